@@ -1,0 +1,55 @@
+"""Options, fixed seeds and the location of real data for every test."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Timings on a shared machine say nothing about the code, and the same examples every time make failures repeatable.
+settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("repeatable")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="also run the tests marked slow")
+    parser.addoption("--large", action="store_true", help="also run the tests on real data in SJFT_TEST_DATA")
+
+
+def pytest_collection_modifyitems(config, items):
+    for marker in ("slow", "large"):
+        if not config.getoption(f"--{marker}"):
+            skip = pytest.mark.skip(reason=f"marked {marker}: run with --{marker}")
+            for item in items:
+                if marker in item.keywords:
+                    item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def _seeds():
+    import keras
+
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of unpacked real image sets and weights; the test skips where there is none."""
+    folder = os.environ.get("SJFT_TEST_DATA")
+    if not folder:
+        pytest.skip("SJFT_TEST_DATA is not set: it names a folder with flowers102/, tiny_imagenet/ and weights/")
+    return Path(folder)
