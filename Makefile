@@ -1,0 +1,47 @@
+# The two commands of this project are `make demo` and `make test`; STACK=addons runs them on TensorFlow 2.15 with
+# Keras 2.15 and TensorFlow Addons instead of the current TensorFlow with Keras 3.
+STACK ?= current
+PYTHON ?= python3
+VENV := .venv-$(STACK)
+BIN := $(VENV)/bin
+# The CPU wheel is a third of the size; with a GPU (or GPU=1) the full one with its CUDA libraries is installed.
+GPU ?= $(if $(shell command -v nvidia-smi 2>/dev/null),1,)
+TENSORFLOW := $(if $(GPU),tensorflow[and-cuda],tensorflow-cpu)
+PYTEST_ARGS ?=
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: setup demo test test-slow lint format wheel clean
+
+setup: $(VENV)/ready
+
+$(VENV)/ready: requirements/$(STACK).txt setup.py
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	sed 's/^tensorflow-cpu==/$(TENSORFLOW)==/' requirements/$(STACK).txt > $(VENV)/requirements.txt
+	$(BIN)/pip install --quiet -r $(VENV)/requirements.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: setup
+	$(BIN)/python scripts/demo.py --workdir=runs/demo-$(STACK)
+
+test: setup
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-slow: setup
+	$(BIN)/python -m pytest --slow -m "slow or large" $(PYTEST_ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: setup
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+clean:
+	rm -rf .venv-* build dist *.egg-info runs
