@@ -76,15 +76,15 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO[
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
     try:
         os.fchmod(handle, 0o644)
-        with os.fdopen(handle, mode, **({} if "b" in mode else {"encoding": "utf-8", "newline": ""})) as stream:
+        text = "b" not in mode
+        with os.fdopen(handle, mode, encoding="utf-8" if text else None, newline="" if text else None) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(temporary, target)
+        Path(temporary).replace(target)
         _sync_folder(target.parent)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        Path(temporary).unlink(missing_ok=True)
         raise
 
 
@@ -105,15 +105,28 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
         if target.exists():
             # A folder cannot be replaced in one step; the old one is moved aside before the new one takes its name.
             aside = temporary.with_suffix(".old")
-            os.replace(target, aside)
-            os.replace(temporary, target)
+            target.replace(aside)
+            temporary.replace(target)
             shutil.rmtree(aside)
         else:
-            os.replace(temporary, target)
+            temporary.replace(target)
         _sync_folder(target.parent)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def remove_leftovers(root: str | os.PathLike[str]) -> None:
+    """Removes temporary files and folders below `root` that a killed process left behind.
+
+    Only for the one process that works in `root`: another one's unfinished files look the same.
+    """
+    for path in sorted(Path(root).rglob(".*")):
+        if path.name.endswith((".tmp", ".old")) and path.exists():
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
@@ -138,18 +151,20 @@ def save_npz(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], met
             raise TypeError(f"`{name}` has dtype object, which only a pickle could hold")
     stamp = np.frombuffer(json.dumps(dict(meta), default=_jsonable).encode(), np.uint8)
     with atomic_write(path) as stream:
-        np.savez(stream, **{_META: stamp}, **{name: np.asarray(array) for name, array in arrays.items()})
+        everything: dict[str, Any] = {_META: stamp, **{name: np.asarray(array) for name, array in arrays.items()}}
+        np.savez(stream, **everything)
 
 
 def load_npz(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Reads what `save_npz` wrote: `(arrays, meta)`. A foreign or damaged file raises InputError."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, because np.load leaves the file open when it is no archive.
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         meta = json.loads(arrays.pop(_META).tobytes().decode())
     except FileNotFoundError:
         raise
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+    except (AttributeError, TypeError, KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{path} is not an artifact of sjft_tf or is damaged ({error}). Remove it to have it made again."
         ) from error

@@ -1,0 +1,139 @@
+"""Artifacts are complete or absent, stamped, and readable without pickles."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from sjft_tf import artifacts
+from sjft_tf.artifacts import ArtifactMismatch
+from sjft_tf.errors import InputError
+
+
+def names_in(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_atomic_write_replaces_only_on_success(tmp_path):
+    path = tmp_path / "a" / "file.txt"
+    with artifacts.atomic_write(path, "w") as stream:
+        stream.write("first")
+    with pytest.raises(RuntimeError), artifacts.atomic_write(path, "w") as stream:
+        stream.write("half of the sec")
+        raise RuntimeError
+    assert path.read_text() == "first"
+    assert names_in(path.parent) == ["file.txt"]
+
+
+def test_atomic_directory_replaces_as_a_whole(tmp_path):
+    path = tmp_path / "folder"
+    for text in ("one", "two"):
+        with artifacts.atomic_directory(path) as temporary:
+            assert names_in(temporary) == []
+            (temporary / text).write_text(text)
+    with pytest.raises(RuntimeError), artifacts.atomic_directory(path) as temporary:
+        (temporary / "three").write_text("three")
+        raise RuntimeError
+    assert names_in(path) == ["two"]
+    assert names_in(tmp_path) == ["folder"]
+
+
+def test_killed_writer_leaves_the_old_file_and_its_leftovers_are_removed(tmp_path):
+    path = tmp_path / "value.json"
+    artifacts.write_json(path, {"value": 1})
+    code = (
+        "import os, sys\nfrom sjft_tf import artifacts\n"
+        f"with artifacts.atomic_write({str(path)!r}, 'w') as stream:\n"
+        "    stream.write('{\"val'); stream.flush(); os.kill(os.getpid(), 9)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code], check=False)
+    assert killed.returncode == -9
+    assert artifacts.read_json(path) == {"value": 1}
+    assert len(names_in(tmp_path)) == 2
+    artifacts.remove_leftovers(tmp_path)
+    assert names_in(tmp_path) == ["value.json"]
+
+
+@given(
+    hnp.arrays(st.sampled_from([np.int32, np.float32, np.float64, np.uint8]), hnp.array_shapes(min_side=0)),
+    st.dictionaries(st.text(), st.integers()),
+)
+def test_npz_round_trip(tmp_path_factory, array, meta):
+    path = tmp_path_factory.mktemp("npz") / "x.npz"
+    artifacts.save_npz(path, {"array": array}, meta)
+    arrays, found = artifacts.load_npz(path)
+    np.testing.assert_array_equal(arrays["array"], array)
+    assert arrays["array"].dtype == array.dtype
+    assert found == meta
+
+
+def test_npz_refuses_objects_and_pickles(tmp_path):
+    with pytest.raises(TypeError, match="dtype object"):
+        artifacts.save_npz(tmp_path / "x.npz", {"x": np.array([{}])}, {})
+    np.savez(tmp_path / "pickled.npz", x=np.array([{}], dtype=object))
+    with pytest.raises(InputError, match="not an artifact"):
+        artifacts.load_npz(tmp_path / "pickled.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"no zip at all"])
+def test_damaged_files_are_named(tmp_path, content):
+    path = tmp_path / "broken.npz"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"broken\.npz.*Remove it"):
+        artifacts.load_npz(path)
+    (tmp_path / "broken.json").write_bytes(b"{" + content)
+    with pytest.raises(InputError, match=r"broken\.json"):
+        artifacts.read_json(tmp_path / "broken.json")
+
+
+def test_missing_file_is_missing_not_damaged(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        artifacts.load_npz(tmp_path / "none.npz")
+
+
+def test_json_takes_numpy_and_paths(tmp_path):
+    artifacts.write_json(tmp_path / "x.json", {"a": np.float32(0.5), "b": np.arange(2), "c": tmp_path})
+    assert json.loads((tmp_path / "x.json").read_text()) == {"a": 0.5, "b": [0, 1], "c": str(tmp_path)}
+    with pytest.raises(TypeError, match="set"):
+        artifacts.write_json(tmp_path / "x.json", {"a": {1}})
+    assert artifacts.read_json(tmp_path / "x.json")["a"] == 0.5
+
+
+def test_check_made_from_names_both_sides(tmp_path):
+    artifacts.check_made_from(tmp_path / "t", {"k": [1, 2], "bank": "gabor"}, {"k": (1, 2), "bank": "gabor"})
+    with pytest.raises(ArtifactMismatch, match="k: 5 there, 6 asked for.*--workdir"):
+        artifacts.check_made_from(tmp_path / "t", {"k": 5, "same": 1}, {"k": 6, "same": 1})
+    with pytest.raises(ArtifactMismatch, match="new: None there, 1 asked for"):
+        artifacts.check_made_from(tmp_path / "t", {}, {"new": 1})
+
+
+def test_fingerprint_depends_on_content_shape_type_and_order():
+    a = np.arange(6, dtype=np.int32)
+    different = [
+        artifacts.fingerprint(a),
+        artifacts.fingerprint(a.reshape(2, 3)),
+        artifacts.fingerprint(a.astype(np.int64)),
+        artifacts.fingerprint(a, "x"),
+        artifacts.fingerprint("x", a),
+        artifacts.fingerprint(a.tolist()),
+        artifacts.fingerprint(np.array(["ab", "c"])),
+        artifacts.fingerprint(np.array(["a", "bc"])),
+        artifacts.fingerprint(b"x"),
+    ]
+    assert len(set(different)) == len(different)
+    assert artifacts.fingerprint(np.asfortranarray(a.reshape(2, 3))) == artifacts.fingerprint(a.reshape(2, 3))
+    assert artifacts.fingerprint({"b": 1, "a": 2}) == artifacts.fingerprint({"a": 2, "b": 1})
+
+
+def test_importing_the_package_does_not_import_tensorflow():
+    code = (
+        "import sys, sjft_tf, sjft_tf.training.config, sjft_tf.scripts.program; sys.exit('tensorflow' in sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
