@@ -1,0 +1,32 @@
+"""Image sets: where labeled images come from and how they reach the other stages.
+
+ImageSet         labeled images with random access by row
+open_image_set   opens one from a spec such as "folder:/data/flowers#train", "digits#test" or "glyphs?n=8000"
+open_source      opens several specs as one set, label spaces kept apart
+default_splits   the train, validation and test specs of a set that comes in splits
+concatenate      joins image sets, label spaces kept apart
+align_classes    gives a validation or test set the training set's class list
+check_trainable  refuses sets without two images, two classes, or with an empty class
+check_disjoint   refuses two sets that share images
+View             the deterministic view of an image: squash-resize and center crop
+Augmentation     random crop, scale and mirror of training images
+"""
+
+from sjft_tf.images.augment import Augmentation
+from sjft_tf.images.combine import align_classes, check_disjoint, check_trainable, concatenate
+from sjft_tf.images.image_set import ImageSet
+from sjft_tf.images.sources import default_splits, open_image_set, open_source
+from sjft_tf.images.views import View
+
+__all__ = [
+    "Augmentation",
+    "ImageSet",
+    "View",
+    "align_classes",
+    "check_disjoint",
+    "check_trainable",
+    "concatenate",
+    "default_splits",
+    "open_image_set",
+    "open_source",
+]

@@ -1,0 +1,196 @@
+"""`tfds` and `keras`: data sets known to TensorFlow Datasets and to keras.datasets by name."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import logging
+from PIL import Image
+
+from sjft_tf.errors import InputError
+from sjft_tf.images.decode import decode, is_plain
+from sjft_tf.images.image_set import ImageSet, Loader, on_cpu
+from sjft_tf.images.scan import FileScan
+from sjft_tf.images.spec import Spec, choose_split
+from sjft_tf.images.spool import Spool
+from sjft_tf.progress import track
+
+CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck"
+CIFAR100 = """apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can
+castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant
+flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree
+motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree plain plate poppy
+porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel
+streetcar sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip turtle wardrobe whale
+willow_tree wolf woman worm"""
+FASHION = "T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag Ankle_boot"
+KERAS_CLASSES = {
+    "cifar10": CIFAR10.split(),
+    "cifar100": CIFAR100.split(),
+    "mnist": [str(digit) for digit in range(10)],
+    "fashion_mnist": FASHION.split(),
+}
+KERAS_SPLITS = ("train", "test")
+
+
+def open_keras(spec: Spec, scan: FileScan) -> ImageSet:
+    """`keras:cifar10|cifar100|mnist|fashion_mnist#train|test`: downloaded by Keras into its cache when first used.
+
+    Gray images are repeated to RGB; CIFAR-100 has its fine labels. Ids are "train/00000".
+    """
+    spec.read_options()
+    if spec.rest not in KERAS_CLASSES:
+        raise InputError(f"'{spec}': unknown data set '{spec.rest}'. Those of keras: {', '.join(KERAS_CLASSES)}")
+    split = choose_split(spec, KERAS_SPLITS)
+    try:
+        train, test = getattr(keras.datasets, spec.rest).load_data()
+    except Exception as error:  # Keras raises a bare Exception when a download fails
+        raise InputError(f"'{spec}' could not be loaded: {error}") from error
+    images, labels = train if split == "train" else test
+    return ImageSet.from_arrays(
+        f"{spec.rest}#{split}",
+        images,
+        labels.ravel(),
+        KERAS_CLASSES[spec.rest],
+        [f"{split}/{i:05d}" for i in range(len(images))],
+        origin=f"keras:{spec.rest}",
+    )
+
+
+def open_tfds(spec: Spec, scan: FileScan) -> ImageSet:
+    """`tfds:NAME/SPLIT[?data_dir=...&download=false]`, e.g. tfds:stanford_dogs/train or tfds:mnist:3.0.1/train[:10%].
+
+    NAME may hold a configuration after a slash; `tfds:NAME#SPLIT` is the same. Downloaded and prepared when first
+    used (`download=false` refuses to). The encoded images are copied as they are into a temporary file and decoded
+    when needed; ids are TFDS's own.
+    """
+    options = spec.read_options(data_dir="", download=True)
+    name, split = _name_and_split(spec)
+    builder = _builder(name, options["data_dir"], options["download"])
+    image_key, label_key = _keys(spec, builder)
+    if not split:
+        choose_split(spec, builder.info.splits)  # refuses, naming those there are
+    spool = Spool()
+    ids: list[str] = []
+    labels: list[int] = []
+    plain: list[bool] = []
+    digests: list[bytes] = []
+    bad: list[tuple[str, str]] = []
+    for example in _examples(spec, builder, split, image_key, label_key):
+        encoded = bytes(example[image_key])
+        label = int(example[label_key])
+        if label < 0:  # how TFDS marks unlabeled test images
+            raise InputError(f"'{spec}': the split has images without labels. Choose another split")
+        name = example["tfds_id"].decode()
+        try:
+            plain.append(_plain(encoded))
+        except Exception as error:  # Pillow raises a dozen types on damaged images
+            bad.append((f"{builder.name}:{name}", _first_line(error)))
+            continue
+        ids.append(name)
+        labels.append(label)
+        digests.append(hashlib.sha256(encoded).digest())
+        spool.append(encoded)
+    scan.report_bad(bad, len(ids) + len(bad))
+    spool.close_writing()
+    return ImageSet(
+        f"{builder.name}#{split}",
+        ids,
+        labels,
+        builder.info.features[label_key].names,
+        spool_loader(spool, np.array(plain, bool)),
+        digests=np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32),
+        origin=f"tfds:{builder.info.full_name}",
+    )
+
+
+def tfds_splits(spec: Spec) -> Iterable[str]:
+    """The splits of `tfds:NAME`; none for `tfds:NAME/SPLIT`, which names its own."""
+    if "/" in spec.rest:
+        return []
+    options = spec.read_options(data_dir="", download=True)
+    return list(_builder(spec.rest, options["data_dir"], options["download"]).info.splits)
+
+
+def spool_loader(spool: Spool, plain: np.ndarray) -> Loader:
+    """Loads and decodes the spooled image at a row."""
+    flags = on_cpu(plain)
+
+    def load(row: tf.Tensor) -> tf.Tensor:
+        encoded = tf.numpy_function(spool.read, [row], tf.string, stateful=False)
+        encoded.set_shape([])
+        return decode(encoded, tf.gather(flags, row))
+
+    return load
+
+
+def _plain(encoded: bytes) -> bool:
+    # Only the header is read: TFDS has checked the files' sums, and whole ImageNets come this way.
+    with Image.open(io.BytesIO(encoded)) as image:
+        return is_plain(image)
+
+
+def _name_and_split(spec: Spec) -> tuple[str, str]:
+    name, split = (spec.rest, spec.split) if spec.split else spec.rest.rpartition("/")[::2]
+    return (name, split or "") if name else (spec.rest, "")
+
+
+def _builder(name: str, data_dir: str, download: bool) -> Any:
+    try:
+        from tensorflow_datasets import builder as find
+    except ImportError as error:
+        raise InputError(
+            f"'tfds:' needs a working tensorflow-datasets ({error}). Install it with: pip install sjft_tf[datasets]"
+        ) from error
+    try:
+        builder = find(name, data_dir=data_dir or None)
+        if download:
+            logging.info("tfds:%s: preparing, unless that is done", name)
+            builder.download_and_prepare()
+    except Exception as error:  # unknown names, failed downloads, manual steps: each its own type
+        raise InputError(f"'tfds:{name}' could not be prepared: {_first_line(error)}") from error
+    return builder
+
+
+def _keys(spec: Spec, builder: Any) -> tuple[str, str]:
+    """The names of the image and the label among the features."""
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    image, label = builder.info.supervised_keys or ("image", "label")
+    if not (
+        image in features
+        and isinstance(features[image], tfds.features.Image)
+        and label in features
+        and isinstance(features[label], tfds.features.ClassLabel)
+    ):
+        raise InputError(f"'{spec}' is not a set of images with one class each. Its features: {', '.join(features)}")
+    return image, label
+
+
+def _examples(spec: Spec, builder: Any, split: str, image: str, label: str) -> Iterable[dict[str, Any]]:
+    import tensorflow_datasets as tfds
+
+    try:
+        dataset = builder.as_dataset(
+            split=split,
+            shuffle_files=False,
+            read_config=tfds.ReadConfig(add_tfds_id=True, try_autocache=False),
+            decoders=tfds.decode.PartialDecoding(
+                {image: True, label: True}, decoders={image: tfds.decode.SkipDecoding()}
+            ),
+        )
+    except Exception as error:  # an unknown split or data that is not there: ValueError, AssertionError, ...
+        raise InputError(f"'{spec}' could not be read: {_first_line(error)}") from error
+    total = int(dataset.cardinality())
+    return track(dataset.as_numpy_iterator(), f"Reading {spec}", total if total >= 0 else None)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0] or type(error).__name__

@@ -1,0 +1,97 @@
+"""`folder`: image files in one sub-folder a class."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from sjft_tf.errors import InputError
+from sjft_tf.images.decode import decode, decode_plain
+from sjft_tf.images.image_set import ImageSet, Loader, on_cpu
+from sjft_tf.images.scan import FileScan
+from sjft_tf.images.spec import Spec, choose_split, role_of
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+
+
+def file_loader(paths: Sequence[str], plain: np.ndarray) -> Loader:
+    """Loads and decodes the file at a row."""
+    names, flags = on_cpu(np.array([os.fsencode(path) for path in paths], object)), on_cpu(plain)
+    if plain.all():  # keeps Python out of the pipeline
+        return lambda row: decode_plain(tf.io.read_file(tf.gather(names, row)))
+    return lambda row: decode(tf.io.read_file(tf.gather(names, row)), tf.gather(flags, row))
+
+
+def open_folder(spec: Spec, scan: FileScan) -> ImageSet:
+    """`folder:PATH[#split]`: PATH/class/.../image, or PATH/split/class/.../image.
+
+    Classes are the sub-folders' names, sorted; images may lie deeper. Ids are paths relative to PATH. Hidden files
+    and folders and files without an image extension (jpg, jpeg, png, bmp, gif) are passed over.
+    """
+    spec.read_options()
+    root = spec.path
+    if not root.is_dir():
+        raise InputError(f"'{spec}': there is no folder {root}")
+    splits = folder_splits(spec)
+    if spec.split or (splits and len(splits) == len(_subfolders(root))):
+        split = choose_split(spec, splits or [folder.name for folder in _subfolders(root)])
+        top, name = root / split, f"{root.name}#{split}"
+    else:
+        top, name = root, root.name
+    classes = _subfolders(top)
+    if not classes:
+        raise InputError(f"'{spec}': {top} has no sub-folders. Expected one sub-folder a class, holding its images")
+    files = [(label, path) for label, folder in enumerate(classes) for path in _images(folder)]
+    _refuse_empty(
+        classes, [label for label, _ in files], f"Expected files named {', '.join('*' + e for e in EXTENSIONS)}"
+    )
+    paths = [path for _, path in files]
+    scanned = scan.files(paths, f"folder:{top}", f"Checking {name}")
+    labels = np.array([label for label, _ in files], np.int32)[scanned.kept]
+    _refuse_empty(classes, labels, "None of its images can be decoded")
+    paths = [paths[i] for i in scanned.kept]
+    prefix = len(str(root)) + (not str(root).endswith(os.sep))
+    return ImageSet(
+        name,
+        [path[prefix:].replace(os.sep, "/") for path in paths],
+        labels,
+        [folder.name for folder in classes],
+        file_loader(paths, scanned.plain),
+        digests=scanned.digests,
+        origin=str(root),
+    )
+
+
+def folder_splits(spec: Spec) -> list[str]:
+    """Names of the sub-folders that are splits: named like one, and holding folders themselves."""
+    if not spec.path.is_dir():
+        return []
+    return [folder.name for folder in _subfolders(spec.path) if role_of(folder.name) and _subfolders(folder)]
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    # __MACOSX is what archives made on a Mac leave behind.
+    entries = [e for e in os.scandir(folder) if e.is_dir() and not e.name.startswith(".") and e.name != "__MACOSX"]
+    return sorted(Path(entry.path) for entry in entries)
+
+
+def _images(folder: Path) -> list[str]:
+    """Paths of the image files in a folder and below, sorted."""
+    found = []
+    for top, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [f"{top}{os.sep}{n}" for n in names if n.lower().endswith(EXTENSIONS) and not n.startswith(".")]
+    return sorted(found)
+
+
+def _refuse_empty(classes: Sequence[Path], labels: Sequence[int] | np.ndarray, why: str) -> None:
+    empty = np.flatnonzero(np.bincount(labels, minlength=len(classes)) == 0) if len(labels) else range(len(classes))
+    if len(empty):
+        raise InputError(
+            f"Empty class: {classes[empty[0]]} has no usable images ({len(empty)} such folder(s)). {why}. "
+            "Add images or remove the folder."
+        )

@@ -1,0 +1,229 @@
+"""Reading every image file once when a set is opened: does it decode, how, and what is in it."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import csv
+import dataclasses
+import hashlib
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+from PIL import Image
+
+from sjft_tf import artifacts
+from sjft_tf.errors import InputError
+from sjft_tf.images.decode import is_plain, to_rgb
+from sjft_tf.progress import bar
+
+_BLOCK = 64  # files handed to a thread at a time
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What one look at a file tells. `error` is "" for a file that decodes."""
+
+    plain: bool
+    digest: bytes
+    error: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class ScannedFiles:
+    """The files that decode.
+
+    Attributes:
+        kept: int [M], positions in the list that was scanned.
+        plain: bool [M], see `decode.is_plain`.
+        digests: uint8 [M, 32], SHA-256 of the files.
+    """
+
+    kept: np.ndarray
+    plain: np.ndarray
+    digests: np.ndarray
+
+
+class FileScan:
+    """How files are checked, and what was found bad.
+
+    Args:
+        bad_images: "error" (default) refuses a set with a file that does not decode, "skip" leaves the file out.
+        cache: a folder for results, so that unchanged files (path, size, time) are not read again. Default: none.
+
+    Attributes:
+        bad: the (path, reason) pairs left out so far.
+    """
+
+    def __init__(self, bad_images: str = "error", cache: Path | None = None) -> None:
+        if bad_images not in ("error", "skip"):
+            raise InputError(f"`bad_images` must be 'error' or 'skip'. Received: {bad_images!r}")
+        self._skip = bad_images == "skip"
+        self._cache = cache
+        self.bad: list[tuple[str, str]] = []
+
+    def files(self, paths: Sequence[str], key: str, description: str) -> ScannedFiles:
+        """Looks at every file, in parallel.
+
+        Args:
+            paths: absolute paths.
+            key: what the list is, the same from run to run; names the file in the cache.
+            description: for the progress bar.
+
+        Raises:
+            InputError: a file does not decode and `bad_images` is "error".
+        """
+        found = self._look(paths, key, description)
+        self.report_bad([(path, one.error) for path, one in zip(paths, found, strict=True) if one.error], len(paths))
+        kept = np.array([i for i, one in enumerate(found) if not one.error], np.int64)
+        return ScannedFiles(
+            kept,
+            np.array([found[i].plain for i in kept], bool),
+            np.frombuffer(b"".join(found[i].digest for i in kept), np.uint8).reshape(-1, 32),
+        )
+
+    def report_bad(self, bad: Sequence[tuple[str, str]], total: int) -> None:
+        """Refuses or takes note of the (path, reason) pairs found bad among `total` images."""
+        if not bad:
+            return
+        path, reason = bad[0]
+        if not self._skip:
+            raise InputError(
+                f"{path} cannot be decoded: {reason} ({len(bad)} such image(s) among {total}). "
+                "Repair or remove them, or use --bad_images=skip to leave them out."
+            )
+        logging.warning(
+            "%d of %d images cannot be decoded and are left out, e.g. %s: %s", len(bad), total, path, reason
+        )
+        self.bad.extend(bad)
+
+    def write_report(self, path: Path | None) -> None:
+        """Lists the files left out as CSV: path, reason. Without any, an old list is removed."""
+        if path is None:
+            return
+        if not self.bad:
+            path.unlink(missing_ok=True)
+            return
+        with artifacts.atomic_write(path, "w") as stream:
+            rows = csv.writer(stream)
+            rows.writerow(["path", "reason"])
+            rows.writerows(self.bad)
+
+    def _look(self, paths: Sequence[str], key: str, description: str) -> list[Found]:
+        stats = [_stat(path) for path in paths]
+        store = _Store(self._cache / f"scan_{artifacts.fingerprint(key)}.npz") if self._cache else None
+        known = store.read() if store else {}
+        results = [known.get((path, *stat)) for path, stat in zip(paths, stats, strict=True)]
+        missing = [i for i, one in enumerate(results) if one is None]
+        blocks = [missing[i : i + _BLOCK] for i in range(0, len(missing), _BLOCK)]
+        with bar(len(missing), description) as shown, concurrent.futures.ThreadPoolExecutor() as pool:
+            done = pool.map(lambda block: [inspect_file(paths[i]) for i in block], blocks)
+            for block, inspected in zip(blocks, done, strict=True):
+                for i, one in zip(block, inspected, strict=True):
+                    results[i] = one
+                shown.update(len(block))
+        found = [one for one in results if one is not None]
+        if store and missing:
+            store.write(paths, stats, found)
+        return found
+
+
+def _stat(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)  # noqa: PTH116 (no Path object for each of a million files)
+    except OSError:
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
+
+
+def inspect_file(path: str) -> Found:
+    """Reads and inspects one file; what goes wrong is in the result."""
+    try:
+        encoded = Path(path).read_bytes()
+    except OSError as error:
+        return Found(False, bytes(32), str(error.strerror or error))
+    return inspect(encoded)
+
+
+def inspect(encoded: bytes) -> Found:
+    """Whether encoded bytes decode, by which decoder, and their digest."""
+    digest = hashlib.sha256(encoded).digest()
+    try:
+        with Image.open(io.BytesIO(encoded)) as image:
+            if is_plain(image) and _tensorflow_decodes(encoded, image.format == "PNG"):
+                return Found(True, digest)
+            # The decoders differ in which damage they forgive; what TensorFlow refuses, Pillow may still show.
+            to_rgb(image)
+    except Exception as error:  # Pillow raises a dozen types on damaged files
+        return Found(False, digest, _reason(error))
+    return Found(False, digest)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "not an image in a known format"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _tensorflow_decodes(encoded: bytes, png: bool) -> bool:
+    # An eighth of a JPEG's resolution takes the whole file to be read but little of the arithmetic.
+    try:
+        tf.io.decode_png(encoded) if png else tf.io.decode_jpeg(encoded, ratio=8)
+    except tf.errors.InvalidArgumentError:
+        return False
+    return True
+
+
+class _Store:
+    """Scan results of one list of files on disk."""
+
+    _MADE_BY = 1  # raise when `inspect` comes to judge files differently
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> dict[tuple[str, int, int], Found]:
+        try:
+            arrays, meta = artifacts.load_npz(self._path)
+        except FileNotFoundError:
+            return {}
+        except InputError as error:
+            logging.warning("%s The files are scanned again.", error)
+            return {}
+        if meta.get("made_by") != self._MADE_BY:
+            return {}
+        paths, errors = (
+            arrays[name].tobytes().decode("utf-8", "surrogateescape").split("\0") for name in ("paths", "errors")
+        )
+        digests = arrays["digests"].tobytes()
+        return {
+            (path, size, time): Found(plain, digests[32 * i : 32 * i + 32], error)
+            for i, (path, size, time, plain, error) in enumerate(
+                zip(
+                    paths,
+                    arrays["sizes"].tolist(),
+                    arrays["times"].tolist(),
+                    arrays["plain"].tolist(),
+                    errors,
+                    strict=True,
+                )
+            )
+        }
+
+    def write(self, paths: Sequence[str], stats: Sequence[tuple[int, int]], found: Sequence[Found]) -> None:
+        def text(values: Sequence[str]) -> np.ndarray:
+            return np.frombuffer("\0".join(values).encode("utf-8", "surrogateescape"), np.uint8)
+
+        arrays = {
+            "paths": text(paths),
+            "errors": text([one.error.replace("\0", "") for one in found]),
+            "sizes": np.array([size for size, _ in stats], np.int64),
+            "times": np.array([time for _, time in stats], np.int64),
+            "plain": np.array([one.plain for one in found], bool),
+            "digests": np.frombuffer(b"".join(one.digest for one in found), np.uint8),
+        }
+        artifacts.save_npz(self._path, arrays, {"made_by": self._MADE_BY})

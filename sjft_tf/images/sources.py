@@ -1,0 +1,82 @@
+"""Opening image sets from their text form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from sjft_tf.errors import InputError
+from sjft_tf.images import digits, external, folder, glyphs, tables
+from sjft_tf.images.combine import concatenate
+from sjft_tf.images.image_set import ImageSet
+from sjft_tf.images.scan import FileScan
+from sjft_tf.images.spec import Spec, parse, with_splits
+
+# A new kind of source is one function here, and one in SPLITS if it comes in splits.
+OPENERS: dict[str, Callable[[Spec, FileScan], ImageSet]] = {
+    "folder": folder.open_folder,
+    "csv": tables.open_csv,
+    "npz": tables.open_npz,
+    "tfds": external.open_tfds,
+    "keras": external.open_keras,
+    "digits": digits.open_digits,
+    "glyphs": glyphs.open_glyphs,
+}
+
+SPLITS: dict[str, Callable[[Spec], Iterable[str]]] = {
+    "folder": folder.folder_splits,
+    "csv": tables.csv_splits,
+    "npz": tables.npz_splits,
+    "tfds": external.tfds_splits,
+    "keras": lambda spec: external.KERAS_SPLITS,
+    "digits": lambda spec: digits.SPLITS,
+}
+
+
+def _parse(text: str) -> Spec:
+    spec = parse(text)
+    if spec.kind not in OPENERS:
+        hint = f" A folder of images is opened with folder:{text}" if "/" in text and ":" not in text else ""
+        raise InputError(f"'{text}': unknown kind '{spec.kind}'. Kinds: {', '.join(OPENERS)}.{hint}")
+    return spec
+
+
+def open_image_set(
+    spec: str, *, bad_images: str = "error", cache: Path | None = None, report: Path | None = None
+) -> ImageSet:
+    """Opens `KIND:REST[#split][?key=value&...]`, e.g. "folder:/data/flowers#train" or "glyphs?n=8000".
+
+    Args:
+        spec: what to open; the kinds are those of `OPENERS`, each with its docstring.
+        bad_images: what to do about files that cannot be decoded: "error" (default) or "skip".
+        cache: folder where the results of checking files are kept, so that unchanged files are read only once.
+        report: CSV file (path, reason) that lists the files left out.
+
+    Raises:
+        InputError: with what came, what was expected and what to do.
+    """
+    return open_source([spec], bad_images=bad_images, cache=cache, report=report)
+
+
+def open_source(
+    specs: Sequence[str], *, bad_images: str = "error", cache: Path | None = None, report: Path | None = None
+) -> ImageSet:
+    """Opens several specs as one set, label spaces kept apart (see `concatenate`). Args as for `open_image_set`."""
+    parsed = [_parse(spec) for spec in specs]
+    scan = FileScan(bad_images, Path(cache) if cache is not None else None)
+    opened = [OPENERS[spec.kind](spec, scan) for spec in parsed]
+    scan.write_report(Path(report) if report is not None else None)
+    return concatenate(opened)
+
+
+def default_splits(spec: str) -> dict[str, str]:
+    """The sibling specs of a set that comes in splits, by role: "train", "validation", "test".
+
+    Returns:
+        Those of the three that exist, always "train" among them; `{}` if the spec already names a split, or its set
+        has no training split. `default_splits("digits?per_class=5")["test"]` is "digits#test?per_class=5".
+    """
+    parsed = _parse(spec)
+    if parsed.split is not None or parsed.kind not in SPLITS:
+        return {}
+    return dict(with_splits(parsed, SPLITS[parsed.kind](parsed)))

@@ -1,0 +1,117 @@
+"""The text form of an image set: `KIND:REST[#split][?key=value&...]`."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from sjft_tf.errors import InputError
+
+_FORM = re.compile(
+    r"(?P<kind>[A-Za-z][A-Za-z0-9_]*)(?::(?P<rest>.*?))?(?:#(?P<split>[^#/?]+))?(?:\?(?P<options>[^?/=]+=[^?]*))?", re.S
+)
+
+ROLES: dict[str, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "validation": ("val", "validation", "valid", "dev"),
+    "test": ("test", "testing"),
+}
+"""What the splits of a set are for, and the names people give them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """One parsed spec. `rest` is a path or a name, "" where the kind needs none."""
+
+    kind: str
+    rest: str = ""
+    split: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        text = self.kind + (f":{self.rest}" if self.rest else "") + (f"#{self.split}" if self.split else "")
+        return text + ("?" + "&".join(f"{k}={v}" for k, v in self.options) if self.options else "")
+
+    def at(self, split: str) -> Spec:
+        """The same set's split of that name."""
+        return dataclasses.replace(self, split=split)
+
+    @property
+    def path(self) -> Path:
+        """`rest` as an absolute path."""
+        if not self.rest:
+            raise InputError(f"'{self}' names no path. Expected {self.kind}:PATH")
+        return Path(self.rest).expanduser().resolve()
+
+    def read_options(self, **defaults: int | str | bool) -> dict:
+        """The options, converted to the types of their defaults; an option not in `defaults` is refused."""
+        values: dict = dict(defaults)
+        for key, text in self.options:
+            if key not in defaults:
+                known = ", ".join(defaults) or "none"
+                raise InputError(f"'{self}': unknown option '{key}'. Options of {self.kind}: {known}")
+            try:
+                values[key] = _convert(text, defaults[key])
+            except ValueError as error:
+                expected = "true or false" if isinstance(defaults[key], bool) else "an integer"
+                raise InputError(f"'{self}': option '{key}' must be {expected}. Received: {text!r}") from error
+        return values
+
+
+def _convert(text: str, default: int | str | bool) -> int | str | bool:
+    if isinstance(default, bool):
+        if text.lower() not in ("true", "false", "1", "0"):
+            raise ValueError(text)
+        return text.lower() in ("true", "1")
+    return int(text) if isinstance(default, int) else text
+
+
+def parse(text: str | Spec) -> Spec:
+    """Reads a spec; a '#' or '?' inside a path's folders is part of the path."""
+    if isinstance(text, Spec):
+        return text
+    match = _FORM.fullmatch(text.strip())
+    if match is None:
+        raise InputError(
+            f"'{text}' is not an image set. Expected KIND:REST[#split][?key=value&...], e.g. folder:/data/flowers#train"
+        )
+    pairs = [part.partition("=") for part in (match["options"] or "").split("&") if part]
+    if any(not key or not equal for key, equal, _ in pairs):
+        raise InputError(f"'{text}': options must look like key=value&key=value. Received: '{match['options']}'")
+    return Spec(match["kind"], match["rest"] or "", match["split"], tuple((key, value) for key, _, value in pairs))
+
+
+def role_of(split: str) -> str | None:
+    """ "train", "validation" or "test", if the split's name says so."""
+    return next((role for role, names in ROLES.items() if split.lower() in names), None)
+
+
+def by_role(available: Iterable[str]) -> dict[str, str]:
+    """Which of the available splits serves as train, validation and test; `{}` without a training split."""
+    found: dict[str, str] = {}
+    for split in available:
+        role = role_of(split)
+        if role is not None:
+            found.setdefault(role, split)
+    return {role: found[role] for role in ROLES if role in found} if "train" in found else {}
+
+
+def choose_split(spec: Spec, available: Iterable[str]) -> str:
+    """The available split that `spec.split` asks for, by its own name or another name of the same role."""
+    names = list(available)
+    if spec.split in names:
+        return str(spec.split)
+    role = role_of(spec.split) if spec.split else None
+    alike = [name for name in names if role is not None and role_of(name) == role]
+    if len(alike) == 1:
+        return alike[0]
+    asked = f"has no split '{spec.split}'" if spec.split else "needs a split"
+    listed = ", ".join(f"#{name}" for name in names) or "none"
+    raise InputError(f"'{spec}' {asked}. Splits there: {listed}")
+
+
+def with_splits(spec: Spec, available: Iterable[str]) -> Mapping[str, str]:
+    """`default_splits` of a spec whose splits are `available`."""
+    return {role: str(spec.at(split)) for role, split in by_role(available).items()}

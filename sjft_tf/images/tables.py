@@ -1,0 +1,229 @@
+"""`csv` and `npz`: a list of image files, and arrays of pixels."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import os
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sjft_tf.errors import InputError
+from sjft_tf.images.folder import file_loader
+from sjft_tf.images.image_set import ImageSet
+from sjft_tf.images.scan import FileScan
+from sjft_tf.images.spec import ROLES, Spec, choose_split
+
+
+@dataclasses.dataclass(frozen=True)
+class _Row:
+    line: int
+    path: str
+    label: str
+    split: str
+
+
+def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
+    """`csv:PATH[#split]`: a UTF-8 table with the header path,label[,split] (other columns are not read).
+
+    Paths are absolute or relative to the table's folder; ids are the paths as written. Labels are class names.
+    """
+    spec.read_options()
+    table = spec.path
+    rows = _read_csv(spec)
+    splits = _unique(row.split for row in rows if row.split)
+    name = table.stem
+    if spec.split or splits:
+        split = choose_split(spec, splits)
+        rows = [row for row in rows if row.split == split]
+        name = f"{name}#{split}"
+    paths = [os.path.join(table.parent, row.path) for row in rows]  # noqa: PTH118
+    for row, path in zip(rows, paths, strict=True):
+        if not os.path.isfile(path):  # noqa: PTH113
+            raise InputError(f"{table}, line {row.line}: there is no file {path}")
+    scanned = scan.files(paths, f"csv:{table}#{spec.split}", f"Checking {name}")
+    if not len(scanned.kept):
+        raise InputError(f"'{spec}': none of its {len(rows)} images can be decoded")
+    rows = [rows[i] for i in scanned.kept]
+    class_names, labels = _numbered([row.label for row in rows])
+    return ImageSet(
+        name,
+        [row.path for row in rows],
+        labels,
+        class_names,
+        file_loader([paths[i] for i in scanned.kept], scanned.plain),
+        digests=scanned.digests,
+        origin=str(table.parent),
+    )
+
+
+def csv_splits(spec: Spec) -> list[str]:
+    return _unique(row.split for row in _read_csv(spec) if row.split)
+
+
+def _read_csv(spec: Spec) -> list[_Row]:
+    table = spec.path
+    try:
+        with open(table, encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            if not {"path", "label"} <= set(header):
+                raise InputError(
+                    f"{table}, line 1: the header must have the columns path,label and may have split. "
+                    f"Received: {','.join(header)!r}"
+                )
+            return _csv_rows(table, reader, header)
+    except OSError as error:
+        raise InputError(f"'{spec}': {table} cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"'{spec}': {table} is not UTF-8 text ({error})") from error
+    except csv.Error as error:
+        raise InputError(f"{table}, line {reader.line_num}: not a row of CSV ({error})") from error
+
+
+def _csv_rows(table: Path, reader: Any, header: Sequence[str]) -> list[_Row]:
+    rows: list[_Row] = []
+    first: dict[tuple[str, str], int] = {}
+    for fields in reader:
+        if not fields:
+            continue
+        line = reader.line_num
+        if len(fields) != len(header):
+            raise InputError(f"{table}, line {line}: expected {len(header)} fields. Received: {len(fields)}")
+        named = dict(zip(header, (field.strip() for field in fields), strict=True))
+        row = _Row(line, named["path"], named["label"], named.get("split", ""))
+        if not row.path or not row.label or ("split" in named and not row.split):
+            raise InputError(f"{table}, line {line}: empty field. Received: {','.join(fields)!r}")
+        if first.setdefault((row.path, row.split), line) != line:
+            raise InputError(
+                f"{table}, line {line}: '{row.path}' is listed before, in line {first[row.path, row.split]}"
+            )
+        rows.append(row)
+    if not rows:
+        raise InputError(f"{table} lists no images. Expected lines of path,label[,split] after the header")
+    return rows
+
+
+def _unique(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+def _numbered(values: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """Class names (sorted; as numbers if they all are) and the position of each value among them."""
+    names = sorted(set(values))
+    if all(name.isdecimal() for name in names):
+        names.sort(key=lambda name: (int(name), name))
+    position = {name: i for i, name in enumerate(names)}
+    return names, np.array([position[value] for value in values], np.int32)
+
+
+_PAIRS = (("x", "y"), ("images", "labels"))
+
+
+def open_npz(spec: Spec, scan: FileScan) -> ImageSet:
+    """`npz:PATH[#split]`: arrays x and y (or images and labels), or x_train, y_train, x_test, y_test, ...
+
+    Images are [N, H, W] or [N, H, W, 1 | 3 | 4], alpha laid over white: uint8, other integers in 0..255, or floats,
+    which are taken to be in 0..1 if none exceeds 1 and in 0..255 otherwise. Labels are [N] or [N, 1], integers or
+    text; an array `class_names` (text [C]) names integer labels, which otherwise are their own names. Ids are
+    "split/000123". Nothing that needs unpickling is read.
+    """
+    spec.read_options()
+    path = spec.path
+    keys = _npz_keys(spec)
+    split = choose_split(spec, [name for name in keys if name]) if spec.split or "" not in keys else ""
+    x_key, y_key = keys[split]
+    arrays = _read_npz(path, [x_key, y_key, "class_names"])
+    labels = arrays[y_key]
+    labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    if labels.ndim != 1 or labels.dtype.kind not in "iuUS":
+        raise InputError(
+            f"{path}: `{y_key}` must be integers or text, [N] or [N, 1]. Received: {labels.dtype} {arrays[y_key].shape}"
+        )
+    pixels = _as_rgb_bytes(arrays[x_key], f"{path}: `{x_key}`")
+    if len(pixels) != len(labels):
+        raise InputError(
+            f"{path}: `{x_key}` has {len(pixels)} images, `{y_key}` {len(labels)} labels. Expected as many"
+        )
+    if not len(pixels):
+        raise InputError(f"'{spec}': `{x_key}` has no images")
+    class_names, positions = _npz_classes(path, y_key, labels, arrays.get("class_names"))
+    name = f"{path.stem}#{split}" if split else path.stem
+    ids = [f"{split}/{i:06d}" if split else f"{i:06d}" for i in range(len(pixels))]
+    return ImageSet.from_arrays(name, pixels, positions, class_names, ids, origin=str(path))
+
+
+def npz_splits(spec: Spec) -> list[str]:
+    return [name for name in _npz_keys(spec) if name]
+
+
+def _npz_keys(spec: Spec) -> dict[str, tuple[str, str]]:
+    """The pairs of image and label arrays, by split; "" where there are none."""
+    present = set(_read_npz(spec.path, None))
+    found: dict[str, tuple[str, str]] = {}
+    for x, y in _PAIRS:
+        if {x, y} <= present:
+            found.setdefault("", (x, y))
+        for split in (name for names in ROLES.values() for name in names):
+            for pair in ((f"{x}_{split}", f"{y}_{split}"), (f"{split}_{x}", f"{split}_{y}")):
+                if set(pair) <= present:
+                    found.setdefault(split, pair)
+    if not found:
+        raise InputError(
+            f"'{spec}': expected arrays x and y, images and labels, or x_train, y_train, x_test, y_test. "
+            f"Received: {', '.join(sorted(present)) or 'none'}"
+        )
+    return found
+
+
+def _read_npz(path: Path, names: Sequence[str] | None) -> dict[str, np.ndarray]:
+    """The named arrays that exist; with None, all names over empty arrays, without reading any."""
+    try:
+        archive = np.load(path, allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            raise InputError(f"{path} holds a single array. Expected an .npz with images and labels")
+        with archive:
+            if names is None:
+                return {name: np.empty(0) for name in archive.files}
+            return {name: archive[name] for name in names if name in archive.files}
+    except InputError:
+        raise
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} cannot be read as .npz without pickles ({error})") from error
+
+
+def _npz_classes(
+    path: Path, y_key: str, labels: np.ndarray, given: np.ndarray | None
+) -> tuple[Sequence[str], np.ndarray]:
+    texts = [label.decode() if isinstance(label, bytes) else str(label) for label in labels.tolist()]
+    if given is None or labels.dtype.kind in "US":
+        return _numbered(texts)
+    names = [name.decode() if isinstance(name, bytes) else str(name) for name in given.ravel().tolist()]
+    if labels.min() < 0 or labels.max() >= len(names):
+        raise InputError(
+            f"{path}: `{y_key}` must be between 0 and {len(names) - 1}, the last of `class_names`. "
+            f"Received: {labels.min()} to {labels.max()}"
+        )
+    return names, labels.astype(np.int32)
+
+
+def _as_rgb_bytes(images: np.ndarray, what: str) -> np.ndarray:
+    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3, 4)):
+        raise InputError(f"{what} must be [N, H, W] or [N, H, W, 1, 3 or 4]. Received: {images.shape}")
+    if images.dtype.kind not in "iuf":
+        raise InputError(f"{what} must be integers or floats. Received: {images.dtype}")
+    if images.dtype != np.uint8 and images.size:
+        low, high = images.min(), images.max()
+        if not (low >= 0 and high <= 255):  # also refuses NaN
+            raise InputError(f"{what} must be in 0..255 (floats also in 0..1). Received: values from {low} to {high}")
+        if images.dtype.kind == "f":
+            images = np.round(images * 255 if high <= 1 else images)
+    images = images.astype(np.uint8)
+    if images.ndim == 4 and images.shape[3] == 4:
+        alpha = images[..., 3:].astype(np.uint32)
+        images = ((images[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return images
