@@ -1,0 +1,31 @@
+"""Low-level image descriptors: filter banks, equal-mass bin edges, histograms of filter responses.
+
+- `open_bank(spec, ...)`: a `FilterBank` from its spec string; `GaborBank` and `ConvNetBank` are the two kinds.
+- `BinEdges`, `fit_bin_edges`: bins that hold equal shares of the target's responses.
+- `histograms`: responses and edges to descriptors, as TensorFlow ops.
+- `target_descriptors`, `extract`: whole image sets, in memory (target) or as a stream of blocks (source).
+"""
+
+from sjft_tf.descriptors.bank import FilterBank, full_float32
+from sjft_tf.descriptors.convnet import ConvNetBank
+from sjft_tf.descriptors.edges import BinEdges, fit_bin_edges
+from sjft_tf.descriptors.extract import edges_made_from, extract, image_batches, target_descriptors
+from sjft_tf.descriptors.gabor import GaborBank
+from sjft_tf.descriptors.histogram import histograms
+from sjft_tf.descriptors.openers import BANKS, open_bank
+
+__all__ = [
+    "BANKS",
+    "BinEdges",
+    "ConvNetBank",
+    "FilterBank",
+    "GaborBank",
+    "edges_made_from",
+    "extract",
+    "fit_bin_edges",
+    "full_float32",
+    "histograms",
+    "image_batches",
+    "open_bank",
+    "target_descriptors",
+]

@@ -1,0 +1,180 @@
+"""The Gabor filter bank of Manjunath & Ma (1996) on luminance, as matrix products in the cosine domain."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from sjft_tf.artifacts import fingerprint
+from sjft_tf.errors import InputError
+
+LOWEST, HIGHEST = 0.05, 0.4
+"""Ul and Uh: center frequencies, in cycles per pixel, of the coarsest and the finest scale."""
+
+# Transfer-function values below this share of the peak are left out: far below float32's own rounding of a response.
+_NEGLIGIBLE = 1e-7
+
+# Rec. 601 luminance of RGB in 0..255, scaled to 0..1.
+_LUMINANCE = (np.array([0.299, 0.587, 0.114]) / 255).astype(np.float32)
+
+
+class GaborBank:
+    """`scales` x `orientations` complex Gabor filters; real and imaginary parts are channels of one layer.
+
+    B. S. Manjunath and W. Y. Ma, "Texture features for browsing and retrieval of image data", IEEE PAMI 18(8), 1996,
+    section 2 (SJFT paper, section 3.2, names this bank with 4 scales and 6 orientations). With x to the right, y
+    down, S = scales, K = orientations, W = Uh:
+
+        (1)  g(x, y) = 1/(2 pi sx sy) exp(-(x^2/sx^2 + y^2/sy^2)/2 + 2 pi j W x)
+        (2)  G(u, v) = exp(-((u - W)^2/su^2 + v^2/sv^2)/2),   su = 1/(2 pi sx),   sv = 1/(2 pi sy)
+        (3)  g_mn(x, y) = a^-m g(x', y'),   x' = a^-m (x cos t + y sin t),   y' = a^-m (-x sin t + y cos t),
+             t = n pi/K,   m = 0..S-1,   n = 0..K-1
+        (4)  a = (Uh/Ul)^(1/(S-1)),   su = (a - 1) Uh / ((a + 1) sqrt(2 ln 2)),
+             sv = tan(pi/2K) sqrt(Uh^2/(2 ln 2) - su^2)
+
+    The design rule behind (4) is that the half-peak ellipses of neighboring filters touch. The sv printed in the
+    paper has `ln(2 su^2/Uh)` where this rule gives `2 ln 2 su^2/Uh`; with that slip repaired it simplifies to the
+    above. As in the paper the mean of every filter is made zero, here by setting its transfer function at (0, 0) to
+    zero, so that a constant image has no response.
+
+    Responses are the convolution of luminance (Rec. 601, 0..1) with g_mn, at every pixel. The image is continued
+    beyond its borders by mirroring, edge pixel repeated, without end, so any image size works with any filter size
+    and the borders do not look like edges. Channel 2 (m K + n) is the real part, the next one the imaginary part.
+
+    Such a continued image is a sum of cosines (its DCT-II), and a convolution multiplies each by a number: the
+    filters are applied there, with nothing truncated, and two matrix products bring a response back. On CPUs this
+    is several times faster than convolving with kernels of up to 90 pixels or than FFTs.
+
+    Args:
+        scales: S >= 2, default 4.
+        orientations: K >= 2, default 6.
+
+    Raises:
+        InputError: fewer than 2 scales or orientations.
+
+    Example:
+        >>> GaborBank().layer_channels
+        (48,)
+    """
+
+    def __init__(self, scales: int = 4, orientations: int = 6):
+        if scales < 2 or orientations < 2:
+            raise InputError(
+                "A Gabor bank needs at least 2 scales and 2 orientations. "
+                f"Received: scales={scales}, orientations={orientations}"
+            )
+        self.scales, self.orientations = int(scales), int(orientations)
+        self.name = "gabor" if (scales, orientations) == (4, 6) else f"gabor{scales}x{orientations}"
+        self.fingerprint = fingerprint("gabor", 1, self.scales, self.orientations, LOWEST, HIGHEST)
+        self.layer_channels = (2 * self.scales * self.orientations,)
+        self._plans: dict[tuple[int, int], list[_ScalePlan]] = {}
+
+    def responses(self, images: tf.Tensor) -> list[tf.Tensor]:
+        """See `FilterBank.responses`; here one tensor float32 [N, H, W, 2 * scales * orientations]."""
+        height, width = images.shape[1], images.shape[2]
+        if height is None or width is None:
+            raise InputError(f"The Gabor bank needs images of a fixed size. Received: shape={tuple(images.shape)}")
+        if (height, width) not in self._plans:
+            self._plans[height, width] = [self._plan(m, height, width) for m in range(self.scales)]
+        luminance = tf.tensordot(tf.cast(images, tf.float32), _LUMINANCE, 1)
+        spectrum = tf.einsum("kr,nrc,lc->lnk", _forward(height), luminance, _forward(width))
+        maps = tf.concat([plan.apply(spectrum) for plan in self._plans[height, width]], axis=0)
+        return [tf.reshape(tf.transpose(maps), [-1, height, width, self.layer_channels[0]])]
+
+    def _plan(self, m: int, height: int, width: int) -> _ScalePlan:
+        transfer = np.stack(
+            [transfer_function(m, n, self.scales, self.orientations, height, width) for n in range(self.orientations)]
+        )
+        return _ScalePlan(transfer)
+
+
+def parameters(scales: int, orientations: int) -> tuple[float, float, float]:
+    """`(a, su, sv)` of equation (4) in `GaborBank`."""
+    a = (HIGHEST / LOWEST) ** (1 / (scales - 1))
+    su = (a - 1) * HIGHEST / ((a + 1) * math.sqrt(2 * math.log(2)))
+    sv = math.tan(math.pi / (2 * orientations)) * math.sqrt(HIGHEST**2 / (2 * math.log(2)) - su**2)
+    return a, su, sv
+
+
+def transfer_function(m: int, n: int, scales: int, orientations: int, height: int, width: int) -> np.ndarray:
+    """Filter (m, n) at the frequencies of an image continued by mirroring, float64 [2, 2, height, width].
+
+    Entry [s, t, k, l] belongs to row frequency +-k/(2 height) and column frequency +-l/(2 width); s and t are 0 for
+    plus and 1 for minus. The filter is sampled at whole pixels, hence the sum over the copies of its spectrum.
+    """
+    a, su, sv = parameters(scales, orientations)
+    angle = n * math.pi / orientations
+    sign = np.array([1.0, -1.0])
+    rows = (sign[:, None] * np.arange(height) / (2 * height))[:, None, :, None]
+    columns = (sign[:, None] * np.arange(width) / (2 * width))[None, :, None, :]
+    total = np.zeros((2, 2, height, width))
+    for row_copy in range(-4, 5):
+        for column_copy in range(-4, 5):
+            u, v = columns + column_copy, rows + row_copy
+            along = a**m * (u * math.cos(angle) + v * math.sin(angle))
+            across = a**m * (v * math.cos(angle) - u * math.sin(angle))
+            total += a**m * np.exp(-(((along - HIGHEST) / su) ** 2 + (across / sv) ** 2) / 2)
+    total[:, :, 0, 0] = 0.0
+    return total
+
+
+def _forward(size: int) -> np.ndarray:
+    """DCT-II [k, r] scaled so that x[r] = sum_k X[k] cos(pi k (2r + 1) / 2 size)."""
+    matrix = np.cos(np.pi * np.outer(np.arange(size), 2 * np.arange(size) + 1) / (2 * size)) * 2 / size
+    matrix[0] /= 2
+    return matrix.astype(np.float32)
+
+
+class _ScalePlan:
+    """All orientations of one scale at one image size: from the cosine spectrum to responses.
+
+    With c = cos, s = sin of a frequency's phase along rows (k) or columns (l), and G the transfer function,
+    averaging exp(i(+-k +-l)) G(+-k, +-l) over the four signs splits into four real products:
+        real part:       ck cl mean(G) - sk sl mean(st G)
+        imaginary part:  ck sl mean(t G) + sk cl mean(s G)
+    A coarse filter passes few frequencies: only the box of rows k and columns l it passes is computed with.
+    The axes are ordered so that the images of a batch share each matrix product.
+    """
+
+    def __init__(self, transfer: np.ndarray):
+        self._orientations, _, _, height, width = transfer.shape
+        signs = np.array([1.0, -1.0])
+        s, t = signs[:, None, None, None], signs[None, :, None, None]
+        means = [np.mean(transfer * w, axis=(1, 2)) for w in (np.ones_like(s * t), -s * t, s + 0 * t, t + 0 * s)]
+        passed = np.abs(transfer).max(axis=(1, 2)) > _NEGLIGIBLE * np.abs(transfer).max()
+        rows, columns = _boxes(passed.any(axis=2)), _boxes(passed.any(axis=1))
+        self._boxes = [(slice(*c), slice(None), slice(*r)) for r, c in zip(rows, columns, strict=True)]
+        gains = [np.stack([mean[n, slice(*rows[n]), slice(*columns[n])].T for mean in means]) for n in range(len(rows))]
+        # [orientation, (real: cl ck, sl sk; imaginary: cl sk, sl ck), l, 1, k]
+        self._gains = np.stack(gains)[:, :, :, None].astype(np.float32)
+        row_waves = [_waves(height, *ends) for ends in rows]
+        self._row_waves = np.stack([np.stack([c, s, s, c]) for c, s in row_waves])
+        column_waves = [np.concatenate(_waves(width, *ends)) for ends in columns]
+        self._column_waves = np.stack([np.stack([waves, waves]) for waves in column_waves])
+
+    def apply(self, spectrum: tf.Tensor) -> tf.Tensor:
+        """float32 [width, N, height] cosine spectrum -> responses [2 * orientations, N * height * width]."""
+        orientations = self._orientations
+        across, along = self._gains.shape[2], self._gains.shape[4]
+        weighted = tf.stack([spectrum[box] for box in self._boxes])[:, None] * self._gains
+        halfway = tf.matmul(tf.reshape(weighted, [orientations, 4, -1, along]), self._row_waves)
+        # [orientation, part, (cos, sin) x l, N x height]: the cosine and sine terms add up in the second product.
+        halfway = tf.reshape(halfway, [orientations, 2, 2 * across, -1])
+        maps = tf.matmul(halfway, self._column_waves, transpose_a=True)
+        return tf.reshape(maps, [2 * orientations, -1])
+
+
+def _boxes(passed: np.ndarray) -> list[tuple[int, int]]:
+    """For each line of a boolean [orientations, frequencies]: first and last+1 index, all of one common length."""
+    ends = [(int(np.argmax(line)), len(line) - int(np.argmax(line[::-1]))) for line in passed]
+    length = max(stop - start for start, stop in ends)
+    starts = [min(start, passed.shape[1] - length) for start, _ in ends]
+    return [(start, start + length) for start in starts]
+
+
+def _waves(size: int, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+    """cos and sin, float32 [frequencies, size], of the phase of frequencies start..stop at every pixel center."""
+    phase = np.pi * np.outer(np.arange(start, stop), 2 * np.arange(size) + 1) / (2 * size)
+    return np.cos(phase).astype(np.float32), np.sin(phase).astype(np.float32)

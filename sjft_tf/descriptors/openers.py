@@ -1,0 +1,197 @@
+"""Filter banks by name: what `--bank` accepts."""
+
+from __future__ import annotations
+
+import json
+import warnings
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import keras
+import numpy as np
+
+from sjft_tf.descriptors import caffe_nets
+from sjft_tf.descriptors.bank import FilterBank
+from sjft_tf.descriptors.convnet import ConvNetBank
+from sjft_tf.descriptors.gabor import GaborBank
+from sjft_tf.errors import InputError
+
+BANKS = ("gabor", "alexnet", "squeezenet_conv1", "keras:APPLICATION[?option=value&...]", "model:PATH.keras")
+"""Forms of a bank spec."""
+
+
+def open_bank(
+    spec: str,
+    *,
+    layers: Sequence[str] = (),
+    weights: str = "",
+    before_nonlinearity: bool = True,
+) -> FilterBank:
+    """Opens a filter bank from its spec.
+
+    Args:
+        spec: one of
+            `gabor`: 4 scales x 6 orientations on luminance; takes neither layers nor weights.
+            `alexnet`: conv1 and conv2 of AlexNet; weights from a local file.
+            `squeezenet_conv1`: the 96 kernels of SqueezeNet 1.0's first layer; weights from a local file.
+            `keras:APPLICATION`: any model of keras.applications, e.g. `keras:MobileNetV2?alpha=0.35`; options after
+            the question mark go to its constructor.
+            `model:PATH.keras`: a saved Keras model that takes RGB in 0..255.
+        layers: layer names; may be left out for alexnet (conv1, conv2) and squeezenet_conv1 (conv1).
+        weights: a local `.weights.h5` (Keras) file, or for alexnet and squeezenet_conv1 also an `.npz` file with
+            arrays `LAYER/kernel` [height, width, in, out] and `LAYER/bias` [out], BGR input. For `keras:` also
+            `imagenet`, the default, which Keras downloads.
+        before_nonlinearity: see `ConvNetBank`.
+
+    Raises:
+        InputError: an unknown spec, layer or option; weights missing, unreadable or of other shapes.
+
+    Example:
+        >>> open_bank("gabor").layer_channels
+        (48,)
+    """
+    kind, _, rest = spec.partition(":")
+    if spec == "gabor":
+        if layers or weights:
+            raise InputError("Bank gabor has neither layers nor weights to choose: leave both out.")
+        return GaborBank()
+    if spec in ("alexnet", "squeezenet_conv1"):
+        return _caffe_bank(spec, layers, weights, before_nonlinearity)
+    if kind == "keras" and rest:
+        return _application_bank(rest, layers, weights, before_nonlinearity)
+    if kind == "model" and rest:
+        return _model_bank(rest, layers, weights, before_nonlinearity)
+    raise InputError(f"Unknown filter bank {spec!r}. Choices: {', '.join(BANKS)}")
+
+
+def _caffe_bank(name: str, layers: Sequence[str], weights: str, before: bool) -> ConvNetBank:
+    model = caffe_nets.alexnet() if name == "alexnet" else caffe_nets.squeezenet_conv1()
+    wanted = _wanted(model)
+    if not weights:
+        listed = "; ".join(f"{key} {shape}" for key, shape in wanted.items())
+        raise InputError(
+            f"Bank {name} needs weights: a local .npz file with the arrays {listed} (kernels [height, width, in, out], "
+            "BGR input minus its mean), or a .weights.h5 file of the same Keras model."
+        )
+    if weights.endswith(".npz"):
+        _load_npz_weights(model, wanted, _existing(weights))
+    else:
+        _load_keras_weights(model, weights)
+    chosen = layers or (("conv1", "conv2") if name == "alexnet" else ("conv1",))
+    return ConvNetBank(
+        model,
+        chosen,
+        before_nonlinearity=before,
+        preprocess=caffe_nets.caffe_input,
+        name=name,
+        preprocess_name="caffe",
+    )
+
+
+def _wanted(model: keras.Model) -> dict[str, tuple[int, ...]]:
+    """Arrays of an `.npz` weight file and their shapes; the two groups of AlexNet's conv2 are one array there."""
+    if model.name == "alexnet":
+        return {
+            "conv1/kernel": (11, 11, 3, 96),
+            "conv1/bias": (96,),
+            "conv2/kernel": (5, 5, 48, 256),
+            "conv2/bias": (256,),
+        }
+    return {"conv1/kernel": (7, 7, 3, 96), "conv1/bias": (96,)}
+
+
+def _load_npz_weights(model: keras.Model, wanted: dict[str, tuple[int, ...]], path: Path) -> None:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files}
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} cannot be read as an .npz weight file: {error}") from error
+    for key, shape in wanted.items():
+        if key not in arrays:
+            raise InputError(f"{path} has no array {key!r}. Its arrays: {', '.join(arrays)}")
+        if arrays[key].shape != shape:
+            raise InputError(f"{path}: array {key!r} has shape {arrays[key].shape}, {model.name} needs {shape}.")
+        if not np.isfinite(arrays[key]).all():
+            raise InputError(f"{path}: array {key!r} holds NaN or infinite values.")
+    model.get_layer("conv1").set_weights([arrays["conv1/kernel"], arrays["conv1/bias"]])
+    if "conv2/kernel" in wanted:
+        kernels, biases = np.split(arrays["conv2/kernel"], 2, axis=-1), np.split(arrays["conv2/bias"], 2)
+        for which, kernel, bias in zip(("first", "second"), kernels, biases, strict=True):
+            model.get_layer(f"conv2_{which}").set_weights([kernel, bias])
+
+
+def _load_keras_weights(model: keras.Model, weights: str) -> None:
+    if not weights.endswith(".weights.h5"):
+        raise InputError(f"A local weight file must end in .weights.h5. Received: {weights!r}")
+    path = _existing(weights)
+    try:
+        with warnings.catch_warnings():
+            # Keras 3 names every container it finds no second copy of in a file saved by another Keras version.
+            # A layer that really gets no weights is an error.
+            warnings.filterwarnings("ignore", "Skipping nested container", UserWarning)
+            model.load_weights(str(path))
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        raise InputError(f"The weights in {path} do not fit {model.name}: {error}") from error
+
+
+def _application_bank(rest: str, layers: Sequence[str], weights: str, before: bool) -> ConvNetBank:
+    name, _, query = rest.partition("?")
+    constructor, preprocess = _application(name)
+    options = {key: _parsed(value) for key, value in parse_qsl(query, keep_blank_values=True)}
+    pretrained = weights in ("", "imagenet")
+    try:
+        model = constructor(
+            **{"include_top": False, "input_shape": (None, None, 3), **options},
+            weights="imagenet" if pretrained else None,
+        )
+    except Exception as error:
+        # Keras raises ValueError, TypeError or plain Exception here: bad options, or a download that failed.
+        hint = " Without a network, give `weights` a local .weights.h5 file." if pretrained else ""
+        raise InputError(f"keras.applications.{name} cannot be built with {options}: {error}.{hint}") from error
+    if not pretrained:
+        _load_keras_weights(model, weights)
+    return ConvNetBank(
+        model, layers, before_nonlinearity=before, preprocess=preprocess, name=f"keras:{rest}", preprocess_name=name
+    )
+
+
+def _application(name: str) -> tuple[Any, Any]:
+    """Constructor and preprocess_input of a model of keras.applications."""
+    found = {}
+    for module in vars(keras.applications).values():
+        if hasattr(module, "preprocess_input") and hasattr(module, "decode_predictions"):
+            for public, value in vars(module).items():
+                if callable(value) and public[0].isupper():
+                    found[public] = value, module.preprocess_input
+    if name not in found:
+        raise InputError(f"keras.applications has no model {name!r}. Choices: {', '.join(sorted(found))}")
+    return found[name]
+
+
+def _parsed(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value
+
+
+def _model_bank(path: str, layers: Sequence[str], weights: str, before: bool) -> ConvNetBank:
+    if weights:
+        raise InputError("A bank `model:PATH.keras` has its weights in the file: leave `weights` out.")
+    if not path.endswith(".keras"):
+        raise InputError(f"A bank `model:` needs a file that ends in .keras. Received: {path!r}")
+    existing = _existing(path)
+    try:
+        model = keras.models.load_model(existing, compile=False, safe_mode=True)
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        raise InputError(f"{path} cannot be loaded as a Keras model: {error}") from error
+    return ConvNetBank(model, layers, before_nonlinearity=before, name=f"model:{Path(path).name}")
+
+
+def _existing(path: str) -> Path:
+    if not Path(path).is_file():
+        raise InputError(f"There is no file {path}.")
+    return Path(path)
