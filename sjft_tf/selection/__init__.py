@@ -1,0 +1,23 @@
+"""Selection: who is borrowed for whom, and who needs more (METHOD section 1, "Selection", "Hard samples").
+
+- `Selector`, `SELECTORS`, `Borrowing`: a K per target image turned into rows, pools and classes.
+- `entropy`, `hardness`, `update_counts`: the hard-sample rule.
+- `smallest_k`: K0 = auto.
+"""
+
+from sjft_tf.selection.borrowing import SELECTORS, Borrowing, Selector
+from sjft_tf.selection.expansion import classes_with_enough, smallest_k, union_mask
+from sjft_tf.selection.hardness import Hardness, entropy, hardness, update_counts
+
+__all__ = [
+    "SELECTORS",
+    "Borrowing",
+    "Hardness",
+    "Selector",
+    "classes_with_enough",
+    "entropy",
+    "hardness",
+    "smallest_k",
+    "union_mask",
+    "update_counts",
+]

@@ -1,0 +1,144 @@
+"""Selectors: what is borrowed for each target image (METHOD, "Selection" and the arms of its table)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from sjft_tf.errors import InputError
+from sjft_tf.images.joint import Pools
+from sjft_tf.selection import expansion
+
+SELECTORS = ("nearest", "random", "all", "none")
+
+
+@dataclass(frozen=True)
+class Borrowing:
+    """The source rows in use during one round.
+
+    Attributes:
+        counts: int32 [N_t], K of each target image (the neighbors it may draw, before classes are dropped).
+        union: int32 [U], source rows that can be drawn, ascending.
+        pools: the rows each target image is paired with.
+        kept_classes: bool [C_s], source classes with enough picked images.
+        source_labels: int32 [N_s], label of each source row in the source head, -1 for dropped classes. Labels
+            keep the numbers they have in the source set: the union changes from round to round, the head must not.
+    """
+
+    counts: np.ndarray
+    union: np.ndarray
+    pools: Pools
+    kept_classes: np.ndarray
+    source_labels: np.ndarray
+
+    def summary(self) -> dict[str, float | int]:
+        """Numbers for reports: union size, classes left, mean and largest K."""
+        return {
+            "union_size": len(self.union),
+            "source_classes": int(self.kept_classes.sum()),
+            "mean_k": float(self.counts.mean()),
+            "max_k": int(self.counts.max()),
+        }
+
+
+class Selector:
+    """Turns a K per target image into a `Borrowing`; holds the neighbor table on the device.
+
+    Args:
+        name: one of `SELECTORS` but "none" (plain fine-tuning borrows nothing and needs no selector).
+            "nearest": the first K_i neighbors. "random": as many source rows as nearest would have, drawn once
+            by `seed` (a larger union contains the smaller one). "all": the whole source.
+        neighbors: int32 [N_t, K_max], ranked source rows; not needed by "all".
+        num_target: N_t.
+        source_labels: int32 [N_s].
+        num_source_classes: C_s.
+        least_sample_per_class: source classes with fewer picked images are dropped (released code: 50; its
+            shipped recipe: 0).
+        seed: for "random".
+
+    Attributes:
+        neighbors: int32 [N_t, K_max] on the device, or None.
+
+    Raises:
+        InputError: unknown name, a missing neighbor table, or no class left.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        neighbors: np.ndarray | None,
+        num_target: int,
+        source_labels: np.ndarray,
+        num_source_classes: int,
+        least_sample_per_class: int = 0,
+        seed: int = 0,
+    ) -> None:
+        if name not in SELECTORS or name == "none":
+            raise InputError(f"`selector` must be one of {', '.join(SELECTORS)}. Received: {name!r}")
+        if neighbors is None and name != "all":
+            raise InputError(f"Selector {name!r} needs a neighbor table. Run the retrieval first.")
+        self.name = name
+        self.num_target = num_target
+        self.num_source = len(source_labels)
+        self.num_source_classes = num_source_classes
+        self.least = least_sample_per_class
+        self.neighbors = None if neighbors is None else tf.constant(neighbors, tf.int32)
+        self._labels = tf.constant(source_labels, tf.int32)
+        self._random_order = np.random.default_rng(seed).permutation(self.num_source).astype(np.int32)
+
+    @property
+    def k_max(self) -> int:
+        """Length of the ranked lists; the source's size for "all"."""
+        return self.num_source if self.neighbors is None else int(self.neighbors.shape[1])
+
+    def borrow(self, counts: np.ndarray) -> Borrowing:
+        """The rows borrowed when target image i may draw its first `counts[i]` neighbors.
+
+        Args:
+            counts: int32 [N_t], each between 1 and K_max.
+        """
+        counts = np.asarray(counts, np.int32)
+        if counts.shape != (self.num_target,) or counts.min() < 1 or counts.max() > self.k_max:
+            raise InputError(
+                f"`counts` must be {self.num_target} numbers between 1 and {self.k_max}. "
+                f"Received: shape {counts.shape}, {counts.min()} to {counts.max()}"
+            )
+        picked = self._picked(counts)
+        kept = expansion.classes_with_enough(picked, self._labels, self.num_source_classes, self.least)
+        if not bool(tf.reduce_any(kept)):
+            raise InputError(
+                f"No source class has {self.least} picked images. Lower --least_sample_per_class or raise --k0."
+            )
+        usable = tf.logical_and(picked, tf.gather(kept, self._labels))
+        union = tf.cast(tf.where(usable)[:, 0], tf.int32)
+        pools = self._own_pools(counts, usable) if self.name == "nearest" else self._shared_pool(union)
+        labels = tf.where(tf.gather(kept, self._labels), self._labels, -1)
+        return Borrowing(counts, union.numpy(), pools, kept.numpy(), labels.numpy())
+
+    def _picked(self, counts: np.ndarray) -> tf.Tensor:
+        if self.name == "all":
+            return tf.ones([self.num_source], tf.bool)
+        nearest = expansion.union_mask(self.neighbors, tf.constant(counts), self.num_source)
+        if self.name == "nearest":
+            return nearest
+        size = int(tf.reduce_sum(tf.cast(nearest, tf.int32)))
+        mask = np.zeros(self.num_source, bool)
+        mask[self._random_order[:size]] = True
+        return tf.constant(mask)
+
+    def _shared_pool(self, union: tf.Tensor) -> Pools:
+        lines = self.num_target
+        return Pools(union.numpy(), np.zeros(lines, np.int64), np.full(lines, len(union), np.int64))
+
+    def _own_pools(self, counts: np.ndarray, usable: tf.Tensor) -> Pools:
+        prefix = expansion.prefix_mask(tf.constant(counts), self.k_max)
+        mask = tf.logical_and(prefix, tf.gather(usable, self.neighbors))
+        # An image all of whose neighbors are of dropped classes keeps them: it is still paired with its own, and
+        # their label -1 takes them out of the source loss.
+        nothing_left = tf.logical_not(tf.reduce_any(mask, axis=1))
+        mask = tf.where(nothing_left[:, tf.newaxis], prefix, mask)
+        lengths = tf.reduce_sum(tf.cast(mask, tf.int64), axis=1)
+        starts = tf.cumsum(lengths, exclusive=True)
+        return Pools(tf.boolean_mask(self.neighbors, mask).numpy(), starts.numpy(), lengths.numpy())

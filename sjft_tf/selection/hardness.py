@@ -1,0 +1,85 @@
+"""Which target images need more help: entropy of the prediction and the update of K (METHOD, "Hard samples").
+
+Pure functions of tensors, so that they run on whatever device holds the predictions.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from sjft_tf.errors import InputError
+
+
+class Hardness(NamedTuple):
+    """What one scoring of the target training images found.
+
+    Attributes:
+        entropy: float32 [N], nats.
+        wrong: bool [N], the predicted class is not the label.
+        uncertain: bool [N], predicted rightly, but with an entropy of at least delta.
+    """
+
+    entropy: tf.Tensor
+    wrong: tf.Tensor
+    uncertain: tf.Tensor
+
+
+def entropy(probabilities: tf.Tensor) -> tf.Tensor:
+    """Shannon entropy `-sum_c p_c log p_c` in nats of each row, with 0 log 0 = 0.
+
+    Args:
+        probabilities: float32 [N, C], rows sum to 1.
+
+    Returns:
+        float32 [N], between 0 and log C.
+    """
+    probabilities = tf.convert_to_tensor(probabilities, tf.float32)
+    return -tf.reduce_sum(tf.math.xlogy(probabilities, probabilities), axis=-1)
+
+
+def hardness(probabilities: tf.Tensor, labels: tf.Tensor, delta: float = 0.1) -> Hardness:
+    """Splits the target images into wrong, uncertain and the rest.
+
+    Args:
+        probabilities: float32 [N, C].
+        labels: int32 [N].
+        delta: entropy in nats from which a right prediction counts as uncertain (paper: 0.1).
+    """
+    probabilities = tf.convert_to_tensor(probabilities, tf.float32)
+    spread = entropy(probabilities)
+    predicted = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
+    wrong = predicted != tf.cast(labels, tf.int32)
+    return Hardness(spread, wrong, tf.logical_and(tf.logical_not(wrong), spread >= delta))
+
+
+def update_counts(
+    counts: tf.Tensor,
+    found: Hardness,
+    k0: int,
+    k_max: int,
+    wrong_growth: int = 4,
+    uncertain_growth: int = 2,
+) -> tf.Tensor:
+    """`K <- K + 4 K0` where wrong, `K + 2 K0` where uncertain, else unchanged, at most `k_max`.
+
+    Args:
+        counts: int32 [N], neighbors each target image may draw now.
+        found: this round's hardness.
+        k0: neighbors each image began with.
+        k_max: length of the ranked neighbor lists.
+        wrong_growth, uncertain_growth: multiples of `k0` (paper: 4 and 2).
+
+    Returns:
+        int32 [N].
+
+    Raises:
+        InputError: if `k0` is not between 1 and `k_max`.
+    """
+    if not 1 <= k0 <= k_max:
+        raise InputError(f"`k0` must be between 1 and the {k_max} neighbors in the table. Received: k0={k0}")
+    growth = tf.where(found.wrong, wrong_growth, tf.where(found.uncertain, uncertain_growth, 0))
+    # In 64 bits: K + 4 K0 of a huge source must not wrap around before it is cut.
+    grown = tf.cast(counts, tf.int64) + tf.cast(growth, tf.int64) * k0
+    return tf.cast(tf.minimum(grown, k_max), tf.int32)

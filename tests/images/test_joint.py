@@ -1,0 +1,94 @@
+"""The joint stream: passes, pairing, labels, and the same batches from any step on."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sjft_tf.errors import InputError
+from sjft_tf.images import Augmentation, ImageSet
+from sjft_tf.images.joint import Pools, joint_dataset, source_row_at, target_row_at
+
+PLAIN = Augmentation(resize=(4, 4), crop=4, mirror=False)
+
+
+def numbered(count, classes, offset=0):
+    """Images whose pixels say which row they are."""
+    images = np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None, None] + offset, (count, 4, 4, 3))
+    return ImageSet.from_arrays("numbered", images.copy(), np.arange(count) % classes, [str(c) for c in range(classes)])
+
+
+def batches(first_step=0, steps=6, seed=0, size=4, augmentation=PLAIN, labels=None):
+    target, source = numbered(5, 2), numbered(20, 3, offset=100)
+    pools = Pools(np.array([0, 1, 5, 7, 8, 9, 19], np.int32), np.array([0, 2, 3, 4, 6]), np.array([2, 1, 1, 2, 1]))
+    labels = source.labels if labels is None else labels
+    dataset = joint_dataset(
+        target, source, pools, labels, augmentation, batch_size=size, first_step=first_step, steps=steps, seed=seed
+    )
+    return list(dataset.as_numpy_iterator())
+
+
+@given(st.integers(1, 40), st.integers(0, 2**31 - 1), st.integers(0, 3))
+def test_every_pass_visits_every_row_once(count, seed, first_pass):
+    rows = [int(target_row_at(tf.constant(first_pass * count + i, tf.int64), count, seed)) for i in range(count)]
+    assert sorted(rows) == list(range(count))
+
+
+def test_passes_come_in_different_orders():
+    orders = {tuple(int(target_row_at(tf.constant(p * 8 + i, tf.int64), 8, 1)) for i in range(8)) for p in range(20)}
+    assert len(orders) > 15
+
+
+def test_neighbors_are_drawn_uniformly_from_the_own_pool():
+    pools = Pools(np.arange(10, dtype=np.int32), np.array([0, 7]), np.array([7, 3]))
+    for row, own in ((0, range(7)), (1, range(7, 10))):
+        drawn = [int(source_row_at(tf.constant(p, tf.int64), tf.constant(row), pools, 0)) for p in range(700)]
+        counts = np.bincount(drawn, minlength=10)
+        assert set(np.flatnonzero(counts)) == set(own)
+        expected = 700 / len(own)
+        assert (abs(counts[list(own)] - expected) < 5 * np.sqrt(expected)).all()
+
+
+def test_halves_pairs_and_labels():
+    pools = [[0, 1], [5], [7], [8, 9], [19]]
+    for images, labels in batches():
+        assert images.shape == (8, 4, 4, 3)
+        assert images.dtype == np.float32
+        target_rows, source_rows = images[:4, 0, 0, 0].astype(int), images[4:, 0, 0, 0].astype(int) - 100
+        assert all(s in pools[t] for t, s in zip(target_rows, source_rows, strict=True))
+        assert labels["target"].tolist() == [*(target_rows % 2), -1, -1, -1, -1]
+        assert labels["source"].tolist() == [-1, -1, -1, -1, *(source_rows % 3)]
+        assert labels["target"].dtype == labels["source"].dtype == np.int32
+
+
+def test_dropped_classes_take_no_part():
+    for _, labels in batches(labels=np.full(20, -1, np.int32)):
+        assert (labels["source"] == -1).all()
+
+
+def test_any_step_can_be_the_first():
+    augmentation = Augmentation(resize=(4, 6), crop=4, pad=1)
+    whole = batches(steps=6, augmentation=augmentation)
+    rest = batches(first_step=4, steps=2, augmentation=augmentation)
+    for (a, x), (b, y) in zip(whole[4:], rest, strict=True):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(x["target"], y["target"])
+        np.testing.assert_array_equal(x["source"], y["source"])
+
+
+def test_seeds_differ():
+    assert any((a[0] != b[0]).any() for a, b in zip(batches(seed=0), batches(seed=1), strict=True))
+
+
+def test_without_a_source_only_the_target_comes():
+    dataset = joint_dataset(numbered(5, 2), None, None, None, PLAIN, batch_size=5, first_step=0, steps=2, seed=0)
+    for images, labels in dataset.as_numpy_iterator():
+        assert images.shape == (5, 4, 4, 3)
+        assert list(labels) == ["target"]
+        assert sorted(images[:, 0, 0, 0]) == [0, 1, 2, 3, 4]
+
+
+def test_half_a_source_is_refused():
+    with pytest.raises(InputError, match="together or not at all"):
+        joint_dataset(numbered(5, 2), numbered(5, 2), None, None, PLAIN, batch_size=1, first_step=0, steps=1, seed=0)

@@ -1,0 +1,106 @@
+"""Selectors, unions and pools against oracles made of Python sets."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sjft_tf.errors import InputError
+from sjft_tf.selection import Selector, classes_with_enough, smallest_k, union_mask
+
+
+@st.composite
+def problems(draw):
+    """A neighbor table of distinct rows per line, labels and a K per line."""
+    seed, lines = draw(st.integers(0, 10_000)), draw(st.integers(1, 6))
+    num_source = draw(st.integers(2, 30))
+    k_max = draw(st.integers(1, num_source))
+    rng = np.random.default_rng(seed)
+    table = np.stack([rng.permutation(num_source)[:k_max] for _ in range(lines)]).astype(np.int32)
+    labels = rng.integers(0, 4, num_source).astype(np.int32)
+    counts = rng.integers(1, k_max + 1, lines).astype(np.int32)
+    return table, labels, counts
+
+
+def pool(borrowing, i):
+    start, length = borrowing.pools.starts[i], borrowing.pools.lengths[i]
+    return borrowing.pools.rows[start : start + length].tolist()
+
+
+def union_of(table, counts):
+    return set().union(*(set(line[:k].tolist()) for line, k in zip(table, counts, strict=True)))
+
+
+@given(problems(), st.integers(0, 4))
+def test_nearest_matches_sets(problem, least):
+    table, labels, counts = problem
+    union = union_of(table, counts)
+    sizes = np.bincount(labels[sorted(union)], minlength=4)
+    kept = sizes >= max(least, 1)
+    selector = Selector("nearest", table, len(table), labels, 4, least)
+    if not kept.any():
+        with pytest.raises(InputError, match="No source class"):
+            selector.borrow(counts)
+        return
+    found = selector.borrow(counts)
+    assert found.union.tolist() == sorted(r for r in union if kept[labels[r]])
+    assert found.kept_classes.tolist() == kept.tolist()
+    np.testing.assert_array_equal(found.source_labels, np.where(kept[labels], labels, -1))
+    for i, k in enumerate(counts):
+        own = table[i, :k].tolist()
+        assert pool(found, i) == ([r for r in own if kept[labels[r]]] or own)
+    assert found.summary()["union_size"] == len(found.union)
+
+
+@given(problems())
+def test_random_has_the_size_of_nearest_and_grows_by_inclusion(problem):
+    table, labels, counts = problem
+    random = Selector("random", table, len(table), labels, 4, seed=3)
+    first = random.borrow(counts)
+    assert len(first.union) == len(union_of(table, counts))
+    assert pool(first, 0) == first.union.tolist()
+    more = random.borrow(np.full_like(counts, table.shape[1]))
+    assert set(first.union) <= set(more.union)
+    again = Selector("random", table, len(table), labels, 4, seed=3).borrow(counts)
+    np.testing.assert_array_equal(first.union, again.union)
+
+
+def test_all_borrows_everything_for_everyone():
+    labels = np.array([0, 1, 1, 2, 2], np.int32)
+    selector = Selector("all", None, 3, labels, 3, least_sample_per_class=2)
+    found = selector.borrow(np.full(3, selector.k_max))
+    assert found.union.tolist() == [1, 2, 3, 4]
+    assert [pool(found, i) for i in range(3)] == [[1, 2, 3, 4]] * 3
+    assert found.source_labels.tolist() == [-1, 1, 1, 2, 2]
+
+
+@given(problems(), st.floats(0.01, 1.0))
+def test_smallest_k_is_the_smallest(problem, share):
+    table, labels, _ = problem
+    num_source, lines, k_max = len(labels), len(table), table.shape[1]
+    k0, size = smallest_k(table, num_source, share)
+    sizes = [len(union_of(table, [k] * lines)) for k in range(1, k_max + 1)]
+    reaching = [k for k, s in enumerate(sizes, 1) if s >= share * num_source - 1e-9]
+    assert k0 == (reaching[0] if reaching else k_max)
+    assert size == sizes[k0 - 1]
+
+
+def test_union_mask_and_classes_by_hand():
+    table = np.array([[4, 0, 1], [4, 2, 3]], np.int32)
+    union = union_mask(table, np.array([1, 2]), 6)
+    assert union.numpy().tolist() == [False, False, True, False, True, False]
+    labels = np.array([0, 0, 1, 1, 2, 2])
+    assert classes_with_enough(union, labels, 4, 0).numpy().tolist() == [False, True, True, False]
+    assert classes_with_enough(union, labels, 4, 2).numpy().tolist() == [False] * 4
+
+
+def test_what_cannot_be_borrowed_is_refused():
+    labels = np.zeros(3, np.int32)
+    table = np.array([[0, 1]], np.int32)
+    with pytest.raises(InputError, match="must be one of nearest, random, all, none. Received: 'closest'"):
+        Selector("closest", table, 1, labels, 1)
+    with pytest.raises(InputError, match="needs a neighbor table"):
+        Selector("random", None, 1, labels, 1)
+    for counts in ([0], [3], [1, 1]):
+        with pytest.raises(InputError, match="between 1 and 2"):
+            Selector("nearest", table, 1, labels, 1).borrow(np.array(counts))
