@@ -1,0 +1,52 @@
+"""The one door to TensorFlow Addons optimizers, which exist on the addons stack (TensorFlow 2.15) alone."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import warnings
+from typing import Any
+
+from sjft_tf.compat import KERAS_3
+from sjft_tf.errors import InputError
+
+_DECAY_EXEMPT = ["bias", "gamma", "beta"]
+
+
+def make_addons_optimizer(name: str, schedule: Any, **settings: Any) -> Any:
+    """`tfa.optimizers.NAME(schedule, ...)`, given those of `settings` that its constructor knows.
+
+    Args:
+        name: for example "LAMB", "SGDW", "RectifiedAdam", "NovoGrad", "Yogi". Those that wrap another optimizer
+            (Lookahead, SWA, ...) are not reachable by name.
+        schedule: learning rate or schedule.
+        settings: momentum, weight_decay, nesterov.
+
+    Raises:
+        InputError: TensorFlow Addons is not there, or has no such optimizer.
+    """
+    if KERAS_3:
+        raise InputError(
+            f"Optimizer 'tfa:{name}' needs TensorFlow Addons, which runs on TensorFlow 2.15 and Keras 2.15 only. "
+            "Install the addons stack (pip install 'sjft_tf[addons]', or make ... STACK=addons), or use one of "
+            "sgd, adam, adamw."
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # TFA announces its end of life at import
+            optimizers = importlib.import_module("tensorflow_addons").optimizers
+    except ImportError as error:
+        raise InputError(
+            f"Optimizer 'tfa:{name}' needs TensorFlow Addons: pip install 'sjft_tf[addons]'. ({error})"
+        ) from error
+    usable: dict[str, Any] = {n: c for n, c in vars(optimizers).items() if inspect.isclass(c) and _takes_a_rate(c)}
+    if name not in usable:
+        raise InputError(f"There is no optimizer 'tfa:{name}'. There are: {', '.join(sorted(usable))}")
+    parameters = inspect.signature(usable[name].__init__).parameters
+    settings["exclude_from_weight_decay"] = _DECAY_EXEMPT
+    known = {key: value for key, value in settings.items() if key in parameters}
+    return usable[name](learning_rate=schedule, **known)
+
+
+def _takes_a_rate(optimizer: Any) -> bool:
+    return "learning_rate" in inspect.signature(optimizer.__init__).parameters

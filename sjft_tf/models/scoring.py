@@ -1,0 +1,85 @@
+"""The compiled forward pass: image sets in, probabilities of the target classes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sjft_tf import progress
+from sjft_tf.errors import InputError
+from sjft_tf.models.joint import target_logits
+
+View = Callable[[tf.Tensor], tf.Tensor]
+
+
+class Scorer:
+    """Gives the target probabilities of any number of image sets; its forward pass is compiled once.
+
+    It follows the model: called again after more training it scores with the new weights. Every batch has the
+    same shape, the last one padded and its answers cut, so that nothing is traced or tuned a second time and
+    no image is left out.
+
+    Args:
+        model: the joint model (dict output with "target": logits).
+        view: image uint8 [H, W, 3] -> float32 [crop, crop, 3]; `images.View`.
+        batch_size: images a forward pass.
+    """
+
+    def __init__(self, model: keras.Model, view: View, batch_size: int = 128) -> None:
+        if batch_size < 1:
+            raise InputError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
+        self._model = target_logits(model)
+        self._view = view
+        self.batch_size = int(batch_size)
+        self.num_classes = int(self._model.output.shape[-1])
+
+        @tf.function(reduce_retracing=True)
+        def forward(images: tf.Tensor) -> tf.Tensor:
+            return tf.nn.softmax(tf.cast(self._model(images, training=False), tf.float32))
+
+        self._forward = forward
+
+    def __call__(self, image_set: Any, rows: np.ndarray | None = None, description: str = "Scoring") -> np.ndarray:
+        """Scores the images of `rows` (default: all), with a progress bar.
+
+        Args:
+            image_set: an `images.ImageSet`.
+            rows: int32 [M] positions in it, or None.
+            description: the words before the progress bar.
+
+        Returns:
+            float32 [M, C] probabilities, in the order of `rows`.
+        """
+        total = len(image_set) if rows is None else len(rows)
+        result = np.empty((total, self.num_classes), np.float32)
+        if not total:
+            return result
+        batches = image_set.dataset(rows).map(
+            lambda element: self._view(element["image"]), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        )
+        filled, waiting = 0, None
+        with progress.bar(total, description) as shown:
+
+            def collect(scores: tf.Tensor, size: int) -> None:
+                nonlocal filled
+                result[filled : filled + size] = scores.numpy()[:size]
+                filled += size
+                shown.update(size)
+
+            for images in batches.batch(self.batch_size).prefetch(tf.data.AUTOTUNE):
+                size = int(images.shape[0])
+                missing = self.batch_size - size
+                scores = self._forward(tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]]) if missing else images)
+                # Fetching waits for the device; one batch behind, the device already has the next one to work on.
+                if waiting is not None:
+                    collect(*waiting)
+                waiting = (scores, size)
+            if waiting is not None:
+                collect(*waiting)
+        if filled != total:
+            raise InputError(f"The image set gave {filled} images where {total} were asked for. Check for bad images.")
+        return result

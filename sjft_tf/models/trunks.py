@@ -1,0 +1,119 @@
+"""Builds the shared trunk: pixels in, pooled features out, preprocessing and starting weights included."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+import keras
+
+from sjft_tf import artifacts
+from sjft_tf.errors import InputError
+from sjft_tf.models.families import Family, find_family, preprocess
+from sjft_tf.models.normalization import replace_batch_norm
+from sjft_tf.models.preact_resnet import preact_resnet
+from sjft_tf.models.weights import load_trunk_weights
+
+FEATURES = "features"
+"""Name of a trunk's last layer, float32 [N, F]."""
+
+
+def build_trunk(
+    name: str,
+    image_size: int,
+    *,
+    weights: str | os.PathLike[str] = "none",
+    alpha: float | None = None,
+    depth: int = 20,
+    width: int = 16,
+    batch_norm_momentum: float | None = None,
+) -> keras.Model:
+    """A convolutional trunk without its classifier, with fused batch normalization (paper section 3.1).
+
+    The model is flat (no nested models), its last layer is called "features".
+
+    Args:
+        name: a keras.applications class name in any capitals ("ResNet50", "mobilenetv2"), or "preact_resnet".
+        image_size: side S of the square input in pixels.
+        weights: "none" (random), "imagenet" (Keras downloads or finds them in its cache), or a local file:
+            `.weights.h5`, a legacy Keras `.h5`, or a whole `.keras` model that begins with this trunk. Weights do not
+            depend on the image size, so a file named for 224 px fits every `image_size`.
+        alpha: width multiplier of the MobileNets; None is 1.
+        depth: layers of `preact_resnet`, 6n + 2; other trunks ignore it.
+        width: channels of the first stage of `preact_resnet`; other trunks ignore it.
+        batch_norm_momentum: of the moving statistics, see `momentum_for_run`; None keeps the family's own.
+
+    Returns:
+        keras.Model from float32 [N, S, S, 3] RGB in 0..255 to float32 [N, F], the global average of the last map.
+
+    Raises:
+        InputError: unknown name, image too small, `alpha` where there is none, weights that do not fit.
+    """
+    family = find_family(name)
+    weights = os.fspath(weights)
+    if image_size < family.min_size:
+        raise InputError(
+            f"{family.name} needs images of at least {family.min_size} px. Received: image_size={image_size}. "
+            "Raise --image_size or choose another trunk (preact_resnet takes 8 px and more)."
+        )
+    if alpha is not None and not family.has_alpha:
+        raise InputError(f"{family.name} has no width multiplier. Received: alpha={alpha}; leave it out")
+    if weights == "imagenet" and family.build is None:
+        raise InputError(f"There are no ImageNet weights for {family.name}; give a file or weights=none")
+    inputs = keras.Input((image_size, image_size, 3), dtype="float32", name="image")
+    scaled = preprocess(inputs, family, rescaled_by_keras=weights == "imagenet")
+    if family.build is None:
+        maps = preact_resnet(scaled, depth=depth, width=width)
+    else:
+        maps = _application(family, scaled, weights, alpha).output
+    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(maps)
+    # A float32 layer at the end, so that heads and losses see float32 under mixed precision as well.
+    features = keras.layers.Activation("linear", dtype="float32", name=FEATURES)(pooled)
+    trunk = keras.Model(inputs, features, name=family.name.lower())
+    if weights not in ("none", "imagenet"):
+        load_trunk_weights(trunk, weights)
+    return replace_batch_norm(trunk, batch_norm_momentum)
+
+
+def _application(family: Family, scaled: object, weights: str, alpha: float | None) -> keras.Model:
+    assert family.build is not None
+    options = {"alpha": 1.0 if alpha is None else float(alpha)} if family.has_alpha else {}
+    downloads = weights == "imagenet"
+    shape = tuple(scaled.shape[1:])  # type: ignore[attr-defined]
+    try:
+        with warnings.catch_warnings():
+            # The MobileNets warn that weights for 224 px are used at other sizes, which is what we want.
+            warnings.filterwarnings("ignore", message=".*input_shape.*")
+            return family.build(
+                include_top=False,
+                weights="imagenet" if downloads else None,
+                input_tensor=scaled,
+                input_shape=shape,
+                **options,
+            )
+    except Exception as error:
+        # Keras reports a failed download as a bare Exception, and impossible options as ValueError.
+        if downloads:
+            raise InputError(
+                f"The ImageNet weights of {family.name} cannot be had here ({error}). Without a network, give a "
+                "local file as `weights`, or weights=none."
+            ) from error
+        if isinstance(error, ValueError):
+            raise InputError(f"{family.name} cannot be built with image_size={shape[0]}, {options}: {error}") from error
+        raise
+
+
+def save_trunk(model: keras.Model, path: str | os.PathLike[str]) -> None:
+    """Writes the trunk's weights of a joint model, for `build_trunk(weights=path)`; atomically.
+
+    Args:
+        model: from `build_joint_model`.
+        path: a file name ending in `.weights.h5`.
+    """
+    trunk = keras.Model(model.input, model.get_layer(FEATURES).output)
+    with tempfile.TemporaryDirectory() as folder, artifacts.atomic_write(path) as stream:
+        temporary = Path(folder) / "trunk.weights.h5"
+        trunk.save_weights(temporary)
+        stream.write(temporary.read_bytes())

@@ -1,0 +1,108 @@
+"""Reads local weight files into a trunk, strictly: all of the trunk's weights come from the file, or an InputError."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+
+from sjft_tf.errors import InputError
+
+
+def load_trunk_weights(trunk: keras.Model, path: str | os.PathLike[str]) -> None:
+    """Loads `path` into `trunk`, in place.
+
+    Args:
+        trunk: the model, before or after `replace_batch_norm`.
+        path: `.weights.h5` (Keras v3 layout), any other `.h5` (legacy layout, as keras.applications distributes
+            them, with or without the classifier), or `.keras` (a saved model whose first layers are the trunk's;
+            read in Keras's safe mode, so that it cannot run code).
+
+    Raises:
+        InputError: the file is missing, of another kind, damaged, or of another architecture.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise InputError(
+            f"There is no weight file {str(file)!r}. `weights` is none, imagenet, or the path of a "
+            ".weights.h5, .h5 or .keras file."
+        )
+    if not file.name.endswith((".h5", ".hdf5", ".keras")):
+        raise InputError(f"{file} is not a weight file: expected a name ending in .weights.h5, .h5 or .keras")
+    try:
+        if file.name.endswith(".keras"):
+            _copy_prefix(trunk, keras.models.load_model(file, compile=False, safe_mode=True))
+        elif file.name.endswith(".weights.h5") and not _is_legacy(file):
+            with warnings.catch_warnings():
+                # Keras 3 warns of missing groups before it raises for the layers in them; the error says it all.
+                warnings.filterwarnings("ignore", message="Skipping nested container")
+                trunk.load_weights(file)
+        else:
+            _load_legacy(trunk, file)
+    except (ValueError, KeyError, TypeError, OSError, AttributeError) as error:
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"The weights in {file} do not fit trunk {trunk.name!r}, which expects {trunk.count_params():,} numbers; "
+            f"the file holds {_numbers_in(file)}. Check the trunk's name and its options (alpha, depth, width). "
+            f"Keras says: {first_line}"
+        ) from error
+
+
+def _is_legacy(file: Path) -> bool:
+    # Keras 2 wrote the legacy layout under any name ending in .h5, .weights.h5 included.
+    with h5py.File(file, "r") as archive:
+        return "layer_names" in archive.attrs or "model_weights" in archive
+
+
+def _load_legacy(trunk: keras.Model, file: Path) -> None:
+    with h5py.File(file, "r") as archive:
+        group = archive.get("model_weights", archive)
+        names = {n.decode() if isinstance(n, bytes) else str(n) for n in group.attrs["layer_names"]}
+    # By name where every layer of the trunk is in the file, so that a classifier on top of it is left out.
+    # Otherwise (layers with automatic names) in order, which Keras checks by count and shape.
+    by_name = {layer.name for layer in trunk.layers if layer.weights} <= names
+    trunk.load_weights(file, **({"by_name": True} if by_name else {}))
+
+
+def _copy_prefix(trunk: keras.Model, saved: keras.Model) -> None:
+    """Copies layer after layer; `saved` may go on after the trunk (heads), but must begin like it."""
+    wanted = [layer for layer in trunk.layers if layer.weights]
+    found = [layer for layer in saved.layers if layer.weights]
+    if len(found) == 1 and isinstance(found[0], keras.Model):
+        found = [layer for layer in found[0].layers if layer.weights]
+    if len(found) < len(wanted):
+        raise ValueError(f"{len(found)} layers with weights came, {len(wanted)} were expected")
+    pairs = list(zip(wanted, found, strict=False))
+    for mine, theirs in pairs:
+        if _shapes(mine) != _shapes(theirs):
+            raise ValueError(f"layer {theirs.name!r} has {_shapes(theirs)}, {mine.name!r} expects {_shapes(mine)}")
+    for mine, theirs in pairs:
+        mine.set_weights(theirs.get_weights())
+        if isinstance(mine, keras.layers.Normalization):
+            mine.finalize_state()
+
+
+def _shapes(layer: Any) -> list[tuple[int, ...]]:
+    return [tuple(w.shape) for w in layer.weights]
+
+
+def _numbers_in(file: Path) -> str:
+    """How many numbers the file's weights are, for the message; best effort, as the file may be damaged."""
+    total = 0
+
+    def add(name: str, item: Any) -> None:
+        nonlocal total
+        if isinstance(item, h5py.Dataset) and "optimizer" not in name:
+            total += int(np.prod(item.shape))
+
+    try:
+        with h5py.File(file, "r") as archive:
+            archive.visititems(add)
+    except OSError:
+        return "a whole model" if file.suffix == ".keras" else "no readable HDF5 data"
+    return f"{total:,}"
