@@ -1,0 +1,258 @@
+"""The last stage: a SavedModel that answers for the target task wherever TensorFlow is installed.
+
+The folder holds a plain TensorFlow graph and its variables: neither `sjft_tf` nor Keras is needed to use it.
+
+    model = tf.saved_model.load("saved_model")
+    answer = model.signatures["serving_default"](images=tf.constant(batch))       # float32 [N, H, W, 3], RGB 0..255
+    answer = model.signatures["serve_bytes"](image_bytes=tf.constant([encoded]))  # string [N], JPEG or PNG
+    answer["class_name"], answer["probability"]                                   # the best class of each image
+
+Every output has the batch as its first dimension, as TensorFlow Serving asks:
+
+- `class_name` string [N], `probability` float32 [N]: the most probable class;
+- `probabilities` float32 [N, C], `class_names` string [N, C]: all classes, in label order, the same in every row.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import sjft_tf
+from sjft_tf import artifacts
+from sjft_tf.errors import InputError
+from sjft_tf.models import target_logits
+
+FORMAT = "sjft_tf saved model, version 1"
+DESCRIPTION_FILE = Path("assets.extra") / "sjft_tf.json"
+SIGNATURES = ("serving_default", "serve_bytes")
+
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def decode_bytes(encoded: tf.Tensor) -> tf.Tensor:
+    """One JPEG or PNG file's content, scalar string, to uint8 [H, W, 3]; TensorFlow ops alone.
+
+    What the image sets of `sjft_tf.images` decode to: JPEG by the accurate transform, transparency laid over
+    white. Only an EXIF orientation is beyond TensorFlow and is not applied.
+    """
+
+    def png() -> tf.Tensor:
+        rgba = tf.cast(tf.io.decode_png(encoded, channels=4), tf.float32)
+        alpha = rgba[..., 3:] / 255.0
+        return tf.cast(tf.round(rgba[..., :3] * alpha + 255.0 * (1.0 - alpha)), tf.uint8)
+
+    def jpeg() -> tf.Tensor:
+        return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
+
+    image = tf.cond(tf.strings.substr(encoded, 0, len(_PNG)) == _PNG, png, jpeg)
+    return tf.ensure_shape(image, [None, None, 3])
+
+
+class _Serving(tf.Module):
+    """Holds the variables and the two traced functions; the Keras model itself stays outside the file."""
+
+    def __init__(self, model: keras.Model, class_names: Sequence[str], view: Any) -> None:
+        super().__init__(name="sjft_tf_serving")
+        # Keras 3 wraps its variables; what a SavedModel can track is the tf.Variable inside.
+        self.weights = [v if isinstance(v, tf.Variable) else v.value for v in model.variables]
+        crop = tf.TensorSpec([view.crop, view.crop, 3], tf.float32)
+        names = tf.constant(list(class_names), tf.string)
+
+        def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
+            p = tf.nn.softmax(tf.cast(model(images, training=False), tf.float32))
+            best = tf.argmax(p, axis=-1)
+            return {
+                "class_name": tf.gather(names, best),
+                "probability": tf.reduce_max(p, axis=-1),
+                "probabilities": p,
+                "class_names": tf.broadcast_to(names[tf.newaxis], tf.shape(p)),
+            }
+
+        def prepare(image: tf.Tensor) -> tf.Tensor:
+            return tf.ensure_shape(view(image), crop.shape)
+
+        def decode(encoded: tf.Tensor) -> tf.Tensor:
+            return prepare(decode_bytes(encoded))
+
+        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="images")])
+        def serve_images(images: tf.Tensor) -> dict[str, tf.Tensor]:
+            # The view itself is traced, image by image, so that the answer cannot drift from the one in training.
+            # On the CPU, the only place its resize has a kernel, not to and fro for every image.
+            with tf.device("/CPU:0"):
+                prepared = tf.map_fn(prepare, images, fn_output_signature=crop)
+            return answer(prepared)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+        def serve_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+            with tf.device("/CPU:0"):
+                prepared = tf.map_fn(decode, image_bytes, fn_output_signature=crop)
+            return answer(prepared)
+
+        self.serve_images, self.serve_bytes = serve_images, serve_bytes
+
+
+def export_saved_model(
+    model: keras.Model,
+    class_names: Sequence[str],
+    view: Any,
+    path: str | os.PathLike[str],
+    description: Mapping[str, Any] | None = None,
+) -> Path:
+    """Writes the target half of a joint model as a SavedModel, atomically; an earlier one is replaced.
+
+    Dropout is off and batch normalization uses its moving statistics. The source head is left out.
+    The bytes signature decodes with TensorFlow alone (see `decode_bytes`): gray becomes RGB, transparency is laid
+    over white, but an EXIF orientation is not applied; turn such photos upright first.
+
+    Args:
+        model: the joint model (one input [H, W, 3] RGB 0..255, dict output with "target": logits [N, C]).
+        class_names: C names, in label order.
+        view: `images.View`, the resize and crop the model is evaluated with.
+        path: the folder to write.
+        description: what the model was made from (fingerprints, settings, metrics): JSON-able, kept in
+            `assets.extra/sjft_tf.json` as `made_from`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: if class names or view do not fit the model.
+    """
+    head = target_logits(model)
+    num_classes, size = int(head.output.shape[-1]), tuple(head.input.shape[1:3])
+    if len(class_names) != num_classes:
+        raise InputError(f"The model has {num_classes} target classes. Received: {len(class_names)} class names")
+    if any(side not in (None, view.crop) for side in size):
+        raise InputError(f"The model takes images of {size[0]} x {size[1]}, the view gives {view.crop} x {view.crop}.")
+    serving = _Serving(head, class_names, view)
+    with artifacts.atomic_directory(path) as folder:
+        tf.saved_model.save(
+            serving,
+            str(folder),
+            signatures=dict(zip(SIGNATURES, (serving.serve_images, serving.serve_bytes), strict=True)),
+        )
+        artifacts.write_json(
+            folder / DESCRIPTION_FILE,
+            {
+                "format": FORMAT,
+                "class_names": list(class_names),
+                "resize": int(view.resize),
+                "crop": int(view.crop),
+                "made_from": dict(description or {}),
+                "versions": {
+                    "sjft_tf": sjft_tf.__version__,
+                    "tensorflow": tf.__version__,
+                    "keras": keras.__version__,
+                    "numpy": np.__version__,
+                },
+            },
+        )
+    return Path(path)
+
+
+class Predictor:
+    """An exported model, ready to predict. Made by `load_predictor`.
+
+    Attributes:
+        class_names: the C target classes, in the order of the probabilities' columns.
+        description: what the file says of itself: resize, crop, made_from, versions.
+    """
+
+    def __init__(self, loaded: Any, description: Mapping[str, Any]) -> None:
+        # A signature does not keep the variables alive; the loaded object does.
+        self._loaded = loaded
+        self.description = dict(description)
+        self.class_names: tuple[str, ...] = tuple(description["class_names"])
+
+    def predict(self, images: np.ndarray, batch_size: int = 128) -> np.ndarray:
+        """Target probabilities of decoded images of one size.
+
+        Args:
+            images: [N, H, W, 3], RGB 0..255, uint8 or float; H and W are free.
+            batch_size: images a forward pass.
+
+        Returns:
+            float32 [N, C].
+        """
+        images = np.asarray(images)
+        if images.ndim != 4 or images.shape[-1] != 3:
+            raise InputError(f"`images` must have shape [N, H, W, 3], RGB in 0..255. Received: {images.shape}")
+        serve = self._loaded.signatures["serving_default"]
+        return self._in_batches(
+            images, batch_size, lambda part: serve(images=tf.constant(part.astype(np.float32, copy=False)))
+        )
+
+    def predict_bytes(self, encoded: Sequence[bytes], batch_size: int = 128) -> np.ndarray:
+        """Target probabilities of encoded images, each of any size.
+
+        Args:
+            encoded: N contents of JPEG or PNG files.
+            batch_size: images a forward pass.
+
+        Returns:
+            float32 [N, C].
+
+        Raises:
+            InputError: naming the position of the first one that cannot be decoded.
+        """
+        serve = self._loaded.signatures["serve_bytes"]
+
+        def score(part: Sequence[bytes]) -> dict[str, tf.Tensor]:
+            return serve(image_bytes=tf.constant(list(part), tf.string))
+
+        try:
+            return self._in_batches(encoded, batch_size, score)
+        except tf.errors.InvalidArgumentError:
+            _name_undecodable(encoded)
+            raise
+
+    def _in_batches(self, items: Any, batch_size: int, score: Any) -> np.ndarray:
+        if batch_size < 1:
+            raise InputError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
+        result = np.empty((len(items), len(self.class_names)), np.float32)
+        for start in range(0, len(items), batch_size):
+            part = items[start : start + batch_size]
+            result[start : start + len(part)] = score(part)["probabilities"].numpy()
+        return result
+
+
+def load_predictor(path: str | os.PathLike[str]) -> Predictor:
+    """Opens a folder written by `export_saved_model`.
+
+    Raises:
+        InputError: if the folder is absent or is not such a SavedModel.
+    """
+    folder = Path(path)
+    hint = "Name the `saved_model` folder of a finished run, or make one with scripts/export.py."
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}. {hint}")
+    if not (folder / "saved_model.pb").is_file() or not (folder / DESCRIPTION_FILE).is_file():
+        raise InputError(f"{folder} does not hold a SavedModel written by sjft_tf. {hint}")
+    description = artifacts.read_json(folder / DESCRIPTION_FILE)
+    found = description.get("format") if isinstance(description, dict) else None
+    if found != FORMAT:
+        raise InputError(f"{folder} must be of format {FORMAT!r}. Received: {found!r}. {hint}")
+    try:
+        loaded = tf.saved_model.load(str(folder))
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        raise InputError(f"{folder} is damaged and cannot be loaded ({error}). {hint}") from error
+    return Predictor(loaded, description)
+
+
+def _name_undecodable(encoded: Sequence[bytes]) -> None:
+    for position, content in enumerate(encoded):
+        try:
+            decode_bytes(tf.constant(content, tf.string))
+        except tf.errors.InvalidArgumentError as error:
+            raise InputError(
+                f"Image {position} of {len(encoded)} cannot be decoded; JPEG or PNG is expected. "
+                f"Received: {len(content)} bytes beginning {content[:8]!r}"
+            ) from error

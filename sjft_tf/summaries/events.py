@@ -1,0 +1,117 @@
+"""TensorBoard event files of a run: one a round, so that a run taken up again shows no step twice."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from sjft_tf.errors import InputError
+
+_ROUND = re.compile(r"\.round-(\d+)$")
+
+
+class RoundSummaries:
+    """Writes what TensorBoard shows of one round; every entry at a step of the whole run, not of the round.
+
+    A run that was killed goes on from the last finished round, so whatever the unfinished round (and any after
+    it) had written will be written again. TensorFlow's event writer cannot purge those steps; instead every
+    round has event files of its own, named `...round-NN`, and opening round NN first removes the files of
+    rounds NN and later. Earlier rounds stay as they are. A TensorBoard that is already open shows the change
+    after it is reloaded.
+
+    Args:
+        logdir: the folder TensorBoard is pointed at; made if absent.
+        round_number: which round begins, 0 or higher.
+
+    Example:
+
+        with RoundSummaries(workdir / "tensorboard", round_number=2) as summaries:
+            summaries.scalars(step, {"borrowed/union_size": 8123})
+            model.fit(..., callbacks=[TrainingSummaries(summaries, every=50)])
+    """
+
+    def __init__(self, logdir: str | os.PathLike[str], round_number: int) -> None:
+        if round_number < 0:
+            raise InputError(f"`round_number` must be 0 or higher. Received: round_number={round_number}")
+        folder = Path(logdir)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.glob("*tfevents*"):
+            found = _ROUND.search(path.name)
+            if found and int(found[1]) >= round_number:
+                path.unlink()
+        self.logdir = folder
+        self.round_number = round_number
+        self._writer = tf.summary.create_file_writer(str(folder), filename_suffix=f".round-{round_number:02d}")
+
+    def scalars(self, step: int, values: Mapping[str, Any]) -> None:
+        """Writes numbers by tag, such as `{"loss/target": 0.3}`; None is left out."""
+        with self._writer.as_default(step=int(step)):
+            for tag, value in values.items():
+                if value is not None:
+                    tf.summary.scalar(tag, float(value))
+
+    def borrowing(
+        self, step: int, counts: np.ndarray, union_size: int, wrong: int | None = None, uncertain: int | None = None
+    ) -> None:
+        """Writes how much is borrowed, and for how many hard images.
+
+        Args:
+            step: the global step.
+            counts: int [N_t], K of every target image.
+            union_size: how many different source images that makes.
+            wrong: target images the model gets wrong; None before the first scoring.
+            uncertain: target images it gets right with an entropy of delta or more; likewise.
+        """
+        counts = np.asarray(counts)
+        mean = counts.mean() if counts.size else 0.0
+        self.scalars(
+            step,
+            {
+                "borrowed/union_size": union_size,
+                "borrowed/mean_k": mean,
+                "hard/wrong": wrong,
+                "hard/uncertain": uncertain,
+            },
+        )
+        with self._writer.as_default(step=int(step)):
+            tf.summary.histogram("borrowed/k_per_target", counts)
+
+    def test(self, step: int, metrics: Any) -> None:
+        """Writes an `evaluation.Metrics` of the test set: top-1, mean class accuracy, loss."""
+        self.scalars(
+            step,
+            {
+                "test/top1": metrics.top1,
+                "test/mean_class_accuracy": metrics.mean_class_accuracy,
+                "test/loss": metrics.loss,
+            },
+        )
+
+    def picture(self, step: int, tag: str, path: str | os.PathLike[str]) -> None:
+        """Shows a PNG file, such as a `neighbor_montage`."""
+        pixels = tf.io.decode_png(tf.io.read_file(os.fspath(path)), channels=3)
+        with self._writer.as_default(step=int(step)):
+            tf.summary.image(tag, pixels[tf.newaxis])
+
+    def flush(self) -> None:
+        """Puts everything written so far on disk."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Flushes and closes; nothing can be written after it."""
+        self._writer.close()
+
+    def __enter__(self) -> RoundSummaries:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

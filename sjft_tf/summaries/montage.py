@@ -1,0 +1,115 @@
+"""A picture of target images, each beside the source images nearest to it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sjft_tf.artifacts import atomic_write
+from sjft_tf.errors import InputError
+
+_DPI = 100
+_CELL = 1.28  # inches a cell; whole multiples of 32 and 64 pixels stay sharp in 128
+_CAPTION = 0.36  # inches under it, two lines of text
+_GAP = 0.10  # inches between cells
+_TITLE = 0.34  # inches above the first line
+_FRAME = "#d1495b"
+_INK, _PALE, _HAIR = "#222222", "#777777", "#dddddd"
+
+
+def neighbor_montage(
+    path: str | os.PathLike[str],
+    target: Any,
+    source: Any,
+    rows: np.ndarray,
+    neighbors: np.ndarray,
+    distances: np.ndarray,
+) -> Path:
+    """Draws one line a target image: the framed image, then its nearest source images, nearest first.
+
+    Under each stands its class; under a borrowed one also its distance. Images smaller than a cell are
+    enlarged without smoothing, so that every pixel is seen as it is. Written atomically.
+
+    Args:
+        path: the PNG file to write.
+        target: `images.ImageSet` the rows are of.
+        source: `images.ImageSet` the neighbors are of.
+        rows: int [n], positions in `target`.
+        neighbors: int [n, k], positions in `source`, k at least 1.
+        distances: float [n, k], likewise.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: if the shapes do not fit.
+    """
+    # The object interface: no global figure, no window system, safe in a thread.
+    from matplotlib.figure import Figure
+
+    rows, neighbors, distances = np.asarray(rows), np.asarray(neighbors), np.asarray(distances)
+    if rows.ndim != 1 or not rows.size or neighbors.ndim != 2 or neighbors.shape[1] < 1:
+        raise InputError(
+            "A montage needs `rows` [n] and `neighbors` [n, k] with n and k at least 1. "
+            f"Received: {rows.shape} and {neighbors.shape}"
+        )
+    if neighbors.shape != distances.shape or len(rows) != len(neighbors):
+        raise InputError(
+            "`neighbors` and `distances` must both be [n, k] for n rows. "
+            f"Received: {neighbors.shape}, {distances.shape}, n={len(rows)}"
+        )
+    lines, columns = neighbors.shape[0], 1 + neighbors.shape[1]
+    width = columns * (_CELL + _GAP) + 2 * _GAP  # one gap more sets the target apart
+    height = _TITLE + lines * (_CELL + _CAPTION + _GAP)
+    figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white")
+
+    def left(column: int) -> float:
+        return _GAP + column * (_CELL + _GAP) + (_GAP if column else 0.0)
+
+    def text(x: float, y: float, words: str, **style: Any) -> None:
+        # A class may be called "$1" or "a_b^c"; none of it is mathematics.
+        figure.text(x / width, y / height, words, parse_math=False, **style)
+
+    def cell(line: int, column: int, image_set: Any, row: int, note: str | None) -> None:
+        top = height - _TITLE - line * (_CELL + _CAPTION + _GAP)
+        axes = figure.add_axes((left(column) / width, (top - _CELL) / height, _CELL / width, _CELL / height))
+        image = np.asarray(image_set.load(row))
+        small = max(image.shape[:2]) <= _CELL * _DPI
+        axes.imshow(image, interpolation="nearest" if small else "hanning")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        for spine in axes.spines.values():
+            # A hair line, or images with a white background would have no edge.
+            spine.set(color=_FRAME if note is None else _HAIR, linewidth=3 if note is None else 0.6)
+        middle = left(column) + _CELL / 2
+        name = _shortened(str(image_set.class_names[int(image_set.labels[row])]))
+        weight = "bold" if note is None else "normal"
+        text(middle, top - _CELL - 0.06, name, ha="center", va="top", fontsize=8, color=_INK, weight=weight)
+        if note:
+            text(middle, top - _CELL - 0.20, note, ha="center", va="top", fontsize=7, color=_PALE)
+
+    text(left(0) + _CELL / 2, height - 0.1, "target", ha="center", va="top", fontsize=9, color=_FRAME, weight="bold")
+    heading = "nearest borrowed images, with distance" if columns > 3 else "nearest"
+    text(left(1), height - 0.1, heading, va="top", fontsize=9, color=_PALE)
+    for line, row in enumerate(rows):
+        cell(line, 0, target, int(row), None)
+        for column in range(1, columns):
+            neighbor, distance = int(neighbors[line, column - 1]), float(distances[line, column - 1])
+            cell(line, column, source, neighbor, f"{distance:.4g}")
+    with warnings.catch_warnings(), atomic_write(path) as stream:
+        # Class names in a script the font lacks come out as boxes; the picture is still worth having.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(stream, format="png")
+    return Path(path)
+
+
+def _shortened(name: str, longest: int = 20) -> str:
+    """Cuts the middle out of a long name, since the ends tell most names apart."""
+    if len(name) <= longest:
+        return name
+    head = (longest - 1) // 2
+    return f"{name[:head]}…{name[-(longest - 1 - head) :]}"

@@ -1,0 +1,107 @@
+"""Event files, read back the way TensorBoard does."""
+
+from __future__ import annotations
+
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from sjft_tf.errors import InputError
+from sjft_tf.summaries import RoundSummaries
+
+
+def read(logdir):
+    """{tag: [(step, value)]} of every event in the folder, duplicates included."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    accumulator = EventAccumulator(str(logdir), size_guidance={"tensors": 0})
+    accumulator.Reload()
+    return {
+        tag: [(e.step, tf.make_ndarray(e.tensor_proto)) for e in accumulator.Tensors(tag)]
+        for tag in accumulator.Tags()["tensors"]
+    }
+
+
+def test_scalars_at_the_global_step(tmp_path):
+    with RoundSummaries(tmp_path / "deep" / "log", 0) as summaries:
+        summaries.scalars(10, {"loss/target": np.float32(0.5), "loss/source": tf.constant(2.0), "left/out": None})
+        summaries.scalars(20, {"loss/target": 0.25})
+    found = read(tmp_path / "deep" / "log")
+    assert set(found) == {"loss/target", "loss/source"}
+    assert found["loss/target"] == [(10, 0.5), (20, 0.25)]
+    assert found["loss/source"] == [(10, 2.0)]
+
+
+def test_borrowing_and_test_figures(tmp_path):
+    metrics = types.SimpleNamespace(top1=0.75, mean_class_accuracy=0.5, loss=1.25)
+    with RoundSummaries(tmp_path, 1) as summaries:
+        summaries.borrowing(100, np.array([10, 10, 50, 30], np.int32), union_size=77, wrong=1, uncertain=2)
+        summaries.test(200, metrics)
+    found = read(tmp_path)
+    scalars = {tag: events[0] for tag, events in found.items() if events[0][1].ndim == 0}
+    assert scalars == {
+        "borrowed/union_size": (100, 77.0),
+        "borrowed/mean_k": (100, 25.0),
+        "hard/wrong": (100, 1.0),
+        "hard/uncertain": (100, 2.0),
+        "test/top1": (200, 0.75),
+        "test/mean_class_accuracy": (200, 0.5),
+        "test/loss": (200, 1.25),
+    }
+    step, buckets = found["borrowed/k_per_target"][0]
+    assert step == 100
+    assert buckets[:, 2].sum() == 4, "every target image is in one bucket"
+    assert (buckets[0, 0], buckets[-1, 1]) == (10, 50)
+
+
+def test_borrowing_before_the_first_scoring_and_of_nothing(tmp_path):
+    with RoundSummaries(tmp_path, 0) as summaries:
+        summaries.borrowing(0, np.zeros(5, np.int32), union_size=0)
+    found = read(tmp_path)
+    assert set(found) == {"borrowed/union_size", "borrowed/mean_k", "borrowed/k_per_target"}
+    assert found["borrowed/mean_k"] == [(0, 0.0)]
+
+
+def test_picture(tmp_path, rng):
+    pixels = rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "p.png")
+    with RoundSummaries(tmp_path, 0) as summaries:
+        summaries.picture(3, "neighbors", tmp_path / "p.png")
+    [(step, value)] = read(tmp_path)["neighbors"]
+    assert step == 3
+    assert value[:2].tolist() == [b"7", b"5"]
+    np.testing.assert_array_equal(tf.io.decode_png(value[2]).numpy(), pixels)
+
+
+def test_a_round_begun_again_shows_no_step_twice(tmp_path):
+    for round_number in range(3):
+        with RoundSummaries(tmp_path, round_number) as summaries:
+            for step in (1, 2):
+                summaries.scalars(10 * round_number + step, {"loss/target": round_number})
+    (tmp_path / "events.out.tfevents.1.other.v2").write_bytes(b"")
+    # Killed in round 2, or told to go on from the end of round 0: only what is before the opened round stays.
+    with RoundSummaries(tmp_path, 1) as summaries:
+        summaries.scalars(11, {"loss/target": 9})
+    assert read(tmp_path)["loss/target"] == [(1, 0.0), (2, 0.0), (11, 9.0)]
+    assert (tmp_path / "events.out.tfevents.1.other.v2").exists(), "a file of another writer is left alone"
+
+
+def test_a_killed_writer_leaves_its_round_replaceable(tmp_path):
+    summaries = RoundSummaries(tmp_path, 0)
+    summaries.scalars(1, {"loss/target": 1})
+    summaries.flush()
+    [path] = tmp_path.iterdir()
+    with open(path, "ab") as stream:  # half a record, as after kill -9
+        stream.write(b"\x20\x00\x00")
+    with RoundSummaries(tmp_path, 0) as again:
+        again.scalars(1, {"loss/target": 2})
+    summaries.close()
+    assert read(tmp_path)["loss/target"] == [(1, 2.0)]
+
+
+def test_refuses_a_negative_round(tmp_path):
+    with pytest.raises(InputError, match="round_number=-1"):
+        RoundSummaries(tmp_path, -1)
