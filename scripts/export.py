@@ -1,0 +1,30 @@
+"""Writes the SavedModel of a trained run, of any of its rounds.
+
+python scripts/export.py --workdir=runs/mine --round=2 --output=models/mine
+"""
+
+from absl import flags
+from sjft_tf.scripts import program
+
+
+def define() -> None:
+    program.define_common()
+    flags.DEFINE_integer("round", 0, "which round's weights, from 1; 0: the last one")
+    flags.DEFINE_string("output", "", "folder of the SavedModel; WORKDIR/saved_model when not given")
+
+
+def main(_: list[str]) -> None:
+    from sjft_tf.pipeline import commands
+    from sjft_tf.workdir import Workdir
+
+    program.start_tensorflow()
+    given = program.FLAGS
+    program.say_lines(commands.export(Workdir(given.workdir), given.round, given.output))
+
+
+def run() -> None:
+    program.start(main, define)
+
+
+if __name__ == "__main__":
+    run()

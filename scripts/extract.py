@@ -1,0 +1,30 @@
+"""Only the first stage: bin edges and descriptors of the target images, kept in the working directory.
+
+python scripts/extract.py --target=folder:MY_IMAGES --workdir=runs/mine
+"""
+
+from sjft_tf.scripts import program
+
+
+def define() -> None:
+    program.define_common()
+    program.define_config("data", "retrieval")
+
+
+def main(_: list[str]) -> None:
+    config = program.config_from_flags(selector="none")
+    from sjft_tf.pipeline import commands
+    from sjft_tf.workdir import Workdir
+
+    program.start_tensorflow()
+    workdir = Workdir(program.FLAGS.workdir)
+    with workdir.locked():
+        program.say_lines(commands.extract(config, workdir))
+
+
+def run() -> None:
+    program.start(main, define)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,138 @@
+"""What all programs share: flags made from the config's fields, recipes, errors without traceback, devices."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from absl import app, flags
+from absl import logging as absl_logging
+
+from sjft_tf.errors import InputError
+from sjft_tf.training.config import RunConfig
+
+FLAGS = flags.FLAGS
+RECIPES = Path(__file__).resolve().parent.parent / "flags"
+
+
+def define_common() -> None:
+    """Flags every program with a working directory has."""
+    if "workdir" not in FLAGS:
+        flags.DEFINE_string("workdir", None, "folder of this run: everything it makes lies there", required=True)
+
+
+def define_config(*sections: str) -> None:
+    """Defines one flag for each field of the named config sections (all of them by default)."""
+    for section in dataclasses.fields(RunConfig):
+        if sections and section.name not in sections:
+            continue
+        for item in dataclasses.fields(section.default_factory()):  # type: ignore[misc]
+            if item.name not in FLAGS:
+                _define(item)
+
+
+def _define(item: dataclasses.Field) -> None:
+    text, choices = item.metadata["help"], item.metadata["choices"]
+    default = item.default if item.default is not dataclasses.MISSING else item.default_factory()  # type: ignore[misc]
+    if isinstance(default, bool):
+        flags.DEFINE_bool(item.name, default, text)
+    elif isinstance(default, int):
+        flags.DEFINE_integer(item.name, default, text)
+    elif isinstance(default, float):
+        flags.DEFINE_float(item.name, default, text)
+    elif isinstance(default, list):
+        flags.DEFINE_multi_string(item.name, default, text)
+    elif choices:
+        flags.DEFINE_enum(item.name, default, list(choices), text)
+    else:
+        flags.DEFINE_string(item.name, default, text)
+
+
+def config_from_flags(**fixed: Any) -> RunConfig:
+    """The validated configuration; what this program has no flag for keeps its default or is `fixed`."""
+    sections: dict[str, Any] = {}
+    for section in dataclasses.fields(RunConfig):
+        default = section.default_factory()  # type: ignore[misc]
+        names = {f.name for f in dataclasses.fields(default)}
+        given = {name: getattr(FLAGS, name) for name in names if name in FLAGS}
+        given |= {name: value for name, value in fixed.items() if name in names}
+        sections[section.name] = dataclasses.replace(default, **given)
+    return RunConfig(**sections).validate()
+
+
+def say(text: str = "") -> None:
+    """A line for the user on standard output."""
+    print(text, flush=True)
+
+
+def say_lines(lines: Iterable[str]) -> None:
+    """Several lines for the user on standard output."""
+    for line in lines:
+        say(line)
+
+
+def start_tensorflow(seed: int = 0, deterministic: bool = False) -> None:
+    """Sets seeds and memory growth, and prints the devices: a GPU that was silently not found is noticed."""
+    import keras
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        # Without this TensorFlow takes all of the GPU's memory at once, also beside somebody else's work.
+        tf.config.experimental.set_memory_growth(gpu, True)
+    names = [tf.config.experimental.get_device_details(g).get("device_name", g.name) for g in gpus]
+    where = ", ".join(names) if names else "none found, working on the CPU"
+    say(f"TensorFlow {tf.__version__}, Keras {keras.__version__}; {os.cpu_count()} CPU cores; GPUs: {where}")
+    keras.utils.set_random_seed(seed)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def recipe_arguments(arguments: Sequence[str]) -> list[str]:
+    """`--flagfile=flags/NAME.cfg` also finds the recipes that came with an installed package."""
+    found = []
+    for argument in arguments:
+        flag, _, path = argument.partition("=")
+        if flag.lstrip("-") == "flagfile" and path and not Path(path).exists():
+            packaged = RECIPES / Path(path).name
+            if not packaged.exists():
+                have = ", ".join(sorted(p.stem for p in RECIPES.glob("*.cfg")))
+                sys.exit(f"error: there is no flag file {path!r}. Recipes that come with sjft_tf: {have}")
+            argument = f"{flag}={packaged}"
+        found.append(argument)
+    return found
+
+
+def start(main: Callable[[list[str]], None], define: Callable[[], None]) -> None:
+    """Defines the flags, parses the command line and runs `main`; bad input ends with status 2, without traceback."""
+
+    def guarded(argv: list[str]) -> None:
+        if len(argv) > 1:
+            sys.exit(f"error: unexpected argument {argv[1]!r}; flags look like --name=value (see --help)")
+        # TensorFlow tells its own small steps through absl; ours go to the screen as they are.
+        absl_logging.set_verbosity(absl_logging.WARNING)
+        ours = logging.getLogger("sjft_tf")
+        ours.setLevel(logging.INFO)
+        ours.propagate = False
+        ours.handlers = [logging.StreamHandler(sys.stdout)]
+        try:
+            main(argv)
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+
+    before = set(FLAGS)
+    define()
+    # --help lists the main module's own flags and text; ours are defined here, for whichever program was started.
+    for name in sorted(set(FLAGS) - before):
+        FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[name])
+    sys.modules["__main__"].__doc__ = sys.modules[main.__module__].__doc__
+    sys.argv[1:] = recipe_arguments(sys.argv[1:])
+    app.run(guarded)

@@ -1,0 +1,204 @@
+"""What the programs call: one function each, returning the lines to show at the end."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from sjft_tf import artifacts
+from sjft_tf.descriptors import target_descriptors
+from sjft_tf.errors import InputError
+from sjft_tf.evaluation import evaluate_probabilities, save_predictions
+from sjft_tf.export import export_saved_model
+from sjft_tf.images import align_classes, open_image_set
+from sjft_tf.models import Scorer, save_trunk
+from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, network_view, open_sets
+from sjft_tf.pipeline.learning import build_model, train
+from sjft_tf.pipeline.neighbors import neighbor_table, target_edges
+from sjft_tf.pipeline.results import HEADLINE, show_neighbors, summarize, write_borrowed
+from sjft_tf.retrieval import NeighborTable
+from sjft_tf.selection import smallest_k
+from sjft_tf.training import RunConfig, TrainingSets, finished_rounds, load_round_weights, read_round
+from sjft_tf.training.rounds import first_counts, make_selector
+from sjft_tf.workdir import Workdir
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """The end of a run: its figures (as in metrics.json) and where everything lies."""
+
+    figures: dict[str, Any]
+    workdir: Workdir
+
+    def lines(self) -> Iterator[str]:
+        """The last lines on the screen."""
+        final = self.figures["final"]
+        yield ""
+        for name in ("validation", "test"):
+            if name in final:
+                yield f"{name:>10}: {_figures(final[name])}"
+            if name in self.figures["fusion of rounds"]:
+                yield f"{'fusion':>10}: {_figures(self.figures['fusion of rounds'][name])}"
+        if "validation" not in final and "test" not in final:
+            yield f"no --test images; on the training images {self.figures['rounds'][-1]['scoring']['train_top1']:.1%}"
+        for borrowed in [r["borrowed"] for r in self.figures["rounds"][-1:] if "borrowed" in r]:
+            yield (
+                f"  borrowed: {borrowed['union_size']} source images of {borrowed['source_classes']} classes, "
+                f"K {borrowed['mean_k']:.0f} on average, {borrowed['max_k']} at most"
+            )
+        if self.workdir.times.is_file():
+            times = artifacts.read_json(self.workdir.times)
+            yield "      time: " + ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in times.items())
+        yield f"     model: {self.workdir.saved_model}"
+        yield f"     board: tensorboard --logdir {self.workdir.logs}"
+        places = (self.workdir.metrics, self.workdir.predictions, self.workdir.borrowed, self.workdir.picture)
+        yield f"   details: {', '.join(str(place) for place in places if place.exists())}"
+
+
+def _figures(found: dict[str, Any]) -> str:
+    return (
+        f"top-1 {found['top1']:.2%}, mean class accuracy {found['mean_class_accuracy']:.2%}, "
+        f"loss {found['loss']:.3f} ({found['count']} images)"
+    )
+
+
+def run(config: RunConfig, workdir: Workdir) -> Report:
+    """The whole job: sets, neighbors, rounds, figures, SavedModel."""
+    with workdir.timed("opening image sets"):
+        sets = open_sets(config, workdir)
+    refuse_other_run(config, workdir)
+    source_classes = sets.source.class_names if sets.source is not None else ()
+    artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": source_classes})
+    model = train(config, sets, workdir)
+    figures = summarize(sets, workdir)
+    _write_last_borrowing(config, sets, workdir)
+    with workdir.timed("export"):
+        save_trunk(model, workdir.trunk)
+        _export(config, sets.target.class_names, model, workdir.saved_model, figures["final"])
+    return Report(figures, workdir)
+
+
+def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
+    """Refuses a workdir in which rounds of other settings lie, before anything in it is touched."""
+    if finished_rounds(workdir.rounds) and workdir.config.is_file():
+        there, asked = workdir.read_config().to_json(), config.to_json()
+        for section in ("data", "view", "retrieval", "selection", "model", "training"):
+            for name in ("eval_batch_size", "steps_per_execution", "deterministic"):
+                there[section].pop(name, None)
+                asked[section].pop(name, None)
+            artifacts.check_made_from(workdir.rounds, there[section], asked[section])
+    workdir.write_config(config)
+
+
+def _write_last_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
+    table = NeighborTable.load(workdir.neighbors) if workdir.neighbors.exists() else None
+    neighbors = None if table is None else neighbor_table(config, sets, workdir).rows
+    selector = make_selector(config, TrainingSets(sets.target, sets.source, neighbors))
+    if selector is None:
+        return
+    # A round's state holds K for the round after it; what the last round used is in the one before.
+    last = finished_rounds(workdir.rounds)[-1]
+    if last:
+        counts = read_round(workdir.rounds, last - 1).counts
+    else:
+        _, counts = first_counts(config, selector, len(sets.target))
+    own = table if config.selection.selector == "nearest" else None
+    write_borrowed(sets, own, selector.borrow(counts).union, counts, workdir)
+
+
+def _export(config: RunConfig, class_names: tuple[str, ...], model: keras.Model, path: Path, final: dict) -> None:
+    figures = {name: {k: found[k] for k in HEADLINE} for name, found in final.items() if isinstance(found, dict)}
+    export_saved_model(model, class_names, network_view(config), path, {"config": config.to_json(), "figures": figures})
+
+
+def extract(config: RunConfig, workdir: Workdir) -> list[str]:
+    """Fits the bin edges to the target and writes the target's descriptors."""
+    sets = open_sets(config, workdir)
+    bank = filter_bank(config)
+    edges = target_edges(config, sets.target, bank, workdir)
+    _, histograms = target_descriptors(sets.target, bank, descriptor_view(config), edges.bins, edges=edges)
+    path = workdir.root / "descriptors-target.npz"
+    made_from = {"target": sets.target.fingerprint, "edges": edges.fingerprint}
+    artifacts.save_npz(path, {"histograms": histograms, "ids": sets.target.ids}, {"made_from": made_from})
+    return [
+        f"     edges: {workdir.edges} ({sum(edges.layer_channels)} filters of bank {bank.name}, {edges.bins} bins)",
+        f"  descriptors: {path} ({histograms.shape[0]} images x {histograms.shape[1]} numbers)",
+    ]
+
+
+def retrieve(config: RunConfig, workdir: Workdir) -> list[str]:
+    """Makes the neighbor table and shows what it would borrow at the start."""
+    sets = open_sets(config, workdir)
+    table = neighbor_table(config, sets, workdir)
+    assert sets.source is not None
+    show_neighbors(sets.target, sets.source, table, workdir)
+    fixed, share = config.fixed_k0(), config.selection.source_share
+    k0 = fixed if fixed is not None else smallest_k(table.rows, len(sets.source), share)[0]
+    counts = np.full(len(sets.target), k0, np.int32)
+    union = np.unique(table.rows[:, :k0])
+    write_borrowed(sets, table, union, counts, workdir)
+    part = len(union) / len(sets.source)
+    return [
+        f"  table: {workdir.neighbors} ({len(sets.target)} target images, {table.k_max} neighbors each)",
+        f"  K0 = {k0}: borrows {len(union)} of {len(sets.source)} source images ({part:.1%})",
+        f"  borrowed: {workdir.borrowed}",
+        f"  picture: {workdir.picture}",
+    ]
+
+
+def restore(workdir: Workdir, number: int) -> tuple[RunConfig, keras.Model, list[str], int]:
+    """The trained model of a run: `(config, joint model, target class names, round)`.
+
+    Args:
+        workdir: a run with at least one finished round.
+        number: round from 1, or 0 for the last finished one.
+    """
+    config, rounds = workdir.read_config(), finished_rounds(workdir.rounds)
+    if not rounds or not 0 <= number <= len(rounds):
+        raise InputError(f"--round must be between 1 and {len(rounds)}, the finished rounds, or 0. Received: {number}")
+    classes = artifacts.read_json(workdir.classes)
+    # The round's weights replace the starting ones, so a download or a file that has moved is not needed.
+    fresh = dataclasses.replace(config, model=dataclasses.replace(config.model, weights="none"))
+    model = build_model(fresh, len(classes["target"]), len(classes["source"]) or None)
+    number = number or len(rounds)
+    load_round_weights(workdir.rounds, number - 1, model)
+    return config, model, classes["target"], number
+
+
+def evaluate(workdir: Workdir, images: str, number: int, output: str) -> Iterator[str]:
+    """Scores labeled images with a run's model."""
+    config, model, names, number = restore(workdir, number)
+    spec = images or config.data.test
+    scorer = Scorer(model, network_view(config), config.training.eval_batch_size)
+    if not spec:
+        alone = dataclasses.replace(config.selection, selector="none")
+        found = open_sets(dataclasses.replace(config, selection=alone), workdir).test
+        if found is None:
+            raise InputError("This run has no test images: name some with --images")
+    else:
+        found = open_image_set(spec, bad_images=config.data.bad_images)
+    found = align_classes(names, found)
+    probabilities = scorer(found, description="Evaluating")
+    figures = evaluate_probabilities(probabilities, found.labels, names).to_json()
+    yield f"round {number} on {found.name}: {_figures(figures)}"
+    if output:
+        artifacts.write_json(output, figures)
+        predictions = Path(output).with_suffix(".csv")
+        save_predictions(predictions, found.ids, names, probabilities, found.labels)
+        yield f"figures: {output}, predictions: {predictions}"
+
+
+def export(workdir: Workdir, number: int, output: str) -> Iterator[str]:
+    """Writes the SavedModel of one of a run's rounds."""
+    config, model, names, number = restore(workdir, number)
+    path = Path(output) if output else workdir.saved_model
+    if path.exists() and not (path / "saved_model.pb").is_file():
+        raise InputError(f"--output={path} exists and is no SavedModel; it will not be overwritten")
+    metrics = artifacts.read_json(workdir.metrics)["rounds"][number - 1] if workdir.metrics.is_file() else {}
+    _export(config, tuple(names), model, path, {k: metrics[k] for k in ("validation", "test") if k in metrics})
+    yield f"round {number} exported: {path}"

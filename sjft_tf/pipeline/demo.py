@@ -1,0 +1,102 @@
+"""The demo: three ways to learn from very few labeled images, side by side over several draws of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from sjft_tf.export import load_predictor
+from sjft_tf.images import ImageSet, open_image_set
+from sjft_tf.pipeline import commands
+from sjft_tf.training.config import RunConfig
+from sjft_tf.workdir import Workdir
+
+SCRATCH, PLAIN, SJFT = "from scratch", "plain fine-tuning", "selective joint fine-tuning"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """All runs of the demo, each resumable in its own folder.
+
+    Attributes:
+        config: the recipe of selective joint fine-tuning. Its target is a spec without seed.
+        workdir: folder of all runs.
+        seeds: one draw of the labeled images, and one run of each arm, a seed.
+        judge: "test" or "validation".
+    """
+
+    config: RunConfig
+    workdir: str
+    seeds: Sequence[int]
+    judge: str
+
+    def run(self) -> Iterator[str]:
+        """Trains all arms; yields lines for the screen as they come."""
+        root = Path(self.workdir)
+        yield f"Pre-training on the source, the start of {PLAIN} and {SJFT} alike"
+        self._run(root / "pretrained", self._pretraining())
+        start = Workdir(root / "pretrained").trunk
+        accuracy: dict[str, list[float]] = {SCRATCH: [], PLAIN: [], SJFT: []}
+        last = root
+        for seed in self.seeds:
+            for arm, found in accuracy.items():
+                last = root / f"seed-{seed}" / arm.replace(" ", "-")
+                report = self._run(last, self._arm(arm, seed, start))
+                figures = report.figures["final"][self.judge]
+                found.append(figures["mean_class_accuracy"])
+                yield f"seed {seed}: {arm:<28} {found[-1]:7.2%}  ({figures['count']} {self.judge} images)"
+        yield ""
+        yield from table(accuracy)
+        yield ""
+        yield from self._one_prediction(Workdir(last))
+
+    def _run(self, folder: Path, config: RunConfig) -> commands.Report:
+        workdir = Workdir(folder)
+        with workdir.locked():
+            return commands.run(config.validate(), workdir)
+
+    def _pretraining(self) -> RunConfig:
+        config = self.config
+        return replace(
+            config,
+            data=replace(config.data, target=config.data.source[0], source=[]),
+            selection=replace(config.selection, selector="none"),
+            training=replace(config.training, rounds=1, steps_per_round=config.total_steps),
+        )
+
+    def _arm(self, arm: str, seed: int, start: Path) -> RunConfig:
+        config = self.config
+        return replace(
+            config,
+            data=replace(config.data, target=f"{config.data.target}&seed={seed}"),
+            selection=replace(config.selection, selector=config.selection.selector if arm == SJFT else "none"),
+            model=replace(config.model, weights="none" if arm == SCRATCH else str(start)),
+            training=replace(config.training, seed=seed),
+        )
+
+    def _one_prediction(self, workdir: Workdir) -> Iterator[str]:
+        predictor = load_predictor(workdir.saved_model)
+        images: ImageSet = open_image_set(f"digits#{'val' if self.judge == 'validation' else 'test'}")
+        image = np.asarray(images.load(0))
+        probabilities = predictor.predict(image[np.newaxis])[0]
+        best = int(probabilities.argmax())
+        yield f"One digit shown to {workdir.saved_model}:"
+        yield (
+            f"  it says {predictor.class_names[best]} with probability {probabilities[best]:.2f}; "
+            f"its label is {images.class_names[images.labels[0]]}"
+        )
+        yield f"Digits beside the letters nearest to them: {workdir.picture}"
+
+
+def table(accuracy: dict[str, list[float]]) -> Iterator[str]:
+    """Mean and standard deviation of each arm, and of the difference to plain fine-tuning draw by draw."""
+    yield f"{'mean class accuracy':<30} {'mean':>8} {'sd':>7} {'against plain, draw by draw':>30}"
+    plain = np.array(accuracy[PLAIN])
+    for arm, found in accuracy.items():
+        values = np.array(found)
+        spread = values.std(ddof=1) if len(values) > 1 else 0.0
+        gains = "" if arm == PLAIN else ", ".join(f"{gain:+.2%}" for gain in values - plain)
+        yield f"{arm:<30} {values.mean():8.2%} {spread:7.2%} {gains:>30}"

@@ -1,0 +1,90 @@
+"""What a run works with: image sets that fit together, the views on them, the filter bank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sjft_tf.descriptors import FilterBank, open_bank
+from sjft_tf.images import (
+    ImageSet,
+    View,
+    align_classes,
+    check_disjoint,
+    check_trainable,
+    default_splits,
+    open_image_set,
+    open_source,
+)
+from sjft_tf.training.config import RunConfig
+from sjft_tf.workdir import Workdir
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The image sets of a run; all target sets have the training set's classes."""
+
+    target: ImageSet
+    validation: ImageSet | None = None
+    test: ImageSet | None = None
+    source: ImageSet | None = None
+
+    def scored(self) -> dict[str, ImageSet]:
+        """The sets that are evaluated, by name."""
+        return {name: images for name in ("validation", "test") if (images := getattr(self, name)) is not None}
+
+
+def open_sets(config: RunConfig, workdir: Workdir) -> Sets:
+    """Opens every image set of the run and checks that they fit together.
+
+    A target without `#split` whose folder (or file) has splits gives training, validation and test images.
+
+    Raises:
+        InputError: sets without images, empty classes, classes only in a test set, shared images, bad files.
+    """
+    data = config.data
+    found = default_splits(data.target)
+    specs = {
+        "validation": data.validation or found.get("validation", ""),
+        "test": data.test or found.get("test", ""),
+    }
+    target = _open(found.get("train", data.target), "target", config, workdir)
+    check_trainable(target)
+    scored = {}
+    for role, spec in specs.items():
+        if spec:
+            images = _open(spec, role, config, workdir)
+            check_disjoint(target, images)
+            scored[role] = align_classes(target.class_names, images)
+    source = None
+    if config.selection.selector != "none":
+        source = open_source(
+            data.source, bad_images=data.bad_images, cache=workdir.scans, report=workdir.bad_images("source")
+        )
+        for images in (target, *scored.values()):
+            check_disjoint(images, source)
+    return Sets(target, source=source, **scored)
+
+
+def _open(spec: str, role: str, config: RunConfig, workdir: Workdir) -> ImageSet:
+    return open_image_set(spec, bad_images=config.data.bad_images, cache=workdir.scans, report=workdir.bad_images(role))
+
+
+def descriptor_view(config: RunConfig) -> View:
+    """The part of an image that the filter bank sees."""
+    return View(config.retrieval.descriptor_resize, config.retrieval.descriptor_crop)
+
+
+def network_view(config: RunConfig) -> View:
+    """The part of an image that the network sees when it is evaluated."""
+    return View(config.view.resize, config.view.image_size)
+
+
+def filter_bank(config: RunConfig) -> FilterBank:
+    """The configured filter bank."""
+    settings = config.retrieval
+    return open_bank(
+        settings.bank,
+        layers=tuple(settings.bank_layers),
+        weights=settings.bank_weights,
+        before_nonlinearity=settings.bank_before_nonlinearity,
+    )

@@ -1,0 +1,83 @@
+"""The retrieval stage: a neighbor table of the right length, found in the workdir or made."""
+
+from __future__ import annotations
+
+from sjft_tf.artifacts import check_made_from
+from sjft_tf.descriptors import BinEdges, FilterBank, edges_made_from, target_descriptors
+from sjft_tf.errors import InputError
+from sjft_tf.images import ImageSet
+from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank
+from sjft_tf.retrieval import NeighborTable, build_neighbor_table, neighbors_made_from
+from sjft_tf.training.config import RunConfig
+from sjft_tf.workdir import Workdir
+
+
+def list_length(config: RunConfig, num_source: int) -> int:
+    """How many neighbors the table keeps: enough for an image that is wrong in every round, within the limit.
+
+    Raises:
+        InputError: K0 is larger than a list can be.
+    """
+    longest = min(num_source, config.retrieval.max_neighbors)
+    k0 = config.fixed_k0()
+    if k0 is None:
+        return longest
+    if k0 > longest:
+        raise InputError(
+            f"--k0={k0} is more than the {longest} neighbors a list can have "
+            f"({num_source} source images, --max_neighbors={config.retrieval.max_neighbors})"
+        )
+    growth = max(config.selection.wrong_growth, config.selection.uncertain_growth) * (config.training.rounds - 1)
+    return min(longest, k0 * (1 + growth))
+
+
+def neighbor_table(config: RunConfig, sets: Sets, workdir: Workdir) -> NeighborTable:
+    """The ranked neighbors of every target image.
+
+    A table in the workdir is used if it was made from the same images, bank, view and bins and is long enough.
+
+    Raises:
+        ArtifactMismatch: there is a table, but of something else or too short.
+        InputError: there is no source.
+    """
+    if sets.source is None:
+        raise InputError("There is nothing to retrieve from: give --source, and a --selector other than none")
+    k, bank = list_length(config, len(sets.source)), filter_bank(config)
+    if workdir.neighbors.exists():
+        return _stored(config, sets.target, sets.source, bank, k, workdir)
+    with workdir.timed("descriptors and retrieval"):
+        table = build_neighbor_table(
+            sets.target,
+            sets.source,
+            bank,
+            descriptor_view(config),
+            bins=config.retrieval.bins,
+            k=k,
+            edges_path=workdir.edges,
+        )
+        table.save(workdir.neighbors)
+    return table
+
+
+def _stored(
+    config: RunConfig, target: ImageSet, source: ImageSet, bank: FilterBank, k: int, workdir: Workdir
+) -> NeighborTable:
+    table, view = NeighborTable.load(workdir.neighbors), descriptor_view(config)
+    edges = target_edges(config, target, bank, workdir)
+    check_made_from(workdir.neighbors, table.made_from, neighbors_made_from(target, source, bank, view, edges))
+    if table.k_max < k:
+        check_made_from(workdir.neighbors, {"neighbors": table.k_max}, {"neighbors": k})
+    return table.prefix(k)
+
+
+def target_edges(config: RunConfig, target: ImageSet, bank: FilterBank, workdir: Workdir) -> BinEdges:
+    """The bin edges fitted to the target, found in the workdir or fitted."""
+    view, bins = descriptor_view(config), config.retrieval.bins
+    if workdir.edges.exists():
+        edges = BinEdges.load(workdir.edges)
+        check_made_from(workdir.edges, edges.made_from, edges_made_from(target, bank, view, bins))
+        return edges
+    with workdir.timed("bin edges"):
+        edges, _ = target_descriptors(target, bank, view, bins)
+        edges.save(workdir.edges)
+    return edges

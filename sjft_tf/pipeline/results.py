@@ -1,0 +1,115 @@
+"""What a run leaves for its user: figures, predictions, the table and the picture of what was borrowed."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+
+import numpy as np
+
+from sjft_tf import artifacts
+from sjft_tf.evaluation import average_probabilities, evaluate_probabilities, save_predictions
+from sjft_tf.images import ImageSet
+from sjft_tf.models import Scorer
+from sjft_tf.pipeline.inputs import Sets
+from sjft_tf.retrieval import NeighborTable
+from sjft_tf.summaries import neighbor_montage
+from sjft_tf.training.state import finished_rounds, read_round, round_folder
+from sjft_tf.workdir import Workdir
+
+HEADLINE = ("count", "top1", "mean_class_accuracy", "loss")
+
+
+def evaluate_round(scorer: Scorer, sets: Sets, workdir: Workdir, index: int) -> dict[str, dict[str, Any]]:
+    """Scores validation and test images with the current weights, unless this round was scored before.
+
+    Writes `probabilities-SET.npz` and `metrics.json` (with confusion matrices) into the round's folder.
+
+    Returns:
+        For each scored set the headline figures.
+    """
+    folder = round_folder(workdir.rounds, index)
+    path = folder / "metrics.json"
+    if not path.is_file():
+        figures = {}
+        for name, images in sets.scored().items():
+            probabilities = scorer(images, description=f"Evaluating on {name}")
+            figures[name] = evaluate_probabilities(probabilities, images.labels, images.class_names).to_json()
+            artifacts.save_npz(
+                folder / f"probabilities-{name}.npz",
+                {"probabilities": probabilities},
+                {"made_from": {"images": images.fingerprint}},
+            )
+        artifacts.write_json(path, figures)
+    return {name: _headline(figures) for name, figures in artifacts.read_json(path).items()}
+
+
+def summarize(sets: Sets, workdir: Workdir) -> dict[str, Any]:
+    """Gathers the figures of all rounds, fuses their predictions, and writes metrics.json and predictions.csv.
+
+    Model fusion (METHOD section 1) averages the probabilities of the models saved after each round.
+    """
+    rounds, last = [], {}
+    for index in finished_rounds(workdir.rounds):
+        state = read_round(workdir.rounds, index)
+        last = artifacts.read_json(round_folder(workdir.rounds, index) / "metrics.json")
+        rounds.append(
+            {"round": index + 1, "global_step": state.global_step, **state.metrics}
+            | {name: _headline(figures) for name, figures in last.items()}
+        )
+    fusion = {}
+    for name, images in sets.scored().items():
+        each = [_probabilities(workdir, index, name, images) for index in range(len(rounds))]
+        if len(each) > 1:
+            averaged = average_probabilities(each)
+            fusion[name] = evaluate_probabilities(averaged, images.labels, images.class_names).to_json()
+        if name == "test":
+            save_predictions(workdir.predictions, images.ids, images.class_names, each[-1], images.labels)
+    figures = {"final": {"round": len(rounds), **last}, "fusion of rounds": fusion, "rounds": rounds}
+    artifacts.write_json(workdir.metrics, figures)
+    return figures
+
+
+def write_borrowed(
+    sets: Sets, table: NeighborTable | None, union: np.ndarray, counts: np.ndarray, workdir: Workdir
+) -> None:
+    """Writes the table of what was borrowed in the last round.
+
+    Args:
+        sets: target and source.
+        table: the ranked lists, when each target image borrows its own; None when all draw from one union.
+        union: int32 [U], source rows in use.
+        counts: int32 [N_t], K of each target image.
+        workdir: where to.
+    """
+    if sets.source is None:
+        return
+    if table is not None:
+        table.write_csv(workdir.borrowed, sets.target.ids, sets.source.ids, counts)
+        return
+    with artifacts.atomic_write(workdir.borrowed, "w") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["target_id", "source_id", "distance", "rank"])
+        # Every target image draws from all of these alike: "*", and neither distance nor rank.
+        writer.writerows(["*", sets.source.ids[row], "", ""] for row in union)
+
+
+def show_neighbors(target: ImageSet, source: ImageSet, table: NeighborTable, workdir: Workdir, lines: int = 8) -> None:
+    """Draws some target images, of different classes where there are, beside their nearest source images."""
+    if workdir.picture.exists():
+        return
+    _, first_of_class = np.unique(target.labels, return_index=True)
+    chosen = first_of_class[np.linspace(0, len(first_of_class) - 1, min(lines, len(first_of_class))).astype(int)]
+    nearest = table.prefix(min(8, table.k_max))
+    neighbor_montage(workdir.picture, target, source, chosen, nearest.rows[chosen], nearest.distances[chosen])
+
+
+def _headline(figures: dict[str, Any]) -> dict[str, Any]:
+    return {name: figures[name] for name in HEADLINE}
+
+
+def _probabilities(workdir: Workdir, index: int, name: str, images: ImageSet) -> np.ndarray:
+    path = round_folder(workdir.rounds, index) / f"probabilities-{name}.npz"
+    arrays, meta = artifacts.load_npz(path)
+    artifacts.check_made_from(path, meta["made_from"], {"images": images.fingerprint})
+    return arrays["probabilities"]

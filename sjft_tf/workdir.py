@@ -1,0 +1,140 @@
+"""The one folder a run lives in: where each artifact lies, who works in it, what it was configured with."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import platform
+import subprocess
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import sjft_tf
+from sjft_tf import artifacts
+from sjft_tf.errors import InputError
+from sjft_tf.training.config import RunConfig
+
+_PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tensorflow-addons", "numpy", "scipy", "pillow")
+
+
+class Workdir:
+    """Paths of a run's artifacts under `root` (created when missing).
+
+    Attributes:
+        root: the folder.
+        config: the resolved settings, versions and revision (JSON).
+        classes: class names of the target and of the source (JSON).
+        scans: results of checking the image files, so that unchanged files are read once.
+        edges: bin edges and target histograms.
+        neighbors: the neighbor table.
+        borrowed: what was borrowed at the end (CSV: target id, source id, distance, rank).
+        picture: target images beside their nearest borrowed images (PNG).
+        rounds: one folder a finished round.
+        metrics: figures of every round and of the end (JSON).
+        predictions: the predictions on the test images (CSV).
+        saved_model: the exported model.
+        trunk: the trained trunk, to start another run with (`--weights`).
+        logs: TensorBoard event files.
+        times: seconds of each stage (JSON).
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        if self.root.exists() and not self.root.is_dir():
+            raise InputError(f"--workdir={root} is a file; a folder is needed")
+        self.config = self.root / "config.json"
+        self.classes = self.root / "classes.json"
+        self.scans = self.root / "images"
+        self.edges = self.root / "edges.npz"
+        self.neighbors = self.root / "neighbors.npz"
+        self.borrowed = self.root / "borrowed.csv"
+        self.picture = self.root / "neighbors.png"
+        self.rounds = self.root / "rounds"
+        self.metrics = self.root / "metrics.json"
+        self.predictions = self.root / "predictions.csv"
+        self.saved_model = self.root / "saved_model"
+        self.trunk = self.root / "trunk.weights.h5"
+        self.logs = self.root / "logs"
+        self.times = self.root / "times.json"
+        self._inner = 0.0
+
+    def bad_images(self, role: str) -> Path:
+        """Where skipped files of `role` (target, test, source, ...) are listed."""
+        return self.scans / f"{role}.bad.csv"
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps a second process from working in the same folder; the lock goes with the process that holds it.
+
+        Raises:
+            InputError: another process holds it.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        with open(self.root / ".lock", "w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InputError(f"Another process is working in {self.root}. Wait for it, or use another.") from error
+            artifacts.remove_leftovers(self.root)
+            yield
+
+    def write_config(self, config: RunConfig) -> None:
+        """Records the settings with the versions of everything that shapes the result."""
+        artifacts.write_json(
+            self.config,
+            {
+                "config": config.to_json(),
+                "sjft_tf": sjft_tf.__version__,
+                "revision": _revision(),
+                "python": platform.python_version(),
+                "platform": platform.platform(),
+                "packages": _versions(),
+            },
+        )
+
+    def read_config(self) -> RunConfig:
+        """The settings the run in this folder was made with.
+
+        Raises:
+            InputError: there is no run here.
+        """
+        if not self.config.is_file():
+            raise InputError(f"There is no run in {self.root} ({self.config.name} is missing). Train one first.")
+        return RunConfig.from_json(artifacts.read_json(self.config)["config"])
+
+    @contextlib.contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Adds the time spent inside to `stage` in times.json, also over several starts of the same run.
+
+        Time spent in a stage inside this one counts for that one only.
+        """
+        begun, outside = time.perf_counter(), self._inner
+        self._inner = 0.0
+        yield
+        total = time.perf_counter() - begun
+        spent = artifacts.read_json(self.times) if self.times.is_file() else {}
+        spent[stage] = round(spent.get(stage, 0.0) + total - self._inner, 3)
+        artifacts.write_json(self.times, spent)
+        self._inner = outside + total
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def _revision() -> str | None:
+    """The git revision of the checkout the package runs from, with "+changes" where files differ; else None."""
+    here = Path(__file__).resolve().parent.parent
+    if not (here / ".git").exists():
+        return None
+    try:
+        ask = ["git", "-C", str(here), "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+changes"]
+        return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

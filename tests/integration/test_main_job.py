@@ -1,0 +1,288 @@
+"""From image folders to SavedModel in one process: artifacts, reuse, resumption, refusals, the other commands."""
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from sjft_tf.artifacts import ArtifactMismatch
+from sjft_tf.errors import InputError
+from sjft_tf.export import load_predictor
+from sjft_tf.images import open_image_set
+from sjft_tf.pipeline import commands, learning
+from sjft_tf.pipeline.prediction import predict
+from sjft_tf.retrieval import NeighborTable
+from sjft_tf.training.state import finished_rounds, read_round
+from sjft_tf.workdir import Workdir
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    return Workdir(tmp_path / "run")
+
+
+def changed(config, section, **values):
+    return replace(config, **{section: replace(getattr(config, section), **values)})
+
+
+def weights_of(workdir, number=0):
+    model = commands.restore(workdir, number)[1]
+    return [np.array(v) for v in model.get_weights()]
+
+
+def assert_same_weights(a, b):
+    for x, y in zip(a, b, strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_the_whole_job(config, workdir, world):
+    report = commands.run(config, workdir)
+    # Figures
+    figures = json.loads(workdir.metrics.read_text())
+    assert figures["final"]["test"]["count"] == 9
+    assert np.sum(figures["final"]["test"]["confusion"]) == 9
+    assert figures["final"]["round"] == 2
+    assert [r["global_step"] for r in figures["rounds"]] == [4, 8]
+    assert figures["fusion of rounds"]["test"]["count"] == 9
+    assert {"loss", "target_loss", "source_loss", "target_accuracy", "source_accuracy"} <= set(figures["rounds"][0])
+    # K grew by the rule of the first scoring, and the table says so.
+    first, second = read_round(workdir.rounds, 0), read_round(workdir.rounds, 1)
+    table = NeighborTable.load(workdir.neighbors)
+    assert table.k_max == 3 + 4 * 3
+    found = first.metrics["scoring"]
+    assert (first.counts - 3).sum() == min(12, 4 * 3) * found["wrong"] + 6 * found["uncertain"]
+    assert second.metrics["borrowed"]["mean_k"] == pytest.approx(first.counts.mean())
+    with open(workdir.borrowed, newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == first.counts.sum()
+    assert len({r["source_id"] for r in rows}) == second.metrics["borrowed"]["union_size"]
+    # Predictions and the exported model agree.
+    with open(workdir.predictions, newline="") as stream:
+        predicted = [row["predicted"] for row in csv.DictReader(stream)]
+    test = open_image_set(f"folder:{world / 'target'}#test")
+    predictor = load_predictor(workdir.saved_model)
+    assert predictor.class_names == ("a", "b", "c")
+    probabilities = predictor.predict(np.stack([np.asarray(test.load(i)) for i in range(len(test))]))
+    assert [predictor.class_names[i] for i in probabilities.argmax(axis=1)] == predicted
+    # What a user looks at
+    assert workdir.picture.stat().st_size > 1000
+    events = EventAccumulator(str(workdir.logs)).Reload()
+    assert {"loss/target", "loss/source", "accuracy/target", "learning_rate", "borrowed/union_size"} <= set(
+        events.Tags()["tensors"] + events.Tags()["scalars"]
+    )
+    lines = "\n".join(report.lines())
+    assert "test: top-1" in lines
+    assert str(workdir.saved_model) in lines
+    assert not [p for p in workdir.root.rglob("*") if p.name.endswith(".tmp")]
+
+
+def test_started_again_nothing_is_done_twice(config, workdir, monkeypatch):
+    commands.run(config, workdir)
+    before = {p: p.stat().st_mtime_ns for p in (workdir.neighbors, workdir.edges, *workdir.rounds.rglob("*"))}
+    weights = weights_of(workdir)
+    monkeypatch.setattr("sjft_tf.pipeline.neighbors.build_neighbor_table", None)
+    monkeypatch.setattr("keras.Model.fit", None)
+    commands.run(config, workdir)
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    assert_same_weights(weights, weights_of(workdir))
+
+
+@pytest.mark.parametrize("stage", ["neighbor_table", "evaluate_round", "save_round", "summarize"])
+def test_broken_off_and_started_again_ends_the_same(config, tmp_path, stage, monkeypatch):
+    config = changed(config, "training", rounds=3)
+    config = changed(config, "model", dropout=0.3)
+    undisturbed, workdir = Workdir(tmp_path / "undisturbed"), Workdir(tmp_path / "run")
+    commands.run(config, undisturbed)
+
+    class PowerCut(BaseException):
+        pass
+
+    where = {"save_round": "sjft_tf.training.rounds", "summarize": "sjft_tf.pipeline.commands"}
+    place, left = where.get(stage, "sjft_tf.pipeline.learning"), [2 if stage in ("evaluate_round", "save_round") else 1]
+
+    def cut(*_, **__):
+        raise PowerCut
+
+    with monkeypatch.context() as patch:
+        import importlib
+
+        original = getattr(importlib.import_module(place), stage)
+
+        def sometimes(*args, **kwargs):
+            left[0] -= 1
+            return cut() if left[0] == 0 else original(*args, **kwargs)
+
+        patch.setattr(f"{place}.{stage}", sometimes)
+        with pytest.raises(PowerCut):
+            commands.run(config, workdir)
+    commands.run(config, workdir)
+    assert_same_weights(weights_of(undisturbed), weights_of(workdir))
+    assert undisturbed.borrowed.read_text() == workdir.borrowed.read_text()
+    a, b = (json.loads(w.metrics.read_text()) for w in (undisturbed, workdir))
+    assert a["final"] == b["final"]
+    assert a["fusion of rounds"] == b["fusion of rounds"]
+
+
+def test_same_seed_same_run_other_seed_other_run(config, tmp_path):
+    runs = [Workdir(tmp_path / name) for name in "abc"]
+    for run, seed in zip(runs, (0, 0, 1), strict=True):
+        commands.run(changed(config, "training", seed=seed), run)
+    assert_same_weights(weights_of(runs[0]), weights_of(runs[1]))
+    assert runs[0].borrowed.read_text() == runs[1].borrowed.read_text()
+    assert any((x != y).any() for x, y in zip(weights_of(runs[0]), weights_of(runs[2]), strict=True))
+
+
+@pytest.mark.parametrize("selector", ["none", "all", "random"])
+def test_other_selectors(config, workdir, selector):
+    config = changed(config, "selection", selector=selector, k0="auto", source_share=0.5)
+    commands.run(config, workdir)
+    figures = json.loads(workdir.metrics.read_text())
+    if selector == "none":
+        assert not workdir.borrowed.exists()
+        assert "source_loss" not in figures["rounds"][0]
+        assert not workdir.neighbors.exists()
+    else:
+        size = figures["rounds"][1]["borrowed"]["union_size"]
+        lines = workdir.borrowed.read_text().splitlines()
+        assert len(lines) == 1 + size
+        assert lines[1].startswith("*,class ")
+        assert size == 40 if selector == "all" else 20 <= size <= 40
+
+
+def test_two_sources_keep_their_labels_apart(config, workdir, world):
+    config = changed(config, "data", source=[f"folder:{world / 'source'}", "glyphs?n=104&size=16"])
+    commands.run(config, workdir)
+    classes = json.loads(workdir.classes.read_text())["source"]
+    assert len(classes) == 4 + 52
+    assert len(set(classes)) == 56
+
+
+def test_other_settings_in_the_same_workdir_are_refused(config, workdir):
+    commands.run(config, workdir)
+    files = {p: p.stat().st_mtime_ns for p in workdir.root.rglob("*") if p.is_file() and p.name != "times.json"}
+    with pytest.raises(ArtifactMismatch, match=r"learning_rate: 0\.01 there, 0\.5 asked for.*--workdir"):
+        commands.run(changed(config, "training", learning_rate=0.5), workdir)
+    with pytest.raises(ArtifactMismatch, match="bins: 8 there, 9 asked for"):
+        commands.run(changed(config, "retrieval", bins=9), workdir)
+    assert files == {p: p.stat().st_mtime_ns for p in files}
+
+
+def test_changed_images_are_refused(config, workdir, world, tmp_path):
+    import shutil
+
+    shutil.copytree(world / "target", tmp_path / "target")
+    config = changed(config, "data", target=f"folder:{tmp_path / 'target'}")
+    commands.run(config, workdir)
+    shutil.copy(world / "source" / "class 0" / "0.png", tmp_path / "target" / "train" / "a" / "new.png")
+    with pytest.raises(ArtifactMismatch, match="target"):
+        commands.run(config, workdir)
+
+
+def test_a_table_made_before_is_used(config, workdir, monkeypatch):
+    lines = commands.retrieve(config, workdir)
+    assert any("K0 = 3" in line for line in lines)
+    stamp = workdir.neighbors.stat().st_mtime_ns
+    monkeypatch.setattr("sjft_tf.pipeline.neighbors.build_neighbor_table", None)
+    commands.run(config, workdir)
+    assert workdir.neighbors.stat().st_mtime_ns == stamp
+
+
+def test_a_table_too_short_is_refused(config, workdir):
+    commands.retrieve(config, workdir)
+    with pytest.raises(ArtifactMismatch, match="neighbors: 15 there, 40 asked for"):
+        commands.run(changed(config, "selection", k0="20"), workdir)
+
+
+def test_descriptors_alone(config, workdir):
+    lines = commands.extract(config, workdir)
+    assert workdir.edges.exists()
+    assert "48 filters" in lines[0]
+    assert "12 images x 384 numbers" in lines[1]
+
+
+def test_evaluate_export_and_predict(config, workdir, world, tmp_path):
+    commands.run(config, workdir)
+    figures = json.loads(workdir.metrics.read_text())
+    (line,) = commands.evaluate(workdir, "", 0, "")
+    assert f"top-1 {figures['final']['test']['top1']:.2%}" in line
+    lines = list(commands.evaluate(workdir, f"folder:{world / 'target'}#test", 1, str(tmp_path / "one.json")))
+    assert lines[0].startswith("round 1 on ")
+    assert json.loads((tmp_path / "one.json").read_text())["top1"] == figures["rounds"][0]["test"]["top1"]
+    assert len((tmp_path / "one.csv").read_text().splitlines()) == 10
+    list(commands.export(workdir, 1, str(tmp_path / "model")))
+    with pytest.raises(InputError, match="--round must be between 1 and 2"):
+        list(commands.export(workdir, 3, ""))
+    with pytest.raises(InputError, match="no SavedModel; it will not be overwritten"):
+        list(commands.export(workdir, 1, str(world)))
+    answers = tmp_path / "answers.csv"
+    (line,) = predict("", str(tmp_path / "model"), [str(world / "target" / "test")], str(answers))
+    assert line.startswith("9 images answered, 0 left out")
+    with open(answers, newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {r["class"] for r in rows} <= {"a", "b", "c"}
+    assert rows[0]["image"].endswith("test/a/0.png")
+
+
+def test_predict_leaves_out_what_is_no_image_and_turns_photos_upright(config, workdir, world, tmp_path):
+    from PIL import Image
+
+    commands.run(config, workdir)
+    with Image.open(world / "target" / "test" / "a" / "0.png") as image:
+        photos = tmp_path / "photos"
+        photos.mkdir()
+        image.save(photos / "upright.png")
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        image.transpose(Image.Transpose.ROTATE_90).save(photos / "turned.png", exif=exif)
+    (photos / "broken.jpg").write_bytes(b"no image")
+    answers = tmp_path / "answers.csv"
+    (line,) = predict(str(workdir.root), "", [str(photos)], str(answers))
+    assert line.startswith("2 images answered, 1 left out")
+    with open(answers, newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert rows[0]["probability"] == rows[1]["probability"]
+    for images, message in (([], "--images=FILE"), ([str(photos / "*.tif")], "names no image file")):
+        with pytest.raises(InputError, match=message):
+            list(predict(str(workdir.root), "", images, ""))
+    with pytest.raises(InputError, match="None of the 1 files"):
+        list(predict(str(workdir.root), "", [str(photos / "broken.jpg")], ""))
+
+
+def test_no_run_here(workdir):
+    with pytest.raises(InputError, match="There is no run in"):
+        commands.restore(workdir, 0)
+
+
+def test_a_second_process_is_kept_out(workdir):
+    with workdir.locked(), pytest.raises(InputError, match="Another process is working in"), workdir.locked():
+        pass
+    with workdir.locked():
+        pass
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(config, workdir):
+    config = changed(config, "training", learning_rate=1e3, momentum=0.999, weight_decay=1e3, steps_per_round=40)
+    with pytest.raises(InputError, match="Lower --learning_rate"):
+        commands.run(config, workdir)
+    assert finished_rounds(workdir.rounds) == []
+
+
+def test_source_that_is_the_target_is_refused(config, workdir, world):
+    config = changed(config, "data", source=[f"folder:{world / 'target'}#train"])
+    with pytest.raises(InputError, match="are in both"):
+        commands.run(config, workdir)
+
+
+def test_starting_weights_from_another_run(config, workdir, tmp_path):
+    commands.run(config, workdir)
+    again = Workdir(tmp_path / "again")
+    commands.run(changed(config, "model", weights=str(workdir.trunk)), again)
+    model = learning.build_model(changed(config, "model", weights=str(workdir.trunk)), 3, 4)
+    trained = commands.restore(workdir, 0)[1]
+    for layer in model.layers:
+        if "head" not in layer.name:
+            for a, b in zip(layer.get_weights(), trained.get_layer(layer.name).get_weights(), strict=True):
+                np.testing.assert_array_equal(a, b)
