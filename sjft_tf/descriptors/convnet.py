@@ -56,7 +56,7 @@ class ConvNetBank:
         if len(model.inputs) != 1:
             raise InputError(f"Bank {name} needs a model with one input. Received: {len(model.inputs)} inputs")
         outputs = [_output(model, layer, before_nonlinearity) for layer in layers]
-        self._model = keras.Model(model.inputs, outputs)
+        self._model = keras.Model(model.inputs[0], outputs)
         self._preprocess = preprocess
         self.name = f"{name}[{','.join(layers)}]"
         self.layer_channels = tuple(int(output.shape[-1]) for output in outputs)
@@ -78,21 +78,21 @@ def _output(model: keras.Model, name: str, before: bool) -> Any:
     except ValueError as error:
         raise InputError(f"There is no layer {name!r} in {model.name}. Choices: {_feature_layers(model)}") from error
     tensors = _tensors(layer)
-    if tensors is None or len(tensors[0]) != 1 or len(tensors[1]) != 1:
-        raise InputError(f"Layer {name!r} is used more than once or has several inputs or outputs: name another one.")
-    (source,), (output,) = tensors
+    if tensors is None or len(tensors[1]) != 1:
+        raise InputError(f"Layer {name!r} is used more than once or has several outputs: name another one.")
+    sources, output = tensors[0], tensors[1][0]
     if len(output.shape) != 4 or output.shape[-1] is None:
         raise InputError(
             f"Layer {name!r} gives outputs of shape {tuple(output.shape)}, not feature maps [N, h, w, C]. "
             f"Choices: {_feature_layers(model)}"
         )
     if isinstance(layer, _NONLINEARITIES):
-        return source if before else output
+        return sources[0] if before else output
     fused = getattr(layer, "activation", None) not in (None, keras.activations.linear)
     if fused and before:
         config = {**layer.get_config(), "activation": "linear", "name": f"{name}_linear"}
         linear = type(layer).from_config(config)
-        output = linear(source)
+        output = linear(sources[0])
         linear.set_weights(layer.get_weights())
         return output
     if fused or before:
@@ -109,14 +109,13 @@ def _output(model: keras.Model, name: str, before: bool) -> Any:
 
 def _tensors(layer: keras.layers.Layer) -> tuple[list[Any], list[Any]] | None:
     """Inputs and outputs of a layer used exactly once in its model, else None."""
+    # Keras 3 answers for the first use of a layer, Keras 2 raises: neither tells without a look at the nodes.
+    if len(getattr(layer, "_inbound_nodes", ())) > 1:
+        return None
     try:
-        return _listed(layer.input), _listed(layer.output)
+        return tf.nest.flatten(layer.input), tf.nest.flatten(layer.output)
     except (AttributeError, ValueError, RuntimeError):
         return None
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(tf.nest.flatten(value))
 
 
 def _feature_layers(model: keras.Model) -> str:

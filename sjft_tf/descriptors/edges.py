@@ -113,7 +113,7 @@ def fit_bin_edges(
     if bins < 2 or cells < bins:
         raise InputError(f"`bins` must be at least 2 and `cells` at least `bins`. Received: bins={bins}, cells={cells}")
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(autograph=False, reduce_retracing=True)
     def bounds_of(images: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor], tf.Tensor]:
         flat = [tf.reshape(layer, [-1, layer.shape[-1]]) for layer in bank.responses(images)]
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(layer)) for layer in flat])
@@ -136,10 +136,10 @@ def fit_bin_edges(
 
         counters = [BinCounter(fine_edges(one, other, cells)) for one, other in zip(low, high, strict=True)]
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(autograph=False, reduce_retracing=True)
         def counts_of(images: tf.Tensor) -> list[tf.Tensor]:
             layers = zip(counters, bank.responses(images), strict=True)
-            return [tf.reduce_sum(tf.cast(counter(lines_of(layer)), tf.int64), axis=0) for counter, layer in layers]
+            return [counter.total(lines_of(layer)) for counter, layer in layers]
 
         totals = [np.zeros((len(one), cells), np.int64) for one in low]
         for images in batches:

@@ -163,7 +163,7 @@ def _descriptor_function(
 ) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
     histogrammer = Histogrammer(edges)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(autograph=False)
     def padded(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         responses = bank.responses(images)
         finite = [tf.reduce_all(tf.math.is_finite(layer), axis=[1, 2, 3]) for layer in responses]

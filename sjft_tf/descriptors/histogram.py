@@ -18,7 +18,7 @@ _TINY = float(np.finfo(np.float32).tiny)
 class BinCounter:
     """Counts how many values of each channel fall between its edges; exact, in a graph, on CPU and GPU.
 
-    The range of a channel's edges is cut into uniform cells, and `cell(v) = int((v - first) * scale)` is computed in
+    The range of a channel's edges is cut into uniform cells, and `cell(v) = int((v - origin) * scale)` is computed in
     float32. Rounding is monotone, so cell(edge) < cell(v) proves edge < v and cell(edge) > cell(v) proves edge > v,
     if the edges' own cells are computed by the same two operations. A table then gives the number of edges in
     earlier cells, and only the edges of the value's own cell, mostly none or one, are left to compare with. The
@@ -37,9 +37,10 @@ class BinCounter:
         with np.errstate(over="ignore", divide="ignore"):
             scale = np.float32(_TABLE_CELLS - 1) / (edges[:, -1:] - first)
         # Edges that (nearly) coincide, or lie further apart than float32 reaches: one cell, all edges compared with.
-        self._scale = np.where(np.isfinite(scale) & (scale >= _TINY), scale, 0).astype(np.float32)[:, 0]
-        self._first = first[:, 0]
-        cells = ((edges - first) * self._scale[:, None]).astype(np.int32)
+        usable = np.isfinite(scale) & (scale >= _TINY)
+        scale, origin = np.where(usable, scale, np.float32(0)), np.where(usable, first, np.float32(0))
+        self._scale, self._origin = scale[:, 0], origin[:, 0]
+        cells = ((edges - origin) * scale).astype(np.int32)
         offset = np.arange(self.channels)[:, None] * _TABLE_CELLS
         inside = np.bincount((cells + offset).ravel(), minlength=self.channels * _TABLE_CELLS)
         inside = inside.reshape(self.channels, _TABLE_CELLS)
@@ -50,12 +51,12 @@ class BinCounter:
         # A search among m edges has m + 1 outcomes; each comparison halves them.
         self._steps = [1 << n for n in reversed(range(int(inside.max()).bit_length()))]
         # One fused pass over the values instead of ten. Not on a GPU: there XLA needs a CUDA toolkit installed.
-        self._fused = tf.function(self.bins_of, jit_compile=not tf.config.list_physical_devices("GPU"))
+        self._fused = tf.function(self.bins_of, autograph=False, jit_compile=not tf.config.list_physical_devices("GPU"))
         self._last = (np.arange(self.channels) * self.bins + self.bins - 1).astype(np.int32)
 
     def bins_of(self, values: tf.Tensor) -> tf.Tensor:
         """float32 [..., C] -> int32 [..., C]: bin of each value plus `bins` times its channel."""
-        cell = tf.clip_by_value((values - self._first) * self._scale, 0.0, _TABLE_CELLS - 1.0)
+        cell = tf.clip_by_value((values - self._origin) * self._scale, 0.0, _TABLE_CELLS - 1.0)
         place = tf.cast(cell, tf.int32) + np.arange(self.channels, dtype=np.int32) * _TABLE_CELLS
         found = tf.gather(self._start.ravel(), place)
         edges = tf.constant(self._padded.ravel())
@@ -70,10 +71,15 @@ class BinCounter:
     def __call__(self, values: tf.Tensor) -> tf.Tensor:
         """float32 [N, P, C] -> int32 counts [N, C, bins] of each line's P values a channel."""
         lines = tf.reshape(self._fused(values), [tf.shape(values)[0], -1])
-        counts = tf.math.bincount(
-            lines, minlength=self.channels * self.bins, maxlength=self.channels * self.bins, axis=-1
-        )
+        size = self.channels * self.bins
+        counts = tf.math.bincount(lines, minlength=size, maxlength=size, axis=-1)
         return tf.reshape(counts, [-1, self.channels, self.bins])
+
+    def total(self, values: tf.Tensor) -> tf.Tensor:
+        """float32 [N, P, C] -> int32 counts [C, bins] of all N lines together."""
+        size = self.channels * self.bins
+        counts = tf.math.bincount(tf.reshape(self._fused(values), [-1]), minlength=size, maxlength=size)
+        return tf.reshape(counts, [self.channels, self.bins])
 
 
 class Histogrammer:
@@ -86,7 +92,8 @@ class Histogrammer:
         parts = []
         for counter, layer in zip(self._counters, responses, strict=True):
             lines = lines_of(layer)
-            shares = tf.cast(counter(lines), tf.float32) / tf.cast(tf.shape(lines)[1], tf.float32)
+            # The reciprocal is written out because graphs replace a division by it, and eager code does not.
+            shares = tf.cast(counter(lines), tf.float32) * (1.0 / tf.cast(tf.shape(lines)[1], tf.float32))
             parts.append(tf.reshape(shares, [-1, counter.channels * counter.bins]))
         return tf.concat(parts, axis=1)
 

@@ -51,7 +51,7 @@ def nearest(
     with full_float32():
         target = augment_target(tf.constant(target_histograms), layout)
 
-    @tf.function
+    @tf.function(autograph=False)
     def block_distances(histograms: tf.Tensor) -> tf.Tensor:
         return distances(target, augment_source(histograms, layout))
 

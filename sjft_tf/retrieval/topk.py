@@ -45,6 +45,8 @@ class RunningTopK:
             self._filled += counts
 
     def _cut(self) -> None:
+        # Called when some line holds more than k; until the first time all lines are equally full, afterwards none
+        # holds fewer than k. So the first k after partitioning are pairs, and the rest is free.
         self._keys.partition(self._k - 1, axis=1)
         self._keys[:, self._k :] = _NONE
         self._worst = self._keys[:, self._k - 1].copy()

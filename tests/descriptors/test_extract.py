@@ -1,0 +1,120 @@
+"""Streaming image sets into descriptors."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sjft_tf.descriptors import BinEdges, GaborBank, extract, histograms, target_descriptors
+from sjft_tf.errors import InputError
+
+
+class Memory:
+    """An ImageSet of arrays in memory."""
+
+    def __init__(self, images, name="memory"):
+        self.images, self.name, self.fingerprint = images, name, f"{name}-print"
+        self.ids = np.array([f"{name}/{row}" for row in range(len(images))])
+        self.labels = np.zeros(len(images), np.int32)
+
+    def __len__(self):
+        return len(self.images)
+
+    def dataset(self, rows=None):
+        rows = np.arange(len(self), dtype=np.int32) if rows is None else np.asarray(rows, np.int32)
+        return tf.data.Dataset.from_tensor_slices({"row": rows, "image": self.images[rows], "label": self.labels[rows]})
+
+
+@dataclasses.dataclass
+class Whole:
+    """A View that takes images as they are."""
+
+    resize: int = 16
+    crop: int = 16
+
+    def __call__(self, image):
+        return tf.cast(image, tf.float32)
+
+
+class PixelBank:
+    """Color channels as filters: integers, so that histograms are exact."""
+
+    name, fingerprint, layer_channels = "pixels", "p", (3,)
+
+    def responses(self, images):
+        return [tf.where(images == 255, np.nan, images)]
+
+
+@pytest.fixture
+def images(rng):
+    return Memory(rng.integers(0, 255, (11, 16, 16, 3)).astype(np.uint8))
+
+
+def collect(blocks):
+    rows, found = zip(*blocks, strict=True)
+    return np.concatenate(rows), np.concatenate(found)
+
+
+def test_target_descriptors_are_histograms_of_its_edges(images):
+    edges, found = target_descriptors(images, PixelBank(), Whole(), bins=5, batch_size=4)
+    expected = histograms([tf.cast(images.images, tf.float32)], edges)
+    np.testing.assert_array_equal(found, expected)
+    assert edges.made_from == {"target": "memory-print", "bank": "p", "view": [16, 16], "bins": 5, "cells": 2000}
+    again, same = target_descriptors(images, PixelBank(), Whole(), bins=5, edges=edges)
+    assert again is edges
+    np.testing.assert_array_equal(same, found)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 11, 64])
+def test_batch_size_does_not_matter(images, batch_size):
+    edges, found = target_descriptors(images, PixelBank(), Whole(), bins=5)
+    rows, again = collect(extract(images, PixelBank(), edges, Whole(), batch_size=batch_size))
+    assert rows.dtype == np.int32
+    assert again.dtype == np.float32
+    np.testing.assert_array_equal(rows, np.arange(11))
+    np.testing.assert_array_equal(again, found)
+
+
+def test_batch_size_with_a_real_bank(images):
+    edges, found = target_descriptors(images, GaborBank(), Whole(), bins=20)
+    _, again = collect(extract(images, GaborBank(), edges, Whole(), batch_size=4))
+    # Other shapes round differently; a value may then change sides of an edge, which moves 1/256 of a histogram.
+    assert np.abs(again - found).max() <= 2 / 256
+    assert (again != found).mean() < 0.002
+
+
+def test_chosen_rows_in_their_order(images):
+    edges, found = target_descriptors(images, PixelBank(), Whole(), bins=5)
+    rows, some = collect(extract(images, PixelBank(), edges, Whole(), rows=[7, 2, 9], batch_size=2))
+    assert rows.tolist() == [7, 2, 9]
+    np.testing.assert_array_equal(some, found[[7, 2, 9]])
+
+
+def test_a_block_is_made_when_asked_for(images):
+    edges, _ = target_descriptors(images, PixelBank(), Whole(), bins=5)
+    stream = extract(images, PixelBank(), edges, Whole(), batch_size=4)
+    assert len(next(stream)[0]) == 4
+    assert [len(rows) for rows, _ in stream] == [4, 3]
+
+
+def test_nan_in_the_source_is_refused_by_row(images):
+    edges, _ = target_descriptors(images, PixelBank(), Whole(), bins=5)
+    images.images[9, 3, 3, 1] = 255
+    with pytest.raises(InputError, match=r"rows \[9\] of memory with NaN"):
+        list(extract(images, PixelBank(), edges, Whole(), batch_size=4))
+
+
+def test_edges_of_another_bank_are_refused(images):
+    edges, _ = target_descriptors(images, PixelBank(), Whole(), bins=5)
+    with pytest.raises(InputError, match=r"\(48,\) filters.*edges are for \(3,\)"):
+        next(extract(images, GaborBank(), edges, Whole()))
+    with pytest.raises(InputError, match="batch_size=0"):
+        next(extract(images, PixelBank(), edges, Whole(), batch_size=0))
+    assert isinstance(edges, BinEdges)
+
+
+def test_tensor_float_setting_is_left_as_it_was(images):
+    edges, _ = target_descriptors(images, PixelBank(), Whole(), bins=5)
+    for _ in extract(images, PixelBank(), edges, Whole(), batch_size=4):
+        assert tf.config.experimental.tensor_float_32_execution_enabled()

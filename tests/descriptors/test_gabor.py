@@ -1,0 +1,104 @@
+"""The Gabor bank against direct convolution with the closed-form function in float64."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.signal import fftconvolve
+
+from sjft_tf.descriptors import FilterBank, GaborBank
+from sjft_tf.errors import InputError
+
+
+def gabor_kernel(m, n, scales, orientations, lowest=0.05, highest=0.4):
+    """Equations (1), (3) and (4) of Manjunath & Ma, sampled out to 7 standard deviations."""
+    ln2 = math.log(2)
+    a = (highest / lowest) ** (1 / (scales - 1))
+    su = (a - 1) * highest / ((a + 1) * math.sqrt(2 * ln2))
+    # The paper's form, with its misprinted logarithm repaired: [Uh - 2 ln2 su^2/Uh] [2 ln2 - (2 ln2)^2 su^2/Uh^2]^-1/2
+    sv = math.tan(math.pi / (2 * orientations)) * (highest - 2 * ln2 * su**2 / highest)
+    sv /= math.sqrt(2 * ln2 - (2 * ln2) ** 2 * su**2 / highest**2)
+    sx, sy = 1 / (2 * math.pi * su), 1 / (2 * math.pi * sv)
+    radius = math.ceil(7 * max(sx, sy) * a**m)
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1].astype(np.float64)
+    angle = n * math.pi / orientations
+    along = a**-m * (x * math.cos(angle) + y * math.sin(angle))
+    across = a**-m * (y * math.cos(angle) - x * math.sin(angle))
+    wave = np.exp(-((along / sx) ** 2 + (across / sy) ** 2) / 2 + 2j * math.pi * highest * along)
+    return a**-m * wave / (2 * math.pi * sx * sy)
+
+
+def oracle(image, scales=4, orientations=6):
+    """float64 [H, W, channels]; zero-mean filters do not see the mean, so it is taken off the image instead."""
+    luminance = image.astype(np.float64) @ [0.299, 0.587, 0.114] / 255
+    luminance -= luminance.mean()
+    maps = []
+    for m in range(scales):
+        for n in range(orientations):
+            kernel = gabor_kernel(m, n, scales, orientations)
+            padded = np.pad(luminance, kernel.shape[0] // 2, mode="symmetric")
+            response = fftconvolve(padded, kernel, mode="valid")
+            maps += [response.real, response.imag]
+    return np.stack(maps, axis=-1)
+
+
+@pytest.mark.parametrize(("height", "width"), [(24, 24), (16, 21), (1, 7)])
+def test_equals_direct_convolution(rng, height, width):
+    images = rng.uniform(0, 255, (2, height, width, 3)).astype(np.float32)
+    (found,) = GaborBank().responses(tf.constant(images))
+    assert found.shape == (2, height, width, 48)
+    for image, response in zip(images, found.numpy(), strict=True):
+        np.testing.assert_allclose(response, oracle(image), atol=1e-6)
+
+
+def test_other_numbers_of_scales_and_orientations(rng):
+    image = rng.uniform(0, 255, (12, 12, 3)).astype(np.float32)
+    bank = GaborBank(scales=2, orientations=3)
+    assert bank.layer_channels == (12,)
+    np.testing.assert_allclose(bank.responses(tf.constant(image[None]))[0][0], oracle(image, 2, 3), atol=1e-6)
+
+
+def test_each_filter_answers_its_own_wave():
+    # A wave of scale m's center frequency and direction n excites filter (m, n) more than any other of its scale.
+    y, x = np.mgrid[:64, :64]
+    angles = np.arange(6)[:, None, None] * math.pi / 6
+    phases = 2 * math.pi * (x * np.cos(angles) + y * np.sin(angles))
+    waves = np.cos(np.array([0.4, 0.2, 0.1, 0.05])[:, None, None, None] * phases).reshape(24, 64, 64, 1)
+    images = np.repeat(127 + 100 * waves, 3, axis=-1).astype(np.float32)
+    response = GaborBank().responses(tf.constant(images))[0].numpy()[:, 16:48, 16:48]
+    energy = (response.reshape(24, 32, 32, 4, 6, 2) ** 2).sum(axis=(1, 2, 5))
+    # Scaling by a^-m keeps energy, not peak response, equal over scales: compare at equal peaks.
+    energy /= 4.0 ** np.arange(4)[:, None]
+    np.testing.assert_array_equal(energy.reshape(24, 24).argmax(axis=1), np.arange(24))
+
+
+def test_constant_image_has_no_response():
+    (found,) = GaborBank().responses(tf.fill([1, 32, 32, 3], 200.0))
+    assert np.abs(found).max() < 1e-6
+
+
+def test_color_matters_only_through_luminance(rng):
+    grey = rng.uniform(0, 255, (1, 16, 16, 1)).astype(np.float32)
+    green = np.concatenate([0 * grey, grey, 0 * grey], axis=-1)
+    of_grey = GaborBank().responses(tf.constant(np.repeat(grey, 3, axis=-1)))[0]
+    of_green = GaborBank().responses(tf.constant(green))[0]
+    np.testing.assert_allclose(of_green, 0.587 * of_grey, atol=1e-6)
+
+
+def test_in_a_graph_and_alone_or_in_a_batch(rng):
+    images = tf.constant(rng.uniform(0, 255, (3, 16, 16, 3)), tf.float32)
+    bank = GaborBank()
+    eager = bank.responses(images)[0]
+    dataset = tf.data.Dataset.from_tensor_slices(images).batch(2).map(lambda batch: bank.responses(batch)[0])
+    np.testing.assert_allclose(np.concatenate(list(dataset.as_numpy_iterator())), eager, atol=1e-6)
+
+
+def test_identity_and_errors():
+    assert isinstance(GaborBank(), FilterBank)
+    assert GaborBank().fingerprint == GaborBank().fingerprint != GaborBank(5).fingerprint
+    assert (GaborBank().name, GaborBank(5, 8).name) == ("gabor", "gabor5x8")
+    with pytest.raises(InputError, match=r"at least 2 scales.*scales=1"):
+        GaborBank(scales=1)
+    with pytest.raises(InputError, match="fixed size"):
+        tf.function(GaborBank().responses, autograph=False).get_concrete_function(tf.TensorSpec([None, None, None, 3]))
