@@ -44,8 +44,8 @@ class GaborBank:
     and the borders do not look like edges. Channel 2 (m K + n) is the real part, the next one the imaginary part.
 
     Such a continued image is a sum of cosines (its DCT-II), and a convolution multiplies each by a number: the
-    filters are applied there, with nothing truncated, and two matrix products bring a response back. On CPUs this
-    is several times faster than convolving with kernels of up to 90 pixels or than FFTs.
+    filters are applied there, with nothing truncated, and two matrix products bring a response back. On
+    2 CPU cores at 64 px this took a third of the time of FFTs and an eighth of convolving with truncated kernels.
 
     Args:
         scales: S >= 2, default 4.
