@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from sjft_tf.artifacts import fingerprint, load_npz, save_npz
 from sjft_tf.descriptors.bank import FilterBank, full_float32
-from sjft_tf.descriptors.histogram import BinCounter, lines_of
+from sjft_tf.descriptors.counting import BinCounter, lines_of
 from sjft_tf.errors import InputError
 
 FINE_CELLS = 2000

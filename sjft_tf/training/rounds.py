@@ -162,6 +162,8 @@ def _one_round(
         callbacks=[StopOnNonFiniteLoss(), *extra, StepProgress(steps, label), mining],
     ).history
     metrics: dict[str, Any] = {name: float(values[-1]) for name, values in history.items()}
+    if "accuracy" in metrics:  # Keras does not say whose where there is one head only
+        metrics["target_accuracy"] = metrics.pop("accuracy")
     metrics |= {"borrowed": borrowing.summary()} if borrowing else {}
     metrics |= {"scoring": mining.found, "seconds": time.perf_counter() - begun}
     return RoundState(index, (index + 1) * steps, mining.k0, mining.counts, metrics)

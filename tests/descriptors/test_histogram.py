@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from sjft_tf.descriptors import BinEdges, histograms
-from sjft_tf.descriptors.histogram import BinCounter
+from sjft_tf.descriptors.counting import BinCounter
 
 TINY = np.finfo(np.float32).tiny
 
