@@ -87,7 +87,8 @@ def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
     """Refuses a workdir in which rounds of other settings lie, before anything in it is touched."""
     if finished_rounds(workdir.rounds) and workdir.config.is_file():
         there, asked = workdir.read_config().to_json(), config.to_json()
-        for section in ("data", "view", "retrieval", "selection", "model", "training"):
+        # Not the data's: images are known by their content, wherever they lie.
+        for section in ("view", "retrieval", "selection", "model", "training"):
             for name in ("eval_batch_size", "steps_per_execution", "deterministic"):
                 there[section].pop(name, None)
                 asked[section].pop(name, None)
