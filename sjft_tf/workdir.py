@@ -27,7 +27,7 @@ class Workdir:
         config: the resolved settings, versions and revision (JSON).
         classes: class names of the target and of the source (JSON).
         scans: results of checking the image files, so that unchanged files are read once.
-        edges: bin edges and target histograms.
+        edges: bin edges of the descriptors, fitted to the target.
         neighbors: the neighbor table.
         borrowed: what was borrowed at the end (CSV: target id, source id, distance, rank).
         picture: target images beside their nearest borrowed images (PNG).

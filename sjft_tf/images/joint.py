@@ -51,7 +51,7 @@ def target_row_at(position: tf.Tensor, num_target: int, seed: int) -> tf.Tensor:
 
 
 def source_row_at(position: tf.Tensor, target_row: tf.Tensor, pools: Pools, seed: int) -> tf.Tensor:
-    """One row of the target image's own pool, drawn uniformly (METHOD: "one of its own current neighbours")."""
+    """One row of the target image's own pool, drawn uniformly (paper section 3.1)."""
     start = tf.gather(tf.constant(pools.starts, tf.int64), target_row)
     length = tf.gather(tf.constant(pools.lengths, tf.int64), target_row)
     draw = tf.random.stateless_uniform([], _seed_at(position, seed, _NEIGHBOR), 0, length, dtype=tf.int64)

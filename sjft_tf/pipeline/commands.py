@@ -142,7 +142,8 @@ def retrieve(config: RunConfig, workdir: Workdir) -> list[str]:
     k0 = fixed if fixed is not None else smallest_k(table.rows, len(sets.source), share)[0]
     counts = np.full(len(sets.target), k0, np.int32)
     union = np.unique(table.rows[:, :k0])
-    write_borrowed(sets, table, union, counts, workdir)
+    if not finished_rounds(workdir.rounds):  # else the file says what training borrowed in the end
+        write_borrowed(sets, table, union, counts, workdir)
     part = len(union) / len(sets.source)
     return [
         f"  table: {workdir.neighbors} ({len(sets.target)} target images, {table.k_max} neighbors each)",

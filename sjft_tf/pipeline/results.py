@@ -47,7 +47,7 @@ def evaluate_round(scorer: Scorer, sets: Sets, workdir: Workdir, index: int) -> 
 def summarize(sets: Sets, workdir: Workdir) -> dict[str, Any]:
     """Gathers the figures of all rounds, fuses their predictions, and writes metrics.json and predictions.csv.
 
-    Model fusion (METHOD section 1) averages the probabilities of the models saved after each round.
+    Model fusion (paper section 4) averages the probabilities of the models saved after each round.
     """
     rounds, last = [], {}
     for index in finished_rounds(workdir.rounds):
@@ -96,8 +96,6 @@ def write_borrowed(
 
 def show_neighbors(target: ImageSet, source: ImageSet, table: NeighborTable, workdir: Workdir, lines: int = 8) -> None:
     """Draws some target images, of different classes where there are, beside their nearest source images."""
-    if workdir.picture.exists():
-        return
     _, first_of_class = np.unique(target.labels, return_index=True)
     chosen = first_of_class[np.linspace(0, len(first_of_class) - 1, min(lines, len(first_of_class))).astype(int)]
     nearest = table.prefix(min(8, table.k_max))

@@ -1,4 +1,4 @@
-"""Selection: who is borrowed for whom, and who needs more (METHOD section 1, "Selection", "Hard samples").
+"""Selection: who is borrowed for whom, and who needs more (paper sections 3.2 and 3.3).
 
 - `Selector`, `SELECTORS`, `Borrowing`: a K per target image turned into rows, pools and classes.
 - `entropy`, `hardness`, `update_counts`: the hard-sample rule.

@@ -1,4 +1,4 @@
-"""Selectors: what is borrowed for each target image (METHOD, "Selection" and the arms of its table)."""
+"""Selectors: what is borrowed for each target image (paper section 3.2 and the arms of its tables)."""
 
 from __future__ import annotations
 

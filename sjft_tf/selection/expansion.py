@@ -1,4 +1,4 @@
-"""From ranked neighbor lists and a K per target image to the rows that are borrowed (METHOD, "Selection").
+"""From ranked neighbor lists and a K per target image to the rows that are borrowed (paper section 3.2).
 
 Pure functions in TensorFlow operations: between two fits they run on the device, beside the scoring.
 """

@@ -1,4 +1,4 @@
-"""Which target images need more help: entropy of the prediction and the update of K (METHOD, "Hard samples").
+"""Which target images need more help: entropy of the prediction and the update of K (paper section 3.3).
 
 Pure functions of tensors, so that they run on whatever device holds the predictions.
 """

@@ -1,4 +1,4 @@
-"""Training: the loop of fits over a growing borrowing (METHOD section 1, "Joint training", "Hard samples").
+"""Training: the loop of fits over a growing borrowing (paper section 3).
 
 - `RunConfig` and its sections: every setting.
 - `train_rounds`, `TrainingSets`: the loop; `compile_joint`: losses and optimizer.

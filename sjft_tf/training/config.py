@@ -1,6 +1,6 @@
 """Every setting of a run, with its default and the reason for it; flags are made from these fields in scripts/.
 
-Defaults are the paper's (METHOD section 1) where it names one.
+Defaults are those of the paper (Ge & Yu 2017, section 4) where it names one.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class PixelBank:
 
 
 def oracle_edges(values, bins, cells):
-    """METHOD: a fine uniform histogram between min and max, edges where each share of the mass is reached."""
+    """The paper: a fine uniform histogram between min and max, edges where each share of the mass is reached."""
     low, high = values.min(), values.max()
     counts = np.bincount(np.searchsorted(fine_edges(low[None], high[None], cells)[0], values, "right"), minlength=cells)
     edges = []

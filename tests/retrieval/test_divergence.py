@@ -10,7 +10,7 @@ from sjft_tf.retrieval import Layout, symmetric_kl
 
 
 def oracle(target, source, layer_channels, bins):
-    """METHOD.md: sum_h w_h/2 [KL(t_h||s_h) + KL(s_h||t_h)], 2.2e-16 inside the logarithm, w_h = 1/N_layer."""
+    """The paper: sum_h w_h/2 [KL(t_h||s_h) + KL(s_h||t_h)], 2.2e-16 inside the logarithm, w_h = 1/N_layer."""
     target, source = np.float64(target), np.float64(source)
     result = np.zeros((len(target), len(source)))
     for i, j in np.ndindex(result.shape):
