@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from sjft_tf.errors import InputError
 from sjft_tf.images.augment import Augmentation
-from sjft_tf.images.image_set import ImageSet
+from sjft_tf.images.image_set import ImageSet, on_cpu
 
 # Streams of random numbers that must not repeat each other take different second words of the seed.
 _ORDER, _NEIGHBOR, _TARGET_VIEW, _SOURCE_VIEW = range(4)
@@ -23,15 +23,17 @@ _ORDER, _NEIGHBOR, _TARGET_VIEW, _SOURCE_VIEW = range(4)
 class Pools(NamedTuple):
     """Which source rows each target image may be paired with.
 
+    Arrays or tensors.
+
     Attributes:
         rows: int32 [M], source rows; the pools of all target images one after the other (they may overlap).
         starts: int64 [N_t], where the pool of each target image begins in `rows`.
         lengths: int64 [N_t], how many rows it has, at least 1.
     """
 
-    rows: np.ndarray
-    starts: np.ndarray
-    lengths: np.ndarray
+    rows: np.ndarray | tf.Tensor
+    starts: np.ndarray | tf.Tensor
+    lengths: np.ndarray | tf.Tensor
 
 
 def target_row_at(position: tf.Tensor, num_target: int, seed: int) -> tf.Tensor:
@@ -52,10 +54,9 @@ def target_row_at(position: tf.Tensor, num_target: int, seed: int) -> tf.Tensor:
 
 def source_row_at(position: tf.Tensor, target_row: tf.Tensor, pools: Pools, seed: int) -> tf.Tensor:
     """One row of the target image's own pool, drawn uniformly (paper section 3.1)."""
-    start = tf.gather(tf.constant(pools.starts, tf.int64), target_row)
-    length = tf.gather(tf.constant(pools.lengths, tf.int64), target_row)
+    start, length = tf.gather(pools.starts, target_row), tf.gather(pools.lengths, target_row)
     draw = tf.random.stateless_uniform([], _seed_at(position, seed, _NEIGHBOR), 0, length, dtype=tf.int64)
-    return tf.gather(tf.constant(pools.rows, tf.int32), start + draw)
+    return tf.gather(pools.rows, start + draw)
 
 
 def joint_dataset(
@@ -93,7 +94,7 @@ def joint_dataset(
     if (source is None) != (pools is None) or (source is None) != (source_labels is None):
         raise InputError("`source`, `pools` and `source_labels` come together or not at all")
     positions = tf.data.Dataset.range(first_step * batch_size, (first_step + steps) * batch_size)
-    target_labels = tf.constant(target.labels, tf.int32)
+    target_labels = on_cpu(target.labels)
 
     def draw(image_set: ImageSet, row: tf.Tensor, position: tf.Tensor, stream: int) -> tf.Tensor:
         image = augmentation(image_set.load(row), _seed_at(position, seed, stream))
@@ -111,11 +112,13 @@ def joint_dataset(
 
         return _finish(positions.map(alone, tf.data.AUTOTUNE, deterministic=True).batch(batch_size, True))
 
-    borrowed, labels = source, tf.constant(source_labels, tf.int32)
+    # Made here, in host memory, and not inside the function below, whose graph would carry them as text.
+    borrowed, labels = source, on_cpu(source_labels.astype(np.int32))
+    held = Pools(on_cpu(pools.rows), on_cpu(pools.starts), on_cpu(pools.lengths))
 
     def pair(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         target_row, target_image, target_label = target_example(position)
-        row = source_row_at(position, target_row, pools, seed)
+        row = source_row_at(position, target_row, held, seed)
         return target_image, target_label, draw(borrowed, row, position, _SOURCE_VIEW), tf.gather(labels, row)
 
     def halves(target_images, target_label, source_images, source_label):

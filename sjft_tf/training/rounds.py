@@ -1,4 +1,4 @@
-"""The loop of fits (Ge & Yu 2017, section 3): train, score the target, give the hard images more neighbors, train on."""
+"""The loop of fits (paper section 3): train, score the target, give hard images more neighbors, train on."""
 
 from __future__ import annotations
 
