@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(config, items):
         if not config.getoption(f"--{marker}"):
             skip = pytest.mark.skip(reason=f"marked {marker}: run with --{marker}")
             for item in items:
-                if marker in item.keywords:
+                if item.get_closest_marker(marker):
                     item.add_marker(skip)
 
 
