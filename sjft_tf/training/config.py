@@ -126,14 +126,16 @@ class RunConfig:
         Raises:
             InputError: a field this version does not know.
         """
-        sections = {}
+        sections: dict[str, Any] = {}
+        unknown = set(value) - {group.name for group in dataclasses.fields(cls)}
         for group in dataclasses.fields(cls):
             section: Any = group.default_factory()  # type: ignore[misc, operator]
             given = value.get(group.name, {})
-            unknown = set(given) - {f.name for f in dataclasses.fields(section)}
-            if unknown:
-                raise InputError(f"The configuration has settings this version does not know: {sorted(unknown)}")
-            sections[group.name] = dataclasses.replace(section, **given)
+            known = {f.name for f in dataclasses.fields(section)}
+            unknown |= set(given) - known
+            sections[group.name] = dataclasses.replace(section, **{k: v for k, v in given.items() if k in known})
+        if unknown:
+            raise InputError(f"The configuration has settings this version does not know: {sorted(unknown)}")
         return cls(**sections)
 
     @property
@@ -158,7 +160,7 @@ class RunConfig:
                 f"--selector={self.selection.selector} borrows images, but no --source was given. "
                 "Give one (e.g. --source=folder:PATH), or --selector=none for plain fine-tuning."
             )
-        if self.selection.k0 != "auto" and not (self.selection.k0.isdigit() and int(self.selection.k0) > 0):
+        if self.selection.k0 != "auto" and not (self.selection.k0.isdecimal() and int(self.selection.k0) > 0):
             raise InputError(f"--k0 must be a number from 1 or auto. Received: {self.selection.k0!r}")
         for section, name, low, high in _RANGES:
             value = getattr(getattr(self, section), name)
@@ -172,8 +174,13 @@ class RunConfig:
                     raise InputError(
                         f"--{item.name} must be one of {', '.join(choices)}. Received: {getattr(part, item.name)!r}"
                     )
+        if self.training.warmup_steps >= self.total_steps:
+            raise InputError(
+                f"--warmup_steps must be below the {self.total_steps} steps of the run (--rounds x --steps_per_round). "
+                f"Received: {self.training.warmup_steps}"
+            )
         view = self.view
-        if view.resize + 2 * view.pad < view.image_size or view.resize < view.image_size:
+        if view.resize < view.image_size:
             raise InputError(f"--image_size={view.image_size} is cut from --resize={view.resize}, which is smaller")
         if view.resize_max and view.resize_max < view.resize:
             raise InputError(f"--resize_max={view.resize_max} is below --resize={view.resize}")
@@ -201,6 +208,8 @@ _RANGES: tuple[tuple[str, str, float, float], ...] = (
     ("selection", "uncertain_growth", 0, 1000),
     ("selection", "least_sample_per_class", 0, _LARGE),
     ("model", "alpha", 0.0, 10.0),
+    ("model", "depth", 8, 10000),
+    ("model", "width", 1, 65536),
     ("model", "dropout", 0.0, 0.99),
     ("model", "batch_norm_momentum", 0.0, 0.99999),
     ("training", "rounds", 1, 1000),
@@ -209,7 +218,7 @@ _RANGES: tuple[tuple[str, str, float, float], ...] = (
     ("training", "learning_rate", 1e-12, 1e3),
     ("training", "decay_steps", 0, _LARGE),
     ("training", "warmup_steps", 0, _LARGE),
-    ("training", "momentum", 0.0, 1.0),
+    ("training", "momentum", 0.0, 0.99999),
     ("training", "weight_decay", 0.0, 1e3),
     ("training", "target_weight", 0.0, 1e3),
     ("training", "source_weight", 0.0, 1e3),
