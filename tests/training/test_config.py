@@ -1,0 +1,163 @@
+"""The settings: the paper's defaults, what is refused and how it is said, and the round trip through JSON."""
+
+import dataclasses
+import math
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sjft_tf.errors import InputError
+from sjft_tf.training.config import RunConfig
+
+PLAIN = replace(RunConfig(), data=replace(RunConfig().data, target="digits", source=["glyphs"]))
+NUMBERS = [
+    (section.name, item.name)
+    for section in dataclasses.fields(RunConfig)
+    for item in dataclasses.fields(getattr(PLAIN, section.name))
+    if type(getattr(getattr(PLAIN, section.name), item.name)) in (int, float)
+]
+
+
+def changed(section, **values):
+    return replace(PLAIN, **{section: replace(getattr(PLAIN, section), **values)})
+
+
+def test_defaults_are_the_papers():
+    config = RunConfig()
+    assert (config.selection.delta, config.selection.wrong_growth, config.selection.uncertain_growth) == (0.1, 4, 2)
+    assert (config.selection.selector, config.selection.k0, config.selection.source_share) == ("nearest", "auto", 0.15)
+    assert config.selection.least_sample_per_class == 0
+    training = config.training
+    assert (training.optimizer, training.momentum, training.weight_decay) == ("sgd", 0.9, 1e-4)
+    assert (training.learning_rate, training.schedule, training.rounds) == (0.01, "step", 5)
+    assert (training.target_weight, training.source_weight) == (0.5, 0.5)
+    assert 2 * training.batch_size == 20
+    assert config.total_steps == 16_000
+    assert (config.view.resize, config.view.image_size, config.view.mirror) == (256, 224, True)
+    assert (config.retrieval.descriptor_resize, config.retrieval.descriptor_crop) == (256, 224)
+    assert (config.retrieval.bins, config.retrieval.max_neighbors) == (100, 5000)
+    assert config.retrieval.bank_before_nonlinearity
+    assert config.model.trunk == "ResNet152V2"
+    assert config.model.weights == "imagenet"
+
+
+def test_the_defaults_with_images_are_valid():
+    assert PLAIN.validate() is PLAIN
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "message"),
+    [
+        ("data", {"target": ""}, r"--target is missing: .* e\.g\. --target=folder:PATH"),
+        ("data", {"source": []}, r"--selector=nearest borrows images, but no --source was given\..*--selector=none"),
+        ("data", {"bad_images": "ignore"}, r"--bad_images must be one of error, skip\. Received: 'ignore'"),
+        ("view", {"image_size": 0}, r"--image_size must be between 1 and 8192\. Received: 0"),
+        ("view", {"image_size": 300}, "--image_size=300 is cut from --resize=256, which is smaller"),
+        ("view", {"image_size": 300, "pad": 30}, "--image_size=300 is cut from --resize=256, which is smaller"),
+        ("view", {"resize_max": 255}, "--resize_max=255 is below --resize=256"),
+        ("retrieval", {"bins": 1}, r"--bins must be between 2 and 65535\. Received: 1"),
+        ("retrieval", {"descriptor_crop": 257}, "--descriptor_crop=257 is cut from --descriptor_resize=256"),
+        ("selection", {"selector": "best"}, r"--selector must be one of nearest, random, all, none\. Received: 'best'"),
+        ("selection", {"source_share": 0.0}, "--source_share must be between 1e-09 and 1"),
+        ("selection", {"source_share": 1.5}, "--source_share must be between 1e-09 and 1"),
+        ("model", {"dropout": 1.0}, "--dropout must be between"),
+        ("training", {"schedule": "linear"}, r"--schedule must be one of step, cosine, constant\. Received: 'linear'"),
+        ("training", {"learning_rate": math.nan}, "--learning_rate must be between .* Received: nan"),
+        ("training", {"momentum": 1.0}, "--momentum must be between"),
+        (
+            "training",
+            {"rounds": 2, "steps_per_round": 5, "warmup_steps": 10},
+            r"--warmup_steps must be below the 10 steps of the run.*Received: 10",
+        ),
+    ],
+)
+def test_what_is_refused(section, values, message):
+    with pytest.raises(InputError, match=message):
+        changed(section, **values).validate()
+
+
+@pytest.mark.parametrize("k0", ["0", "-3", "2.5", "many", "", " 7", "²"])
+def test_k0_is_a_number_or_auto(k0):
+    with pytest.raises(InputError, match="--k0 must be a number from 1 or auto"):
+        changed("selection", k0=k0).validate()
+
+
+@given(st.text(max_size=4))
+def test_any_k0_that_passes_can_be_read(k0):
+    config = changed("selection", k0=k0)
+    try:
+        config.validate()
+    except InputError:
+        return
+    assert config.fixed_k0() is None or config.fixed_k0() >= 1
+
+
+def test_k0_as_a_number():
+    assert changed("selection", k0="12").validate().fixed_k0() == 12
+    assert PLAIN.fixed_k0() is None
+
+
+@pytest.mark.parametrize(("section", "name"), NUMBERS)
+def test_every_number_has_its_limits(section, name):
+    for value in (-1, 10**10):
+        with pytest.raises(InputError, match=rf"^--{name} must be between .* Received: {value}$"):
+            changed(section, **{name: value}).validate()
+
+
+def test_plain_fine_tuning_needs_no_source():
+    plain = replace(changed("data", source=[]), selection=replace(PLAIN.selection, selector="none"))
+    assert plain.validate() is plain
+
+
+@given(
+    st.builds(
+        lambda sources, target, k0, share, rounds, rate, mirror: replace(
+            PLAIN,
+            data=replace(PLAIN.data, source=sources, target=target),
+            view=replace(PLAIN.view, mirror=mirror),
+            selection=replace(PLAIN.selection, k0=k0, source_share=share),
+            training=replace(PLAIN.training, rounds=rounds, learning_rate=rate),
+        ),
+        st.lists(st.text(max_size=8), max_size=3),
+        st.text(max_size=8),
+        st.sampled_from(["auto", "1", "50"]),
+        st.floats(0.01, 1.0),
+        st.integers(1, 9),
+        st.floats(1e-9, 1.0),
+        st.booleans(),
+    )
+)
+def test_json_and_back(tmp_path_factory, config):
+    from sjft_tf import artifacts
+
+    path = tmp_path_factory.mktemp("config") / "config.json"
+    artifacts.write_json(path, config.to_json())
+    assert RunConfig.from_json(artifacts.read_json(path)) == config
+
+
+def test_older_configurations_take_the_defaults():
+    assert RunConfig.from_json({}) == RunConfig()
+    assert RunConfig.from_json({"view": {"pad": 3}}) == replace(RunConfig(), view=replace(RunConfig().view, pad=3))
+
+
+@pytest.mark.parametrize("given_settings", [{"view": {"pad": 3, "zoom": 2}}, {"zoom": {"factor": 2}}])
+def test_settings_of_a_newer_version_are_refused(given_settings):
+    with pytest.raises(InputError, match=r"settings this version does not know: \['zoom'\]"):
+        RunConfig.from_json(given_settings)
+
+
+def test_lists_are_not_shared():
+    RunConfig().data.source.append("folder:x")
+    assert RunConfig().data.source == []
+
+
+def test_reading_settings_does_not_import_tensorflow():
+    code = (
+        "import sys, sjft_tf.training.config, sjft_tf.training as t; t.RunConfig(); print('tensorflow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
