@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +23,11 @@ import numpy as np
 from sjft_tf.errors import InputError
 
 _META = "__meta__"
+# What zipfile and NumPy raise on archives with a changed byte somewhere.
+_DAMAGE = (
+    *(AttributeError, TypeError, KeyError, ValueError, EOFError, OSError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 class ArtifactMismatch(InputError):
@@ -164,7 +170,7 @@ def load_npz(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[
         meta = json.loads(arrays.pop(_META).tobytes().decode())
     except FileNotFoundError:
         raise
-    except (AttributeError, TypeError, KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise InputError(
             f"{path} is not an artifact of sjft_tf or is damaged ({error}). Remove it to have it made again."
         ) from error
