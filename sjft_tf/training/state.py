@@ -66,6 +66,7 @@ def save_round(folder: Path, state: RoundState, model: keras.Model, made_from: d
             "global_step": state.global_step,
             "k0": state.k0,
             "metrics": state.metrics,
+            "weights": artifacts.fingerprint((temporary / WEIGHTS).read_bytes()),
         }
         artifacts.save_npz(temporary / STATE, {"counts": state.counts, **optimizer, **random}, meta)
     return place
@@ -99,9 +100,17 @@ def _state(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> RoundState:
 
 
 def load_round_weights(folder: Path, index: int, model: keras.Model) -> None:
-    """Puts the weights of round `index` into `model`."""
+    """Puts the weights of round `index` into `model`.
+
+    Raises:
+        InputError: if the weight file is missing, damaged or of another network.
+    """
     path = round_folder(folder, index) / WEIGHTS
+    _, meta = artifacts.load_npz(path.with_name(STATE))
     try:
+        # Keras leaves layers whose place in a damaged file it cannot find as they are, with a warning at most.
+        if meta.get("weights") not in (None, artifacts.fingerprint(path.read_bytes())):
+            raise ValueError("it is not the file that was written")
         _bare(model).load_weights(str(path))
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path} cannot be read ({error}). Remove {path.parent} to train that round again.") from error
