@@ -1,0 +1,223 @@
+"""The loop of fits: one schedule over all rounds, the loss written out in NumPy, K0, unfinished runs taken up."""
+
+import logging
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from sjft_tf.artifacts import ArtifactMismatch
+from sjft_tf.errors import InputError
+from sjft_tf.images.joint import joint_dataset
+from sjft_tf.models import make_schedule
+from sjft_tf.training import TrainingSets, rounds
+from sjft_tf.training.state import finished_rounds, read_round
+
+MADE_FROM = {"test": "rounds"}
+
+
+def changed(config, section, **values):
+    return replace(config, **{section: replace(getattr(config, section), **values)})
+
+
+class Steps(keras.callbacks.Callback):
+    """The optimizer's step count after each step."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append(int(self.model.optimizer.iterations))
+
+
+class PowerCut(BaseException):
+    pass
+
+
+def test_the_schedule_runs_over_all_rounds_also_of_a_resumed_run(config, sets, new_model, new_scorer, tmp_path):
+    # The rate falls by 10 at every step: a second round that began the schedule anew would move as far as the first.
+    config = changed(config, "training", learning_rate=0.1, decay_steps=1, momentum=0.0, weight_decay=0.0)
+    start, ends, calls = new_model().get_weights(), [], []
+
+    def note(state, model, mining):
+        ends.append([v.numpy() for v in model.trainable_variables])
+        calls.append((state.index, mining is not None))
+
+    def cut(state, model, mining):
+        raise PowerCut
+
+    def go(after_round):
+        steps, model = Steps(), new_model()
+        model.set_weights(start)
+        begun = [v.numpy() for v in model.trainable_variables]
+        done = rounds.train_rounds(
+            config,
+            model,
+            new_scorer(model),
+            sets,
+            tmp_path,
+            MADE_FROM,
+            callbacks=lambda _: [steps],
+            after_round=after_round,
+        )
+        return done, steps.seen, begun
+
+    with pytest.raises(PowerCut):
+        go(cut)
+    assert finished_rounds(tmp_path) == [0]
+    done, steps, begun = go(note)
+    assert done == [0, 1]
+    assert steps == [4, 5, 6]
+    # The finished round was not trained again, but whoever missed its end hears of it now.
+    assert calls == [(0, False), (1, True)]
+    first, second = (
+        max(np.abs(y - x).max() for x, y in zip(*pair, strict=True)) for pair in ((begun, ends[0]), (ends[0], ends[1]))
+    )
+    assert 0 < second < 0.02 * first
+    states = [read_round(tmp_path, i) for i in (0, 1)]
+    assert [state.global_step for state in states] == [3, 6]
+    assert [state.k0 for state in states] == [2, 2]
+    assert states[0].metrics["borrowed"]["mean_k"] == 2
+    assert states[1].metrics["borrowed"]["mean_k"] == states[0].counts.mean()
+    assert (states[1].counts >= states[0].counts).all()
+    # All is done: nothing is trained.
+    assert go(note)[:2] == ([0, 1], [])
+    with pytest.raises(ArtifactMismatch, match="test: 'rounds' there, 'other' asked for"):
+        rounds.train_rounds(config, new_model(), None, sets, tmp_path, {"test": "other"})
+
+
+def test_the_schedule_is_over_the_whole_run(config, new_model):
+    config = changed(config, "training", schedule="cosine", warmup_steps=2, learning_rate=0.04)
+    model = new_model()
+    rounds.compile_joint(model, config)
+    found, wanted = model.optimizer._learning_rate, make_schedule("cosine", 0.04, 6, warmup_steps=2)
+    assert [float(found(step)) for step in range(7)] == [float(wanted(step)) for step in range(7)]
+    # By default the rate falls twice: after each third.
+    rounds.compile_joint(model, changed(config, "training", schedule="step", warmup_steps=0))
+    rates = [float(model.optimizer._learning_rate(step)) for step in range(6)]
+    np.testing.assert_allclose(rates, [0.04, 0.04, 0.004, 0.004, 0.0004, 0.0004], rtol=1e-5)
+
+
+def cross_entropy(logits, labels):
+    """Mean over the rows that have a label, in float64."""
+    rows = labels >= 0
+    z = np.asarray(logits, np.float64)[rows]
+    log_sum = np.log(np.exp(z - z.max(1, keepdims=True)).sum(1)) + z.max(1)
+    return (log_sum - z[np.arange(len(z)), labels[rows]]).mean()
+
+
+@pytest.mark.parametrize("weights", [(0.5, 0.5), (1.0, 0.3)])
+def test_the_loss_is_the_weighted_sum_of_the_heads_means(config, sets, new_model, new_scorer, tmp_path, weights):
+    # A rate of nearly zero: the weights of all steps are those of the start, so the oracle needs no optimizer.
+    config = changed(
+        config, "training", rounds=1, learning_rate=1e-12, target_weight=weights[0], source_weight=weights[1]
+    )
+    model, twin = new_model(), new_model()
+    twin.set_weights(model.get_weights())
+    rounds.train_rounds(config, model, new_scorer(model), sets, tmp_path, MADE_FROM)
+    selector = rounds.make_selector(config, sets)
+    borrowing = selector.borrow(np.full(9, 2))
+    batches = joint_dataset(
+        sets.target,
+        sets.source,
+        borrowing.pools,
+        borrowing.source_labels,
+        rounds.augmentation(config),
+        batch_size=4,
+        first_step=0,
+        steps=3,
+        seed=0,
+    )
+    losses = {"target": [], "source": []}
+    for images, labels in batches:
+        logits = twin(images, training=True)
+        for head, found in losses.items():
+            found.append(cross_entropy(logits[head], labels[head].numpy()))
+    found = read_round(tmp_path, 0).metrics
+    for head, values in losses.items():
+        assert found[f"{head}_loss"] == pytest.approx(np.mean(values), rel=1e-4)
+    total = weights[0] * np.mean(losses["target"]) + weights[1] * np.mean(losses["source"])
+    assert found["loss"] == pytest.approx(total, rel=1e-4)
+
+
+def test_plain_fine_tuning_has_one_head_and_borrows_nothing(config, sets, new_model, new_scorer, tmp_path):
+    config = changed(changed(config, "selection", selector="none"), "training", rounds=1, steps_per_execution=2)
+    model = new_model(source=False)
+    rounds.train_rounds(config, model, new_scorer(model), TrainingSets(sets.target), tmp_path, MADE_FROM)
+    state = read_round(tmp_path, 0)
+    assert "borrowed" not in state.metrics
+    assert "source_loss" not in state.metrics
+    assert state.metrics["loss"] > 0
+    assert state.metrics["scoring"]["wrong"] >= 0
+    np.testing.assert_array_equal(state.counts, np.zeros(9))
+    assert int(model.optimizer.iterations) == 3
+
+
+def test_rounds_with_a_gap_or_too_many_are_refused(config, sets, new_model, tmp_path):
+    model = new_model()
+    for name, found in (("01", r"\[1\]"), ("00", r"\[0, 1\]")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "state.npz").write_bytes(b"")
+        asked = changed(config, "training", rounds=1)
+        with pytest.raises(InputError, match=rf"holds rounds {found}; expected the first of 1"):
+            rounds.train_rounds(asked, model, None, sets, tmp_path, MADE_FROM)
+
+
+def test_steps_per_execution_divides_the_round():
+    for steps in range(1, 40):
+        for wanted in range(1, 45):
+            found = rounds._divisor(steps, wanted)
+            assert steps % found == 0
+            assert 1 <= found <= min(steps, wanted)
+            assert not any(steps % d == 0 for d in range(found + 1, min(steps, wanted) + 1))
+
+
+def test_k0_as_a_number(config, sets):
+    k0, counts = rounds.first_counts(config, rounds.make_selector(config, sets), 9)
+    assert (k0, counts.tolist(), counts.dtype) == (2, [2] * 9, np.int32)
+
+
+def test_k0_beyond_the_lists_is_refused(config, sets):
+    config = changed(config, "selection", k0="21")
+    with pytest.raises(InputError, match="--k0=21 is more than the 20 neighbors in the table"):
+        rounds.first_counts(config, rounds.make_selector(config, sets), 9)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 1.0])
+def test_k0_auto_is_the_smallest_that_reaches_the_share(config, sets, share, caplog):
+    config = changed(config, "selection", k0="auto", source_share=share)
+    with caplog.at_level(logging.INFO, "sjft_tf"):
+        k0, counts = rounds.first_counts(config, rounds.make_selector(config, sets), 9)
+    sizes = [len(np.unique(sets.neighbors[:, :k])) for k in range(1, 21)]
+    assert k0 == 1 + next(i for i, size in enumerate(sizes) if size >= share * 20)
+    assert (counts == k0).all()
+    assert f"K0 = {k0} borrows {sizes[k0 - 1]} source images" in caplog.text
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_k0_auto_warns_where_the_lists_are_too_short(config, sets, caplog):
+    config = changed(config, "selection", k0="auto", source_share=0.9)
+    short = replace(sets, neighbors=np.tile(np.array([3, 1, 7], np.int32), (9, 1)))
+    k0, _ = rounds.first_counts(config, rounds.make_selector(config, short), 9)
+    assert k0 == 3
+    (record,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert "whole lists of 3 neighbors reach only 15.0 % of the source; raise --max_neighbors" in record.getMessage()
+
+
+def test_the_other_selectors_first_counts(config, sets):
+    everything = changed(config, "selection", selector="all", k0="auto")
+    k0, counts = rounds.first_counts(everything, rounds.make_selector(everything, replace(sets, neighbors=None)), 9)
+    assert (k0, counts.tolist()) == (20, [20] * 9)
+    assert rounds.make_selector(changed(config, "selection", selector="none"), sets) is None
+    assert rounds.make_selector(config, TrainingSets(sets.target)) is None
+    k0, counts = rounds.first_counts(config, None, 9)
+    assert (k0, counts.tolist()) == (0, [0] * 9)
+
+
+def test_augmentation_follows_the_view(config):
+    config = changed(config, "view", resize=12, pad=2, mirror=True)
+    found = rounds.augmentation(config)
+    assert (found.resize, found.crop, found.pad, found.mirror) == ((12, 12), 8, 2, True)
+    assert rounds.augmentation(changed(config, "view", resize_max=16)).resize == (12, 16)
