@@ -97,8 +97,10 @@ def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
 
 
 def _write_last_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
-    table = NeighborTable.load(workdir.neighbors) if workdir.neighbors.exists() else None
-    neighbors = None if table is None else neighbor_table(config, sets, workdir).rows
+    # A workdir may hold a table that this run has no use for: scripts/retrieve.py was there before.
+    used = config.selection.selector in ("nearest", "random")
+    table = NeighborTable.load(workdir.neighbors) if used else None
+    neighbors = neighbor_table(config, sets, workdir).rows if used else None
     selector = make_selector(config, TrainingSets(sets.target, sets.source, neighbors))
     if selector is None:
         return
