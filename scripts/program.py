@@ -97,8 +97,10 @@ def start_tensorflow(seed: int = 0, deterministic: bool = False) -> None:
 
 def recipe_arguments(arguments: Sequence[str]) -> list[str]:
     """`--flagfile=flags/NAME.cfg` also finds the recipes that came with an installed package."""
-    found = []
-    for argument in arguments:
+    found, rest = [], iter(arguments)
+    for argument in rest:
+        if argument in ("-flagfile", "--flagfile"):
+            argument += f"={next(rest, '')}"
         flag, _, path = argument.partition("=")
         if flag.lstrip("-") == "flagfile" and path and not Path(path).exists():
             packaged = RECIPES / Path(path).name
