@@ -22,7 +22,7 @@ class Demo:
     """All runs of the demo, each resumable in its own folder.
 
     Attributes:
-        config: the recipe of selective joint fine-tuning. Its target is a spec without seed.
+        config: the recipe of selective joint fine-tuning. Its target is a spec with options, but without seed.
         workdir: folder of all runs.
         seeds: one draw of the labeled images, and one run of each arm, a seed.
         judge: "test" or "validation".
@@ -36,7 +36,7 @@ class Demo:
     def run(self) -> Iterator[str]:
         """Trains all arms; yields lines for the screen as they come."""
         root = Path(self.workdir)
-        yield f"Pre-training on the source, the start of {PLAIN} and {SJFT} alike"
+        yield f"Pre-training on the source, where {PLAIN} starts"
         self._run(root / "pretrained", self._pretraining())
         start = Workdir(root / "pretrained").trunk
         accuracy: dict[str, list[float]] = {SCRATCH: [], PLAIN: [], SJFT: []}
@@ -73,7 +73,7 @@ class Demo:
             config,
             data=replace(config.data, target=f"{config.data.target}&seed={seed}"),
             selection=replace(config.selection, selector=config.selection.selector if arm == SJFT else "none"),
-            model=replace(config.model, weights="none" if arm == SCRATCH else str(start)),
+            model=replace(config.model, weights=str(start) if arm == PLAIN else config.model.weights),
             training=replace(config.training, seed=seed),
         )
 
