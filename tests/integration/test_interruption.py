@@ -1,0 +1,198 @@
+"""`kill -9` at any moment, then the same command again: nothing half-written, nothing done twice, the same end."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from sjft_tf.artifacts import fingerprint, load_npz, read_json
+from sjft_tf.export import load_predictor
+from sjft_tf.training.state import STATE, WEIGHTS, finished_rounds, round_folder
+
+pytestmark = pytest.mark.slow
+
+ROUNDS, KILLS = 3, 6
+TRAIN = ["-m", "sjft_tf.scripts.train"]
+# Ends itself, as by kill -9, at the rename that gives the artifact argv[1] its name: before it or after it.
+CUT = """
+import os, pathlib, runpy, sys
+name, when = sys.argv.pop(1), sys.argv.pop(1)
+rename = pathlib.Path.replace
+def replace(self, target):
+    here = str(target).endswith(name)
+    if here and when == "before":
+        os.kill(os.getpid(), 9)
+    done = rename(self, target)
+    if here:
+        os.kill(os.getpid(), 9)
+    return done
+pathlib.Path.replace = replace
+runpy.run_module("sjft_tf.scripts.train", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def settings(world):
+    return [
+        *(f"--target=folder:{world / 'target'}", f"--source=folder:{world / 'source'}"),
+        *("--image_size=16", "--resize=16", "--pad=2", "--bins=8", "--descriptor_resize=16", "--descriptor_crop=16"),
+        *("--k0=3", "--trunk=preact_resnet", "--weights=none", "--depth=8", "--width=4", "--dropout=0.2"),
+        *(f"--rounds={ROUNDS}", "--steps_per_round=4", "--batch_size=6", "--eval_batch_size=8", "--deterministic"),
+    ]
+
+
+@pytest.fixture
+def start(settings, tmp_path):
+    """Starts the training as a process of its own; its output goes to a file."""
+
+    def call(workdir, *words):
+        with open(tmp_path / "output.txt", "a") as output:
+            arguments = [sys.executable, *(words or TRAIN), *settings, f"--workdir={workdir}"]
+            return subprocess.Popen(arguments, stdout=output, stderr=output)
+
+    call.output = lambda: (tmp_path / "output.txt").read_text()
+    return call
+
+
+@pytest.fixture(scope="module")
+def undisturbed(settings, tmp_path_factory):
+    """The workdir of a run that nothing disturbed, and the seconds it took."""
+    workdir, begun = tmp_path_factory.mktemp("undisturbed") / "run", time.perf_counter()
+    subprocess.run([sys.executable, *TRAIN, *settings, f"--workdir={workdir}"], check=True, capture_output=True)
+    return workdir, time.perf_counter() - begun
+
+
+def visible(root: Path):
+    """All files below `root` except temporary ones and the event files, which grow line by line."""
+    for path in root.rglob("*"):
+        inside = path.relative_to(root).parts
+        if path.is_file() and inside[0] != "logs" and not any(part.startswith(".") for part in inside):
+            yield path
+
+
+def check_everything_loads(root: Path):
+    """Every artifact that can be seen is whole."""
+    for path in visible(root):
+        if path.suffix == ".npz":
+            load_npz(path)
+        elif path.suffix == ".json":
+            read_json(path)
+        elif path.suffix == ".h5":
+            assert arrays_in(path)
+        elif path.suffix == ".png":
+            with Image.open(path) as image:
+                image.load()
+        elif path.suffix == ".csv":
+            with open(path, newline="") as stream:
+                assert len({len(line) for line in csv.reader(stream)}) == 1
+            assert path.read_bytes().endswith(b"\n")
+        else:
+            assert "saved_model" in path.parts, f"{path} is of no known kind"
+    done = finished_rounds(root / "rounds")
+    assert done == list(range(len(done)))
+    for index in done:
+        folder = round_folder(root / "rounds", index)
+        assert load_npz(folder / STATE)[1]["weights"] == fingerprint((folder / WEIGHTS).read_bytes())
+    if (root / "saved_model").exists():
+        load_predictor(root / "saved_model")
+
+
+def arrays_in(path: Path) -> dict[str, np.ndarray]:
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def stamps(root: Path):
+    """When the finished stages were written: these files must never be written again."""
+    done = [root / "edges.npz", root / "neighbors.npz"]
+    done += [round_folder(root / "rounds", i) / STATE for i in finished_rounds(root / "rounds")]
+    return {path: path.stat().st_mtime_ns for path in done if path.exists()}
+
+
+def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]):
+    assert a.keys() == b.keys()
+    assert a
+    for name, array in a.items():
+        np.testing.assert_array_equal(array, b[name], err_msg=name)
+
+
+def check_same_end(one: Path, other: Path):
+    """The two runs ended alike, bit for bit."""
+    for name in ("edges.npz", "neighbors.npz"):
+        same(load_npz(one / name)[0], load_npz(other / name)[0])
+    for index in range(ROUNDS):
+        a, b = (round_folder(root / "rounds", index) for root in (one, other))
+        same(arrays_in(a / WEIGHTS), arrays_in(b / WEIGHTS))
+        states = [load_npz(folder / STATE) for folder in (a, b)]
+        same(*(arrays for arrays, _ in states))
+        metrics = [{**meta["metrics"], "seconds": None} for _, meta in states]
+        assert metrics[0] == metrics[1]
+        assert (a / "metrics.json").read_text() == (b / "metrics.json").read_text()
+    same(arrays_in(one / "trunk.weights.h5"), arrays_in(other / "trunk.weights.h5"))
+    for name in ("borrowed.csv", "predictions.csv", "classes.json"):
+        assert (one / name).read_text() == (other / name).read_text()
+    a, b = (json.loads((root / "metrics.json").read_text()) for root in (one, other))
+    assert a["final"] == b["final"]
+    assert a["fusion of rounds"] == b["fusion of rounds"]
+    for root in (one, other):
+        assert not [path for path in root.rglob(".*") if path.name.endswith((".tmp", ".old"))]
+    assert {p.relative_to(one) for p in visible(one)} == {p.relative_to(other) for p in visible(other)}
+
+
+def finish(start, workdir):
+    assert start(workdir).wait() == 0, start.output()
+
+
+def test_killed_at_random_moments(undisturbed, start, tmp_path):
+    calm, seconds = undisturbed
+    # One moment in each sixth of the run, in random order.
+    rng = np.random.default_rng(2)
+    moments = rng.permutation((np.arange(KILLS) + rng.uniform(size=KILLS)) / KILLS) * seconds
+    workdir, before, killed = tmp_path / "run", {}, 0
+    for moment in moments:
+        process = start(workdir)
+        try:
+            assert process.wait(timeout=moment) == 0, start.output()
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            assert process.wait() == -signal.SIGKILL
+            killed += 1
+        check_everything_loads(workdir)
+        after = stamps(workdir)
+        assert before == {path: after.get(path) for path in before}
+        before = after
+    assert killed >= KILLS // 2
+    finish(start, workdir)
+    assert before == {path: stamps(workdir).get(path) for path in before}
+    check_same_end(calm, workdir)
+
+
+def test_killed_at_the_moment_an_artifact_gets_its_name(undisturbed, start, tmp_path):
+    workdir, before = tmp_path / "run", {}
+    for name, when in [
+        ("neighbors.npz", "before"),
+        ("rounds/00", "after"),
+        ("rounds/01", "before"),
+        ("rounds/01/metrics.json", "before"),
+        ("saved_model", "before"),
+    ]:
+        assert start(workdir, "-c", CUT, name, when).wait() == -signal.SIGKILL, start.output()
+        assert (workdir / name).exists() == (when == "after")
+        leftovers = [path for path in workdir.rglob(".*") if path.name.endswith(".tmp")]
+        assert len(leftovers) == (when == "before")
+        check_everything_loads(workdir)
+        after = stamps(workdir)
+        assert before == {path: after.get(path) for path in before}
+        before = after
+    finish(start, workdir)
+    check_same_end(undisturbed[0], workdir)
