@@ -87,9 +87,9 @@ def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
     """Refuses a workdir in which rounds of other settings lie, before anything in it is touched."""
     if finished_rounds(workdir.rounds) and workdir.config.is_file():
         there, asked = workdir.read_config().to_json(), config.to_json()
-        # Not the data's: images are known by their content, wherever they lie.
+        # Not the data's, nor the file of the starting weights: those are known by content, wherever they lie.
         for section in ("view", "retrieval", "selection", "model", "training"):
-            for name in ("eval_batch_size", "steps_per_execution", "deterministic"):
+            for name in ("eval_batch_size", "steps_per_execution", "deterministic", "weights"):
                 there[section].pop(name, None)
                 asked[section].pop(name, None)
             artifacts.check_made_from(workdir.rounds, there[section], asked[section])
