@@ -187,8 +187,9 @@ def test_a_small_readmes_commands_run(world, tmp_path):
     trained, predicted = run_commands(SMALL_README, world, tmp_path)
     assert "model: runs/small/saved_model" in trained
     assert "9 images answered" in predicted
-    with pytest.raises(AssertionError, match="has no SavedModel|no such|There is no"):
-        run_commands(SMALL_README.replace("/small --images", "/other --images"), world, tmp_path / "again")
+    broken = "```bash\nsjft-predict --workdir=runs/none --images=NEW_IMAGES\n```"
+    with pytest.raises(AssertionError, match=r"^predict --workdir=runs/none --images=NEW_IMAGES\n(.*\n)*error: "):
+        run_commands(broken, world, tmp_path / "again")
 
 
 @pytest.mark.slow
