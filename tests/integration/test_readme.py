@@ -188,7 +188,9 @@ def test_a_small_readmes_commands_run(world, tmp_path):
     assert "model: runs/small/saved_model" in trained
     assert "9 images answered" in predicted
     broken = "```bash\nsjft-predict --workdir=runs/none --images=NEW_IMAGES\n```"
-    with pytest.raises(AssertionError, match=r"^predict --workdir=runs/none --images=NEW_IMAGES\n(.*\n)*error: "):
+    with pytest.raises(
+        AssertionError, match=r"^predict --workdir=runs/none --images=NEW_IMAGES\n(.*\n)*  error: There is no"
+    ):
         run_commands(broken, world, tmp_path / "again")
 
 

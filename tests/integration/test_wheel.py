@@ -6,7 +6,7 @@ import subprocess
 import sys
 import venv
 import zipfile
-from importlib import util
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -32,8 +32,11 @@ def run(*command, cwd, check=True):
 def wheel(tmp_path_factory):
     """Built from a copy, because setuptools leaves its build folder beside setup.py."""
     for name in ("pip", "setuptools"):
-        if util.find_spec(name) is None:
-            pytest.skip(f"{name} cannot be imported here, and a wheel needs it")
+        # Not find_spec: setuptools takes the question for an import, and warns when distutils was there first.
+        try:
+            metadata.version(name)
+        except metadata.PackageNotFoundError:
+            pytest.skip(f"{name} is not installed here, and building a wheel needs it")
     folder = tmp_path_factory.mktemp("wheel")
     for name in ("sjft_tf", "scripts", "flags", "tests"):
         shutil.copytree(ROOT / name, folder / "copy" / name, ignore=shutil.ignore_patterns("__pycache__"))
