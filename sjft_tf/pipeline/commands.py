@@ -204,5 +204,6 @@ def export(workdir: Workdir, number: int, output: str) -> Iterator[str]:
     if path.exists() and not (path / "saved_model.pb").is_file():
         raise InputError(f"--output={path} exists and is no SavedModel; it will not be overwritten")
     metrics = artifacts.read_json(workdir.metrics)["rounds"][number - 1] if workdir.metrics.is_file() else {}
-    _export(config, tuple(names), model, path, {k: metrics[k] for k in ("validation", "test") if k in metrics})
+    with workdir.locked():
+        _export(config, tuple(names), model, path, {k: metrics[k] for k in ("validation", "test") if k in metrics})
     yield f"round {number} exported: {path}"

@@ -50,11 +50,14 @@ def compile_joint(model: keras.Model, config: RunConfig) -> None:
         training.schedule,
         training.learning_rate,
         config.total_steps,
-        decay_steps=training.decay_steps or max(1, config.total_steps // 3),
+        decay_steps=training.decay_steps or max(1, config.total_steps // 4),
         warmup_steps=training.warmup_steps,
     )
-    weights = {"target": training.target_weight, "source": training.source_weight}
     heads = list(model.output)
+    # The weights balance two losses. One alone counts whole, or plain fine-tuning would train at half its rate.
+    weights = (
+        {"target": training.target_weight, "source": training.source_weight} if len(heads) > 1 else {"target": 1.0}
+    )
     model.compile(
         optimizer=make_optimizer(
             training.optimizer, schedule, momentum=training.momentum, weight_decay=training.weight_decay
@@ -163,7 +166,7 @@ def _one_round(
     ).history
     metrics: dict[str, Any] = {name: float(values[-1]) for name, values in history.items()}
     if "accuracy" in metrics:  # Keras does not say whose where there is one head only
-        metrics["target_accuracy"] = metrics.pop("accuracy")
+        metrics |= {"target_accuracy": metrics.pop("accuracy"), "target_loss": metrics["loss"]}
     metrics |= {"borrowed": borrowing.summary()} if borrowing else {}
     metrics |= {"scoring": mining.found, "seconds": time.perf_counter() - begun}
     return RoundState(index, (index + 1) * steps, mining.k0, mining.counts, metrics)
