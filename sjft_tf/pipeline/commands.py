@@ -14,7 +14,7 @@ from sjft_tf import artifacts
 from sjft_tf.descriptors import target_descriptors
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import evaluate_probabilities, save_predictions
-from sjft_tf.export import export_saved_model
+from sjft_tf.export import DESCRIPTION_FILE, export_saved_model
 from sjft_tf.images import align_classes, open_image_set
 from sjft_tf.models import Scorer, save_trunk
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, network_view, open_sets
@@ -25,6 +25,7 @@ from sjft_tf.retrieval import NeighborTable
 from sjft_tf.selection import smallest_k
 from sjft_tf.training import RunConfig, TrainingSets, finished_rounds, load_round_weights, read_round
 from sjft_tf.training.rounds import first_counts, make_selector
+from sjft_tf.training.state import weights_digest
 from sjft_tf.workdir import Workdir
 
 
@@ -78,8 +79,10 @@ def run(config: RunConfig, workdir: Workdir) -> Report:
     figures = summarize(sets, workdir)
     _write_last_borrowing(config, sets, workdir)
     with workdir.timed("export"):
-        save_trunk(model, workdir.trunk)
-        _export(config, sets.target.class_names, model, workdir.saved_model, figures["final"])
+        last = figures["final"]["round"]
+        _export(config, sets.target.class_names, model, workdir, last, workdir.saved_model, figures["final"])
+        if not workdir.trunk.exists():  # finished rounds do not change
+            save_trunk(model, workdir.trunk)
     return Report(figures, workdir)
 
 
@@ -114,9 +117,26 @@ def _write_last_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> No
     write_borrowed(sets, own, selector.borrow(counts).union, counts, workdir)
 
 
-def _export(config: RunConfig, class_names: tuple[str, ...], model: keras.Model, path: Path, final: dict) -> None:
-    figures = {name: {k: found[k] for k in HEADLINE} for name, found in final.items() if isinstance(found, dict)}
-    export_saved_model(model, class_names, network_view(config), path, {"config": config.to_json(), "figures": figures})
+def _export(
+    config: RunConfig,
+    class_names: tuple[str, ...],
+    model: keras.Model,
+    workdir: Workdir,
+    number: int,
+    path: Path,
+    found: dict[str, Any],
+) -> None:
+    """Writes the SavedModel of round `number` to `path`, unless the one there is the same."""
+    description = {
+        "config": config.to_json(),
+        "round": number,
+        "weights": weights_digest(workdir.rounds, number - 1),
+        "figures": {name: {k: found[name][k] for k in HEADLINE} for name in ("validation", "test") if name in found},
+    }
+    stamp = path / DESCRIPTION_FILE
+    if stamp.is_file() and artifacts.read_json(stamp).get("made_from") == description:
+        return
+    export_saved_model(model, class_names, network_view(config), path, description)
 
 
 def extract(config: RunConfig, workdir: Workdir) -> list[str]:
@@ -205,5 +225,5 @@ def export(workdir: Workdir, number: int, output: str) -> Iterator[str]:
         raise InputError(f"--output={path} exists and is no SavedModel; it will not be overwritten")
     metrics = artifacts.read_json(workdir.metrics)["rounds"][number - 1] if workdir.metrics.is_file() else {}
     with workdir.locked():
-        _export(config, tuple(names), model, path, {k: metrics[k] for k in ("validation", "test") if k in metrics})
+        _export(config, tuple(names), model, workdir, number, path, metrics)
     yield f"round {number} exported: {path}"

@@ -55,6 +55,7 @@ def neighbor_table(config: RunConfig, sets: Sets, workdir: Workdir) -> NeighborT
             k=k,
             edges_path=workdir.edges,
         )
+        workdir.picture.unlink(missing_ok=True)  # it shows an earlier table, if there is one
         table.save(workdir.neighbors)
     return table
 

@@ -95,7 +95,12 @@ def write_borrowed(
 
 
 def show_neighbors(target: ImageSet, source: ImageSet, table: NeighborTable, workdir: Workdir, lines: int = 8) -> None:
-    """Draws some target images, of different classes where there are, beside their nearest source images."""
+    """Draws some target images, of different classes where there are, beside their nearest source images.
+
+    A picture that is there stays: making a table removes the picture of the one before.
+    """
+    if workdir.picture.exists():
+        return
     _, first_of_class = np.unique(target.labels, return_index=True)
     chosen = first_of_class[np.linspace(0, len(first_of_class) - 1, min(lines, len(first_of_class))).astype(int)]
     nearest = table.prefix(min(8, table.k_max))

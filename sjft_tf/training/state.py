@@ -90,6 +90,11 @@ def load_round(folder: Path, index: int, model: keras.Model, made_from: dict[str
     return _state(arrays, meta)
 
 
+def weights_digest(folder: Path, index: int) -> str:
+    """Digest of the weight file of round `index`, to stamp with it what is made from the round."""
+    return artifacts.fingerprint((round_folder(folder, index) / WEIGHTS).read_bytes())
+
+
 def read_round(folder: Path, index: int) -> RoundState:
     """The state of a finished round, without weights."""
     return _state(*artifacts.load_npz(round_folder(folder, index) / STATE))

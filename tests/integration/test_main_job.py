@@ -81,7 +81,9 @@ def test_the_whole_job(config, workdir, world):
 
 def test_started_again_nothing_is_done_twice(config, workdir, monkeypatch):
     commands.run(config, workdir)
-    before = {p: p.stat().st_mtime_ns for p in (workdir.neighbors, workdir.edges, *workdir.rounds.rglob("*"))}
+    made = (workdir.neighbors, workdir.edges, workdir.picture, workdir.trunk)
+    folders = (*workdir.rounds.rglob("*"), *workdir.saved_model.rglob("*"))
+    before = {p: p.stat().st_mtime_ns for p in (*made, *folders)}
     weights = weights_of(workdir)
     monkeypatch.setattr("sjft_tf.pipeline.neighbors.build_neighbor_table", None)
     monkeypatch.setattr("keras.Model.fit", None)
