@@ -95,7 +95,7 @@ def test_a_small_run_with_a_recipe_outside_the_checkout(installed, world, tmp_pa
     assert "test: top-1" in done.stdout
     settings = read_json(tmp_path / "run" / "config.json")
     assert (settings["config"]["model"]["trunk"], settings["config"]["model"]["width"]) == ("preact_resnet", 4)
-    assert settings["config"]["training"]["learning_rate"] == 0.05  # the recipe's
+    assert settings["config"]["view"]["image_size"] == 16  # the recipe's
     assert settings["revision"] is None
     done = run(installed / "sjft-predict", "--workdir=run", f"--images={world}/target/test", cwd=tmp_path)
     assert len(done.stdout.splitlines()) == 1 + 1 + 9  # devices, header, answers
