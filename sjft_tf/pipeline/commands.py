@@ -19,7 +19,7 @@ from sjft_tf.images import align_classes, open_image_set
 from sjft_tf.models import Scorer, save_trunk
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, network_view, open_sets
 from sjft_tf.pipeline.learning import build_model, train
-from sjft_tf.pipeline.neighbors import neighbor_table, target_edges
+from sjft_tf.pipeline.neighbors import list_length, neighbor_table, target_edges
 from sjft_tf.pipeline.results import HEADLINE, show_neighbors, summarize, write_borrowed
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.selection import smallest_k
@@ -101,10 +101,11 @@ def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
 
 def _write_last_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
     # A workdir may hold a table that this run has no use for: scripts/retrieve.py was there before.
-    used = config.selection.selector in ("nearest", "random")
-    table = NeighborTable.load(workdir.neighbors) if used else None
-    neighbors = neighbor_table(config, sets, workdir).rows if used else None
-    selector = make_selector(config, TrainingSets(sets.target, sets.source, neighbors))
+    table = None
+    if config.selection.selector in ("nearest", "random") and sets.source is not None:
+        # Checked when training began; opening bank and edges once more would tell nothing new.
+        table = NeighborTable.load(workdir.neighbors).prefix(list_length(config, len(sets.source)))
+    selector = make_selector(config, TrainingSets(sets.target, sets.source, None if table is None else table.rows))
     if selector is None:
         return
     # A round's state holds K for the round after it; what the last round used is in the one before.
