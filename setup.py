@@ -10,7 +10,8 @@ VERSION = re.search(r'__version__ = "(.+)"', (HERE / "sjft_tf/__init__.py").read
 
 DATASETS = ["tensorflow-datasets>=4.9"]
 DEMO = ["scikit-learn>=1.3"]
-TEST = ["pytest>=8", "hypothesis>=6.100", *DATASETS, *DEMO]
+APPROXIMATE = ["faiss-cpu>=1.8"]
+TEST = ["pytest>=8", "hypothesis>=6.100", *DATASETS, *DEMO, *APPROXIMATE]
 
 setup(
     name="sjft_tf",
@@ -30,6 +31,7 @@ setup(
         "keras>=2.15",
         "numpy>=1.23",
         "scipy>=1.10",
+        "numba>=0.58",
         "absl-py>=1.4",
         "tensorboard>=2.15",
         "pillow>=10",
@@ -40,6 +42,7 @@ setup(
         "addons": ["tensorflow==2.15.1", "keras==2.15.0", "tensorflow-addons==0.23.0", "numpy<2"],
         "datasets": DATASETS,
         "demo": DEMO,
+        "approximate": APPROXIMATE,
         "test": TEST,
         "dev": [*TEST, "ruff>=0.6", "mypy>=1.10"],
     },
