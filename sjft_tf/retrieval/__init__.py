@@ -8,6 +8,6 @@
 from sjft_tf.retrieval.build import build_neighbor_table, neighbors_made_from
 from sjft_tf.retrieval.divergence import Layout, symmetric_kl
 from sjft_tf.retrieval.neighbors import NeighborTable
-from sjft_tf.retrieval.search import nearest
+from sjft_tf.retrieval.search import Search, nearest
 
 __all__ = ["Layout", "NeighborTable", "build_neighbor_table", "nearest", "neighbors_made_from", "symmetric_kl"]

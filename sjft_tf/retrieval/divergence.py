@@ -11,6 +11,8 @@ import tensorflow as tf
 from sjft_tf.artifacts import fingerprint
 from sjft_tf.descriptors import full_float32
 from sjft_tf.errors import InputError
+from sjft_tf.parallel import over_ranges
+from sjft_tf.retrieval import kernels
 
 EPSILON = 2.2e-16
 """Added to every bin inside the logarithm, so that empty bins have one (the released code's figure)."""
@@ -60,38 +62,72 @@ class Layout:
 # of H is >= 0; only rounding can bring it below zero, and that is clamped.
 
 
-def relative_logs(histograms: tf.Tensor, bins: int) -> tf.Tensor:
-    """log(bins * (x + EPSILON)) of every entry, float32."""
-    return tf.math.log((tf.cast(histograms, tf.float32) + EPSILON) * float(bins))
-
-
-def augment_target(histograms: tf.Tensor, layout: Layout) -> tuple[tf.Tensor, tf.Tensor]:
-    """The target's side of the inner product; layer weights are folded in.
+def relative_logs(histograms: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms relative to a uniform histogram.
 
     Args:
         histograms: float32 [N, D].
         layout: how the columns are divided.
 
     Returns:
-        `[w t ; w L(t)]` float32 [N, 2D], and c(t) float32 [N].
+        log(bins * (x + EPSILON)) of every entry, float32 [N, D], and c(x), float32 [N].
     """
-    logs = relative_logs(histograms, layout.bins)
-    weighted = histograms * layout.weights().astype(np.float32)
-    weighted_logs = logs * layout.weights().astype(np.float32)
-    return tf.concat([weighted, weighted_logs], axis=1), tf.reduce_sum(weighted * logs, axis=1)
+    logs, own = aligned(histograms.shape), np.empty(len(histograms), np.float32)
+    fill_logs(histograms, layout, logs, own)
+    return logs, own
 
 
-def augment_source(histograms: tf.Tensor, layout: Layout) -> tuple[tf.Tensor, tf.Tensor]:
-    """The source's side of the inner product: `[L(s) ; s]` float32 [N, 2D], and c(s) float32 [N]."""
-    logs = relative_logs(histograms, layout.bins)
-    own = tf.reduce_sum(histograms * logs * layout.weights().astype(np.float32), axis=1)
-    return tf.concat([logs, histograms], axis=1), own
+def fill_logs(histograms: np.ndarray, layout: Layout, logs: np.ndarray, own: np.ndarray) -> None:
+    """As `relative_logs`, into arrays that are there."""
+    weights = layout.weights().astype(np.float32)
+
+    def work(begin: int, end: int) -> None:
+        kernels.relative_logs(histograms, np.float32(layout.bins), np.float32(EPSILON), weights, logs, own, begin, end)
+
+    over_ranges(work, len(histograms), least=16)
 
 
-def distances(target: tuple[tf.Tensor, tf.Tensor], source: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-    """Distances [N_t, N_s] from what `augment_target` and `augment_source` returned: one matrix product."""
-    product = tf.matmul(target[0], source[0], transpose_b=True)
-    return tf.maximum(0.5 * (target[1][:, None] + source[1][None, :] - product), 0.0)
+class Products:
+    """The inner products of source images with all target images.
+
+    Matrix kernels round differently for different shapes, but not for different places in the same shape: always
+    `SOURCE_ROWS` source images are multiplied at once, so that a product depends on its two images alone.
+
+    Args:
+        histograms: float32 [N_t, D] of the target.
+        layout: how the columns are divided.
+
+    Attributes:
+        own: c(t) of every target image, float32 [N_t].
+    """
+
+    SOURCE_ROWS = 512
+
+    def __init__(self, histograms: np.ndarray, layout: Layout):
+        weights = layout.weights().astype(np.float32)
+        logs, self.own = relative_logs(histograms, layout)
+        # Transposed once: stored as the kernels read the factor that is used again and again.
+        self._histograms = tf.transpose(tf.multiply(histograms, weights))
+        self._logs = tf.transpose(tf.multiply(shared(logs), weights))
+
+    def __call__(self, logs: np.ndarray, histograms: np.ndarray) -> np.ndarray:
+        """`[w t ; w L(t)] . [L(s) ; s]`, float32 [SOURCE_ROWS, N_t], of L(s) and s, float32 [SOURCE_ROWS, D] each."""
+        with full_float32():
+            found = tf.matmul(shared(logs), self._histograms) + tf.matmul(shared(histograms), self._logs)
+            return found.numpy()
+
+
+def aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """An uninitialized float32 array that TensorFlow can use without copying it."""
+    size = int(np.prod(shape))
+    memory = np.empty(size + 16, np.float32)
+    start = -memory.ctypes.data % 64 // 4
+    return memory[start : start + size].reshape(shape)
+
+
+def shared(array: np.ndarray) -> tf.Tensor:
+    """The tensor of an `aligned` array's memory; it must not be used after the array has been changed."""
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 
 
 def symmetric_kl(target: np.ndarray, source: np.ndarray, layer_channels: Sequence[int], bins: int) -> np.ndarray:
@@ -109,5 +145,10 @@ def symmetric_kl(target: np.ndarray, source: np.ndarray, layer_channels: Sequenc
     layout = Layout(tuple(layer_channels), bins)
     layout.check(target, "Target")
     layout.check(source, "Source")
+    logs, own = relative_logs(target, layout)
+    source_logs, source_own = relative_logs(source, layout)
+    weights = layout.weights().astype(np.float32)
     with full_float32():
-        return distances(augment_target(target, layout), augment_source(source, layout)).numpy()
+        product = tf.matmul(target * weights, source_logs, transpose_b=True)
+        product += tf.matmul(logs * weights, source, transpose_b=True)
+    return np.maximum(0.5 * (own[:, None] + source_own - product.numpy()), 0)

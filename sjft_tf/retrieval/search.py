@@ -2,18 +2,130 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
-import tensorflow as tf
 
-from sjft_tf.descriptors import full_float32
 from sjft_tf.errors import InputError
-from sjft_tf.retrieval.divergence import Layout, augment_source, augment_target, distances
+from sjft_tf.retrieval.divergence import Layout, Products, aligned, fill_logs
 from sjft_tf.retrieval.topk import RunningTopK
 
-BLOCK_ROWS = 1024
-"""Source rows in one matrix product."""
+_MB = 1 << 20
+_LEAST_SLACK, _MOST_SLACK = 256, 8192
+
+
+class Search:
+    """The k nearest source images of every target image so far, by symmetric KL divergence.
+
+    Source descriptors are taken in any number and order and forgotten: what is kept is the target, one block of
+    `Products.SOURCE_ROWS` descriptors, and the lists. Neither the blocks nor their order change the result.
+
+    Args:
+        target_histograms: float32 [N_t, D]. Not kept.
+        k: neighbors for each target image, at least 1.
+        layout: how the D columns are divided into layers, filters and bins.
+        memory_mb: most memory that target, block and lists may take, in MiB; 0 (default) is no limit.
+
+    Raises:
+        InputError: no target images, k out of range, histograms of another size, or too little memory.
+    """
+
+    def __init__(self, target_histograms: np.ndarray, k: int, layout: Layout, memory_mb: float = 0):
+        target_histograms = np.ascontiguousarray(target_histograms, np.float32)
+        layout.check(target_histograms, "Target")
+        if len(target_histograms) == 0:
+            raise InputError("There are no target images to find neighbors of.")
+        if k < 1:
+            raise InputError(f"`k` must be between 1 and the number of source images. Received: k={k}")
+        slack = _slack(len(target_histograms), k, layout, memory_mb)
+        self._layout, self._k = layout, k
+        self._best = RunningTopK(len(target_histograms), k, slack)
+        self._products = Products(target_histograms, layout)
+        self._seen = np.zeros(0, bool)
+        shape = (Products.SOURCE_ROWS, layout.dimensions)
+        self._rows = np.empty(Products.SOURCE_ROWS, np.int32)
+        self._histograms, self._logs = aligned(shape), aligned(shape)
+        self._histograms[:] = 1 / layout.bins  # any finite values: they stand in missing rows' places
+        self._own = np.empty(Products.SOURCE_ROWS, np.float32)
+        self._filled = 0
+
+    def add(self, rows: np.ndarray, histograms: np.ndarray) -> None:
+        """Takes the descriptors float32 [n, D] of the source rows int32 [n], none of which was taken before."""
+        self._layout.check(histograms, "Source")
+        self._mark(rows)
+        start = 0
+        while start < len(rows):
+            count = min(len(self._rows) - self._filled, len(rows) - start)
+            place = slice(self._filled, self._filled + count)
+            self._rows[place] = rows[start : start + count]
+            self._histograms[place] = histograms[start : start + count]
+            start, self._filled = start + count, self._filled + count
+            if self._filled == len(self._rows):
+                self._flush()
+
+    def _flush(self) -> None:
+        if self._filled:
+            fill_logs(self._histograms, self._layout, self._logs, self._own)
+            products = self._products(self._logs, self._histograms)
+            self._best.offer(self._rows[: self._filled], products, self._own, self._products.own)
+            self._filled = 0
+
+    def _mark(self, rows: np.ndarray) -> None:
+        beyond = int(rows.max(initial=-1)) + 1 - len(self._seen)
+        if beyond > 0:
+            self._seen = np.pad(self._seen, (0, beyond + (1 << 16)))
+        if self._seen[rows].any():
+            raise ValueError(f"Source row {rows[self._seen[rows]][0]} was searched before.")
+        self._seen[rows] = True
+
+    def missing(self, source_size: int) -> np.ndarray:
+        """Those of the rows 0 to source_size - 1 that were not taken yet, int32, ascending."""
+        seen = np.zeros(source_size, bool)
+        known = min(source_size, len(self._seen))
+        seen[:known] = self._seen[:known]
+        return np.flatnonzero(~seen).astype(np.int32)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What `restore` needs to go on from here: `{"seen": uint8, "best": int64 [N_t, k]}`."""
+        self._flush()
+        return {"seen": np.packbits(self._seen), "best": self._best.state()}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Goes on from what `state` gave, in place of everything taken so far."""
+        self._seen = np.unpackbits(state["seen"]).astype(bool)
+        self._best.restore(state["best"])
+        self._filled = 0
+
+    def result(self) -> tuple[np.ndarray, np.ndarray]:
+        """The neighbors: rows int32 [N_t, k] and distances float32 [N_t, k], ascending by (distance, row).
+
+        Raises:
+            InputError: fewer than k source rows were taken.
+        """
+        taken = int(self._seen.sum())
+        if self._k > taken:
+            raise InputError(f"`k` must be between 1 and {taken}, the number of source images. Received: k={self._k}")
+        self._flush()
+        return self._best.result()
+
+
+def _slack(targets: int, k: int, layout: Layout, memory_mb: float) -> int:
+    """How many pairs a list may hold beyond k."""
+    wanted = min(max(k, 2048), _MOST_SLACK)
+    if not memory_mb:
+        return wanted
+    # Target: both factors and, while they are made, the histograms and their logarithms. Source: descriptors and
+    # logarithms of one block, its products, and two batches of descriptors on their way.
+    fixed = 4 * (4 * targets + 4 * Products.SOURCE_ROWS) * layout.dimensions + 4 * Products.SOURCE_ROWS * targets
+    room = int((memory_mb * _MB - fixed) / (8 * targets)) - k
+    if room < _LEAST_SLACK:
+        least = -(-(fixed + 8 * targets * (k + _LEAST_SLACK)) // _MB)
+        raise InputError(
+            f"{targets} target images with {layout.dimensions} numbers each and lists of {k} neighbors need at least "
+            f"{least} MiB to be searched. Received: --search_memory_mb={memory_mb:g}. Give more, or use shorter lists "
+            "(--max_neighbors), fewer bins (--bins) or fewer target images."
+        )
+    return min(wanted, room)
 
 
 def nearest(
@@ -21,68 +133,18 @@ def nearest(
     blocks: Iterable[tuple[np.ndarray, np.ndarray]],
     k: int,
     layout: Layout,
+    memory_mb: float = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k nearest source images of every target image, by symmetric KL divergence.
-
-    Memory is bounded by the target and one block. Whatever blocks arrive, the products are always taken over
-    `BLOCK_ROWS` rows (the last ones filled up), because matrix kernels round differently for different shapes: so
-    distances, and with them the result, depend neither on the size of the blocks nor on their order.
+    """The k nearest source images of every target image, from a stream of descriptors; see `Search`.
 
     Args:
         target_histograms: float32 [N_t, D].
         blocks: `(rows int32 [n], histograms float32 [n, D])`, every source row once, any order.
         k: neighbors for each target image, from 1 to the number of source rows.
-        layout: how the D columns are divided into layers, filters and bins.
-
-    Returns:
-        rows int32 [N_t, k] and distances float32 [N_t, k], ascending by (distance, row).
-
-    Raises:
-        InputError: k out of range, no target images, or histograms of another size.
+        layout: how the D columns are divided.
+        memory_mb: see `Search`.
     """
-    target_histograms = np.asarray(target_histograms, np.float32)
-    layout.check(target_histograms, "Target")
-    if len(target_histograms) == 0:
-        raise InputError("There are no target images to find neighbors of.")
-    if k < 1:
-        raise InputError(f"`k` must be between 1 and the number of source images. Received: k={k}")
-    best = RunningTopK(len(target_histograms), k)
-    seen = 0
-    with full_float32():
-        target = augment_target(tf.constant(target_histograms), layout)
-
-    @tf.function(autograph=False)
-    def block_distances(histograms: tf.Tensor) -> tf.Tensor:
-        return distances(target, augment_source(histograms, layout))
-
-    for rows, histograms in _regrouped(blocks, layout):
-        with full_float32():
-            found = block_distances(tf.constant(histograms)).numpy()
-        best.offer(found[:, : len(rows)], rows)
-        seen += len(rows)
-    if k > seen:
-        raise InputError(f"`k` must be between 1 and {seen}, the number of source images. Received: k={k}")
-    return best.result()
-
-
-def _regrouped(
-    blocks: Iterable[tuple[np.ndarray, np.ndarray]], layout: Layout
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Blocks of any size to blocks of BLOCK_ROWS histograms; only the last one has fewer rows than histograms."""
-    rows = np.empty(BLOCK_ROWS, np.int32)
-    # Uniform histograms fill the places of missing rows: any finite values would do.
-    histograms = np.full((BLOCK_ROWS, layout.dimensions), 1 / layout.bins, np.float32)
-    filled = 0
-    for block_rows, block in blocks:
-        layout.check(block, "Source")
-        start = 0
-        while start < len(block_rows):
-            count = min(BLOCK_ROWS - filled, len(block_rows) - start)
-            rows[filled : filled + count] = block_rows[start : start + count]
-            histograms[filled : filled + count] = block[start : start + count]
-            start, filled = start + count, filled + count
-            if filled == BLOCK_ROWS:
-                yield rows, histograms
-                filled = 0
-    if filled:
-        yield rows[:filled], histograms
+    search = Search(target_histograms, k, layout, memory_mb)
+    for rows, histograms in blocks:
+        search.add(rows, histograms)
+    return search.result()

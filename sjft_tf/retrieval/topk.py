@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from sjft_tf.parallel import over_ranges
+from sjft_tf.retrieval import kernels
+
 _NONE = np.iinfo(np.int64).max
 
 
@@ -17,7 +20,7 @@ class RunningTopK:
     Args:
         queries: number of lines.
         k: pairs to keep for each.
-        slack: pairs collected beyond k before the list is cut back; more is faster and takes 8 bytes each.
+        slack: pairs collected beyond k before a line is cut back, at least 1; more is faster, 8 bytes each.
     """
 
     def __init__(self, queries: int, k: int, slack: int = 2048):
@@ -26,34 +29,56 @@ class RunningTopK:
         self._filled = np.zeros(queries, np.int64)
         self._worst = np.full(queries, _NONE, np.int64)
 
-    def offer(self, distances: np.ndarray, rows: np.ndarray) -> None:
-        """Takes float32 distances [queries, n], >= 0, to the source rows int32 [n]."""
-        # -0.0 + 0.0 is 0.0: the sign bit would otherwise put it last.
-        bits = (distances + np.float32(0)).view(np.int32)
-        limit = (self._worst >> 32).astype(np.int32)
-        width = self._keys.shape[1] - self._k
-        for start in range(0, len(rows), width):
-            part = slice(start, start + width)
-            # A cheap test on the distance first; ties with the worst kept are settled when the list is cut back.
-            line, column = np.nonzero(bits[:, part] <= limit[:, None])
-            counts = np.bincount(line, minlength=len(self._keys))
-            if (self._filled + counts > self._keys.shape[1]).any():
-                self._cut()
-            rank = np.arange(len(line)) - np.repeat(np.cumsum(counts) - counts, counts)
-            keys = (bits[:, part][line, column].astype(np.int64) << 32) | rows[part][column].astype(np.int64)
-            self._keys[line, self._filled[line] + rank] = keys
-            self._filled += counts
+    def offer(self, rows: np.ndarray, products: np.ndarray, own_source: np.ndarray, own_target: np.ndarray) -> None:
+        """Takes the distances of n source images, as `max(0, (own_target + own_source - product) / 2)`.
 
-    def _cut(self) -> None:
-        # Called when some line holds more than k; until the first time all lines are equally full, afterwards none
-        # holds fewer than k. So the first k after partitioning are pairs, and the rest is free.
-        self._keys.partition(self._k - 1, axis=1)
-        self._keys[:, self._k :] = _NONE
-        self._worst = self._keys[:, self._k - 1].copy()
-        self._filled = np.minimum(self._filled, self._k)
+        Args:
+            rows: int32 [n], the source rows.
+            products: float32 [n, queries].
+            own_source: float32 [n].
+            own_target: float32 [queries].
+        """
+
+        def work(begin: int, end: int) -> None:
+            done = 0
+            while True:
+                done = kernels.offer(
+                    products, own_source, own_target, rows, self._keys, self._filled, self._worst, begin, end, done
+                )
+                if done == len(rows):
+                    break
+                self._cut(begin, end)
+
+        if len(rows):
+            self._make_room()
+            over_ranges(work, len(self._keys), least=16)
+
+    def _make_room(self) -> None:
+        if (self._filled == self._keys.shape[1]).any():
+            over_ranges(self._cut, len(self._keys))
+
+    def _cut(self, begin: int, end: int) -> None:
+        """Cuts the lines begin..end back to the k smallest."""
+        keys, filled = self._keys[begin:end], self._filled[begin:end]
+        for line in range(len(keys)):
+            keys[line, filled[line] :] = _NONE
+        keys.partition(self._k - 1, axis=1)
+        self._worst[begin:end] = keys[:, self._k - 1]
+        np.minimum(filled, self._k, out=filled)
+
+    def state(self) -> np.ndarray:
+        """int64 [queries, k]: the pairs kept so far, packed; free places hold the largest number."""
+        over_ranges(self._cut, len(self._keys))
+        return self._keys[:, : self._k].copy()
+
+    def restore(self, state: np.ndarray) -> None:
+        """Goes on from what `state` gave."""
+        self._keys[:, : self._k] = state
+        self._filled[:] = (state != _NONE).sum(axis=1)
+        self._worst[:] = state.max(axis=1)  # the largest number, which is no limit, where a line is not full
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:
         """`(rows int32 [queries, k], distances float32 [queries, k])`, ascending, ties by lower row."""
-        self._cut()
-        keys = np.sort(self._keys[:, : self._k], axis=1)
+        keys = self.state()
+        over_ranges(lambda begin, end: keys[begin:end].sort(axis=1), len(keys))
         return (keys & 0xFFFFFFFF).astype(np.int32), (keys >> 32).astype(np.int32).view(np.float32)

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from sjft_tf.errors import InputError
-from sjft_tf.retrieval import Layout, nearest, search, symmetric_kl
+from sjft_tf.retrieval import Layout, Search, nearest, symmetric_kl
+from sjft_tf.retrieval.divergence import EPSILON, Products
 
 LAYOUT = Layout((2, 3), 8)
 
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch):
-    monkeypatch.setattr(search, "BLOCK_ROWS", 32)
+    monkeypatch.setattr(Products, "SOURCE_ROWS", 32)
 
 
 @pytest.fixture
@@ -26,6 +27,29 @@ def some(rng, images):
 def blocks_of(histograms, size, rows=None):
     rows = np.arange(len(histograms), dtype=np.int32) if rows is None else rows
     return [(rows[i : i + size], histograms[rows[i : i + size]]) for i in range(0, len(rows), size)]
+
+
+def oracle(target, source, layout):
+    """Equation 1 of the paper in float64, with the released code's constant inside the logarithms."""
+    t, s = target.astype(np.float64)[:, None], source.astype(np.float64)[None]
+    weights = np.concatenate([np.full(layout.bins * channels, 1 / channels) for channels in layout.layer_channels])
+    return 0.5 * (weights * (t - s) * (np.log(t + EPSILON) - np.log(s + EPSILON))).sum(2)
+
+
+@pytest.mark.parametrize("k", [3, 64, 400])
+def test_the_oracles_neighbors_except_between_equal_distances(rng, k):
+    layout = Layout((6, 10), 24)
+    target, source = (
+        (rng.multinomial(400, np.full(24, 1 / 24), (n, 16)) / 400).reshape(n, 384).astype(np.float32) for n in (20, 400)
+    )
+    rows, distances = nearest(target, blocks_of(source, 100), k, layout)
+    wanted = oracle(target, source, layout)
+    np.testing.assert_allclose(distances, np.take_along_axis(wanted, rows, axis=1), rtol=1e-5)
+    limit = np.sort(wanted, axis=1)[:, k - 1]
+    for line, found in enumerate(rows):
+        inside, outside = set(np.flatnonzero(wanted[line] <= limit[line])), set(found)
+        differing = wanted[line][list(inside ^ outside)]
+        np.testing.assert_allclose(differing, limit[line], rtol=1e-5)
 
 
 @pytest.mark.parametrize("k", [1, 5, 100])
@@ -59,6 +83,37 @@ def test_bit_equality_at_the_real_block_size(rng, monkeypatch):
     again = nearest(target, blocks_of(source, 64, rng.permutation(2500).astype(np.int32)), 300, layout)
     np.testing.assert_array_equal(again[0], rows)
     np.testing.assert_array_equal(again[1], distances)
+
+
+def test_going_on_from_a_state_gives_the_same_bits(rng, target):
+    source = some(rng, 300)
+    expected = nearest(target, blocks_of(source, 300), 40, LAYOUT)
+    blocks = blocks_of(source, 11, rng.permutation(300).astype(np.int32))
+    for stop in (0, 1, 13, len(blocks)):
+        first, second = Search(target, 40, LAYOUT), Search(target, 40, LAYOUT)
+        for rows, block in blocks[:stop]:
+            first.add(rows, block)
+        second.restore(first.state())
+        missing = second.missing(300)
+        assert sorted(missing.tolist()) == sorted(row for rows, _ in blocks[stop:] for row in rows.tolist())
+        second.add(missing, source[missing])
+        for found, wanted in zip(second.result(), expected, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_less_memory_changes_nothing_and_too_little_is_refused(rng, target):
+    source = some(rng, 3000)
+    plenty = nearest(target, blocks_of(source, 64), 900, LAYOUT)
+    for found, wanted in zip(nearest(target, blocks_of(source, 64), 900, LAYOUT, memory_mb=0.2), plenty, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    with pytest.raises(InputError, match=r"need at least 1 MiB.*Received: --search_memory_mb=0.05"):
+        nearest(target, blocks_of(source, 64), 900, LAYOUT, memory_mb=0.05)
+
+
+def test_a_row_offered_twice_is_a_mistake(rng, target):
+    source = some(rng, 10)
+    with pytest.raises(ValueError, match="row 3 was searched before"):
+        nearest(target, [*blocks_of(source, 10), (np.int32([3]), source[3:4])], 2, LAYOUT)
 
 
 def test_copies_tie_and_come_in_the_order_of_rows(rng, target):

@@ -1,0 +1,77 @@
+"""Work on array ranges in several threads, for compiled loops that release the interpreter's lock."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import os
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterable
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@functools.cache
+def _pool() -> concurrent.futures.ThreadPoolExecutor:
+    return concurrent.futures.ThreadPoolExecutor(cores(), thread_name_prefix="sjft")
+
+
+def over_ranges(work: Callable[[int, int], Any], total: int, least: int = 1) -> None:
+    """Calls `work(begin, end)` for ranges that together are 0..total, each at least `least` long, on all cores."""
+    # More ranges than cores: one that is held up by other work does not hold up the rest.
+    pieces = max(1, min(4 * cores(), total // least))
+    if pieces == 1 or cores() == 1:
+        work(0, total)
+        return
+    bounds = [total * piece // pieces for piece in range(pieces + 1)]
+    for done in [_pool().submit(work, begin, end) for begin, end in zip(bounds, bounds[1:], strict=False)]:
+        done.result()
+
+
+def ahead(items: Iterable[Item], depth: int = 2) -> Generator[Item, None, None]:
+    """Iterates `items` in a thread of its own, up to `depth` items ahead of the consumer.
+
+    What the iteration raises is raised here. When the consumer stops early the thread ends after its current item.
+    """
+    ready: queue.Queue[tuple[bool, Any]] = queue.Queue(depth)
+    stopped = threading.Event()
+
+    def offer(entry: tuple[bool, Any]) -> bool:
+        while not stopped.is_set():
+            try:
+                ready.put(entry, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def produce() -> None:
+        try:
+            for item in items:
+                if not offer((True, item)):
+                    return
+            offer((False, None))
+        except BaseException as error:  # handed over to the consumer, whatever it is
+            offer((False, error))
+
+    thread = threading.Thread(target=produce, name="sjft-ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            more, item = ready.get()
+            if more:
+                yield item
+            elif item is None:
+                return
+            else:
+                raise item
+    finally:
+        stopped.set()
+        thread.join()

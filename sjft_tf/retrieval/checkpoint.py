@@ -1,0 +1,60 @@
+"""A search that goes on after it was killed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sjft_tf.artifacts import check_made_from, load_npz, save_npz
+from sjft_tf.errors import InputError
+from sjft_tf.retrieval.search import Search
+
+KIND = "search checkpoint"
+
+
+class SearchCheckpoint:
+    """The lists of a search that is not finished, written from time to time.
+
+    Args:
+        path: the `.npz` file.
+        made_from: the stamp of the neighbor table to be.
+        k: length of the lists.
+        every: source images between two writings, at least 1.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], made_from: Mapping[str, Any], k: int, every: int):
+        if every < 1:
+            raise InputError(f"--checkpoint_images must be at least 1. Received: {every}")
+        self._path, self._every, self._since = Path(path), every, 0
+        self._made_from = {**made_from, "neighbors": k}
+
+    def load(self, search: Search) -> bool:
+        """Puts `search` where the broken-off one was; False if there is no checkpoint.
+
+        Raises:
+            ArtifactMismatch: there is one, of another search. InputError: the file is damaged.
+        """
+        if not self._path.exists():
+            return False
+        arrays, meta = load_npz(self._path)
+        if meta.get("kind") != KIND:
+            raise InputError(f"{self._path} holds {meta.get('kind', 'something else')!r}, not a {KIND}.")
+        check_made_from(self._path, meta["made_from"], self._made_from)
+        search.restore(arrays)
+        return True
+
+    def passed(self, images: int) -> bool:
+        """Counts images searched; True when the search should be saved."""
+        self._since += images
+        return self._since >= self._every
+
+    def save(self, search: Search) -> None:
+        """Writes where `search` is, atomically."""
+        save_npz(self._path, search.state(), {"kind": KIND, "made_from": self._made_from})
+        self._since = 0
+
+    def remove(self) -> None:
+        """Once the table is written there is nothing to go on with."""
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,103 @@
+"""The compiled loops of the search: logarithms of histograms, and the running lists of nearest neighbors.
+
+They release the interpreter's lock and work on ranges, for `parallel.over_ranges`.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+# Reassociation lets sums run in vector lanes: always the same ones for the same length, so results repeat bit by bit.
+_FAST = {"reassoc", "contract", "nsz", "arcp"}
+
+
+@numba.njit(nogil=True, fastmath=_FAST, error_model="numpy")
+def relative_logs(histograms, bins, epsilon, weights, logs, own, begin, end):  # type: ignore[no-untyped-def]
+    """logs = log(bins * (histograms + epsilon)), own = sum of weights * histograms * logs, for rows begin..end.
+
+    Args:
+        histograms: float32 [n, D], from 0 to 1.
+        bins: float32.
+        epsilon: float32.
+        weights: float32 [D].
+        logs: float32 [n, D], written.
+        own: float32 [n], written.
+        begin, end: the rows to work on.
+    """
+    # log(2^e * (1 + f)) with 1 + f from sqrt(1/2) to sqrt(2), and log(1 + f) = 2 atanh(s), s = f / (2 + f), as a
+    # polynomial in s^2; written so that the compiler works on a vector of values at once. log 2 is added in two parts,
+    # the first exact in the product with e. The largest error measured is below 1e-7 of the value's unit or scale.
+    bits = logs.view(np.int32)
+    for row in range(begin, end):
+        for column in range(histograms.shape[1]):
+            logs[row, column] = (histograms[row, column] + epsilon) * bins
+        total = np.float32(0)
+        for column in range(histograms.shape[1]):
+            raw = bits[row, column]
+            exponent = (raw - np.int32(0x3F3504F3)) >> np.int32(23)
+            bits[row, column] = raw - (exponent << np.int32(23))
+            f = logs[row, column] - np.float32(1)
+            e = np.float32(exponent)
+            s = f / (np.float32(2) + f)
+            z = s * s
+            tail = np.float32(0.28498786688) + z * np.float32(0.24279078841)
+            tail = z * (np.float32(0.66666662693) + z * (np.float32(0.40000972152) + z * tail))
+            half = np.float32(0.5) * f * f
+            small = s * (half + tail) + e * np.float32(9.0580006145e-06)
+            value = small - half + f + e * np.float32(0.69313812256)
+            logs[row, column] = value
+            total += histograms[row, column] * value * weights[column]
+        own[row] = total
+
+
+@numba.njit(nogil=True)
+def offer(products, own_source, own_target, rows, keys, filled, worst, begin, end, first):  # type: ignore[no-untyped-def]
+    """Puts the pairs that may be among the nearest into the lists of the targets begin..end, until one is full.
+
+    Args:
+        products: float32 [n, targets].
+        own_source: float32 [n]; own_target: float32 [targets]. The distance is (own + own - product) / 2, at least 0.
+        rows: int32 [n], the source rows.
+        keys: int64 [targets, width]; distance and row in one number (see `topk`).
+        filled: int64 [targets], keys of each line in use, less than width.
+        worst: int64 [targets]; keys from here on are not wanted.
+        begin, end: the targets to work on.
+        first: the source image to begin with, 0 to n.
+
+    Returns:
+        The source image to go on with once full lines have been cut back; n when all are done.
+    """
+    # Slices, and loops without branches: these the compiler turns into vector code. Eight answers are then looked at
+    # together, since most pairs are too far apart.
+    count = end - begin
+    own, lists, used, last = own_target[begin:end], keys[begin:end], filled[begin:end], worst[begin:end]
+    distances = np.empty(count, np.float32)
+    bits = distances.view(np.int32)
+    limits = (last >> 32).astype(np.int32)
+    near = np.zeros((count + 7) // 8 * 8, np.uint8)
+    groups = near.view(np.uint64)
+    full = False
+    for source in range(first, len(rows)):
+        line, constant = products[source, begin:end], own_source[source]
+        for target in range(count):
+            # -0.0 + 0.0 is 0.0: the sign bit would otherwise put it before everything.
+            distances[target] = max(
+                np.float32(0.5) * (own[target] + constant - line[target]), np.float32(0)
+            ) + np.float32(0)
+        for target in range(count):
+            near[target] = bits[target] <= limits[target]
+        for group in range(len(groups)):
+            if groups[group] == 0:
+                continue
+            for target in range(8 * group, 8 * group + 8):
+                if near[target] == 0:
+                    continue
+                key = (np.int64(bits[target]) << 32) | np.int64(rows[source])
+                if key < last[target]:
+                    lists[target, used[target]] = key
+                    used[target] += 1
+                    full = full or used[target] == lists.shape[1]
+        if full:
+            return source + 1
+    return len(rows)
