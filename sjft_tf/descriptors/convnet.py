@@ -59,6 +59,7 @@ class ConvNetBank:
         self._model = keras.Model(model.inputs[0], outputs)
         self._preprocess = preprocess
         self.name = f"{name}[{','.join(layers)}]"
+        self.layer_names = tuple(layers)
         self.layer_channels = tuple(int(output.shape[-1]) for output in outputs)
         self.fingerprint = fingerprint(
             "convnet", 1, preprocess_name, *_architecture(self._model), *self._model.get_weights()

@@ -17,6 +17,7 @@ from sjft_tf.evaluation import evaluate_probabilities, save_predictions
 from sjft_tf.export import DESCRIPTION_FILE, export_saved_model
 from sjft_tf.images import align_classes, open_image_set
 from sjft_tf.models import Scorer, save_trunk
+from sjft_tf.pipeline.explain import Looks
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, network_view, open_sets
 from sjft_tf.pipeline.learning import build_model, train
 from sjft_tf.pipeline.neighbors import list_length, neighbor_table, target_edges
@@ -155,9 +156,11 @@ def extract(config: RunConfig, workdir: Workdir) -> list[str]:
     ]
 
 
-def retrieve(config: RunConfig, workdir: Workdir) -> list[str]:
-    """Makes the neighbor table and shows what it would borrow at the start."""
+def retrieve(config: RunConfig, workdir: Workdir, looks: Looks | None = None) -> list[str]:
+    """Makes the neighbor table and shows what it would borrow at the start, and single target images on request."""
     sets = open_sets(config, workdir)
+    if looks is not None:
+        looks.check(sets.target)
     table = neighbor_table(config, sets, workdir)
     assert sets.source is not None
     show_neighbors(sets.target, sets.source, table, workdir)
@@ -173,6 +176,7 @@ def retrieve(config: RunConfig, workdir: Workdir) -> list[str]:
         f"  K0 = {k0}: borrows {len(union)} of {len(sets.source)} source images ({part:.1%})",
         f"  borrowed: {workdir.borrowed}",
         f"  picture: {workdir.picture}",
+        *(looks.lines(config, sets, table, workdir) if looks is not None else ()),
     ]
 
 

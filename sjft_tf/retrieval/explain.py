@@ -1,0 +1,88 @@
+"""Where a distance comes from: its exact division into the filters of the bank, and the names of those filters."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from sjft_tf.descriptors import FilterBank, GaborBank
+from sjft_tf.descriptors.gabor import HIGHEST, parameters
+from sjft_tf.errors import InputError
+from sjft_tf.retrieval.divergence import EPSILON, Layout
+
+
+@dataclasses.dataclass(frozen=True)
+class Channel:
+    """One filter of a bank, in words.
+
+    Attributes:
+        layer: the layer it belongs to.
+        name: unique within the bank, e.g. `scale 2 (10 px), 60°, imaginary` or `conv1[17]`.
+        group: what it is looked at together with: a scale of the Gabor bank, else the layer.
+        tick: what tells it from the others of its group, short; equal for the two parts of one Gabor filter.
+        second: True for the imaginary part of a Gabor filter.
+    """
+
+    layer: str
+    name: str
+    group: str
+    tick: str
+    second: bool = False
+
+
+def bank_channels(bank: FilterBank) -> list[Channel]:
+    """Names a bank's filters, in the order of their histograms in a descriptor.
+
+    A Gabor filter is named by scale (0 is the finest; in parentheses the length of the waves it answers to, in
+    pixels of the viewed image), by the direction in which its waves follow each other (clockwise from the x axis, so
+    0° answers to upright stripes and 90° to lying ones) and by its part: the real one answers to lines, the imaginary
+    one to edges. Other filters have the name of their layer, if the bank tells it, and their number.
+    """
+    if isinstance(bank, GaborBank):
+        return _gabor_channels(bank)
+    layers = getattr(bank, "layer_names", None) or [f"layer {n}" for n in range(len(bank.layer_channels))]
+    return [
+        Channel(layer, f"{layer}[{number}]", layer, str(number))
+        for layer, count in zip(layers, bank.layer_channels, strict=True)
+        for number in range(count)
+    ]
+
+
+def _gabor_channels(bank: GaborBank) -> list[Channel]:
+    a, _, _ = parameters(bank.scales, bank.orientations)
+    found = []
+    for m in range(bank.scales):
+        scale = f"scale {m} ({a**m / HIGHEST:.3g} px)"
+        for n in range(bank.orientations):
+            angle = f"{180 * n / bank.orientations:.3g}°"
+            for part in ("real", "imaginary"):
+                found.append(Channel("gabor", f"{scale}, {angle}, {part}", scale, angle, part == "imaginary"))
+    return found
+
+
+def channel_contributions(target: np.ndarray, source: np.ndarray, layout: Layout) -> np.ndarray:
+    """Divides the distances of pairs of descriptors into their channels; nothing is left over.
+
+    Every histogram adds a term of its own to the distance (SJFT paper, equation 1, halved as in the released code),
+    w_h/2 sum_b (t_b - s_b) (L(t_b) - L(s_b)) with L(x) = log(x + EPSILON), which is never negative. Computed in
+    float64, so the sum is more exact than the distance in a neighbor table.
+
+    Args:
+        target: float [n, D] histograms.
+        source: float [n, D] histograms, row i beside row i of `target`.
+        layout: how the columns are divided.
+
+    Returns:
+        float64 [n, channels], >= 0; a row's sum is the distance of that pair.
+
+    Raises:
+        InputError: shapes that do not fit the layout or each other.
+    """
+    one, other = np.asarray(target, np.float64), np.asarray(source, np.float64)
+    layout.check(one, "Target")
+    layout.check(other, "Source")
+    if len(one) != len(other):
+        raise InputError(f"Pairs need as many target as source histograms. Received: {len(one)} and {len(other)}")
+    terms = (one - other) * (np.log(one + EPSILON) - np.log(other + EPSILON)) * (layout.weights() / 2)
+    return terms.reshape(len(one), -1, layout.bins).sum(axis=2)
