@@ -29,7 +29,7 @@ def define() -> None:
 def main(_: list[str]) -> None:
     config = program.config_from_flags()
     from sjft_tf.pipeline import commands
-    from sjft_tf.pipeline.explain import Looks
+    from sjft_tf.pipeline.looks import Looks
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow()

@@ -17,9 +17,9 @@ from sjft_tf.evaluation import evaluate_probabilities, save_predictions
 from sjft_tf.export import DESCRIPTION_FILE, export_saved_model
 from sjft_tf.images import align_classes, open_image_set
 from sjft_tf.models import Scorer, save_trunk
-from sjft_tf.pipeline.explain import Looks
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, network_view, open_sets
 from sjft_tf.pipeline.learning import build_model, train
+from sjft_tf.pipeline.looks import Looks
 from sjft_tf.pipeline.neighbors import list_length, neighbor_table, target_edges
 from sjft_tf.pipeline.results import HEADLINE, show_neighbors, summarize, write_borrowed
 from sjft_tf.retrieval import NeighborTable

@@ -61,12 +61,12 @@ def _gabor_channels(bank: GaborBank) -> list[Channel]:
     return found
 
 
-def channel_contributions(target: np.ndarray, source: np.ndarray, layout: Layout) -> np.ndarray:
-    """Divides the distances of pairs of descriptors into their channels; nothing is left over.
+def bin_contributions(target: np.ndarray, source: np.ndarray, layout: Layout) -> np.ndarray:
+    """Divides the distances of pairs of descriptors into filters and bins; nothing is left over.
 
-    Every histogram adds a term of its own to the distance (SJFT paper, equation 1, halved as in the released code),
-    w_h/2 sum_b (t_b - s_b) (L(t_b) - L(s_b)) with L(x) = log(x + EPSILON), which is never negative. Computed in
-    float64, so the sum is more exact than the distance in a neighbor table.
+    Bin b of filter h adds w_h/2 (t_b - s_b) (L(t_b) - L(s_b)) with L(x) = log(x + EPSILON) to the distance (SJFT
+    paper, equation 1, halved as in the released code), which is never negative. Computed in float64, so the sum is
+    more exact than the distance in a neighbor table.
 
     Args:
         target: float [n, D] histograms.
@@ -74,7 +74,7 @@ def channel_contributions(target: np.ndarray, source: np.ndarray, layout: Layout
         layout: how the columns are divided.
 
     Returns:
-        float64 [n, channels], >= 0; a row's sum is the distance of that pair.
+        float64 [n, channels, bins], >= 0; a row's sum is the distance of that pair.
 
     Raises:
         InputError: shapes that do not fit the layout or each other.
@@ -85,4 +85,21 @@ def channel_contributions(target: np.ndarray, source: np.ndarray, layout: Layout
     if len(one) != len(other):
         raise InputError(f"Pairs need as many target as source histograms. Received: {len(one)} and {len(other)}")
     terms = (one - other) * (np.log(one + EPSILON) - np.log(other + EPSILON)) * (layout.weights() / 2)
-    return terms.reshape(len(one), -1, layout.bins).sum(axis=2)
+    return terms.reshape(len(one), -1, layout.bins)
+
+
+def channel_contributions(target: np.ndarray, source: np.ndarray, layout: Layout) -> np.ndarray:
+    """What each filter adds to the distances of pairs: `bin_contributions` summed over bins, float64 [n, channels]."""
+    return bin_contributions(target, source, layout).sum(axis=2)
+
+
+def empty_bin_shares(target: np.ndarray, source: np.ndarray, layout: Layout) -> np.ndarray:
+    """Which share of each pair's distance comes from bins that are empty in one of the two images, float64 [n].
+
+    Such a bin adds w/2 t_b log(t_b / EPSILON), about 15 w t_b, where one pixel of the other image in it would have
+    made that a few w t_b: a large share says that the distance is about which responses occur rather than how often.
+    """
+    terms = bin_contributions(target, source, layout)
+    one_empty = ((np.asarray(target) == 0) != (np.asarray(source) == 0)).reshape(terms.shape)
+    total = terms.sum(axis=(1, 2))
+    return np.divide((terms * one_empty).sum(axis=(1, 2)), total, out=np.zeros_like(total), where=total > 0)

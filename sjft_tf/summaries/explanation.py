@@ -20,6 +20,7 @@ _DPI = 110
 _TARGET, _NEAREST, _MEDIAN = "#d1495b", "#2a6f97", "#d98e04"
 _INK, _PALE, _HAIR = "#222222", "#777777", "#dddddd"
 _LABELS = 40  # tick labels that fit under the bars
+_BARS = 256  # beyond, bars are thinner than the gaps between them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,13 +66,16 @@ def explanation_picture(
             f"An explanation needs 3 images, [2, C] contributions and [3, C, bins] histograms of C={count} filters. "
             f"Received: {len(images)}, {contributions.shape}, {histograms.shape}, {len(top)} filters to show"
         )
-    figure = Figure(figsize=(12.4, 10.2), dpi=_DPI, facecolor="white")
-    grid = figure.add_gridspec(
-        4, 1, height_ratios=(2.0, 1.7, 1.7, 2.3), left=0.06, right=0.985, top=0.965, bottom=0.055, hspace=0.42
+    figure = Figure(figsize=(12.4, 9.6), dpi=_DPI, facecolor="white")
+    left, right = 0.06, 0.985
+    top_grid = figure.add_gridspec(
+        1, 6, wspace=0.06, width_ratios=(1, 1.05) * 3, left=left, right=right, top=0.975, bottom=0.795
     )
-    _images(figure, grid[0].subgridspec(1, 6, wspace=0.06, width_ratios=(1, 1.05) * 3), images)
-    _bars(figure, grid[1:3].subgridspec(2, 1, hspace=0.12), contributions, channels, top)
-    _histograms(figure, grid[3].subgridspec(1, 3, wspace=0.2), histograms, channels, top)
+    _images(figure, top_grid, images)
+    middle = figure.add_gridspec(2, 1, hspace=0.12, left=left, right=right, top=0.745, bottom=0.36)
+    _bars(figure, middle, contributions, channels, top)
+    below = figure.add_gridspec(1, 3, wspace=0.17, left=left, right=right, top=0.275, bottom=0.06)
+    _histograms(figure, below, histograms, channels, top)
     with warnings.catch_warnings(), atomic_write(path) as stream:
         # Names in a script the font lacks come out as boxes; the picture is still worth having.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
@@ -98,7 +102,7 @@ def _images(figure: Any, grid: Any, images: Sequence[Shown]) -> None:
         style = {"transform": beside.transAxes, "va": "top", "parse_math": False}
         beside.text(0.0, 1.0, shown.title, color=color, weight="bold", fontsize=12, **style)
         for number, line in enumerate(shown.lines):
-            beside.text(0.0, 0.83 - 0.13 * number, _shortened(line, 30), color=_INK, fontsize=9, **style)
+            beside.text(0.0, 0.83 - 0.13 * number, _shortened(line, 26), color=_INK, fontsize=8.5, **style)
 
 
 def _bars(figure: Any, grid: Any, contributions: np.ndarray, channels: Sequence[Any], top: Sequence[int]) -> None:
@@ -107,29 +111,29 @@ def _bars(figure: Any, grid: Any, contributions: np.ndarray, channels: Sequence[
     highest = float(contributions.max()) or 1.0
     groups = runs([channel.group for channel in channels])
     for panel, (values, color, words) in enumerate(
-        zip(contributions, (_NEAREST, _MEDIAN), ("the nearest", "the median"), strict=True)
+        zip(contributions, (_NEAREST, _MEDIAN), ("nearest", "median"), strict=True)
     ):
         axes = figure.add_subplot(grid[panel])
-        bars = axes.bar(place, values, width=0.8 if count <= 128 else 1.0, color=color)
-        for bar in np.flatnonzero(second):
-            bars[bar].set_alpha(0.5)
+        if count <= _BARS:
+            bars = axes.bar(place, values, color=color)
+            for bar in np.flatnonzero(second):
+                bars[bar].set_alpha(0.5)
+        else:
+            axes.stairs(values, np.arange(count + 1) - 0.5, fill=True, color=color)
         for rank, channel in enumerate(top, start=1):
             style = {"ha": "center", "va": "bottom", "fontsize": 9, "weight": "bold", "color": _INK}
             axes.annotate(str(rank), (channel, values[channel]), (0, 1), textcoords="offset points", **style)
         axes.set_xlim(-0.75, count - 0.25)
         axes.set_ylim(0, 1.15 * highest)
         axes.tick_params(labelsize=8, colors=_PALE)
-        axes.set_ylabel(f"adds to {words}", color=color, fontsize=10)
+        axes.set_ylabel(f"to the {words}", color=color, fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
         for _, start, _ in groups[1:]:
             axes.axvline(start - 0.5, color=_HAIR, linewidth=1, zorder=0)
         _ticks(axes, channels, groups, panel == 1)
-    if second.any():
-        figure.axes[-2].set_title(
-            "what each filter adds to the distance (full: real part, pale: imaginary part)", fontsize=10, color=_PALE
-        )
-    else:
-        figure.axes[-2].set_title("what each filter adds to the distance", fontsize=10, color=_PALE)
+        if not panel:
+            parts = " (full: real part, pale: imaginary part)" if second.any() else ""
+            axes.set_title(f"what each filter adds to the distance{parts}", fontsize=10, color=_PALE)
 
 
 def _ticks(axes: Any, channels: Sequence[Any], groups: list[tuple[str, int, int]], labeled: bool) -> None:
@@ -155,16 +159,15 @@ def _histograms(figure: Any, grid: Any, histograms: np.ndarray, channels: Sequen
     for rank, channel in enumerate(top, start=1):
         axes = figure.add_subplot(grid[rank - 1])
         target, nearest, median = histograms[:, channel] * 100
-        axes.stairs(target, edges, fill=True, color=_TARGET, alpha=0.3, label="target")
-        axes.stairs(nearest, edges, color=_NEAREST, linewidth=1.3, label="nearest")
-        axes.stairs(median, edges, color=_MEDIAN, linewidth=1.3, label="median")
-        axes.axhline(100 / bins, color=_PALE, linewidth=0.8, linestyle=":", label="all target images")
+        axes.stairs(target, edges, fill=True, color=_TARGET, alpha=0.3)
+        axes.stairs(nearest, edges, color=_NEAREST, linewidth=1.3)
+        axes.stairs(median, edges, color=_MEDIAN, linewidth=1.3)
+        axes.axhline(100 / bins, color=_INK, linewidth=0.8, linestyle=":")
         axes.set_xlim(0, bins)
         axes.set_ylim(bottom=0)
         axes.set_title(f"{rank}: {channels[channel].name}", fontsize=10, color=_INK, parse_math=False)
-        axes.set_xlabel("bin of the filter's response, low to high", fontsize=9, color=_PALE)
+        axes.set_xlabel("bins of its responses, low to high (dotted: all target images)", fontsize=8.5, color=_PALE)
         axes.tick_params(labelsize=8, colors=_PALE)
         axes.spines[["top", "right"]].set_visible(False)
         if rank == 1:
             axes.set_ylabel("% of the pixels", fontsize=9, color=_PALE)
-            axes.legend(fontsize=8, frameon=False)

@@ -101,7 +101,8 @@ def neighbor_montage(
             text(middle, top - _CELL - 0.20, note, ha="center", va="top", fontsize=7, color=_PALE)
 
     text(left(0) + _CELL / 2, height - 0.1, "target", ha="center", va="top", fontsize=9, color=_FRAME, weight="bold")
-    heading = "nearest borrowed images, with distance" if across > 2 else "nearest"
+    noted = "distance" if lines == 1 else "rank and distance"
+    heading = f"nearest borrowed images, with {noted}" if across > 2 else "nearest"
     text(left(1), height - 0.1, heading, va="top", fontsize=9, color=_PALE)
     for block, row in enumerate(rows):
         cell(block, None, target, int(row), _shortened(captions[block], 24) if captions else "")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sjft_tf.descriptors import ConvNetBank, GaborBank
 from sjft_tf.errors import InputError
 from sjft_tf.retrieval import Layout, symmetric_kl
-from sjft_tf.retrieval.explain import bank_channels, channel_contributions
+from sjft_tf.retrieval.explain import bank_channels, bin_contributions, channel_contributions, empty_bin_shares
 
 
 def oracle(t, s, layer_channels, bins):
@@ -69,6 +69,19 @@ def test_a_change_in_one_filter_shows_in_that_filter_alone(rng):
     source = np.maximum(source, 0)
     found = channel_contributions(target, source, Layout((5,), 4))
     assert np.flatnonzero(found[0]).tolist() == [2]
+
+
+def test_bins_by_hand():
+    # Only bins 0 and 2 differ; bin 0 is empty in one image.
+    one, other = np.float32([[0.25, 0.5, 0.25]]), np.float32([[0, 0.5, 0.5]])
+    layout = Layout((1,), 3)
+    first, last = 0.25 * np.log(0.25 / 2.2e-16) / 2, 0.25 * np.log(2) / 2
+    np.testing.assert_allclose(bin_contributions(one, other, layout), [[[first, 0, last]]], rtol=1e-9)
+    np.testing.assert_allclose(empty_bin_shares(one, other, layout), [first / (first + last)], rtol=1e-9)
+    # Empty in both counts for nothing, and equal images have no share to speak of.
+    assert empty_bin_shares(other, other, layout).tolist() == [0]
+    both = np.float32([[0, 0.25, 0.75]])
+    assert empty_bin_shares(other, both, layout).tolist() == [0]
 
 
 def test_shapes_that_do_not_fit(rng):

@@ -50,6 +50,51 @@ def test_every_image_stands_where_it_belongs(tmp_path):
     ]
 
 
+def test_many_neighbors_go_into_several_lines_of_equal_length(tmp_path):
+    target = Colors([RED, GREY])
+    source = Colors([(5 * i, 250 - 5 * i, 128) for i in range(26)])
+    neighbors = np.stack([np.arange(26), np.arange(26)[::-1]])
+    path = neighbor_montage(tmp_path / "n.png", target, source, np.array([0, 1]), neighbors, neighbors / 26)
+    pixels = np.asarray(Image.open(path).convert("RGB"))
+    # 26 of at most 12 across: three lines of nine, the last one short; 20 px more between the two target images.
+    assert pixels.shape[:2] == (34 + 2 * (3 * 174 + 20), 10 + 10 * 138 + 10)
+    second = pixels[3 * 174 + 20 :]
+    assert cell(pixels, 0, 0) == RED
+    assert cell(second, 0, 0) == GREY
+    for block, found in ((pixels, neighbors[0]), (second, neighbors[1])):
+        for place, row in enumerate(found):
+            assert cell(block, place // 9, 1 + place % 9) == source.colors[row]
+    assert cell(pixels, 2, 9) == (255, 255, 255)
+
+
+def test_twelve_neighbors_stay_in_one_line(tmp_path):
+    rows = np.arange(12)[None]
+    path = neighbor_montage(tmp_path / "n.png", Colors([RED]), Colors([BLUE] * 12), np.array([0]), rows, rows)
+    with Image.open(path) as picture:
+        assert picture.size == (10 + 13 * 138 + 10, 34 + 174)
+
+
+def test_a_caption_stands_under_its_target_image(tmp_path):
+    sets = Colors([RED] * 2), Colors([BLUE])
+    arrays = np.array([0, 1]), np.zeros((2, 1), int), np.zeros((2, 1))
+    plain = neighbor_montage(tmp_path / "plain.png", *sets, *arrays)
+    captioned = neighbor_montage(tmp_path / "captioned.png", *sets, *arrays, captions=["", "a/$1_b.jpg"])
+    differing = (np.asarray(Image.open(plain)) != np.asarray(Image.open(captioned))).any(axis=2)
+    lines, columns = np.nonzero(differing)
+    assert 34 + 174 + 128 < lines.min() <= lines.max() < 34 + 2 * 174
+    assert columns.max() < 10 + 138
+
+
+def test_a_picture_nobody_can_open_is_refused(tmp_path):
+    sets = Colors([RED] * 200), Colors([BLUE])
+    rows, neighbors = np.arange(200), np.zeros((200, 50), int)
+    with pytest.raises(InputError, match=r"178034 pixels tall. Show at most 33 of them"):
+        neighbor_montage(tmp_path / "n.png", *sets, rows, neighbors, neighbors)
+    with pytest.raises(InputError, match=r"`captions` must be one for each of the 2 rows. Received: 1"):
+        neighbor_montage(tmp_path / "n.png", *sets, rows[:2], neighbors[:2], neighbors[:2], captions=["x"])
+    assert not list(tmp_path.iterdir())
+
+
 def test_small_images_keep_their_pixels(tmp_path):
     class Checks(Colors):
         def load(self, row):
