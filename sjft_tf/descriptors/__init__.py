@@ -4,6 +4,7 @@
 - `BinEdges`, `fit_bin_edges`: bins that hold equal shares of the target's responses.
 - `histograms`: responses and edges to descriptors, as TensorFlow ops.
 - `target_descriptors`, `extract`: whole image sets, in memory (target) or as a stream of blocks (source).
+- `DescriptorStore`, `StoreWriter`: descriptors kept on disk, lossless.
 """
 
 from sjft_tf.descriptors.bank import FilterBank, full_float32
@@ -13,13 +14,16 @@ from sjft_tf.descriptors.extract import edges_made_from, extract, image_batches,
 from sjft_tf.descriptors.gabor import GaborBank
 from sjft_tf.descriptors.histogram import histograms
 from sjft_tf.descriptors.openers import BANKS, open_bank
+from sjft_tf.descriptors.store import DescriptorStore, StoreWriter
 
 __all__ = [
     "BANKS",
     "BinEdges",
     "ConvNetBank",
+    "DescriptorStore",
     "FilterBank",
     "GaborBank",
+    "StoreWriter",
     "edges_made_from",
     "extract",
     "fit_bin_edges",

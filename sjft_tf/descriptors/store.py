@@ -1,0 +1,279 @@
+"""Kept descriptors: the counts of every image in one memory-mapped file, lossless and half the size of histograms."""
+
+from __future__ import annotations
+
+import itertools
+import mmap
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sjft_tf.artifacts import check_made_from, write_json
+from sjft_tf.descriptors.store_files import (
+    COUNTS,
+    KIND,
+    META,
+    counts_dtype,
+    flat,
+    map_counts,
+    no_room,
+    read_meta,
+    reserve,
+)
+from sjft_tf.errors import InputError
+
+_CHECKED_ROWS = 512
+
+
+class DescriptorStore:
+    """The descriptors of an image set in a folder: `counts.npy` [N, D] and `meta.json`; read-only.
+
+    Kept are the counts from which histograms are made: uint16, or uint32 where a layer has more than 65,535
+    positions. A histogram read back is bit-equal to the one `extract` yields. The file is memory-mapped and its pages
+    are given back to the kernel after every reading, so memory does not grow with the number of images.
+
+    Attributes:
+        images: number of images N.
+        layer_channels: filters in each layer.
+        layer_positions: responses (height x width) of one filter in each layer; the sum of every channel's counts.
+        bins: bins of each histogram.
+        made_from: the stamp given when it was created.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], meta: Mapping[str, Any]):
+        self.path = Path(path)
+        self.images: int = meta["images"]
+        self.layer_channels = tuple(meta["layer_channels"])
+        self.layer_positions = tuple(meta["layer_positions"])
+        self.bins: int = meta["bins"]
+        self.made_from: Mapping[str, Any] = meta["made_from"]
+        self._scale = np.concatenate(
+            [
+                np.full(self.bins * channels, np.float32(1) / np.float32(positions))
+                for channels, positions in zip(self.layer_channels, self.layer_positions, strict=True)
+            ]
+        )
+        self._map, self._counts = map_counts(self.path / COUNTS, (self.images, self.dimensions), counts_dtype(meta))
+
+    def __len__(self) -> int:
+        return self.images
+
+    @property
+    def dimensions(self) -> int:
+        """Numbers in one descriptor: bins x channels of all layers."""
+        return self.bins * sum(self.layer_channels)
+
+    @staticmethod
+    def create(
+        path: str | os.PathLike[str],
+        images: int,
+        layer_channels: Sequence[int],
+        layer_positions: Sequence[int],
+        bins: int,
+        made_from: Mapping[str, Any],
+    ) -> StoreWriter:
+        """Starts a store, or goes on with one that was broken off.
+
+        It is written in the folder `path` + ".partial", whose whole size is reserved at once, and takes its name when
+        `StoreWriter.finish` is called.
+
+        Args:
+            path: the folder the store is to become; must not be there yet.
+            images: number of images N.
+            layer_channels: filters in each layer.
+            layer_positions: responses (height x width) of one filter in each layer.
+            bins: bins of each histogram.
+            made_from: JSON-able stamp (fingerprints of image set, bank, edges, view).
+
+        Raises:
+            InputError: the store is there already, numbers that describe none, or too little room on the disk.
+            ArtifactMismatch: a partial store of other images, bank, edges or view is there.
+        """
+        numbers = [images, bins, *layer_channels, *layer_positions]
+        if min(numbers) < 1 or len(layer_channels) != len(layer_positions) or not layer_channels:
+            raise InputError(
+                "A descriptor store needs at least one image, one bin, and for each layer its filters and positions. "
+                f"Received: images={images}, bins={bins}, layer_channels={tuple(layer_channels)}, "
+                f"layer_positions={tuple(layer_positions)}"
+            )
+        if Path(path).exists():
+            raise InputError(f"{path} is there already. Open it, or remove it to have the descriptors kept again.")
+        layers = {
+            "layer_channels": [int(n) for n in layer_channels],
+            "layer_positions": [int(n) for n in layer_positions],
+        }
+        meta = {"kind": KIND, "images": int(images), **layers, "bins": int(bins), "made_from": dict(made_from)}
+        return StoreWriter(path, meta)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> DescriptorStore:
+        """Opens a finished store; a missing, foreign, damaged or cut-off one raises InputError."""
+        return cls(path, read_meta(Path(path)))
+
+    def counts(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
+        """uint16 or uint32 [n, D]: the counts of images `rows` [n], in this order."""
+        chosen = _checked_rows(rows, self.images)
+        found = self._counts[_as_slice(chosen)]
+        # A slice is a view of the mapping, which is given back below and must not be handed out.
+        found = found.copy() if found.base is not None else found
+        self._give_back()
+        return found
+
+    def histograms(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
+        """float32 [n, D]: the histograms of images `rows` [n], in this order."""
+        chosen = _checked_rows(rows, self.images)
+        found = self._histograms(_as_slice(chosen))
+        self._give_back()
+        return found
+
+    def blocks(
+        self, rows: np.ndarray | Sequence[int] | None = None, block_rows: int = 512
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields `(rows int32 [n], histograms float32 [n, D])` in the order of `rows` (None: all of them)."""
+        if block_rows < 1:
+            raise InputError(f"`block_rows` must be at least 1. Received: block_rows={block_rows}")
+        chosen = np.arange(self.images, dtype=np.int32) if rows is None else _checked_rows(rows, self.images)
+        for start in range(0, len(chosen), block_rows):
+            part = chosen[start : start + block_rows]
+            yield part, self.histograms(part)
+
+    def _histograms(self, index: slice | np.ndarray) -> np.ndarray:
+        # The same two roundings as in histogram.py: a float32 reciprocal, then a float32 product.
+        return np.multiply(self._counts[index], self._scale, dtype=np.float32)
+
+    def _give_back(self) -> None:
+        # The kernel keeps what was read in its cache, but no longer counts it as memory of this process.
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
+
+
+class StoreWriter:
+    """Writes a `DescriptorStore`; made by `DescriptorStore.create`.
+
+    Attributes:
+        partial: the folder that is written until `finish`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], meta: Mapping[str, Any]):
+        self._path, self._meta = Path(path), dict(meta)
+        # Not a hidden name: `remove_leftovers` deletes those, and this one is to be continued.
+        self.partial = self._path.with_name(self._path.name + ".partial")
+        self._shape = (meta["images"], meta["bins"] * sum(meta["layer_channels"]))
+        self._dtype = counts_dtype(meta)
+        self._sums = np.repeat(np.array(meta["layer_positions"], np.int64), meta["layer_channels"])
+        counts = self.partial / COUNTS
+        if (self.partial / META).exists():
+            check_made_from(self.partial, flat(read_meta(self.partial)), flat(self._meta))
+            map_counts(counts, self._shape, self._dtype)
+        else:
+            # Written last, the description says that the file of counts is there in its full size.
+            reserve(counts, self._shape, self._dtype)
+            write_json(self.partial / META, self._meta)
+        # Written by pwrite and not through a mapping: pages of a mapping would count as this process's memory.
+        self._file = os.open(counts, os.O_RDWR)
+        self._start = os.fstat(self._file).st_size - self._shape[0] * self._shape[1] * self._dtype.itemsize
+        self._seen = np.zeros(self._shape[0], bool)
+
+    def write(self, rows: np.ndarray | Sequence[int], counts: np.ndarray) -> None:
+        """Writes the descriptors of some images; a row written again is replaced.
+
+        Args:
+            rows: int32 [n], which images.
+            counts: integers [n, D], channel-major; every channel's counts sum to the positions of its layer.
+
+        Raises:
+            InputError: rows, shape, dtype or sums that cannot be right; a disk that is full after all.
+        """
+        chosen, counts = _checked_rows(rows, self._shape[0]), np.asarray(counts)
+        if counts.shape != (len(chosen), self._shape[1]) or counts.dtype.kind not in "iu":
+            raise InputError(
+                f"Counts must be integers of shape ({len(chosen)}, {self._shape[1]}), a line for each row. "
+                f"Received: {counts.dtype} of shape {counts.shape}"
+            )
+        if not self._plausible(counts).all():
+            raise InputError(
+                "Every channel's counts must be at least 0 and sum to the positions of its layer "
+                f"({self._meta['layer_positions']}). They do not in rows "
+                f"{chosen[~self._plausible(counts)][:5].tolist()}: they were made with another bank, view or bins."
+            )
+        lines = np.ascontiguousarray(counts, self._dtype)
+        for start, stop in _runs(chosen):
+            self._put(lines[start:stop].tobytes(), self._start + int(chosen[start]) * lines.strides[0])
+        self._seen[chosen] = True
+
+    def flush(self) -> None:
+        """Brings everything written so far to the disk: neither `kill -9` nor a power cut takes it back."""
+        os.fsync(self._file)
+
+    def finish(self) -> DescriptorStore:
+        """Completes the store: it takes its name, and is returned opened for reading.
+
+        Raises:
+            InputError: rows that were never written, in this process or an earlier one.
+        """
+        self.flush()
+        self._check_unseen()
+        self.close()
+        self.partial.rename(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        return DescriptorStore.open(self._path)
+
+    def close(self) -> None:
+        """Closes the file; the partial store stays and can be gone on with."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _plausible(self, counts: np.ndarray) -> np.ndarray:
+        by_channel = counts.reshape(len(counts), len(self._sums), self._meta["bins"])
+        return (by_channel.sum(axis=2, dtype=np.int64) == self._sums).all(axis=1) & (counts.min(axis=1) >= 0)
+
+    def _put(self, data: bytes, offset: int) -> None:
+        left = memoryview(data)
+        while left:
+            try:
+                written = os.pwrite(self._file, left, offset)
+            except OSError as error:
+                raise no_room(self.partial, len(left), error) from error
+            left, offset = left[written:], offset + written
+
+    def _check_unseen(self) -> None:
+        # What an earlier process wrote is known by its sums; rows never written are zero.
+        unseen = np.flatnonzero(~self._seen).astype(np.int32)
+        reader = DescriptorStore(self.partial, self._meta)
+        for start in range(0, len(unseen), _CHECKED_ROWS):
+            part = unseen[start : start + _CHECKED_ROWS]
+            missing = part[~self._plausible(reader.counts(part))]
+            if len(missing):
+                raise InputError(
+                    f"{self.partial} is not complete: row {missing[0]} was not written. Start the same command again."
+                )
+
+
+def _checked_rows(rows: np.ndarray | Sequence[int], images: int) -> np.ndarray:
+    chosen = np.asarray(rows)
+    if chosen.ndim != 1 or (chosen.dtype.kind not in "iu" and len(chosen)):
+        raise InputError(f"Rows must be a list of integers. Received: {chosen.dtype} of shape {chosen.shape}")
+    if len(chosen) and (chosen.min() < 0 or chosen.max() >= images):
+        raise InputError(f"Rows must be from 0 to {images - 1}. Received: {chosen.min()} to {chosen.max()}")
+    return chosen.astype(np.int32)
+
+
+def _as_slice(rows: np.ndarray) -> slice | np.ndarray:
+    if len(rows) and (np.diff(rows) == 1).all():
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
+
+
+def _runs(rows: np.ndarray) -> list[tuple[int, int]]:
+    """Start and stop of the stretches in which rows follow one another."""
+    breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+    ends = [0, *breaks.tolist(), len(rows)]
+    return [(start, stop) for start, stop in itertools.pairwise(ends) if stop > start]

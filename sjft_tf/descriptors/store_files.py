@@ -1,0 +1,88 @@
+"""The two files of a descriptor store: description, and counts as a mapped .npy file."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sjft_tf.artifacts import atomic_write, read_json
+from sjft_tf.errors import InputError
+
+KIND = "descriptor store"
+COUNTS, META = "counts.npy", "meta.json"
+# Disk full, quota used up, file larger than the file system allows.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def counts_dtype(meta: Mapping[str, Any]) -> np.dtype:
+    return np.dtype("<u2" if max(meta["layer_positions"]) <= np.iinfo(np.uint16).max else "<u4")
+
+
+def flat(meta: Mapping[str, Any]) -> dict[str, Any]:
+    return {**meta["made_from"], **{name: value for name, value in meta.items() if name != "made_from"}}
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    if not (path / META).is_file() or not (path / COUNTS).is_file():
+        raise InputError(f"There is no descriptor store in {path}: {META} and {COUNTS} are expected in it.")
+    meta = read_json(path / META)
+    wanted = {"images": int, "layer_channels": list, "layer_positions": list, "bins": int, "made_from": dict}
+    if not isinstance(meta, dict) or meta.get("kind") != KIND:
+        raise InputError(f"{path} does not hold a descriptor store. Choose another folder.")
+    if not all(isinstance(meta.get(name), kind) for name, kind in wanted.items()):
+        raise InputError(f"{path / META} is damaged. Remove {path} to have the descriptors kept again.")
+    return meta
+
+
+def map_counts(path: Path, shape: tuple[int, int], dtype: np.dtype) -> tuple[mmap.mmap, np.ndarray]:
+    """The file of counts as a read-only mapping; one of another shape or length would be a bus error later."""
+    with open(path, "rb") as stream:
+        try:
+            version = np.lib.format.read_magic(stream)
+            if version != (1, 0):
+                raise ValueError(f"version {version}")
+            found = np.lib.format.read_array_header_1_0(stream)
+        except ValueError as error:
+            raise InputError(f"{path} is damaged ({error}). Remove {path.parent} to have it made again.") from error
+        start, size = stream.tell(), os.fstat(stream.fileno()).st_size
+        needed = start + shape[0] * shape[1] * dtype.itemsize
+        if found != (shape, False, dtype) or size != needed:
+            raise InputError(
+                f"{path} is damaged or cut off: expected {dtype} of shape {shape} in {needed} bytes, "
+                f"found {found[2]} of shape {found[0]} in {size} bytes. Remove {path.parent} to have it made again."
+            )
+        mapping = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    return mapping, np.frombuffer(mapping, dtype, offset=start).reshape(shape)
+
+
+def reserve(path: Path, shape: tuple[int, int], dtype: np.dtype) -> None:
+    """An .npy file of zeros whose blocks on the disk are its own from now on."""
+    size = shape[0] * shape[1] * dtype.itemsize
+    try:
+        with atomic_write(path) as stream:
+            header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(stream, header)
+            stream.flush()
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(stream.fileno(), stream.tell(), size)
+            else:
+                stream.truncate(stream.tell() + size)
+    except OSError as error:
+        raise no_room(path.parent, size, error) from error
+
+
+def no_room(folder: Path, needed: int, error: OSError) -> Exception:
+    if error.errno not in _NO_ROOM:
+        return error
+    free = shutil.disk_usage(folder).free
+    return InputError(
+        f"The disk is too full to keep descriptors in {folder}: {needed:,} bytes needed, {free:,} free "
+        f"({error.strerror}). Make room, choose another folder, or do not keep them."
+    )
