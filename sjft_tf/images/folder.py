@@ -13,7 +13,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.images.decode import decode, decode_plain
 from sjft_tf.images.image_set import ImageSet, Loader, on_cpu
 from sjft_tf.images.scan import FileScan
-from sjft_tf.images.spec import Spec, choose_split, role_of
+from sjft_tf.images.spec import Spec, choose_split, is_remote, role_of
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 
@@ -33,6 +33,8 @@ def open_folder(spec: Spec, scan: FileScan) -> ImageSet:
     and folders and files without an image extension (jpg, jpeg, png, bmp, gif) are passed over.
     """
     spec.read_options()
+    if is_remote(spec.rest):
+        raise InputError(f"'{spec}': folders must be on the local disk. List remote images in a table, csv:PATH")
     root = spec.path
     if not root.is_dir():
         raise InputError(f"'{spec}': there is no folder {root}")

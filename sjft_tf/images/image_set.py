@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
+from sjft_tf.images.paths import join
 
 Loader = Callable[[tf.Tensor], tf.Tensor]
 """From a scalar int32 row to its uint8 [H, W, 3] image; must work eagerly and inside a graph."""
@@ -28,10 +29,11 @@ def sha256_rows(contents: Sequence[bytes]) -> np.ndarray:
     return np.frombuffer(joined, np.uint8).reshape(-1, 32)
 
 
-def _identities(origin: str, ids: Sequence[str]) -> np.ndarray:
+def identities_of(origin: str, ids: Sequence[str]) -> np.ndarray:
+    """What `ImageSet.identities` is made of: uint64 [N], hashes of the origin joined with each id."""
     # A file is the same file whether it was listed from the dataset's root or from one of its split folders:
-    # joining root and id gives the same path both ways (and an absolute id replaces the root).
-    joined = (os.path.normpath(os.path.join(origin, name)).encode() for name in ids)  # noqa: PTH118
+    # joining root and id gives the same path both ways (and an absolute or remote id replaces the root).
+    joined = (os.path.normpath(join(origin, name)).encode() for name in ids)
     return np.array([int.from_bytes(hashlib.blake2b(j, digest_size=8).digest(), "big") for j in joined], np.uint64)
 
 
@@ -78,7 +80,7 @@ class ImageSet:
         self.origin = origin or name
         self._loader = loader
         self._check()
-        self.identities = _identities(self.origin, self.ids.tolist()) if identities is None else identities
+        self.identities = identities_of(self.origin, self.ids.tolist()) if identities is None else identities
         self.fingerprint = artifacts.fingerprint(self.ids, self.labels, list(self.class_names), self.digests)
         self._label_tensor = on_cpu(self.labels)
 

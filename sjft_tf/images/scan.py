@@ -7,7 +7,6 @@ import csv
 import dataclasses
 import hashlib
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,9 +18,11 @@ from PIL import Image
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.images.decode import is_plain, to_rgb
+from sjft_tf.images.paths import file_stats, read_bytes
 from sjft_tf.progress import bar
 
 _BLOCK = 64  # files handed to a thread at a time
+JUDGMENT = 1  # raise when `inspect` comes to judge files differently
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +57,7 @@ class FileScan:
         cache: a folder for results, so that unchanged files (path, size, time) are not read again. Default: none.
 
     Attributes:
+        cache: as given.
         bad: the (path, reason) pairs left out so far.
     """
 
@@ -63,21 +65,24 @@ class FileScan:
         if bad_images not in ("error", "skip"):
             raise InputError(f"`bad_images` must be 'error' or 'skip'. Received: {bad_images!r}")
         self._skip = bad_images == "skip"
-        self._cache = cache
+        self.cache = cache
         self.bad: list[tuple[str, str]] = []
 
-    def files(self, paths: Sequence[str], key: str, description: str) -> ScannedFiles:
+    def files(
+        self, paths: Sequence[str], key: str, description: str, stats: Sequence[tuple[int, int]] | None = None
+    ) -> ScannedFiles:
         """Looks at every file, in parallel.
 
         Args:
-            paths: absolute paths.
+            paths: absolute or remote paths.
             key: what the list is, the same from run to run; names the file in the cache.
             description: for the progress bar.
+            stats: `file_stats` of the paths, where the caller has them.
 
         Raises:
             InputError: a file does not decode and `bad_images` is "error".
         """
-        found = self._look(paths, key, description)
+        found = self._look(paths, file_stats(paths) if stats is None else stats, key, description)
         self.report_bad([(path, one.error) for path, one in zip(paths, found, strict=True) if one.error], len(paths))
         kept = np.array([i for i, one in enumerate(found) if not one.error], np.int64)
         return ScannedFiles(
@@ -113,9 +118,8 @@ class FileScan:
             rows.writerow(["path", "reason"])
             rows.writerows(self.bad)
 
-    def _look(self, paths: Sequence[str], key: str, description: str) -> list[Found]:
-        stats = [_stat(path) for path in paths]
-        store = _Store(self._cache / f"scan_{artifacts.fingerprint(key)}.npz") if self._cache else None
+    def _look(self, paths: Sequence[str], stats: Sequence[tuple[int, int]], key: str, description: str) -> list[Found]:
+        store = _Store(self.cache / f"scan_{artifacts.fingerprint(key)}.npz") if self.cache else None
         known = store.read() if store else {}
         results = [known.get((path, *stat)) for path, stat in zip(paths, stats, strict=True)]
         missing = [i for i, one in enumerate(results) if one is None]
@@ -132,18 +136,10 @@ class FileScan:
         return found
 
 
-def _stat(path: str) -> tuple[int, int]:
-    try:
-        status = os.stat(path)  # noqa: PTH116 (no Path object for each of a million files)
-    except OSError:
-        return -1, -1
-    return status.st_size, status.st_mtime_ns
-
-
 def inspect_file(path: str) -> Found:
     """Reads and inspects one file; what goes wrong is in the result."""
     try:
-        encoded = Path(path).read_bytes()
+        encoded = read_bytes(path)
     except OSError as error:
         return Found(False, bytes(32), str(error.strerror or error))
     return inspect(encoded)
@@ -181,7 +177,7 @@ def _tensorflow_decodes(encoded: bytes, png: bool) -> bool:
 class _Store:
     """Scan results of one list of files on disk."""
 
-    _MADE_BY = 1  # raise when `inspect` comes to judge files differently
+    _MADE_BY = JUDGMENT
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -13,12 +13,19 @@ _FORM = re.compile(
     r"(?P<kind>[A-Za-z][A-Za-z0-9_]*)(?::(?P<rest>.*?))?(?:#(?P<split>[^#/?]+))?(?:\?(?P<options>[^?/=]+=[^?]*))?", re.S
 )
 
+_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
 ROLES: dict[str, tuple[str, ...]] = {
     "train": ("train", "training"),
     "validation": ("val", "validation", "valid", "dev"),
     "test": ("test", "testing"),
 }
 """What the splits of a set are for, and the names people give them."""
+
+
+def is_remote(path: str) -> bool:
+    """Whether a path names a file system (gs://, hdfs://, ram://, ...) and is none of the local disk's."""
+    return "://" in path and _REMOTE.match(path) is not None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +51,11 @@ class Spec:
         if not self.rest:
             raise InputError(f"'{self}' names no path. Expected {self.kind}:PATH")
         return Path(self.rest).expanduser().resolve()
+
+    @property
+    def location(self) -> str:
+        """`rest` as it stands if it is remote, else as an absolute path."""
+        return self.rest if is_remote(self.rest) else str(self.path)
 
     def read_options(self, **defaults: int | str | bool) -> dict:
         """The options, converted to the types of their defaults; an option not in `defaults` is refused."""

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import os
+import io
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from sjft_tf.errors import InputError
 from sjft_tf.images.folder import file_loader
 from sjft_tf.images.image_set import ImageSet
+from sjft_tf.images.paths import MISSING, file_stats, folder_of, join, read_bytes
 from sjft_tf.images.scan import FileScan
-from sjft_tf.images.spec import ROLES, Spec, choose_split
+from sjft_tf.images.spec import ROLES, Spec, choose_split, is_remote
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,26 +31,29 @@ class _Row:
 def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
     """`csv:PATH[#split]`: a UTF-8 table with the header path,label[,split] (other columns are not read).
 
-    Paths are absolute or relative to the table's folder; ids are the paths as written. Labels are class names.
+    Paths are absolute, remote (gs://, hdfs://, ...) or relative to the table's folder, which may be remote as well;
+    ids are the paths as written. Labels are class names.
     """
     spec.read_options()
-    table = spec.path
+    table = spec.location
     rows = _read_csv(spec)
     splits = _unique(row.split for row in rows if row.split)
-    name = table.stem
+    name = Path(table).stem
     if spec.split or splits:
         split = choose_split(spec, splits)
         rows = [row for row in rows if row.split == split]
         name = f"{name}#{split}"
-    paths = [os.path.join(table.parent, row.path) for row in rows]  # noqa: PTH118
-    for row, path in zip(rows, paths, strict=True):
-        if not os.path.isfile(path):  # noqa: PTH113
+    folder = folder_of(table)
+    paths = [join(folder, row.path) for row in rows]
+    stats = _stats(spec, paths)
+    for row, path, found in zip(rows, paths, stats, strict=True):
+        if found == MISSING:
             raise InputError(f"{table}, line {row.line}: there is no file {path}")
-    scanned = scan.files(paths, f"csv:{table}#{spec.split}", f"Checking {name}")
+    scanned = scan.files(paths, f"csv:{table}#{spec.split}", f"Checking {name}", stats)
     if not len(scanned.kept):
         raise InputError(f"'{spec}': none of its {len(rows)} images can be decoded")
     rows = [rows[i] for i in scanned.kept]
-    class_names, labels = _numbered([row.label for row in rows])
+    class_names, labels = numbered([row.label for row in rows])
     return ImageSet(
         name,
         [row.path for row in rows],
@@ -57,8 +61,15 @@ def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
         class_names,
         file_loader([paths[i] for i in scanned.kept], scanned.plain),
         digests=scanned.digests,
-        origin=str(table.parent),
+        origin=folder,
     )
+
+
+def _stats(spec: Spec, paths: Sequence[str]) -> list[tuple[int, int]]:
+    try:
+        return file_stats(paths)
+    except OSError as error:  # a file system that is not there or refuses; a missing file is no error here
+        raise InputError(f"'{spec}': its images cannot be reached ({error})") from error
 
 
 def csv_splits(spec: Spec) -> list[str]:
@@ -66,9 +77,9 @@ def csv_splits(spec: Spec) -> list[str]:
 
 
 def _read_csv(spec: Spec) -> list[_Row]:
-    table = spec.path
+    table = spec.location
     try:
-        with open(table, encoding="utf-8-sig", newline="") as stream:
+        with _open_text(table) as stream:
             reader = csv.reader(stream, strict=True)
             header = [name.strip() for name in next(reader, [])]
             if not {"path", "label"} <= set(header):
@@ -78,14 +89,20 @@ def _read_csv(spec: Spec) -> list[_Row]:
                 )
             return _csv_rows(table, reader, header)
     except OSError as error:
-        raise InputError(f"'{spec}': {table} cannot be read ({error.strerror})") from error
+        raise InputError(f"'{spec}': {table} cannot be read ({error.strerror or error})") from error
     except UnicodeDecodeError as error:
         raise InputError(f"'{spec}': {table} is not UTF-8 text ({error})") from error
     except csv.Error as error:
         raise InputError(f"{table}, line {reader.line_num}: not a row of CSV ({error})") from error
 
 
-def _csv_rows(table: Path, reader: Any, header: Sequence[str]) -> list[_Row]:
+def _open_text(path: str) -> IO[str]:
+    if is_remote(path):
+        return io.StringIO(read_bytes(path).decode("utf-8-sig"), newline="")
+    return open(path, encoding="utf-8-sig", newline="")
+
+
+def _csv_rows(table: str, reader: Any, header: Sequence[str]) -> list[_Row]:
     rows: list[_Row] = []
     first: dict[tuple[str, str], int] = {}
     for fields in reader:
@@ -112,7 +129,7 @@ def _unique(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def _numbered(values: Sequence[str]) -> tuple[list[str], np.ndarray]:
+def numbered(values: Sequence[str]) -> tuple[list[str], np.ndarray]:
     """Class names (sorted; as numbers if they all are) and the position of each value among them."""
     names = sorted(set(values))
     if all(name.isdecimal() for name in names):
@@ -201,7 +218,7 @@ def _npz_classes(
 ) -> tuple[Sequence[str], np.ndarray]:
     texts = [label.decode() if isinstance(label, bytes) else str(label) for label in labels.tolist()]
     if given is None or labels.dtype.kind in "US":
-        return _numbered(texts)
+        return numbered(texts)
     names = [name.decode() if isinstance(name, bytes) else str(name) for name in given.ravel().tolist()]
     if labels.min() < 0 or labels.max() >= len(names):
         raise InputError(
