@@ -9,12 +9,14 @@ align_classes    gives a validation or test set the training set's class list
 check_trainable  refuses sets without two images, two classes, or with an empty class
 check_disjoint   refuses two sets that share images
 View             the deterministic view of an image: squash-resize and center crop
+reduction_error  what decoding large JPEG images smaller (`ImageSet.reduced`) changes in their views
 Augmentation     random crop, scale and mirror of training images
 """
 
 from sjft_tf.images.augment import Augmentation
 from sjft_tf.images.combine import align_classes, check_disjoint, check_trainable, concatenate
 from sjft_tf.images.image_set import ImageSet
+from sjft_tf.images.reduction import reduction_error
 from sjft_tf.images.sources import default_splits, open_image_set, open_source
 from sjft_tf.images.views import View
 
@@ -29,4 +31,5 @@ __all__ = [
     "default_splits",
     "open_image_set",
     "open_source",
+    "reduction_error",
 ]

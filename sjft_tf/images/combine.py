@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from sjft_tf.errors import InputError
-from sjft_tf.images.image_set import ImageSet, on_cpu
+from sjft_tf.images.image_set import ImageSet
+from sjft_tf.images.loaders import JoinedSets, on_cpu
 
 
 def _first(values: Sequence[str], most: int = 5) -> str:
@@ -32,28 +32,24 @@ def concatenate(sets: Sequence[ImageSet]) -> ImageSet:
     for i, first in enumerate(sets):
         for second in sets[i + 1 :]:
             _refuse_shared(first, second, "Source sets must not share images: leave one of the two out.")
+    if len({one.decoded_for for one in sets}) > 1:
+        raise ValueError("Sets to be joined must be decoded alike: join them first, then call `reduced`")
     names: list[str] = []
     for one in sets:
         same = sum(other.name == one.name for other in sets[: len(names)])
         names.append(f"{one.name}~{same + 1}" if same else one.name)
     classes = np.cumsum([0] + [one.num_classes for one in sets])
     starts = np.cumsum([0] + [len(one) for one in sets])[:-1].astype(np.int32)
-    start_tensor = on_cpu(starts)
-
-    def load(row: tf.Tensor) -> tf.Tensor:
-        part = tf.searchsorted(start_tensor, row[None], side="right")[0] - 1
-        local = row - tf.gather(start_tensor, part)
-        return tf.switch_case(part, [lambda one=one: one.load(local) for one in sets])
-
     return ImageSet(
         "+".join(names),
         [f"{name}/{i}" for name, one in zip(names, sets, strict=True) for i in one.ids],
         np.concatenate([one.labels + first for one, first in zip(sets, classes[:-1], strict=True)]),
         [f"{name}/{c}" for name, one in zip(names, sets, strict=True) for c in one.class_names],
-        load,
+        JoinedSets([one.loader for one in sets], on_cpu(starts)),
         digests=np.concatenate([one.digests for one in sets]),
         origin=" + ".join(one.origin for one in sets),
         identities=np.concatenate([one.identities for one in sets]),
+        decoded_for=sets[0].decoded_for,
     )
 
 

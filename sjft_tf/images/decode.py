@@ -7,6 +7,7 @@ the first frame of a GIF, and transparency laid over white.
 
 from __future__ import annotations
 
+import functools
 import io
 
 import numpy as np
@@ -18,27 +19,49 @@ Image.preinit()
 
 _ORIENTATION = 0x0112
 _PLAIN_MODES = ("L", "RGB")
+_RATIOS = (1, 2, 4, 8)  # by which a JPEG decoder can divide the sides
 
 
-def decode(encoded: tf.Tensor, plain: tf.Tensor) -> tf.Tensor:
+def decode(encoded: tf.Tensor, plain: tf.Tensor, side: int | None = None) -> tf.Tensor:
     """Decodes one image.
 
     Args:
         encoded: scalar string, the file's bytes.
         plain: scalar bool, whether TensorFlow's decoders give the right answer (see `is_plain`).
+        side: see `decode_plain`; images that are not plain are decoded in full.
 
     Returns:
         uint8 [H, W, 3]
     """
-    image = tf.cond(plain, lambda: decode_plain(encoded), lambda: _decode_other(encoded))
+    image = tf.cond(plain, lambda: decode_plain(encoded, side), lambda: _decode_other(encoded))
     image.set_shape([None, None, 3])
     return image
 
 
-def decode_plain(encoded: tf.Tensor) -> tf.Tensor:
-    """8-bit gray or RGB JPEG or PNG, scalar string, to uint8 [H, W, 3]."""
+def decode_plain(encoded: tf.Tensor, side: int | None = None) -> tf.Tensor:
+    """8-bit gray or RGB JPEG or PNG, scalar string, to uint8 [H, W, 3].
+
+    With `side`, a JPEG image both of whose sides are at least 2 (4, 8) times `side` comes out at a half (a quarter,
+    an eighth) of its size, rounded up: the decoder then leaves out the fine frequencies instead of computing pixels
+    that a squash to `side` would average away. Never smaller than `side`, and a little different from the full
+    image squashed.
+    """
+    if side is None:
+        return _decode_at(encoded, 1)
+
+    def jpeg() -> tf.Tensor:
+        shorter = tf.reduce_min(tf.io.extract_jpeg_shape(encoded)[:2])
+        halvings = sum(tf.cast(shorter >= ratio * side, tf.int32) for ratio in _RATIOS[1:])
+        return tf.switch_case(halvings, [functools.partial(_decode_at, encoded, ratio) for ratio in _RATIOS])
+
+    image = tf.cond(tf.io.is_jpeg(encoded), jpeg, lambda: _decode_at(encoded, 1))
+    image.set_shape([None, None, 3])
+    return image
+
+
+def _decode_at(encoded: tf.Tensor, ratio: int) -> tf.Tensor:
     # The op reads PNG as well. The accurate transform is the one Pillow and most other programs use.
-    return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
+    return tf.io.decode_jpeg(encoded, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE")
 
 
 def _decode_other(encoded: tf.Tensor) -> tf.Tensor:

@@ -9,13 +9,13 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from absl import logging
 from PIL import Image
 
 from sjft_tf.errors import InputError
-from sjft_tf.images.decode import decode, is_plain
-from sjft_tf.images.image_set import ImageSet, Loader, on_cpu
+from sjft_tf.images.decode import is_plain
+from sjft_tf.images.image_set import ImageSet
+from sjft_tf.images.loaders import EncodedImages, python_reader
 from sjft_tf.images.scan import FileScan
 from sjft_tf.images.spec import Spec, choose_split
 from sjft_tf.images.spool import Spool
@@ -104,7 +104,7 @@ def open_tfds(spec: Spec, scan: FileScan) -> ImageSet:
         ids,
         labels,
         builder.info.features[label_key].names,
-        spool_loader(spool, np.array(plain, bool)),
+        EncodedImages.of(python_reader(spool.read), np.array(plain, bool)),
         digests=np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32),
         origin=f"tfds:{builder.info.full_name}",
     )
@@ -116,18 +116,6 @@ def tfds_splits(spec: Spec) -> Iterable[str]:
         return []
     options = spec.read_options(data_dir="", download=True)
     return list(_builder(spec.rest, options["data_dir"], options["download"]).info.splits)
-
-
-def spool_loader(spool: Spool, plain: np.ndarray) -> Loader:
-    """Loads and decodes the spooled image at a row."""
-    flags = on_cpu(plain)
-
-    def load(row: tf.Tensor) -> tf.Tensor:
-        encoded = tf.numpy_function(spool.read, [row], tf.string, stateful=False)
-        encoded.set_shape([])
-        return decode(encoded, tf.gather(flags, row))
-
-    return load
 
 
 def _plain(encoded: bytes) -> bool:

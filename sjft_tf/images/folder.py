@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from sjft_tf.errors import InputError
-from sjft_tf.images.decode import decode, decode_plain
-from sjft_tf.images.image_set import ImageSet, Loader, on_cpu
+from sjft_tf.images.image_set import ImageSet
+from sjft_tf.images.loaders import EncodedImages, Loader, on_cpu
 from sjft_tf.images.scan import FileScan
 from sjft_tf.images.spec import Spec, choose_split, is_remote, role_of
 
@@ -20,10 +20,8 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 
 def file_loader(paths: Sequence[str], plain: np.ndarray) -> Loader:
     """Loads and decodes the file at a row."""
-    names, flags = on_cpu(np.array([os.fsencode(path) for path in paths], object)), on_cpu(plain)
-    if plain.all():  # keeps Python out of the pipeline
-        return lambda row: decode_plain(tf.io.read_file(tf.gather(names, row)))
-    return lambda row: decode(tf.io.read_file(tf.gather(names, row)), tf.gather(flags, row))
+    names = on_cpu(np.array([os.fsencode(path) for path in paths], object))
+    return EncodedImages.of(lambda row: tf.io.read_file(tf.gather(names, row)), plain)
 
 
 def open_folder(spec: Spec, scan: FileScan) -> ImageSet:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
+from sjft_tf.images.loaders import Loader, PickedRows, on_cpu, reduced
 from sjft_tf.images.paths import join
-
-Loader = Callable[[tf.Tensor], tf.Tensor]
-"""From a scalar int32 row to its uint8 [H, W, 3] image; must work eagerly and inside a graph."""
-
-
-def on_cpu(value: np.ndarray) -> tf.Tensor:
-    """A constant in host memory, so that `tf.data` can use it and an accelerator's memory stays free."""
-    with tf.device("CPU:0"):
-        return tf.constant(value)
 
 
 def sha256_rows(contents: Sequence[bytes]) -> np.ndarray:
@@ -50,11 +43,14 @@ class ImageSet:
         origin: where the images are kept, without the split (an absolute folder, say). Two sets hold the same
             image if `origin` joined with the id is the same.
         identities: uint64 [N], hashes of origin and id; None (default) computes them.
+        decoded_for: what `loader` is reduced for, if it is.
 
     Attributes:
         ids: np.ndarray of str [N].
         labels: np.ndarray int32 [N].
+        loader: as given.
         fingerprint: digest of ids, labels, class names and image contents; independent of where they lie.
+        decoded_for: the side images are decoded for (see `reduced`), None where they are decoded in full.
 
     Raises:
         InputError: no images, ids or class names that are not unique, labels out of range.
@@ -71,6 +67,7 @@ class ImageSet:
         digests: np.ndarray,
         origin: str = "",
         identities: np.ndarray | None = None,
+        decoded_for: int | None = None,
     ) -> None:
         self.name = name
         self.ids = np.asarray(ids, dtype=str)
@@ -78,7 +75,8 @@ class ImageSet:
         self.class_names = tuple(str(c) for c in class_names)
         self.digests = np.asarray(digests, np.uint8)
         self.origin = origin or name
-        self._loader = loader
+        self.decoded_for = decoded_for
+        self.loader = loader
         self._check()
         self.identities = identities_of(self.origin, self.ids.tolist()) if identities is None else identities
         self.fingerprint = artifacts.fingerprint(self.ids, self.labels, list(self.class_names), self.digests)
@@ -154,7 +152,8 @@ class ImageSet:
         return len(self.ids)
 
     def __repr__(self) -> str:
-        return f"ImageSet({self.name!r}, {len(self)} images, {self.num_classes} classes)"
+        reduced_to = f", decoded for {self.decoded_for} px" if self.decoded_for else ""
+        return f"ImageSet({self.name!r}, {len(self)} images, {self.num_classes} classes{reduced_to})"
 
     @property
     def num_classes(self) -> int:
@@ -167,7 +166,7 @@ class ImageSet:
 
     def load(self, row: tf.Tensor) -> tf.Tensor:
         """The image at a scalar integer `row`: uint8 [H, W, 3]. Works eagerly and inside `tf.data`."""
-        image = self._loader(tf.cast(row, tf.int32))
+        image = self.loader(tf.cast(row, tf.int32))
         image.set_shape([None, None, 3])
         return image
 
@@ -192,16 +191,16 @@ class ImageSet:
     def subset(self, rows: Sequence[int] | np.ndarray, name: str | None = None) -> ImageSet:
         """The set of the given rows, in that order, with the same classes. Its row i is this set's `rows[i]`."""
         kept = self._rows(rows)
-        index = on_cpu(kept)
         return ImageSet(
             name or self.name,
             self.ids[kept],
             self.labels[kept],
             self.class_names,
-            lambda row: self._loader(tf.gather(index, row)),
+            PickedRows(self.loader, on_cpu(kept)),
             digests=self.digests[kept],
             origin=self.origin,
             identities=self.identities[kept],
+            decoded_for=self.decoded_for,
         )
 
     def relabeled(self, labels: np.ndarray, class_names: Sequence[str]) -> ImageSet:
@@ -211,11 +210,29 @@ class ImageSet:
             self.ids,
             labels,
             class_names,
-            self._loader,
+            self.loader,
             digests=self.digests,
             origin=self.origin,
             identities=self.identities,
+            decoded_for=self.decoded_for,
         )
+
+    def reduced(self, side: int) -> ImageSet:
+        """The same set, its large JPEG images decoded smaller by the decoder itself.
+
+        Rows, ids, labels and fingerprint stay; `decoded_for` says that pixels differ. A JPEG image both of whose
+        sides are at least 2 (4, 8) times `side` is decoded at a half (a quarter, an eighth) of its size; all other
+        images stay as they are. It is meant for a `View` whose `resize` is `side`; `reduction.reduction_error`
+        measures what it changes.
+
+        Args:
+            side: pixels, at least 1.
+        """
+        if side < 1:
+            raise ValueError(f"`side` must be at least 1. Received: side={side}")
+        smaller = copy.copy(self)
+        smaller.loader, smaller.decoded_for = reduced(self.loader, side), side
+        return smaller
 
     def _rows(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         array = np.asarray(rows)
