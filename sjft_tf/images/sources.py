@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from sjft_tf.errors import InputError
-from sjft_tf.images import digits, external, folder, glyphs, tables
+from sjft_tf.images import digits, external, folder, glyphs, tables, tfrecord
 from sjft_tf.images.combine import concatenate
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.scan import FileScan
@@ -17,6 +17,7 @@ OPENERS: dict[str, Callable[[Spec, FileScan], ImageSet]] = {
     "folder": folder.open_folder,
     "csv": tables.open_csv,
     "npz": tables.open_npz,
+    "tfrecord": tfrecord.open_tfrecord,
     "tfds": external.open_tfds,
     "keras": external.open_keras,
     "digits": digits.open_digits,

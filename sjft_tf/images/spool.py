@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import os
 import tempfile
 import weakref
@@ -18,11 +19,11 @@ class Spool:
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(buffering=1 << 20)  # noqa: SIM115 (lives as long as the object)
         weakref.finalize(self, self._file.close)
-        self._ends = [0]
+        self._ends = array.array("q", [0])
 
     def append(self, content: bytes) -> None:
         self._file.write(content)
-        self._ends.append(self._ends[-1] + len(content))
+        self._ends.append(self.size + len(content))
 
     def close_writing(self) -> None:
         """Must be called between the last `append` and the first `read`."""
@@ -31,9 +32,18 @@ class Spool:
     def __len__(self) -> int:
         return len(self._ends) - 1
 
+    @property
+    def size(self) -> int:
+        """Bytes appended so far."""
+        return self._ends[-1]
+
     def read(self, position: int | np.integer) -> bytes:
         start, end = self._ends[int(position)], self._ends[int(position) + 1]
-        content = os.pread(self._file.fileno(), end - start, start)
-        if len(content) != end - start:
-            raise OSError(f"read {len(content)} of {end - start} bytes of a temporary file; is the disk full?")
+        return self.read_range(start, end - start)
+
+    def read_range(self, start: int, length: int) -> bytes:
+        """`length` bytes from byte `start` on, over the borders of what was appended."""
+        content = os.pread(self._file.fileno(), length, start)
+        if len(content) != length:
+            raise OSError(f"read {len(content)} of {length} bytes of a temporary file; is the disk full?")
         return content

@@ -16,7 +16,7 @@ def npz(tmp_path):
 @pytest.mark.parametrize("opener", [open_image_set, lambda s: open_source([s]), default_splits])
 def test_unknown_kind_lists_kinds(opener):
     with pytest.raises(
-        InputError, match=r"unknown kind 'imagenet'. Kinds: folder, csv, npz, tfds, keras, digits, glyphs"
+        InputError, match=r"unknown kind 'imagenet'. Kinds: folder, csv, npz, tfrecord, tfds, keras, digits, glyphs"
     ):
         opener("imagenet:/data")
 

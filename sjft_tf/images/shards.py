@@ -1,0 +1,230 @@
+"""TFRecord shards as places of images: checked once, then read at random."""
+
+from __future__ import annotations
+
+import array
+import collections
+import concurrent.futures
+import dataclasses
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from sjft_tf import artifacts
+from sjft_tf.errors import InputError
+from sjft_tf.images.examples import Features, Labeled, parse_example, read_example
+from sjft_tf.images.paths import read_range, reason
+from sjft_tf.images.scan import JUDGMENT, Found, inspect
+from sjft_tf.images.spec import is_remote
+from sjft_tf.images.spool import Spool
+
+# A record is its length in 8 bytes, a checksum of these in 4, the data, a checksum of the data in 4.
+_BEFORE, _AFTER = 12, 4
+_BLOCK = 64  # images handed to a thread at a time,
+_BLOCK_BYTES = 8 << 20  # or so many bytes
+_AHEAD = 4  # blocks in memory beside the one that is being filled
+_CHUNK = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """One file. `size` in bytes and `time` in ns are those of the file; `compressed`: with gzip."""
+
+    path: str
+    size: int
+    time: int
+    compressed: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Index:
+    """What is in a shard, n records.
+
+    Attributes:
+        starts, lengths: int64 and int32 [n], the bytes of each encoded image, within the uncompressed shard.
+        plain, digests: bool [n] and uint8 [n, 32], as in `scan.ScannedFiles`.
+        codes: int32 [n], positions in `names`.
+        names: the distinct `Labeled.names`.
+        errors: why images do not decode, by record.
+        ids: [n], or [] where no feature holds them.
+    """
+
+    starts: np.ndarray
+    lengths: np.ndarray
+    plain: np.ndarray
+    digests: np.ndarray
+    codes: np.ndarray
+    names: list[tuple[str, ...]]
+    errors: dict[int, str]
+    ids: list[str]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+def records(shard: Shard, size: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """The records of a shard with the byte each begins at, their checksums verified by TensorFlow.
+
+    Args:
+        shard: the file.
+        size: bytes of the uncompressed shard; None (default) does not check that the last record ends there.
+
+    Raises:
+        InputError: the shard cannot be read, is truncated or corrupt; names the record.
+    """
+    dataset = tf.data.TFRecordDataset(shard.path, "GZIP" if shard.compressed else "", buffer_size=4 << 20)
+    iterator, position, start = dataset.as_numpy_iterator(), 0, 0
+    while True:
+        try:
+            record = next(iterator, None)
+        except tf.errors.DataLossError as error:
+            raise _damaged(shard, position, start, "truncated" if "truncated" in str(error) else "corrupt") from error
+        except tf.errors.OpError as error:
+            raise InputError(f"{shard.path} cannot be read: {reason(error)}") from error
+        if record is None:
+            break
+        yield start + _BEFORE, record
+        position, start = position + 1, start + _BEFORE + len(record) + _AFTER
+    # TensorFlow takes a file that ends within the first 12 bytes of a record for complete.
+    if size is not None and start != size:
+        raise _damaged(shard, position, start, "truncated")
+
+
+def _damaged(shard: Shard, position: int, start: int, how: str) -> InputError:
+    advice = "Write the shard again." if position else f"Expected TFRecord files{_compression_hint(shard)}"
+    return InputError(f"{shard.path}, record {position} (from byte {start}) is {how}. {advice}")
+
+
+def _compression_hint(shard: Shard) -> str:
+    if shard.compressed:
+        return "; is this one compressed with gzip?"
+    if read_range(shard.path, 0, 2) == b"\x1f\x8b":
+        return "; this one is compressed with gzip: add ?compression=GZIP"
+    return ", not compressed; does the pattern name other files too?"
+
+
+def copy_uncompressed(shard: Shard, spool: Spool) -> int:
+    """Appends a gzip shard's content to the spool. Returns its size.
+
+    Raises:
+        InputError: it is not gzip, truncated or corrupt.
+    """
+    before = spool.size
+    try:
+        opened = tf.io.gfile.GFile(shard.path, "rb") if is_remote(shard.path) else open(shard.path, "rb")  # noqa: SIM115
+        with opened as raw, gzip.GzipFile(fileobj=raw) as stream:
+            while chunk := stream.read(_CHUNK):
+                spool.append(chunk)
+    except (gzip.BadGzipFile, EOFError, zlib.error, tf.errors.OpError) as error:
+        raise InputError(f"{shard.path} cannot be decompressed with gzip: {error}") from error
+    return spool.size - before
+
+
+def index(shard: Shard, features: Features, pool: concurrent.futures.Executor, size: int, cache: Path | None) -> Index:
+    """Reads and checks a shard, or takes what is known of an unchanged one from the folder `cache`.
+
+    `size` is that of the uncompressed shard.
+    """
+    stamp = {"judgment": JUDGMENT, "shard": dataclasses.asdict(shard), "features": dataclasses.asdict(features)}
+    path = cache / f"shard_{artifacts.fingerprint(shard.path, stamp['features'])}.npz" if cache else None
+    known = _read_cached(path, stamp) if path else None
+    if known is None:
+        known = _scan(shard, features, pool, size)
+        if path:
+            _write_cached(path, stamp, known)
+    return known
+
+
+def _scan(shard: Shard, features: Features, pool: concurrent.futures.Executor, size: int) -> Index:
+    # Typed arrays, because one shard may hold a million images.
+    starts, lengths, codes, plain = (array.array(code) for code in "qiib")
+    names: dict[tuple[str, ...], int] = {}
+    ids: list[str] = []
+    errors: dict[int, str] = {}
+    digests = bytearray()
+
+    def images() -> Iterator[bytes]:
+        for position, (start, record) in enumerate(records(shard, size)):
+            where = f"{shard.path}, record {position}"
+            one: Labeled = read_example(parse_example(record, where), features, where)
+            # The message holds the image as it is. If its bytes are there twice, one place is as good as the other.
+            starts.append(start + record.index(one.encoded))
+            lengths.append(len(one.encoded))
+            codes.append(names.setdefault(one.names, len(names)))
+            if features.id:
+                ids.append(one.id)
+            yield one.encoded
+
+    for position, found in enumerate(_inspected(images(), pool)):
+        plain.append(found.plain)
+        digests += found.digest
+        if found.error:
+            errors[position] = found.error
+    return Index(
+        np.array(starts, np.int64),
+        np.array(lengths, np.int32),
+        np.array(plain, bool),
+        np.frombuffer(bytes(digests), np.uint8).reshape(-1, 32),
+        np.array(codes, np.int32),
+        list(names),
+        errors,
+        ids,
+    )
+
+
+def _inspected(images: Iterable[bytes], pool: concurrent.futures.Executor) -> Iterator[Found]:
+    """`inspect` of each image, in order, in the pool's threads; only a few blocks are in memory at a time."""
+    waiting: collections.deque[concurrent.futures.Future[list[Found]]] = collections.deque()
+    for block in _blocks(images):
+        waiting.append(pool.submit(_inspect_all, block))
+        if len(waiting) > _AHEAD:
+            yield from waiting.popleft().result()
+    while waiting:
+        yield from waiting.popleft().result()
+
+
+def _inspect_all(block: list[bytes]) -> list[Found]:
+    return [inspect(encoded) for encoded in block]
+
+
+def _blocks(images: Iterable[bytes]) -> Iterator[list[bytes]]:
+    block: list[bytes] = []
+    size = 0
+    for encoded in images:
+        block.append(encoded)
+        size += len(encoded)
+        if len(block) == _BLOCK or size >= _BLOCK_BYTES:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
+
+
+_ARRAYS = ("starts", "lengths", "plain", "digests", "codes")
+
+
+def _write_cached(path: Path, stamp: dict, found: Index) -> None:
+    others = {"names": found.names, "errors": sorted(found.errors.items()), "ids": found.ids}
+    artifacts.save_npz(path, {name: getattr(found, name) for name in _ARRAYS}, {"made_from": stamp, **others})
+
+
+def _read_cached(path: Path, stamp: dict) -> Index | None:
+    try:
+        arrays, meta = artifacts.load_npz(path)
+        artifacts.check_made_from(path, meta.get("made_from", {}), stamp)
+    except (FileNotFoundError, artifacts.ArtifactMismatch):
+        return None
+    except InputError as error:
+        logging.warning("%s The shard is read again.", error)
+        return None
+    return Index(
+        **{name: arrays[name] for name in _ARRAYS},
+        names=[tuple(one) for one in meta["names"]],
+        errors=dict(meta["errors"]),
+        ids=meta["ids"],
+    )

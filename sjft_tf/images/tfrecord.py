@@ -1,0 +1,212 @@
+"""`tfrecord`: images kept as tf.train.Example records in TFRecord shards."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from sjft_tf.errors import InputError
+from sjft_tf.images.examples import Features, find_features, name_classes, parse_example
+from sjft_tf.images.image_set import ImageSet, identities_of
+from sjft_tf.images.loaders import EncodedImages, python_reader
+from sjft_tf.images.paths import MISSING, file_stats, folder_of, join, read_bytes, read_range, reason
+from sjft_tf.images.scan import FileScan
+from sjft_tf.images.shards import Index, Shard, copy_uncompressed, index, records
+from sjft_tf.images.spec import Spec
+from sjft_tf.images.spool import Spool
+from sjft_tf.progress import bar
+
+_WILDCARDS = re.compile(r"[*?\[{]")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Places:
+    """Where the encoded images are: 16 bytes an image.
+
+    Args:
+        shards: paths.
+        of: int32 [N], the shard of each image.
+        starts: int64 [N], the first byte; lengths: int32 [N], bytes.
+        spool: the shards uncompressed one after another, from the bytes in `bases` on; None reads the shards.
+    """
+
+    shards: Sequence[str]
+    of: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+    spool: Spool | None
+    bases: Sequence[int]
+
+    def read(self, row: int) -> bytes:
+        shard, start, length = int(self.of[row]), int(self.starts[row]), int(self.lengths[row])
+        if self.spool is not None:
+            return self.spool.read_range(self.bases[shard] + start, length)
+        content = read_range(self.shards[shard], start, length)
+        if len(content) != length:
+            raise OSError(f"{self.shards[shard]} is shorter than when it was checked")
+        return content
+
+
+def open_tfrecord(spec: Spec, scan: FileScan) -> ImageSet:
+    """`tfrecord:GLOB[?image=FEATURE&label=FEATURE&id=FEATURE&classes=FILE&first_label=0|1&compression=GZIP]`.
+
+    GLOB names the shards, e.g. /data/imagenet/train-*-of-01024, on the disk or any file system TensorFlow knows.
+    Features are by default those of slim's ImageNet (image/encoded, image/class/label) or of TensorFlow Datasets
+    (image, label). Labels are text, or integers called by image/class/synset or image/class/text where those tell
+    them apart, by the lines of `classes`, or by the file LABEL.labels.txt that TensorFlow Datasets leaves beside its
+    shards. Ids are "SHARD/000123" by default. Every shard is read once, its checksums are verified and its images
+    decoded; images are then read from where they are. Compressed shards are copied uncompressed into TMPDIR.
+    """
+    options = spec.read_options(image="", label="", id="", classes="", first_label="auto", compression="")
+    compressed = _is_compressed(spec, options["compression"])
+    if spec.split:
+        raise InputError(f"'{spec}': shards have no splits. Name those of one in the pattern, e.g. DIR/train-*")
+    shards, name, origin = _shards(spec, compressed), _name(spec), folder_of(_WILDCARDS.split(spec.location)[0])
+    features = _features(spec, shards, options)
+    given, first = _given_names(spec, shards, features, options)
+    indices, spool, bases = _indices(shards, features, scan, name)
+    relative = [shard.path[len(origin) :].lstrip("/") for shard in shards]
+    bad = [
+        (f"{shard.path}, record {i}", why)
+        for shard, one in zip(shards, indices, strict=True)
+        for i, why in one.errors.items()
+    ]
+    total = sum(len(one) for one in indices)
+    scan.report_bad(bad, total)
+    if len(bad) == total:
+        raise InputError(f"'{spec}': none of its {total} images can be decoded")
+    kept = [np.setdiff1d(np.arange(len(one)), list(one.errors)) for one in indices]
+    places = _Places(
+        [shard.path for shard in shards],
+        np.repeat(np.arange(len(shards), dtype=np.int32), [len(rows) for rows in kept]),
+        np.concatenate([one.starts[rows] for one, rows in zip(indices, kept, strict=True)]),
+        np.concatenate([one.lengths[rows] for one, rows in zip(indices, kept, strict=True)]),
+        spool,
+        bases,
+    )
+    positions = [np.array([f"{at}/{i:06d}" for i in rows], str) for at, rows in zip(relative, kept, strict=True)]
+    ids = np.concatenate([at for at in positions if len(at)])
+    identities = identities_of(origin, ids.tolist()) if features.id else None
+    if features.id:
+        ids = np.array([one.ids[i] for one, rows in zip(indices, kept, strict=True) for i in rows], str)
+    class_names, labels = _classes(spec, indices, kept, features.number, given, first)
+    plain = np.concatenate([one.plain[rows] for one, rows in zip(indices, kept, strict=True)])
+    return ImageSet(
+        name,
+        ids,
+        labels,
+        class_names,
+        EncodedImages.of(python_reader(places.read), plain),
+        digests=np.concatenate([one.digests[rows] for one, rows in zip(indices, kept, strict=True)]),
+        origin=origin,
+        identities=identities,
+    )
+
+
+def _is_compressed(spec: Spec, text: str) -> bool:
+    if text.upper() not in ("", "NONE", "GZIP"):
+        raise InputError(f"'{spec}': option 'compression' must be GZIP or NONE. Received: {text!r}")
+    return text.upper() == "GZIP"
+
+
+def _name(spec: Spec) -> str:
+    """What the pattern says before its first wildcard ("train" of /data/train-*-of-01024), or else its folder."""
+    folder, _, last = spec.location.rpartition("/")
+    stem = _WILDCARDS.split(last)[0].split(".tfrecord")[0].rstrip("-_.")
+    return stem or _WILDCARDS.split(folder.rpartition("/")[2])[0] or "tfrecord"
+
+
+def _shards(spec: Spec, compressed: bool) -> list[Shard]:
+    pattern = spec.location
+    try:
+        paths = sorted(tf.io.gfile.glob(pattern))
+        stats = file_stats(paths)
+    except tf.errors.OpError as error:
+        raise InputError(f"'{spec}': {pattern} cannot be listed ({reason(error)})") from error
+    except OSError as error:
+        raise InputError(f"'{spec}': {error}") from error
+    shards = [Shard(path, *found, compressed) for path, found in zip(paths, stats, strict=True) if found != MISSING]
+    if not shards:
+        raise InputError(f"'{spec}': no file matches {pattern}. Expected shards, e.g. DIR/train-*.tfrecord")
+    return shards
+
+
+def _features(spec: Spec, shards: Sequence[Shard], options: dict[str, str]) -> Features:
+    for shard in shards:
+        for _, record in records(shard):
+            where = f"{shard.path}, record 0"
+            return find_features(parse_example(record, where), where, options["image"], options["label"], options["id"])
+    raise InputError(f"'{spec}': its {len(shards)} shard(s) hold no records")
+
+
+def _indices(
+    shards: Sequence[Shard], features: Features, scan: FileScan, name: str
+) -> tuple[list[Index], Spool | None, list[int]]:
+    spool = Spool() if shards[0].compressed else None
+    if spool is not None:
+        logging.warning(
+            "%s: compressed shards cannot be read at random. All %d are copied uncompressed into a temporary file, at "
+            "every start; uncompress them to spare that.",
+            name,
+            len(shards),
+        )
+    indices, bases = [], []
+    with bar(len(shards), f"Checking {name}", " shards") as shown, concurrent.futures.ThreadPoolExecutor() as pool:
+        for shard in shards:
+            bases.append(spool.size if spool is not None else 0)
+            size = copy_uncompressed(shard, spool) if spool is not None else shard.size
+            indices.append(index(shard, features, pool, size, scan.cache))
+            shown.update(1)
+    if spool is not None:
+        spool.close_writing()
+    return indices, spool, bases
+
+
+def _given_names(
+    spec: Spec, shards: Sequence[Shard], features: Features, options: dict[str, str]
+) -> tuple[list[str] | None, int | None]:
+    """The names of all classes and the number of the first, each None where that is to be found out."""
+    text = options["first_label"]
+    if text not in ("auto", "0", "1"):
+        raise InputError(f"'{spec}': option 'first_label' must be 0, 1 or auto. Received: {text!r}")
+    first = None if text == "auto" else int(text)
+    beside = join(folder_of(shards[0].path), f"{features.label}.labels.txt")
+    if options["classes"]:
+        path = Spec("classes", options["classes"]).location
+    elif features.number and file_stats([beside]) != [MISSING]:
+        path, first = beside, first or 0
+    elif first is not None:
+        raise InputError(f"'{spec}': option 'first_label' needs 'classes', the file with the names")
+    else:
+        return None, None
+    try:
+        lines = read_bytes(path).decode("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"'{spec}': the class names cannot be read from {path} ({error})") from error
+    return [line.strip() for line in lines if line.strip()], first
+
+
+def _classes(
+    spec: Spec,
+    indices: Sequence[Index],
+    kept: Sequence[np.ndarray],
+    number: bool,
+    given: list[str] | None,
+    first: int | None,
+) -> tuple[list[str], np.ndarray]:
+    """Class names and the label of every kept image."""
+    codes: dict[tuple[str, ...], int] = {}
+    renumbered = []
+    for one, rows in zip(indices, kept, strict=True):
+        used = np.unique(one.codes[rows])
+        table = np.full(len(one.names), -1, np.int32)
+        table[used] = [codes.setdefault(one.names[code], len(codes)) for code in used]
+        renumbered.append(table[one.codes[rows]])
+    names, classes = name_classes(list(codes), number, given, first, str(spec))
+    return names, classes[np.concatenate(renumbered)]
