@@ -5,14 +5,22 @@
 - `histograms`: responses and edges to descriptors, as TensorFlow ops.
 - `target_descriptors`, `extract`: whole image sets, in memory (target) or as a stream of blocks (source).
 - `DescriptorStore`, `StoreWriter`: descriptors kept on disk, lossless.
+- `extract_counts`, `bank_positions`, `histograms_of`: the same stream as whole numbers, and back to histograms.
 """
 
 from sjft_tf.descriptors.bank import FilterBank, full_float32
 from sjft_tf.descriptors.convnet import ConvNetBank
 from sjft_tf.descriptors.edges import BinEdges, fit_bin_edges
-from sjft_tf.descriptors.extract import edges_made_from, extract, image_batches, target_descriptors
+from sjft_tf.descriptors.extract import (
+    bank_positions,
+    edges_made_from,
+    extract,
+    extract_counts,
+    image_batches,
+    target_descriptors,
+)
 from sjft_tf.descriptors.gabor import GaborBank
-from sjft_tf.descriptors.histogram import histograms
+from sjft_tf.descriptors.histogram import histograms, histograms_of
 from sjft_tf.descriptors.openers import BANKS, open_bank
 from sjft_tf.descriptors.store import DescriptorStore, StoreWriter
 
@@ -24,11 +32,14 @@ __all__ = [
     "FilterBank",
     "GaborBank",
     "StoreWriter",
+    "bank_positions",
     "edges_made_from",
     "extract",
+    "extract_counts",
     "fit_bin_edges",
     "full_float32",
     "histograms",
+    "histograms_of",
     "image_batches",
     "open_bank",
     "target_descriptors",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,11 +12,14 @@ import tensorflow as tf
 from sjft_tf import progress
 from sjft_tf.descriptors.bank import FilterBank, full_float32
 from sjft_tf.descriptors.edges import FINE_CELLS, BinEdges, fit_bin_edges
-from sjft_tf.descriptors.histogram import Histogrammer
+from sjft_tf.descriptors.histogram import BankCounter, histograms_of
 from sjft_tf.errors import InputError
 
 Block = tuple[np.ndarray, np.ndarray]
-"""`(rows int32 [n], histograms float32 [n, D])`."""
+"""`(rows int32 [n], histograms float32 [n, D] or counts [n, D])`."""
+
+# Chunks that wait for their counts while the filters go on with the next one.
+_WAITING = 2
 
 
 class Images(Protocol):
@@ -63,11 +67,7 @@ def extract(
     rows: np.ndarray | Sequence[int] | None = None,
     batch_size: int = 64,
 ) -> Iterator[Block]:
-    """Streams the descriptors of an image set (SJFT paper, section 3.2).
-
-    Decoding runs ahead in tf.data while the filters work; only the current block is in memory. Every block is
-    filled up to `batch_size` before the filters see it, so that one compiled graph serves all of them and the
-    descriptor of an image does not depend on its neighbors in the block.
+    """Streams the descriptors of an image set (SJFT paper, section 3.2): `extract_counts`, divided by the positions.
 
     Args:
         image_set: the images.
@@ -75,10 +75,44 @@ def extract(
         edges: bin edges of this bank.
         view: the view the edges were fitted with.
         rows: which images, in which order; None for all.
-        batch_size: images a block, default 64.
+        batch_size: images a block, default 64; the descriptors do not depend on it.
 
     Yields:
         `(rows int32 [n], histograms float32 [n, D])` in the order of `rows`.
+
+    Raises:
+        InputError: edges of another bank, or a response that is NaN or infinite.
+    """
+    positions: tuple[int, ...] = ()
+    for block_rows, counts in extract_counts(image_set, bank, edges, view, rows, batch_size):
+        if not positions:
+            positions = positions_of_counts(counts[0], edges)
+        yield block_rows, histograms_of(counts, positions, edges)
+
+
+def extract_counts(
+    image_set: Images,
+    bank: FilterBank,
+    edges: BinEdges,
+    view: View,
+    rows: np.ndarray | Sequence[int] | None = None,
+    batch_size: int = 64,
+) -> Iterator[Block]:
+    """Streams the descriptors of an image set as whole numbers: how many positions of a response lie in each bin.
+
+    They take half the room of histograms and lose nothing: `histograms_of(counts, bank_positions(bank, view), edges)`
+    are the histograms, and `rint(histograms * positions)` are the counts again.
+
+    Three things go on at once: tf.data decodes ahead, the filters answer one chunk of images, and threads count the
+    responses of the chunks before it. Chunks have one size for all sets seen through the same view, and the last
+    one is filled up to it: the filters then round alike, and the descriptor of an image depends neither on the images
+    beside it nor on `batch_size`. In memory are the block, and the responses of three chunks.
+
+    Args: see `extract`.
+
+    Yields:
+        `(rows int32 [n], counts [n, D])` in the order of `rows`; uint16, or uint32 if a layer has more than 65,535
+        positions.
 
     Raises:
         InputError: edges of another bank, or a response that is NaN or infinite.
@@ -87,22 +121,36 @@ def extract(
     if batch_size < 1:
         raise InputError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
     chosen = None if rows is None else np.asarray(rows, np.int32)
-    describe = _descriptor_function(bank, edges, batch_size)
     total = len(image_set) if chosen is None else len(chosen)
-    with progress.bar(total, f"Describing {image_set.name}") as shown:
-        for block_rows, images in image_batches(image_set, view, chosen, batch_size):
-            # The setting is switched around the work only: between blocks the consumer's own applies.
-            with full_float32():
-                found, finite = describe(images)
-                block = block_rows.numpy().astype(np.int32), found.numpy()
-            if not finite.numpy().all():
-                bad = block[0][~finite.numpy()]
-                raise InputError(
-                    f"Bank {bank.name} answered rows {bad[:5].tolist()} of {image_set.name} with NaN or infinite "
-                    "values: its weights are damaged, or its input is outside what it was trained on."
-                )
-            yield block
-            shown.update(len(block[0]))
+    # Closed here and not by the garbage collector: its threads end when the consumer stops early.
+    chunks = _counted_chunks(image_set, bank, edges, view, chosen)
+    try:
+        with progress.bar(total, f"Describing {image_set.name}") as shown:
+            for block in _in_blocks(chunks, batch_size):
+                yield block
+                shown.update(len(block[0]))
+    finally:
+        chunks.close()
+
+
+def bank_positions(bank: FilterBank, view: Any) -> tuple[int, ...]:
+    """Positions h_l * w_l at which each layer of a bank answers an image: what counts are divided by.
+
+    Args:
+        bank: the filters.
+        view: images.View; its `crop` is the side of the images the bank sees.
+    """
+    spec = tf.TensorSpec([1, view.crop, view.crop, 3], tf.float32)
+    shapes = [layer.shape for layer in _filters(bank).get_concrete_function(spec).structured_outputs]
+    if any(shape[1:3].num_elements() is None for shape in shapes):
+        shapes = [layer.shape for layer in bank.responses(tf.zeros(spec.shape))]
+    return tuple(int(shape[1] * shape[2]) for shape in shapes)
+
+
+def positions_of_counts(counts: np.ndarray, edges: BinEdges) -> tuple[int, ...]:
+    """Positions of each layer from the counts [D] of one image: every channel counts all of them."""
+    firsts = np.cumsum([0, *edges.layer_channels[:-1]]) * edges.bins
+    return tuple(int(counts[first : first + edges.bins].sum(dtype=np.int64)) for first in firsts)
 
 
 def target_descriptors(
@@ -158,23 +206,66 @@ def check_fit(bank: FilterBank, edges: BinEdges) -> None:
         )
 
 
-def _descriptor_function(
-    bank: FilterBank, edges: BinEdges, batch_size: int
-) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    histogrammer = Histogrammer(edges)
+def _counted_chunks(
+    image_set: Images, bank: FilterBank, edges: BinEdges, view: View, rows: np.ndarray | None
+) -> Generator[Block, None, None]:
+    """Rows and counts of one chunk of images after the other."""
+    size = chunk_size(image_batches(image_set, view, rows, 1).element_spec[1].shape)
+    answer = _filters(bank)
+    waiting: deque[tuple[np.ndarray, Any]] = deque()
+    with BankCounter(edges) as counter:
+        for chunk_rows, images in image_batches(image_set, view, rows, size):
+            count = int(images.shape[0])
+            # The setting is switched around the work only: between blocks the consumer's own applies.
+            with full_float32():
+                responses = answer(tf.pad(images, [[0, size - count], [0, 0], [0, 0], [0, 0]]))
+            waiting.append((chunk_rows.numpy().astype(np.int32), counter.start(responses, count)))
+            if len(waiting) > _WAITING:
+                yield _finished(*waiting.popleft(), bank, image_set)
+        while waiting:
+            yield _finished(*waiting.popleft(), bank, image_set)
 
-    @tf.function(autograph=False)
-    def padded(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        responses = bank.responses(images)
-        finite = [tf.reduce_all(tf.math.is_finite(layer), axis=[1, 2, 3]) for layer in responses]
-        return histogrammer(responses), tf.reduce_all(tf.stack(finite), axis=0)
 
-    def describe(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        count = int(images.shape[0])
-        found, finite = padded(tf.pad(images, [[0, batch_size - count], [0, 0], [0, 0], [0, 0]]))
-        return found[:count], finite[:count]
+def _finished(
+    rows: np.ndarray, result: Callable[[], tuple[np.ndarray, np.ndarray]], bank: Any, image_set: Any
+) -> Block:
+    counts, finite = result()
+    if not finite.all():
+        raise InputError(
+            f"Bank {bank.name} answered rows {rows[~finite][:5].tolist()} of {image_set.name} with NaN or infinite "
+            "values: its weights are damaged, or its input is outside what it was trained on."
+        )
+    return rows, counts
 
-    return describe
+
+def chunk_size(shape: Sequence[int | None]) -> int:
+    """Images the filters see at once, for images [N, H, W, 3]: fewer if large, so that responses stay near the CPU."""
+    if shape[1] is None or shape[2] is None:
+        return 8
+    return max(8, min(64, 2**18 // (shape[1] * shape[2])))
+
+
+def _filters(bank: FilterBank) -> Any:
+    return tf.function(bank.responses, autograph=False)
+
+
+def _in_blocks(chunks: Iterator[Block], size: int) -> Iterator[Block]:
+    """The same rows, `size` at a time."""
+    held: list[Block] = []
+    for chunk in chunks:
+        held.append(chunk)
+        while (have := sum(len(rows) for rows, _ in held)) >= size:
+            block = _joined(held)
+            held = [(block[0][size:], block[1][size:])] if have > size else []
+            yield block[0][:size], block[1][:size]
+    if held:
+        yield _joined(held)
+
+
+def _joined(blocks: list[Block]) -> Block:
+    if len(blocks) == 1:
+        return blocks[0]
+    return np.concatenate([rows for rows, _ in blocks]), np.concatenate([counts for _, counts in blocks])
 
 
 class _Counted:

@@ -1,0 +1,83 @@
+"""The inner loop of counting on a CPU, compiled by numba when it is first used."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+@functools.cache
+def count_kernel() -> Callable[..., Any]:
+    """The compiled `count`; see there. numba is imported and the code compiled at the first call, not before.
+
+    The compiled code stays in memory: numba's cache on disk is made of pickles.
+    """
+    import numba
+
+    return numba.njit(nogil=True, error_model="numpy")(count)
+
+
+def count(values, bits, scaling, places, steps, table, edges, slots, width, row):
+    """Adds the counts of one line of values to `row`.
+
+    Nothing is written between values and counts but the cells of one position: the first inner loop is vectorized
+    by the compiler, the second is one look-up, one comparison and one increment a value. Indices are unsigned,
+    because a signed one is tested for counting from the end. Any bits are safe as values.
+
+    Args:
+        values: float32 [P, C], contiguous.
+        bits: the same memory as int32.
+        scaling: float32 [3, C]: origin, scale and last cell of each channel's table.
+        places: uint32 [2, C]: where each channel's parts of `table` and of `edges` and `row` begin.
+        steps: uint32 [C]: 1 where no cell holds two edges, else the first step of a bisection within a cell.
+        table: unsigned, number of edges in earlier cells.
+        edges: float32 [C * bins], distinct edges of a channel, the rest of its part filled with NaN.
+        slots: uint32 [C * bins], never less than its index: where a count belongs if edges repeat; else empty.
+        width: channels handled together, so that their counts and tables stay in the nearest cache.
+        row: unsigned [C * bins], zeros on entry.
+
+    Returns:
+        The largest bits & 0x7FFFFFFF: 0x7F800000 or more if a value is NaN or infinite.
+    """
+    positions, channels = values.shape
+    bins = len(row) // channels
+    largest = np.int32(0)
+    cells = np.empty(width, np.uint32)
+    for begin in range(0, channels, width):
+        end = min(begin + width, channels)
+        origin, scale, limit = scaling[0, begin:end], scaling[1, begin:end], scaling[2, begin:end]
+        tables, firsts = places[0, begin:end], places[1, begin:end]
+        crowded = np.max(steps[begin:end]) > 1
+        for position in range(positions):
+            line, line_bits = values[position, begin:end], bits[position, begin:end]
+            for channel in range(end - begin):
+                cell = (line[channel] - origin[channel]) * scale[channel]
+                # Written so that NaN ends up in cell 0.
+                cell = cell if cell > np.float32(0) else np.float32(0)
+                cell = cell if cell < limit[channel] else limit[channel]
+                cells[channel] = np.uint32(np.int32(cell)) + tables[channel]
+                largest = max(largest, line_bits[channel] & np.int32(0x7FFFFFFF))
+            if crowded:
+                for channel in range(end - begin):
+                    found = np.int64(firsts[channel]) + np.int64(table[cells[channel]])
+                    last = np.int64(firsts[channel]) + bins - 1
+                    step = np.int64(steps[begin + channel])
+                    while step > 0:
+                        # Edges beyond the value's own cell are larger than it: stepping past them counts none.
+                        if line[channel] >= edges[min(found + step - 1, last)]:
+                            found += step
+                        step >>= 1
+                    row[found] += 1
+            else:
+                for channel in range(end - begin):
+                    here = np.uint64(channel)
+                    edge = np.uint64(firsts[here]) + np.uint64(table[np.uint64(cells[here])])
+                    row[edge + np.uint64(line[here] >= edges[edge])] += 1
+    for place in range(len(slots) - 1, -1, -1):
+        if slots[place] != place:
+            row[slots[place]] = row[place]
+            row[place] = 0
+    return largest
