@@ -1,22 +1,15 @@
 """Exact counting of values between edges: look-up table, then comparison with the edges, then counting.
 
-`BinCounter` is made of TensorFlow ops, for graphs and GPUs; `CpuBinCounter` is the fast one. Both give the same counts.
+`BinCounter` is made of TensorFlow ops, for graphs and GPUs; `cpu_counting.CpuBinCounter` is the fast one. Both give
+the same counts.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
 
-from sjft_tf.descriptors.kernels import count_kernel
-
-_INFINITY_BITS = 0x7F800000
-# Channels handled together: all of them, or blocks of some where there are many, whose counts fit the nearest cache.
-_TOGETHER, _BLOCK = 96, 32
 _TABLE_CELLS = 2048
-_CPU_TABLE_CELLS = (256, 512, 1024, 2048, 4096, 8192)
 _TINY = np.finfo(np.float32).tiny
 # Steeper tables would tell subnormal differences apart, which some threads compute with and some flush to zero.
 _STEEPEST = np.float32(2.0**90)
@@ -112,92 +105,6 @@ class BinCounter:
         size = self.channels * self.bins
         counts = tf.math.bincount(tf.reshape(self._fused(values), [-1]), minlength=size, maxlength=size)
         return tf.reshape(counts, [self.channels, self.bins])
-
-
-class CpuBinCounter:
-    """Counts like `BinCounter`, several times as fast, on arrays in a CPU's memory; safe to use from several threads.
-
-    Same cells, but as many in each channel as leave at most one edge in any cell, so that a value costs one look-up
-    and one comparison. Repeated edges are compared with once: the kernel counts between *distinct* edges and then
-    moves a count to the bin that as many of all edges lie below. Channels whose edges crowd even the finest table
-    bisect within a cell.
-
-    Args:
-        edges: float32 [C, bins - 1], finite, not decreasing along a row.
-    """
-
-    def __init__(self, edges: np.ndarray):
-        edges = thresholds(edges)
-        channels, self.bins = edges.shape[0], edges.shape[1] + 1
-        self.channels = channels
-        distinct = np.concatenate([np.full((channels, 1), True), edges[:, 1:] > edges[:, :-1]], axis=1)
-        sizes, chosen = _table_sizes(edges, distinct)
-        places = np.cumsum(sizes) - sizes
-        table = np.empty(sizes.sum(), np.min_scalar_type(self.bins))
-        steps = np.empty(channels, np.uint32)
-        padded = np.full((channels, self.bins), np.nan, np.float32)
-        slots = np.tile(np.arange(self.bins), (channels, 1))
-        for channel, (place, size) in enumerate(zip(places, sizes, strict=True)):
-            kept = distinct[channel]
-            cells = chosen[size][2][channel, kept]
-            inside = np.bincount(cells, minlength=size)
-            table[place : place + size] = np.cumsum(inside) - inside
-            steps[channel] = 1 << (int(inside.max()).bit_length() - 1)
-            padded[channel, : kept.sum()] = edges[channel, kept]
-            slots[channel, 1 : kept.sum() + 1] = np.append(np.flatnonzero(kept)[1:], self.bins - 1)
-        scaling = [[chosen[size][which][channel] for channel, size in enumerate(sizes)] for which in (0, 1)]
-        firsts = np.arange(channels) * self.bins
-        self._tables = (
-            np.array([*scaling, sizes - 1], np.float32),
-            np.array([places, firsts], np.uint32),
-            steps,
-            table,
-            padded.ravel(),
-            (slots + firsts[:, None]).ravel().astype(np.uint32)[: 0 if distinct.all() else None],
-            channels if channels <= _TOGETHER else _BLOCK,
-        )
-
-    def count_line(self, line: np.ndarray, row: np.ndarray) -> bool:
-        """Counts one line of values, without holding Python's lock.
-
-        Args:
-            line: float32 [P, C], contiguous.
-            row: uint16 (P up to 65,535) or uint32 [C * bins], zeros; receives the counts.
-
-        Returns:
-            Whether all values are finite; if not, the counts mean nothing.
-        """
-        # The compiler makes one kernel for arrays that may be written to and another one for those that may not.
-        fixed = line.view()
-        fixed.flags.writeable = False
-        return bool(count_kernel()(fixed, fixed.view(np.int32), *self._tables, row) < _INFINITY_BITS)
-
-    def __call__(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """float32 [N, P, C] -> counts [N, C, bins] of each line's P values, and bool [N], whether they are finite."""
-        values = np.ascontiguousarray(values, np.float32)
-        counts = np.zeros((len(values), self.channels * self.bins), count_dtype(values.shape[1]))
-        finite = [self.count_line(line, row) for line, row in zip(values, counts, strict=True)]
-        return counts.reshape(-1, self.channels, self.bins), np.array(finite, bool)
-
-
-def count_dtype(positions: int) -> type[np.unsignedinteger]:
-    """The type that holds counts of that many positions: uint16, or uint32 for more than 65,535."""
-    return np.uint16 if positions <= np.iinfo(np.uint16).max else np.uint32
-
-
-def _table_sizes(edges: np.ndarray, distinct: np.ndarray) -> tuple[np.ndarray, dict[int, Any]]:
-    """For each channel the fewest cells that keep its distinct edges apart, and `uniform_cells` for each number."""
-    sizes = np.zeros(len(edges), np.int64)
-    chosen: dict[int, Any] = {}
-    for size in _CPU_TABLE_CELLS:
-        chosen[size] = uniform_cells(edges, size)
-        # Cells do not decrease along a row: two edges share one if they are neighbors.
-        shared = (np.diff(chosen[size][2], axis=1) == 0) & distinct[:, 1:]
-        sizes[(sizes == 0) & ~shared.any(axis=1)] = size
-        if sizes.all():
-            break
-    sizes[sizes == 0] = _CPU_TABLE_CELLS[-1]
-    return sizes, chosen
 
 
 def _edges_in_cells(cells: np.ndarray, number: int) -> np.ndarray:

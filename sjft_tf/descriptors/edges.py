@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from sjft_tf.artifacts import fingerprint, load_npz, save_npz
 from sjft_tf.descriptors.bank import FilterBank, full_float32
-from sjft_tf.descriptors.counting import BinCounter, lines_of
+from sjft_tf.descriptors.bank_counting import BankCounter
 from sjft_tf.errors import InputError
 
 FINE_CELLS = 2000
@@ -134,17 +134,23 @@ def fit_bin_edges(
         if not low:
             raise InputError("Bin edges cannot be fitted to an empty image set.")
 
-        counters = [BinCounter(fine_edges(one, other, cells)) for one, other in zip(low, high, strict=True)]
-
-        @tf.function(autograph=False, reduce_retracing=True)
-        def counts_of(images: tf.Tensor) -> list[tf.Tensor]:
-            layers = zip(counters, bank.responses(images), strict=True)
-            return [counter.total(lines_of(layer)) for counter, layer in layers]
-
+        answer = tf.function(bank.responses, autograph=False, reduce_retracing=True)
         totals = [np.zeros((len(one), cells), np.int64) for one in low]
-        for images in batches:
-            for total, counts in zip(totals, counts_of(images), strict=True):
-                total += counts.numpy()
+
+        def add(counts: list[np.ndarray]) -> None:
+            for total, layer in zip(totals, counts, strict=True):
+                total += layer
+
+        with BankCounter([fine_edges(one, other, cells) for one, other in zip(low, high, strict=True)]) as counter:
+            counting = None
+            for images in batches:
+                responses = answer(images)
+                if counting:
+                    add(counting())
+                # Counted while the next images are decoded and filtered.
+                counting = counter.start_totals(responses)
+            if counting:
+                add(counting())
     edges = tuple(equal_mass_edges(*layer, bins) for layer in zip(totals, low, high, strict=True))
     return BinEdges(edges, tuple(low), tuple(high), dict(made_from or {}))
 

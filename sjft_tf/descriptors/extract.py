@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from sjft_tf import progress
 from sjft_tf.descriptors.bank import FilterBank, full_float32
+from sjft_tf.descriptors.bank_counting import BankCounter
 from sjft_tf.descriptors.edges import FINE_CELLS, BinEdges, fit_bin_edges
-from sjft_tf.descriptors.histogram import BankCounter, histograms_of
+from sjft_tf.descriptors.histogram import histograms_of
 from sjft_tf.errors import InputError
 
 Block = tuple[np.ndarray, np.ndarray]
@@ -213,7 +214,7 @@ def _counted_chunks(
     size = chunk_size(image_batches(image_set, view, rows, 1).element_spec[1].shape)
     answer = _filters(bank)
     waiting: deque[tuple[np.ndarray, Any]] = deque()
-    with BankCounter(edges) as counter:
+    with BankCounter(edges.edges) as counter:
         for chunk_rows, images in image_batches(image_set, view, rows, size):
             count = int(images.shape[0])
             # The setting is switched around the work only: between blocks the consumer's own applies.

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sjft_tf.descriptors.counting import BinCounter, CpuBinCounter
+from sjft_tf.descriptors.counting import BinCounter
+from sjft_tf.descriptors.cpu_counting import CpuBinCounter
 
 TINY = np.finfo(np.float32).tiny
 LARGEST = np.finfo(np.float32).max

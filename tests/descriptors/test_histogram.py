@@ -1,11 +1,10 @@
-"""Histograms of responses, in a graph and by threads."""
+"""Histograms of responses: the share of positions in each bin."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from sjft_tf.descriptors import BinEdges, histograms
-from sjft_tf.descriptors.histogram import BankCounter, graph_counter, histograms_of
+from sjft_tf.descriptors import BinEdges, histograms, histograms_of
 
 
 def edges_of(*layers):
@@ -20,40 +19,12 @@ def test_histogram_by_hand():
     assert found.numpy().tolist() == [[0.5, 0.5, 0, 1, 0.25, 0.75]]
 
 
-def test_the_threaded_counter_and_the_graph_give_the_same_bits(rng):
-    edges = edges_of(
-        np.sort(rng.normal(size=(4, 9)), axis=1).astype(np.float32),
-        np.sort(rng.integers(-1, 2, size=(3, 9)), axis=1).astype(np.float32),
-    )
-    responses = [tf.constant(rng.normal(size=(6, side, side, c)), tf.float32) for side, c in ((7, 4), (3, 3))]
-    with BankCounter(edges) as counter:
-        counts, finite = counter.start(responses, 5)()
-    assert (counts.dtype, counts.shape, finite.tolist()) == (np.uint16, (5, 70), [True] * 5)
-    graph_counts, graph_finite = graph_counter(edges)(responses)
-    np.testing.assert_array_equal(graph_counts[:5], counts)
-    assert graph_finite.numpy().tolist() == [True] * 6
-    found = histograms_of(counts, (49, 9), edges)
-    np.testing.assert_array_equal(found, histograms(responses, edges)[:5])
-    np.testing.assert_array_equal(np.rint(found * np.repeat([49, 9], [40, 30])), counts)
-
-
 @pytest.mark.parametrize("positions", [1, 3, 49, 2916, 50176, 65535, 65536, 2**22 - 1])
 def test_histograms_lose_nothing_of_the_counts(rng, positions):
     counts = np.unique(np.append(rng.integers(0, positions + 1, 5000), [0, 1, positions - 1, positions]))
     edges = edges_of(np.zeros((1, len(counts) - 1), np.float32))
     found = histograms_of(counts[None].astype(np.uint32), (positions,), edges)
     np.testing.assert_array_equal(np.rint(found * positions), counts[None])
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_images_with_responses_that_are_not_finite_are_told(rng, bad):
-    edges = edges_of(np.float32([[0.0]]), np.float32([[0.0]]))
-    responses = [np.zeros((3, 4, 4, 1), np.float32), np.zeros((3, 2, 2, 1), np.float32)]
-    responses[1][2, 1, 0, 0] = bad
-    responses = [tf.constant(layer) for layer in responses]
-    with BankCounter(edges) as counter:
-        assert counter.start(responses, 3)()[1].tolist() == [True, True, False]
-    assert graph_counter(edges)(responses)[1].numpy().tolist() == [True, True, False]
 
 
 def test_same_in_a_graph_and_in_tf_data(rng):
