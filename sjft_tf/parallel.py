@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
+import itertools
 import os
 import queue
 import threading
@@ -31,7 +32,7 @@ def over_ranges(work: Callable[[int, int], Any], total: int, least: int = 1) -> 
         work(0, total)
         return
     bounds = [total * piece // pieces for piece in range(pieces + 1)]
-    for done in [_pool().submit(work, begin, end) for begin, end in zip(bounds, bounds[1:], strict=False)]:
+    for done in [_pool().submit(work, begin, end) for begin, end in itertools.pairwise(bounds)]:
         done.result()
 
 
@@ -60,6 +61,9 @@ def ahead(items: Iterable[Item], depth: int = 2) -> Generator[Item, None, None]:
             offer((False, None))
         except BaseException as error:  # handed over to the consumer, whatever it is
             offer((False, error))
+        finally:
+            if isinstance(items, Generator):
+                items.close()
 
     thread = threading.Thread(target=produce, name="sjft-ahead", daemon=True)
     thread.start()

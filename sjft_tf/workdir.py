@@ -29,6 +29,8 @@ class Workdir:
         scans: results of checking the image files, so that unchanged files are read once.
         edges: bin edges of the descriptors, fitted to the target.
         neighbors: the neighbor table.
+        search: a search that is not finished, to go on with; gone when the table is there.
+        descriptors: the source's descriptors, with --keep_descriptors.
         borrowed: what was borrowed at the end (CSV: target id, source id, distance, rank).
         picture: target images beside their nearest borrowed images (PNG).
         rounds: one folder a finished round.
@@ -49,6 +51,8 @@ class Workdir:
         self.scans = self.root / "images"
         self.edges = self.root / "edges.npz"
         self.neighbors = self.root / "neighbors.npz"
+        self.search = self.root / "search.npz"
+        self.descriptors = self.root / "descriptors-source"
         self.borrowed = self.root / "borrowed.csv"
         self.picture = self.root / "neighbors.png"
         self.rounds = self.root / "rounds"

@@ -195,6 +195,7 @@ def edges_made_from(image_set: Images, bank: FilterBank, view: Any, bins: int, c
         "view": [int(view.resize), int(view.crop)],
         "bins": int(bins),
         "cells": int(cells),
+        "decoded_for": getattr(image_set, "decoded_for", None),
     }
 
 

@@ -155,6 +155,7 @@ class StoreWriter:
 
     Attributes:
         partial: the folder that is written until `finish`.
+        continued: whether it was begun by an earlier process.
     """
 
     def __init__(self, path: str | os.PathLike[str], meta: Mapping[str, Any]):
@@ -165,7 +166,8 @@ class StoreWriter:
         self._dtype = counts_dtype(meta)
         self._sums = np.repeat(np.array(meta["layer_positions"], np.int64), meta["layer_channels"])
         counts = self.partial / COUNTS
-        if (self.partial / META).exists():
+        self.continued = (self.partial / META).exists()
+        if self.continued:
             check_made_from(self.partial, flat(read_meta(self.partial)), flat(self._meta))
             map_counts(counts, self._shape, self._dtype)
         else:

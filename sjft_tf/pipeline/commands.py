@@ -17,7 +17,7 @@ from sjft_tf.evaluation import evaluate_probabilities, save_predictions
 from sjft_tf.export import DESCRIPTION_FILE, export_saved_model
 from sjft_tf.images import align_classes, open_image_set
 from sjft_tf.models import Scorer, save_trunk
-from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, network_view, open_sets
+from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors, network_view, open_sets
 from sjft_tf.pipeline.learning import build_model, train
 from sjft_tf.pipeline.looks import Looks
 from sjft_tf.pipeline.neighbors import list_length, neighbor_table, target_edges
@@ -28,6 +28,12 @@ from sjft_tf.training import RunConfig, TrainingSets, finished_rounds, load_roun
 from sjft_tf.training.rounds import first_counts, make_selector
 from sjft_tf.training.state import weights_digest
 from sjft_tf.workdir import Workdir
+
+NO_MATTER = (
+    *("eval_batch_size", "steps_per_execution", "deterministic", "weights"),
+    *("keep_descriptors", "search_memory_mb", "checkpoint_images"),
+)
+"""Settings that may differ from one start to the next: they change no result (weights are known by content)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,9 +97,9 @@ def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
     """Refuses a workdir in which rounds of other settings lie, before anything in it is touched."""
     if finished_rounds(workdir.rounds) and workdir.config.is_file():
         there, asked = workdir.read_config().to_json(), config.to_json()
-        # Not the data's, nor the file of the starting weights: those are known by content, wherever they lie.
+        # Not the data's: images are known by content, wherever they lie.
         for section in ("view", "retrieval", "selection", "model", "training"):
-            for name in ("eval_batch_size", "steps_per_execution", "deterministic", "weights"):
+            for name in NO_MATTER:
                 there[section].pop(name, None)
                 asked[section].pop(name, None)
             artifacts.check_made_from(workdir.rounds, there[section], asked[section])
@@ -144,9 +150,9 @@ def _export(
 def extract(config: RunConfig, workdir: Workdir) -> list[str]:
     """Fits the bin edges to the target and writes the target's descriptors."""
     sets = open_sets(config, workdir)
-    bank = filter_bank(config)
-    edges = target_edges(config, sets.target, bank, workdir)
-    _, histograms = target_descriptors(sets.target, bank, descriptor_view(config), edges.bins, edges=edges)
+    bank, target = filter_bank(config), for_descriptors(config, sets.target)
+    edges = target_edges(config, target, bank, workdir)
+    _, histograms = target_descriptors(target, bank, descriptor_view(config), edges.bins, edges=edges)
     path = workdir.root / "descriptors-target.npz"
     made_from = {"target": sets.target.fingerprint, "edges": edges.fingerprint}
     artifacts.save_npz(path, {"histograms": histograms, "ids": sets.target.ids}, {"made_from": made_from})

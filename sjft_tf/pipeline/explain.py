@@ -12,7 +12,7 @@ import numpy as np
 from sjft_tf.artifacts import atomic_write
 from sjft_tf.descriptors import BinEdges, FilterBank, extract
 from sjft_tf.images import ImageSet, View
-from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank
+from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors
 from sjft_tf.retrieval import Layout, NeighborTable
 from sjft_tf.retrieval.explain import Channel, bank_channels, channel_contributions, empty_bin_shares
 from sjft_tf.summaries.explanation import Shown, explanation_picture
@@ -39,8 +39,9 @@ def explain(
     edges, bank, view = BinEdges.load(workdir.edges), filter_bank(config), descriptor_view(config)
     layout, channels = Layout(edges.layer_channels, edges.bins), bank_channels(bank)
     places = [0, table.k_max // 2]
-    targets = _descriptors(sets.target, bank, edges, view, rows)
-    sources = _descriptors(sets.source, bank, edges, view, np.unique(table.rows[rows][:, places]))
+    targets = _descriptors(for_descriptors(config, sets.target), bank, edges, view, rows)
+    wanted = np.unique(table.rows[rows][:, places])
+    sources = _descriptors(for_descriptors(config, sets.source), bank, edges, view, wanted)
     for row in rows:
         neighbors = table.rows[row, places]
         one, others = targets[row], np.stack([sources[int(neighbor)] for neighbor in neighbors])

@@ -74,6 +74,11 @@ def descriptor_view(config: RunConfig) -> View:
     return View(config.retrieval.descriptor_resize, config.retrieval.descriptor_crop)
 
 
+def for_descriptors(config: RunConfig, images: ImageSet) -> ImageSet:
+    """The images as the filter bank gets them."""
+    return images.reduced(config.retrieval.descriptor_resize) if config.retrieval.reduced_decoding else images
+
+
 def network_view(config: RunConfig) -> View:
     """The part of an image that the network sees when it is evaluated."""
     return View(config.view.resize, config.view.image_size)

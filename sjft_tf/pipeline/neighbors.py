@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 from sjft_tf.artifacts import check_made_from
 from sjft_tf.descriptors import BinEdges, FilterBank, edges_made_from, target_descriptors
 from sjft_tf.errors import InputError
-from sjft_tf.images import ImageSet
-from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank
-from sjft_tf.retrieval import NeighborTable, build_neighbor_table, neighbors_made_from
+from sjft_tf.images import ImageSet, reduction_error
+from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors
+from sjft_tf.retrieval import NeighborTable, Places, build_neighbor_table, neighbors_made_from
 from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
+
+log = logging.getLogger(__name__)
 
 
 def list_length(config: RunConfig, num_source: int) -> int:
@@ -42,21 +46,31 @@ def neighbor_table(config: RunConfig, sets: Sets, workdir: Workdir) -> NeighborT
     """
     if sets.source is None:
         raise InputError("There is nothing to retrieve from: give --source, and a --selector other than none")
-    k, bank = list_length(config, len(sets.source)), filter_bank(config)
+    k, bank, view = list_length(config, len(sets.source)), filter_bank(config), descriptor_view(config)
+    target, source = for_descriptors(config, sets.target), for_descriptors(config, sets.source)
+    settings = config.retrieval
+    places = Places(workdir.edges, workdir.search, workdir.descriptors if settings.keep_descriptors else None)
     if workdir.neighbors.exists():
-        return _stored(config, sets.target, sets.source, bank, k, workdir)
+        places.remove_checkpoint()  # of a process killed between the two
+        return _stored(config, target, source, bank, k, workdir)
     with workdir.timed("descriptors and retrieval"):
+        if settings.reduced_decoding:
+            mean, largest = reduction_error(sets.source, settings.descriptor_resize, view)
+            log.info("--reduced_decoding moves source pixels by %.2f of 255 on average, %.0f at most", mean, largest)
         table = build_neighbor_table(
-            sets.target,
-            sets.source,
+            target,
+            source,
             bank,
-            descriptor_view(config),
-            bins=config.retrieval.bins,
+            view,
+            bins=settings.bins,
             k=k,
-            edges_path=workdir.edges,
+            places=places,
+            memory_mb=settings.search_memory_mb,
+            checkpoint_images=settings.checkpoint_images,
         )
         workdir.picture.unlink(missing_ok=True)  # it shows an earlier table, if there is one
         table.save(workdir.neighbors)
+        places.remove_checkpoint()
     return table
 
 
@@ -72,7 +86,7 @@ def _stored(
 
 
 def target_edges(config: RunConfig, target: ImageSet, bank: FilterBank, workdir: Workdir) -> BinEdges:
-    """The bin edges fitted to the target, found in the workdir or fitted."""
+    """The bin edges fitted to the target (as `for_descriptors` gives it), found in the workdir or fitted."""
     view, bins = descriptor_view(config), config.retrieval.bins
     if workdir.edges.exists():
         edges = BinEdges.load(workdir.edges)

@@ -1,13 +1,25 @@
 """Which source images resemble which target images: distance, exact search, the neighbor table.
 
 - `Layout`, `symmetric_kl`: the weighted symmetric KL divergence of descriptors.
-- `nearest`: exact top-K over a stream of source descriptors.
+- `nearest`, `Search`: exact top-K over a stream of source descriptors; `SearchCheckpoint`: goes on after a kill.
 - `NeighborTable`, `build_neighbor_table`: the artifact, and the whole way from two image sets to it.
 """
 
-from sjft_tf.retrieval.build import build_neighbor_table, neighbors_made_from
+from sjft_tf.retrieval.build import Places, build_neighbor_table, described_target, neighbors_made_from
+from sjft_tf.retrieval.checkpoint import SearchCheckpoint
 from sjft_tf.retrieval.divergence import Layout, symmetric_kl
 from sjft_tf.retrieval.neighbors import NeighborTable
 from sjft_tf.retrieval.search import Search, nearest
 
-__all__ = ["Layout", "NeighborTable", "build_neighbor_table", "nearest", "neighbors_made_from", "symmetric_kl"]
+__all__ = [
+    "Layout",
+    "NeighborTable",
+    "Places",
+    "Search",
+    "SearchCheckpoint",
+    "build_neighbor_table",
+    "described_target",
+    "nearest",
+    "neighbors_made_from",
+    "symmetric_kl",
+]

@@ -75,6 +75,7 @@ def offer(products, own_source, own_target, rows, keys, filled, worst, begin, en
     distances = np.empty(count, np.float32)
     bits = distances.view(np.int32)
     limits = (last >> 32).astype(np.int32)
+    half, zero = np.float32(0.5), np.float32(0)
     near = np.zeros((count + 7) // 8 * 8, np.uint8)
     groups = near.view(np.uint64)
     full = False
@@ -82,9 +83,7 @@ def offer(products, own_source, own_target, rows, keys, filled, worst, begin, en
         line, constant = products[source, begin:end], own_source[source]
         for target in range(count):
             # -0.0 + 0.0 is 0.0: the sign bit would otherwise put it before everything.
-            distances[target] = max(
-                np.float32(0.5) * (own[target] + constant - line[target]), np.float32(0)
-            ) + np.float32(0)
+            distances[target] = max(half * (own[target] + constant - line[target]), zero) + zero
         for target in range(count):
             near[target] = bits[target] <= limits[target]
         for group in range(len(groups)):

@@ -54,6 +54,12 @@ class RetrievalConfig:
     descriptor_crop: int = option(224, "and cropped in the middle to this one")
     bins: int = option(100, "bins of each filter's histogram, of equal mass over the target")
     max_neighbors: int = option(5000, "longest ranked list kept for a target image")
+    reduced_decoding: bool = option(
+        False, "let the decoder shrink JPEG images at least twice --descriptor_resize: faster, descriptors change a bit"
+    )
+    keep_descriptors: bool = option(False, "keep the source's descriptors: 2 bytes x bins x filters x source images")
+    search_memory_mb: int = option(0, "most memory of the search in MiB, beside decoding and filters; 0: no limit")
+    checkpoint_images: int = option(20000, "write down a search in progress every so many source images")
 
 
 @dataclass(frozen=True)
@@ -202,6 +208,8 @@ _RANGES: tuple[tuple[str, str, float, float], ...] = (
     ("retrieval", "descriptor_resize", 1, 8192),
     ("retrieval", "descriptor_crop", 1, 8192),
     ("retrieval", "max_neighbors", 1, _LARGE),
+    ("retrieval", "search_memory_mb", 0, _LARGE),
+    ("retrieval", "checkpoint_images", 1, _LARGE),
     ("selection", "source_share", 1e-9, 1.0),
     ("selection", "delta", 0.0, 1e3),
     ("selection", "wrong_growth", 0, 1000),

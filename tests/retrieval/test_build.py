@@ -1,41 +1,16 @@
 """From two image sets to a neighbor table."""
 
-import dataclasses
-
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from sjft_tf.artifacts import ArtifactMismatch
-from sjft_tf.descriptors import BinEdges, GaborBank
+from sjft_tf.descriptors import BinEdges, DescriptorStore, GaborBank, extract
 from sjft_tf.descriptors import target_descriptors as describe
 from sjft_tf.errors import InputError
-from sjft_tf.retrieval import build, build_neighbor_table
+from sjft_tf.images import ImageSet, View
+from sjft_tf.retrieval import Places, Search, build, build_neighbor_table
 
-
-class Memory:
-    """An ImageSet of arrays in memory."""
-
-    def __init__(self, images, name):
-        self.images, self.name, self.fingerprint = images, name, f"{name}-print"
-
-    def __len__(self):
-        return len(self.images)
-
-    def dataset(self, rows=None):
-        rows = np.arange(len(self), dtype=np.int32) if rows is None else np.asarray(rows, np.int32)
-        return tf.data.Dataset.from_tensor_slices({"row": rows, "image": self.images[rows]})
-
-
-@dataclasses.dataclass
-class Whole:
-    """A View that takes images as they are."""
-
-    resize: int = 16
-    crop: int = 16
-
-    def __call__(self, image):
-        return tf.cast(image, tf.float32)
+VIEW = View(16, 16)
 
 
 def stripes(rng, images, period, down):
@@ -47,39 +22,144 @@ def stripes(rng, images, period, down):
 
 @pytest.fixture
 def sets(rng):
-    target = Memory(stripes(rng, 6, 4, True), "target")
-    return target, Memory(np.concatenate([stripes(rng, 10, 4, False), stripes(rng, 10, 4, True)]), "source")
+    source = np.concatenate([stripes(rng, 10, 4, False), stripes(rng, 10, 4, True)])
+    target = ImageSet.from_arrays("target", stripes(rng, 6, 4, True), [0] * 6)
+    return target, ImageSet.from_arrays("source", source, [0] * 20)
 
 
 def test_texture_finds_its_like(sets):
-    table = build_neighbor_table(*sets, GaborBank(), Whole(), bins=10, k=5)
+    table = build_neighbor_table(*sets, GaborBank(), VIEW, bins=10, k=5)
     # Rows 10 to 19 have stripes in the target's direction.
     assert (table.rows >= 10).all()
     assert table.made_from["source_size"] == 20
-    assert table.made_from["target"] == "target-print"
+    assert table.made_from["target"] == sets[0].fingerprint
     # An image set against itself: everything is its own nearest.
-    own = build_neighbor_table(sets[0], sets[0], GaborBank(), Whole(), bins=10, k=6)
+    own = build_neighbor_table(sets[0], sets[0], GaborBank(), VIEW, bins=10, k=6)
     np.testing.assert_array_equal(own.rows[:, 0], np.arange(6))
 
 
 def test_edges_are_kept_and_used_again(sets, tmp_path, monkeypatch):
     path = tmp_path / "edges.npz"
-    first = build_neighbor_table(*sets, GaborBank(), Whole(), bins=10, k=8, edges_path=path, batch_size=6)
-    assert BinEdges.load(path).made_from["target"] == "target-print"
+    first = build_neighbor_table(*sets, GaborBank(), VIEW, bins=10, k=8, places=Places(edges=path), batch_size=6)
+    assert BinEdges.load(path).made_from["target"] == sets[0].fingerprint
     written = path.stat().st_mtime_ns, path.read_bytes()
     given = []
     monkeypatch.setattr(build, "target_descriptors", lambda *a, **k: given.append(k["edges"]) or describe(*a, **k))
-    again = build_neighbor_table(*sets, GaborBank(), Whole(), bins=10, k=8, edges_path=path, batch_size=6)
+    again = build_neighbor_table(*sets, GaborBank(), VIEW, bins=10, k=8, places=Places(edges=path), batch_size=6)
     assert given[0].fingerprint == BinEdges.load(path).fingerprint
     assert (path.stat().st_mtime_ns, path.read_bytes()) == written
     np.testing.assert_array_equal(first.rows, again.rows)
     np.testing.assert_array_equal(first.distances, again.distances)
     assert first.made_from == again.made_from
     with pytest.raises(ArtifactMismatch, match="bins: 10 there, 12 asked for"):
-        build_neighbor_table(*sets, GaborBank(), Whole(), bins=12, k=8, edges_path=path)
+        build_neighbor_table(*sets, GaborBank(), VIEW, bins=12, k=8, places=Places(edges=path))
 
 
 def test_k_is_checked_before_any_work(sets):
     for k in (0, 21):
         with pytest.raises(InputError, match=rf"`k` must be between 1 and 20.*k={k}"):
             build_neighbor_table(*sets, None, None, k=k)
+
+
+def same(one, other):
+    np.testing.assert_array_equal(one.rows, other.rows)
+    np.testing.assert_array_equal(one.distances, other.distances)
+    assert one.made_from == other.made_from
+
+
+class Killed(BaseException):
+    """What stands for the end of the process."""
+
+
+def killed_after(monkeypatch, blocks):
+    """The process ends when the search has been given so many blocks."""
+    given = []
+    real = Search.add
+
+    def add(self, rows, histograms):
+        if len(given) == blocks:
+            raise Killed
+        given.append(rows)
+        real(self, rows, histograms)
+
+    monkeypatch.setattr(Search, "add", add)
+    return given
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("blocks", [0, 1, 3, 4])
+def test_a_killed_search_goes_on_from_its_checkpoint(sets, tmp_path, monkeypatch, keep, blocks):
+    settings = {"bins": 10, "k": 8, "batch_size": 4, "checkpoint_images": 8}
+    expected = build_neighbor_table(*sets, GaborBank(), VIEW, **settings)
+    places = Places(checkpoint=tmp_path / "search.npz", store=tmp_path / "store" if keep else None)
+    with monkeypatch.context() as patch:
+        killed_after(patch, blocks)
+        with pytest.raises(Killed):
+            build_neighbor_table(*sets, GaborBank(), VIEW, places=places, **settings)
+    with monkeypatch.context() as patch:
+        given = killed_after(patch, 100)
+        table = build_neighbor_table(*sets, GaborBank(), VIEW, places=places, **settings)
+    same(table, expected)
+    # Every second block of four is followed by a checkpoint.
+    assert sum(len(rows) for rows in given) == 20 - 8 * (blocks // 2)
+    places.remove_checkpoint()
+    assert [path.name for path in tmp_path.iterdir()] == (["store"] if keep else [])
+
+
+def test_a_checkpoint_of_another_search_is_refused(sets, tmp_path, monkeypatch):
+    places = Places(checkpoint=tmp_path / "search.npz")
+    with monkeypatch.context() as patch:
+        killed_after(patch, 2)
+        with pytest.raises(Killed):
+            build_neighbor_table(*sets, GaborBank(), VIEW, 10, 8, places, batch_size=4, checkpoint_images=4)
+    with pytest.raises(ArtifactMismatch, match="neighbors: 8 there, 9 asked for"):
+        build_neighbor_table(*sets, GaborBank(), VIEW, 10, 9, places, batch_size=4)
+    (tmp_path / "search.npz").write_bytes(b"nothing of ours")
+    with pytest.raises(InputError, match="search.npz is not an artifact of sjft_tf or is damaged"):
+        build_neighbor_table(*sets, GaborBank(), VIEW, 10, 8, places, batch_size=4)
+    with pytest.raises(InputError, match="--checkpoint_images must be at least 1. Received: 0"):
+        build_neighbor_table(*sets, GaborBank(), VIEW, 10, 8, places, checkpoint_images=0)
+
+
+def test_kept_descriptors_are_those_extracted_and_serve_the_next_search(sets, tmp_path, monkeypatch):
+    places = Places(edges=tmp_path / "edges.npz", store=tmp_path / "store")
+    first = build_neighbor_table(*sets, GaborBank(), VIEW, 10, 4, places, batch_size=7)
+    edges = BinEdges.load(places.edges)
+    kept = DescriptorStore.open(places.store).histograms(np.arange(20))
+    extracted = np.concatenate([block for _, block in extract(sets[1], GaborBank(), edges, VIEW)])
+    np.testing.assert_array_equal(kept, extracted)
+    whole = build_neighbor_table(*sets, GaborBank(), VIEW, 10, 20)
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "extract", None)
+        patch.setattr(build, "extract_counts", None)
+        longer = build_neighbor_table(*sets, GaborBank(), VIEW, 10, 20, places)
+    same(longer, whole)
+    same(longer.prefix(4), first)
+    other = ImageSet.from_arrays("other", np.zeros((20, 16, 16), np.uint8), [0] * 20)
+    with pytest.raises(ArtifactMismatch, match="source: "):
+        build_neighbor_table(sets[0], other, GaborBank(), VIEW, 10, 4, places)
+
+
+def test_descriptors_asked_for_later_are_complete_although_a_checkpoint_was_there(sets, tmp_path, monkeypatch):
+    settings = {"bins": 10, "k": 8, "batch_size": 4, "checkpoint_images": 4}
+    places = Places(checkpoint=tmp_path / "search.npz")
+    with monkeypatch.context() as patch:
+        killed_after(patch, 3)
+        with pytest.raises(Killed):
+            build_neighbor_table(*sets, GaborBank(), VIEW, places=places, **settings)
+    keeping = Places(checkpoint=places.checkpoint, store=tmp_path / "store")
+    same(
+        build_neighbor_table(*sets, GaborBank(), VIEW, places=keeping, **settings),
+        build_neighbor_table(*sets, GaborBank(), VIEW, **settings),
+    )
+    assert len(DescriptorStore.open(keeping.store)) == 20
+
+
+def test_an_image_that_cannot_be_read_ends_the_search_with_its_own_error(sets, monkeypatch):
+    def broken(*_, **__):
+        yield np.int32([0]), np.full((1, 480), 0.1, np.float32)
+        raise InputError("image 7 is gone")
+
+    monkeypatch.setattr(build, "extract", broken)
+    with pytest.raises(InputError, match="image 7 is gone"):
+        build_neighbor_table(*sets, GaborBank(), VIEW, bins=10, k=5)

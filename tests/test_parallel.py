@@ -1,0 +1,62 @@
+"""Ranges over threads, and iterating ahead."""
+
+import threading
+
+import pytest
+
+from sjft_tf import parallel
+
+
+@pytest.mark.parametrize("cores", [1, 2, 5])
+@pytest.mark.parametrize(("total", "least"), [(0, 1), (1, 1), (7, 1), (100, 16), (100, 101)])
+def test_ranges_cover_everything_once(monkeypatch, cores, total, least):
+    monkeypatch.setattr(parallel, "cores", lambda: cores)
+    found = []
+    parallel.over_ranges(lambda begin, end: found.append((begin, end)), total, least)
+    assert sorted(place for begin, end in found for place in range(begin, end)) == list(range(total))
+    assert len(found) == 1 or all(end - begin >= least for begin, end in found)
+
+
+def test_an_error_in_a_range_is_raised():
+    def work(begin, end):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        parallel.over_ranges(work, 100)
+
+
+@pytest.mark.parametrize("count", [0, 1, 10])
+def test_ahead_gives_the_same_items_in_order(count):
+    assert list(parallel.ahead(iter(range(count)), depth=2)) == list(range(count))
+
+
+def test_ahead_gives_nothing_but_items_even_if_they_are_none():
+    assert list(parallel.ahead([None, 0, None])) == [None, 0, None]
+
+
+def test_an_error_comes_after_the_items_before_it():
+    def items():
+        yield 1
+        raise KeyError("gone")
+
+    found = parallel.ahead(items())
+    assert next(found) == 1
+    with pytest.raises(KeyError, match="gone"):
+        next(found)
+
+
+def test_stopping_early_ends_the_thread_and_closes_the_items():
+    closed = threading.Event()
+
+    def items():
+        try:
+            while True:
+                yield 1
+        finally:
+            closed.set()
+
+    found = parallel.ahead(items())
+    assert next(found) == 1
+    found.close()
+    assert closed.is_set()
+    assert not any(thread.name == "sjft-ahead" for thread in threading.enumerate())
