@@ -29,6 +29,7 @@ _BLOCK = 64  # images handed to a thread at a time,
 _BLOCK_BYTES = 8 << 20  # or so many bytes
 _AHEAD = 4  # blocks in memory beside the one that is being filled
 _CHUNK = 1 << 20
+_ARRAYS = ("starts", "lengths", "plain", "digests", "codes")  # of an Index
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +66,16 @@ class Index:
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    @property
+    def good(self) -> np.ndarray:
+        """The records whose images decode, int64, ascending."""
+        return np.setdiff1d(np.arange(len(self)), list(self.errors))
+
+    def take(self, rows: np.ndarray) -> Index:
+        """The index of some records, of none with an error."""
+        arrays = {name: getattr(self, name)[rows] for name in _ARRAYS}
+        return dataclasses.replace(self, **arrays, errors={}, ids=[self.ids[i] for i in rows] if self.ids else [])
 
 
 def records(shard: Shard, size: int | None = None) -> Iterator[tuple[int, bytes]]:
@@ -203,9 +214,6 @@ def _blocks(images: Iterable[bytes]) -> Iterator[list[bytes]]:
             block, size = [], 0
     if block:
         yield block
-
-
-_ARRAYS = ("starts", "lengths", "plain", "digests", "codes")
 
 
 def _write_cached(path: Path, stamp: dict, found: Index) -> None:

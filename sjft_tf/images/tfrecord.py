@@ -71,7 +71,38 @@ def open_tfrecord(spec: Spec, scan: FileScan) -> ImageSet:
     features = _features(spec, shards, options)
     given, first = _given_names(spec, shards, features, options)
     indices, spool, bases = _indices(shards, features, scan, name)
+    _report_bad(spec, scan, shards, indices)
+    good = [one.take(one.good) for one in indices]
     relative = [shard.path[len(origin) :].lstrip("/") for shard in shards]
+    numbered = [
+        np.array([f"{at}/{i:06d}" for i in one.good])
+        for at, one in zip(relative, indices, strict=True)
+        if len(one.good)
+    ]
+    positions = np.concatenate(numbered)
+    places = _Places(
+        [shard.path for shard in shards],
+        np.repeat(np.arange(len(shards), dtype=np.int32), [len(one) for one in good]),
+        np.concatenate([one.starts for one in good]),
+        np.concatenate([one.lengths for one in good]),
+        spool,
+        bases,
+    )
+    class_names, labels = _classes(spec, good, features.number, given, first)
+    return ImageSet(
+        name,
+        [i for one in good for i in one.ids] if features.id else positions,
+        labels,
+        class_names,
+        EncodedImages.of(python_reader(places.read), np.concatenate([one.plain for one in good])),
+        digests=np.concatenate([one.digests for one in good]),
+        origin=origin,
+        # By the place even where ids are given: the same file name in two splits is not the same image.
+        identities=identities_of(origin, positions.tolist()),
+    )
+
+
+def _report_bad(spec: Spec, scan: FileScan, shards: Sequence[Shard], indices: Sequence[Index]) -> None:
     bad = [
         (f"{shard.path}, record {i}", why)
         for shard, one in zip(shards, indices, strict=True)
@@ -81,32 +112,6 @@ def open_tfrecord(spec: Spec, scan: FileScan) -> ImageSet:
     scan.report_bad(bad, total)
     if len(bad) == total:
         raise InputError(f"'{spec}': none of its {total} images can be decoded")
-    kept = [np.setdiff1d(np.arange(len(one)), list(one.errors)) for one in indices]
-    places = _Places(
-        [shard.path for shard in shards],
-        np.repeat(np.arange(len(shards), dtype=np.int32), [len(rows) for rows in kept]),
-        np.concatenate([one.starts[rows] for one, rows in zip(indices, kept, strict=True)]),
-        np.concatenate([one.lengths[rows] for one, rows in zip(indices, kept, strict=True)]),
-        spool,
-        bases,
-    )
-    positions = [np.array([f"{at}/{i:06d}" for i in rows], str) for at, rows in zip(relative, kept, strict=True)]
-    ids = np.concatenate([at for at in positions if len(at)])
-    identities = identities_of(origin, ids.tolist()) if features.id else None
-    if features.id:
-        ids = np.array([one.ids[i] for one, rows in zip(indices, kept, strict=True) for i in rows], str)
-    class_names, labels = _classes(spec, indices, kept, features.number, given, first)
-    plain = np.concatenate([one.plain[rows] for one, rows in zip(indices, kept, strict=True)])
-    return ImageSet(
-        name,
-        ids,
-        labels,
-        class_names,
-        EncodedImages.of(python_reader(places.read), plain),
-        digests=np.concatenate([one.digests[rows] for one, rows in zip(indices, kept, strict=True)]),
-        origin=origin,
-        identities=identities,
-    )
 
 
 def _is_compressed(spec: Spec, text: str) -> bool:
@@ -193,20 +198,15 @@ def _given_names(
 
 
 def _classes(
-    spec: Spec,
-    indices: Sequence[Index],
-    kept: Sequence[np.ndarray],
-    number: bool,
-    given: list[str] | None,
-    first: int | None,
+    spec: Spec, indices: Sequence[Index], number: bool, given: list[str] | None, first: int | None
 ) -> tuple[list[str], np.ndarray]:
-    """Class names and the label of every kept image."""
+    """Class names and the label of every image."""
     codes: dict[tuple[str, ...], int] = {}
     renumbered = []
-    for one, rows in zip(indices, kept, strict=True):
-        used = np.unique(one.codes[rows])
-        table = np.full(len(one.names), -1, np.int32)
+    for one in indices:
+        used = np.unique(one.codes)
+        table = np.zeros(len(one.names), np.int32)
         table[used] = [codes.setdefault(one.names[code], len(codes)) for code in used]
-        renumbered.append(table[one.codes[rows]])
+        renumbered.append(table[one.codes])
     names, classes = name_classes(list(codes), number, given, first, str(spec))
     return names, classes[np.concatenate(renumbered)]

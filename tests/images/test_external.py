@@ -150,3 +150,8 @@ def test_spool():
     spool.close_writing()
     assert len(spool) == 4
     assert [spool.read(i) for i in (3, 0, 2, 1)] == [contents[i] for i in (3, 0, 2, 1)]
+    everything = b"".join(contents)
+    assert spool.size == len(everything)
+    assert spool.read_range(1, 30) == everything[1:31]
+    with pytest.raises(OSError, match=r"read 5 of 6 bytes of a temporary file"):
+        spool.read_range(spool.size - 5, 6)

@@ -9,7 +9,6 @@ from PIL import Image
 from sjft_tf.errors import InputError
 from sjft_tf.images import check_disjoint, default_splits, open_image_set
 from sjft_tf.images import scan as scan_module
-from sjft_tf.images.paths import MISSING, file_stats, join, read_bytes, read_range
 from sjft_tf.images.scan import inspect_file
 
 
@@ -117,23 +116,3 @@ def test_no_remote_call_for_local_files(tmp_path, monkeypatch):
     for name in ("stat", "exists", "isdir", "GFile"):
         monkeypatch.setattr(tf.io.gfile, name, refuse)
     assert grays(open_image_set(f"csv:{tmp_path}/list.csv")) == [5]
-
-
-def test_paths(root, tmp_path):
-    assert join("/top", "a/b") == "/top/a/b"
-    assert join("/top", "/a") == "/a"
-    assert join("/top", "gs://b/a") == "gs://b/a"
-    assert join("gs://b", "a") == "gs://b/a"
-    assert join("/top", "odd name://x") == "/top/odd name://x"
-    local = tmp_path / "f"
-    local.write_bytes(bytes(range(10)))
-    write(f"{root}/f", bytes(range(10)))
-    for path in (str(local), f"{root}/f"):
-        assert read_bytes(path) == bytes(range(10))
-        assert read_range(path, 3, 4) == bytes([3, 4, 5, 6])
-        assert read_range(path, 8, 4) == bytes([8, 9])
-        with pytest.raises(OSError, match="No such file"):
-            read_range(f"{path}x", 0, 1)
-    stats = file_stats([str(local), f"{root}/f", f"{root}/none", str(tmp_path / "none"), str(tmp_path), root])
-    assert [size for size, _ in stats] == [10, 10, -1, -1, -1, -1]
-    assert stats[2] == MISSING
