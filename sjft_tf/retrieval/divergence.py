@@ -99,6 +99,7 @@ class Products:
 
     Attributes:
         own: c(t) of every target image, float32 [N_t].
+        factors: (w t, w L(t)) of the target, transposed: float32 tensors [D, N_t].
     """
 
     SOURCE_ROWS = 512
@@ -107,14 +108,14 @@ class Products:
         weights = layout.weights().astype(np.float32)
         logs, self.own = relative_logs(histograms, layout)
         # Transposed once: stored as the kernels read the factor that is used again and again.
-        self._histograms = tf.transpose(tf.multiply(histograms, weights))
-        self._logs = tf.transpose(tf.multiply(shared(logs), weights))
+        histograms, logs = tf.multiply(histograms, weights), tf.multiply(shared(logs), weights)
+        self.factors = tf.transpose(histograms), tf.transpose(logs)
 
     def __call__(self, logs: np.ndarray, histograms: np.ndarray) -> np.ndarray:
         """`[w t ; w L(t)] . [L(s) ; s]`, float32 [SOURCE_ROWS, N_t], of L(s) and s, float32 [SOURCE_ROWS, D] each."""
         with full_float32():
-            found = tf.matmul(shared(logs), self._histograms) + tf.matmul(shared(histograms), self._logs)
-            return found.numpy()
+            of_histograms, of_logs = self.factors
+            return (tf.matmul(shared(logs), of_histograms) + tf.matmul(shared(histograms), of_logs)).numpy()
 
 
 def aligned(shape: tuple[int, ...]) -> np.ndarray:
