@@ -100,6 +100,8 @@ def test_the_image_is_found_inside_its_record_and_order_is_kept(tmp_path, monkey
     assert found.names == [("0",), ("1",), ("2",), ("3",)]
     assert found.codes.tolist() == [i % 4 for i in range(20)]
     assert not found.errors
+    arrays = (found.starts, found.lengths, found.plain, found.digests, found.codes)
+    assert sum(array.nbytes for array in arrays) == 20 * (8 + 4 + 1 + 32 + 4)  # sets of a million must fit
 
 
 def test_blocks_are_bounded_in_images_and_bytes(monkeypatch):
