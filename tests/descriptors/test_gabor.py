@@ -52,11 +52,14 @@ def test_equals_direct_convolution(rng, height, width):
         np.testing.assert_allclose(response, oracle(image), atol=1e-6)
 
 
-def test_other_numbers_of_scales_and_orientations(rng):
-    image = rng.uniform(0, 255, (12, 12, 3)).astype(np.float32)
-    bank = GaborBank(scales=2, orientations=3)
-    assert bank.layer_channels == (12,)
-    np.testing.assert_allclose(bank.responses(tf.constant(image[None]))[0][0], oracle(image, 2, 3), atol=1e-6)
+@pytest.mark.parametrize(("scales", "orientations"), [(2, 3), (2, 2), (2, 5), (3, 8)])
+def test_other_numbers_of_scales_and_orientations(rng, scales, orientations):
+    # Odd numbers have no upright filter, two have no mirrored pair.
+    image = rng.uniform(0, 255, (12, 15, 3)).astype(np.float32)
+    bank = GaborBank(scales, orientations)
+    assert bank.layer_channels == (2 * scales * orientations,)
+    found = bank.responses(tf.constant(image[None]))[0][0]
+    np.testing.assert_allclose(found, oracle(image, scales, orientations), atol=1e-6)
 
 
 def test_each_filter_answers_its_own_wave():
