@@ -3,10 +3,11 @@
   python benchmarks/extraction.py --bank=alexnet-random --images=folder:IMAGES --number=256
   python benchmarks/extraction.py --bank=gabor --resize=64 --crop=64 --images=folder:IMAGES --number=2000
 
-Four things are timed in turn, again and again: decoding the files (nothing done with the pictures), the filters
-(pictures in memory, answers thrown away), histogramming (answers in memory), and the whole, files to counts. Ratios are
-taken repeat by repeat, because the machine may be busy with something else at any time. Without --images, JPEG files
-of random blobs are written to a temporary folder first.
+Timed in turn, again and again: decoding the files (nothing done with the pictures), the filters (pictures in memory,
+answers thrown away), of AlexNet also its convolutions alone, histogramming (answers in memory) by the threads and by
+the graph that GPUs take, and the whole, from files to counts. Ratios are taken repeat by repeat, because the machine
+may be busy with something else at any time. Without --images, JPEG files of random blobs are written to a temporary
+folder first.
 """
 
 from __future__ import annotations
@@ -51,6 +52,17 @@ def write_images(folder: Path, number: int, side: int) -> str:
     return f"folder:{folder}"
 
 
+def convolutions(pictures: tf.Tensor) -> Callable[[], object]:
+    """The convolutions of `caffe_nets.alexnet` and nothing else, on inputs made before."""
+    model = caffe_nets.alexnet()
+    before = keras.Model(model.inputs, model.get_layer("halves").output)
+    halves = before(caffe_nets.caffe_input(pictures))
+    layers = [model.get_layer(name) for name in ("conv1", "conv2_first", "conv2_second")]
+    compiled = tf.function(lambda inputs: [layer(x) for layer, x in zip(layers, inputs, strict=True)], autograph=False)
+    inputs = [pictures, *halves]
+    return lambda: compiled(inputs)
+
+
 def seconds(work: Callable[[], object]) -> float:
     begun = time.perf_counter()
     work()
@@ -81,6 +93,9 @@ def measure(arguments: argparse.Namespace, images: ImageSet) -> dict[str, list[f
         "the same in a graph": lambda: [in_graph(answers)[0].numpy() for _ in range(chunks)][-1],
         "whole": lambda: [None for _ in extract_counts(images, bank, edges, view, rows)],
     }
+    if arguments.bank == "alexnet-random":
+        convolve = convolutions(pictures)
+        stages["convolutions alone"] = lambda: [convolve() for _ in range(chunks)][-1]
     for work in stages.values():
         work()
     found: dict[str, list[float]] = {name: [] for name in stages}
@@ -94,13 +109,15 @@ def report(found: dict[str, list[float]]) -> None:
     times = {name: np.array(values) * 1e3 for name, values in found.items()}
     for name, values in times.items():
         print(f"{name:>20}: median {np.median(values):7.3f} ms an image ({values.min():.3f} to {values.max():.3f})")
-    parts = times["decoding"] + times["filters"]
-    for name, ratios in {
+    ratios = {
         "histogramming / filters": times["histogramming"] / times["filters"],
         "graph / histogramming": times["the same in a graph"] / times["histogramming"],
-        "whole / (decoding + filters)": times["whole"] / parts,
-    }.items():
-        print(f"{name:>30}: median {np.median(ratios):5.2f} ({ratios.min():.2f} to {ratios.max():.2f})")
+        "whole / (decoding + filters)": times["whole"] / (times["decoding"] + times["filters"]),
+    }
+    if "convolutions alone" in times:
+        ratios["histogramming / convolutions"] = times["histogramming"] / times["convolutions alone"]
+    for name, ratio in ratios.items():
+        print(f"{name:>30}: median {np.median(ratio):5.2f} ({ratio.min():.2f} to {ratio.max():.2f})")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

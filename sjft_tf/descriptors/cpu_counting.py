@@ -13,6 +13,7 @@ _TABLE_CELLS = (256, 512, 1024, 2048, 4096, 8192)
 # Channels handled together: all of them, or blocks of some where there are many, whose counts fit the nearest cache.
 _TOGETHER, _BLOCK = 96, 32
 _INFINITY_BITS = 0x7F800000
+_FITS_16_BITS = 2**16 - 1
 
 
 class CpuBinCounter:
@@ -34,7 +35,8 @@ class CpuBinCounter:
         distinct = np.concatenate([np.full((channels, 1), True), edges[:, 1:] > edges[:, :-1]], axis=1)
         sizes, chosen = _table_sizes(edges, distinct)
         places = np.cumsum(sizes) - sizes
-        table = np.empty(sizes.sum(), np.min_scalar_type(self.bins))
+        # One type for all usual numbers of bins, so that the kernel is compiled once.
+        table = np.empty(sizes.sum(), np.uint16 if self.bins <= 2**16 else np.uint32)
         steps = np.empty(channels, np.uint32)
         padded = np.full((channels, self.bins), np.nan, np.float32)
         slots = np.tile(np.arange(self.bins), (channels, 1))
@@ -63,7 +65,7 @@ class CpuBinCounter:
 
         Args:
             line: float32 [P, C], contiguous.
-            row: uint16 (P up to 65,535) or uint32 [C * bins], zeros; receives the counts.
+            row: uint16 (for P up to 65,535) or uint32 [C * bins], zeros; receives the counts.
 
         Returns:
             Whether all values are finite; if not, the counts mean nothing.
@@ -71,7 +73,14 @@ class CpuBinCounter:
         # The compiler makes one kernel for arrays that may be written to and another one for those that may not.
         fixed = line.view()
         fixed.flags.writeable = False
-        return bool(count_kernel()(fixed, fixed.view(np.int32), *self._tables, row) < _INFINITY_BITS)
+        if row.dtype == np.uint16:
+            return bool(count_kernel()(fixed, fixed.view(np.int32), *self._tables, row) < _INFINITY_BITS)
+        finite = True
+        for first in range(0, len(line), _FITS_16_BITS):
+            part = np.zeros(len(row), np.uint16)
+            finite &= self.count_line(fixed[first : first + _FITS_16_BITS], part)
+            row += part
+        return finite
 
     def __call__(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """float32 [N, P, C] -> counts [N, C, bins] of each line's P values, and bool [N], whether they are finite."""
@@ -83,7 +92,7 @@ class CpuBinCounter:
 
 def count_dtype(positions: int) -> type[np.unsignedinteger]:
     """The type that holds counts of that many positions: uint16, or uint32 for more than 65,535."""
-    return np.uint16 if positions <= np.iinfo(np.uint16).max else np.uint32
+    return np.uint16 if positions <= _FITS_16_BITS else np.uint32
 
 
 def _table_sizes(edges: np.ndarray, distinct: np.ndarray) -> tuple[np.ndarray, dict[int, Any]]:

@@ -37,7 +37,7 @@ def count(values, bits, scaling, places, steps, table, edges, slots, width, row)
         edges: float32 [C * bins], distinct edges of a channel, the rest of its part filled with NaN.
         slots: uint32 [C * bins], never less than its index: where a count belongs if edges repeat; else empty.
         width: channels handled together, so that their counts and tables stay in the nearest cache.
-        row: unsigned [C * bins], zeros on entry.
+        row: uint16 [C * bins], zeros on entry; so P is at most 65,535.
 
     Returns:
         The largest bits & 0x7FFFFFFF: 0x7F800000 or more if a value is NaN or infinite.

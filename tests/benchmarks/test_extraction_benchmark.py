@@ -15,12 +15,14 @@ def benchmark():
     return runpy.run_path(str(SCRIPT))
 
 
-@pytest.mark.parametrize("bank", ["gabor", "squeezenet_conv1-random"])
+@pytest.mark.parametrize("bank", ["alexnet-random", "gabor", "squeezenet_conv1-random"])
 def test_it_measures_images_of_its_own(benchmark, capsys, bank):
-    benchmark["main"]([f"--bank={bank}", "--resize=24", "--crop=16", "--bins=5", "--number=3", "--side=40"])
+    sizes = ["--resize=50", "--crop=40", "--number=3", "--side=60"]
+    benchmark["main"]([f"--bank={bank}", "--bins=5", "--repeats=2", *sizes])
     printed = capsys.readouterr().out
-    assert f"bank {bank}, 3 images at 24/16 px, 5 bins, 5 repeats" in printed
-    for name in RATIOS:
+    assert f"bank {bank}, 3 images at 50/40 px, 5 bins, 2 repeats" in printed
+    convolutions = ["histogramming / convolutions"] * (bank == "alexnet-random")
+    for name in [*RATIOS, *convolutions]:
         median, least, most = map(
             float, re.search(re.escape(name) + r": median +([\d.]+) \(([\d.]+) to ([\d.]+)\)", printed).groups()
         )
