@@ -183,8 +183,11 @@ def target_descriptors(
         batches = image_batches(image_set, view, batch_size=batch_size).map(lambda _, images: images)
         with progress.bar(2 * len(image_set), f"Fitting bin edges to {image_set.name}") as shown:
             edges = fit_bin_edges(bank, _Counted(batches, shown), bins, cells, made_from)
-    blocks = [histograms for _, histograms in extract(image_set, bank, edges, view, batch_size=batch_size)]
-    return edges, np.concatenate(blocks)
+    # Filled as they come: a list of blocks, joined, would take the memory twice.
+    found = np.empty((len(image_set), edges.dimensions), np.float32)
+    for rows, block in extract(image_set, bank, edges, view, batch_size=batch_size):
+        found[rows] = block
+    return edges, found
 
 
 def edges_made_from(image_set: Images, bank: FilterBank, view: Any, bins: int, cells: int = FINE_CELLS) -> dict:

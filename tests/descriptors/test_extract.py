@@ -80,7 +80,10 @@ def test_target_descriptors_are_histograms_of_its_edges(images):
     edges, found = target_descriptors(images, PixelBank(), Whole(), bins=5, batch_size=4)
     expected = histograms([tf.cast(images.images, tf.float32)], edges)
     np.testing.assert_array_equal(found, expected)
-    assert edges.made_from == {"target": "memory-print", "bank": "p", "view": [16, 16], "bins": 5, "cells": 2000}
+    assert edges.made_from == {
+        **{"target": "memory-print", "bank": "p", "view": [16, 16], "bins": 5, "cells": 2000},
+        "decoded_for": None,
+    }
     again, same = target_descriptors(images, PixelBank(), Whole(), bins=5, edges=edges)
     assert again is edges
     np.testing.assert_array_equal(same, found)
