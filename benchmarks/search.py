@@ -11,11 +11,11 @@ clock. The neighbors of some targets are checked against a float64 computation.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
+from timing import in_turn, ratio, seconds
 
 from sjft_tf.parallel import cores
 from sjft_tf.retrieval import Layout, nearest
@@ -82,26 +82,6 @@ def furthest_error(target: np.ndarray, source: np.ndarray, rows: np.ndarray, lay
     return worst
 
 
-def measure(runs: dict[str, Callable], repeats: int) -> dict[str, np.ndarray]:
-    """Seconds by the clock and of processor time, float64 [repeats, 2] for each; the runs take turns."""
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
-    for _ in range(repeats):
-        for name, run in runs.items():
-            begun, busy = time.perf_counter(), time.process_time()
-            run()
-            found[name].append((time.perf_counter() - begun, time.process_time() - busy))
-    return {name: np.array(times) for name, times in found.items()}
-
-
-def ratio(name: str, times: np.ndarray, other: np.ndarray) -> str:
-    """One line: how many times as long the first takes as the second."""
-    by_clock, busy = (times / other).T
-    return (
-        f"{name}: median {np.median(by_clock):.2f} ({by_clock.min():.2f} to {by_clock.max():.2f}), "
-        f"of processor time {np.median(busy):.2f} ({busy.min():.2f} to {busy.max():.2f})"
-    )
-
-
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--targets", type=int, default=1000)
@@ -122,14 +102,13 @@ def main(argv: list[str] | None = None) -> None:
         "faiss": faiss_search(target, source, layout, arguments.k),
     }
     found = {name: run() for name, run in runs.items()}  # the first of each compiles and warms up
-    times = measure(runs, arguments.repeats)
+    times = in_turn(runs, arguments.repeats, warm=False)
     print(
         f"TensorFlow {tf.__version__}, {cores()} cores; {len(target)} targets x {len(source)} sources x "
         f"{layout.dimensions} numbers, K = {arguments.k}, {arguments.repeats} repeats"
     )
-    for name, (wall, busy) in ((name, seconds.T) for name, seconds in times.items()):
-        print(f"{name:>9}: median {np.median(wall):6.3f} s ({wall.min():.3f} to {wall.max():.3f}), ", end="")
-        print(f"processor {np.median(busy):6.3f} s")
+    for name, taken in times.items():
+        print(seconds(name, taken))
     print(ratio("search / products", times["search"], times["products"]))
     print(ratio("faiss / search", times["faiss"], times["search"]))
     same = np.mean([len(np.intersect1d(*two)) for two in zip(found["search"], found["faiss"], strict=True)])
