@@ -2,9 +2,12 @@
 
 - `Layout`, `symmetric_kl`: the weighted symmetric KL divergence of descriptors.
 - `nearest`, `Search`: exact top-K over a stream of source descriptors; `SearchCheckpoint`: goes on after a kill.
-- `NeighborTable`, `build_neighbor_table`: the artifact, and the whole way from two image sets to it.
+- `nearest_approximate`: nearly the same from kept descriptors, for sources beyond exact reach.
+- `NeighborTable`, `build_neighbor_table`: the artifact, and the whole way from two image sets to it; `Places`: where
+  its files lie.
 """
 
+from sjft_tf.retrieval.approximate import ApproximateReport, nearest_approximate
 from sjft_tf.retrieval.build import Places, build_neighbor_table, described_target, neighbors_made_from
 from sjft_tf.retrieval.checkpoint import SearchCheckpoint
 from sjft_tf.retrieval.divergence import Layout, symmetric_kl
@@ -12,6 +15,7 @@ from sjft_tf.retrieval.neighbors import NeighborTable
 from sjft_tf.retrieval.search import Search, nearest
 
 __all__ = [
+    "ApproximateReport",
     "Layout",
     "NeighborTable",
     "Places",
@@ -20,6 +24,7 @@ __all__ = [
     "build_neighbor_table",
     "described_target",
     "nearest",
+    "nearest_approximate",
     "neighbors_made_from",
     "symmetric_kl",
 ]
