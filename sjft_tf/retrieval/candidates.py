@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from typing import Any
 
 import numpy as np
 
 from sjft_tf.descriptors import DescriptorStore
 from sjft_tf.errors import InputError
+from sjft_tf.parallel import cores
 from sjft_tf.retrieval.projection import Projection
 
 INDEXES = ("auto", "flat", "ivf")
@@ -19,11 +19,6 @@ _FLAT_BYTES = 1 << 30
 # FAISS warns below 39 vectors a cell.
 _TRAINING_ROWS = 40
 _QUERIES = 256
-
-
-def cores() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def faiss_module() -> Any:

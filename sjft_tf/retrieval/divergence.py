@@ -87,6 +87,19 @@ def fill_logs(histograms: np.ndarray, layout: Layout, logs: np.ndarray, own: np.
     over_ranges(work, len(histograms), least=16)
 
 
+def augmented_target(histograms: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """The target's side of the inner product, layer weights folded in: `[w t ; w L(t)]` float32 [N, 2D], and c(t)."""
+    logs, own = relative_logs(histograms, layout)
+    weights = layout.weights().astype(np.float32)
+    return np.concatenate([histograms * weights, logs * weights], axis=1), own
+
+
+def augmented_source(histograms: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """The source's side of the inner product: `[L(s) ; s]` float32 [N, 2D], and c(s) float32 [N]."""
+    logs, own = relative_logs(histograms, layout)
+    return np.concatenate([logs, histograms], axis=1), own
+
+
 class Products:
     """The inner products of source images with all target images.
 
@@ -146,10 +159,7 @@ def symmetric_kl(target: np.ndarray, source: np.ndarray, layer_channels: Sequenc
     layout = Layout(tuple(layer_channels), bins)
     layout.check(target, "Target")
     layout.check(source, "Source")
-    logs, own = relative_logs(target, layout)
-    source_logs, source_own = relative_logs(source, layout)
-    weights = layout.weights().astype(np.float32)
+    (left, own), (right, source_own) = augmented_target(target, layout), augmented_source(source, layout)
     with full_float32():
-        product = tf.matmul(target * weights, source_logs, transpose_b=True)
-        product += tf.matmul(logs * weights, source, transpose_b=True)
-    return np.maximum(0.5 * (own[:, None] + source_own - product.numpy()), 0)
+        product = tf.matmul(left, right, transpose_b=True).numpy()
+    return np.maximum(0.5 * (own[:, None] + source_own - product), 0)

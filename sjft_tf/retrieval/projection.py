@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from sjft_tf.descriptors import full_float32
-from sjft_tf.retrieval.divergence import Layout, augment_source, augment_target
+from sjft_tf.retrieval.divergence import Layout, augmented_source, augmented_target
 
 _NEGLIGIBLE = 1e-6
 
@@ -48,7 +48,7 @@ class Projection:
     def targets(self, histograms: np.ndarray) -> np.ndarray:
         """float32 [N, D] histograms to vectors [N, d + 1]."""
         with full_float32():
-            augmented, _ = augment_target(tf.constant(histograms), self.layout)
+            augmented, _ = augmented_target(histograms, self.layout)
             found = tf.matmul(augmented - self.target_mean, self.target_basis).numpy()
         return np.concatenate([found, np.ones((len(found), 1), np.float32)], axis=1)
 
@@ -58,14 +58,13 @@ class Projection:
         shift = tf.constant(np.append(self.source_mean, np.float32(self.own_mean)))
 
         @tf.function(autograph=False, reduce_retracing=True)
-        def vectors(histograms: tf.Tensor) -> tf.Tensor:
-            augmented, own = augment_source(histograms, self.layout)
+        def vectors(augmented: tf.Tensor, own: tf.Tensor) -> tf.Tensor:
             found = tf.matmul(augmented, basis)
             return tf.concat([found[:, :-1], found[:, -1:] - own[:, None]], axis=1) - shift
 
         def run(histograms: np.ndarray) -> np.ndarray:
             with full_float32():
-                return vectors(tf.constant(histograms)).numpy()
+                return vectors(*map(tf.constant, augmented_source(histograms, self.layout))).numpy()
 
         return run
 
@@ -83,12 +82,12 @@ def fit_projection(
         layout: how the D columns are divided.
     """
     with full_float32():
-        augmented, _ = augment_target(tf.constant(target_sample), layout)
+        augmented, _ = augmented_target(target_sample, layout)
         target_mean = tf.reduce_mean(augmented, axis=0)
         centered = augmented - target_mean
         products, owns, total, count = [], [], 0.0, 0
         for block in source_blocks():
-            source, own = augment_source(tf.constant(block), layout)
+            source, own = augmented_source(block, layout)
             products.append(tf.matmul(centered, source, transpose_b=True).numpy())
             owns.append((tf.linalg.matvec(source, target_mean) - own).numpy())
             total, count = total + tf.reduce_sum(source, axis=0), count + len(block)
@@ -104,7 +103,7 @@ def fit_projection(
         right = tf.matmul(gram, left / values**1.5, transpose_a=True).numpy().astype(np.float32)
         target_basis, start = tf.zeros([0]), 0
         for block in source_blocks():
-            source, _ = augment_source(tf.constant(block), layout)
+            source, _ = augmented_source(block, layout)
             part = tf.matmul(source - source_mean, right[start : start + len(block)], transpose_a=True)
             target_basis, start = part if start == 0 else target_basis + part, start + len(block)
         source_basis = tf.matmul(centered, (left / np.sqrt(values)).astype(np.float32), transpose_a=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import functools
 
 import numba
 import numpy as np
 
 from sjft_tf.descriptors import DescriptorStore
-from sjft_tf.retrieval.candidates import cores
-from sjft_tf.retrieval.divergence import EPSILON, Layout
+from sjft_tf.parallel import over_ranges
+from sjft_tf.retrieval.divergence import Layout, relative_logs
 
 _BLOCK_ROWS = 256
 # Histograms and logarithms of 256 rows and 1,024 columns are 2 MiB, about what a core has as a cache of its own.
@@ -40,53 +40,16 @@ def pair_distances(
     place = np.zeros(store.images, np.int32)
     place[rows] = np.arange(len(rows))
     chunks, weights = _chunks(layout)
-    logs = np.empty_like(target_histograms)
-    workers = cores()
-    parts = _shares(len(logs), workers)
+    logs, _ = relative_logs(target_histograms, layout)
     begun = np.zeros(len(logs), np.int64)
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(lambda part: _logs(target_histograms, logs, part, layout.bins), parts))
-        for start in range(0, len(rows), _BLOCK_ROWS):
-            chosen = rows[start : start + _BLOCK_ROWS]
-            block, block_logs = _read(chosen, store, layout.bins, pool, workers)
-            jobs = [
-                pool.submit(
-                    _add_block,
-                    *(target_histograms, logs, block, block_logs, candidates, found, begun, place),
-                    *(start, chosen[-1], chunks, weights, part.start, part.stop),
-                )
-                for part in parts
-            ]
-            for job in jobs:
-                job.result()
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        chosen = rows[start : start + _BLOCK_ROWS]
+        block = store.histograms(chosen)
+        block_logs, _ = relative_logs(block, layout)
+        arrays = (target_histograms, logs, block, block_logs, candidates, found, begun, place)
+        add = functools.partial(_add_block, *arrays, start, chosen[-1], chunks, weights)
+        over_ranges(add, len(logs))
     return found
-
-
-def _shares(count: int, workers: int) -> list[range]:
-    return [range(n * count // workers, (n + 1) * count // workers) for n in range(workers)]
-
-
-def _read(
-    rows: np.ndarray, store: DescriptorStore, bins: int, pool: ThreadPoolExecutor, workers: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Histograms of `rows` and their logarithms, float32 [n, D]."""
-    block = np.empty((len(rows), store.dimensions), np.float32)
-    logs = np.empty_like(block)
-
-    def read(part: range) -> None:
-        block[part.start : part.stop] = store.histograms(rows[part.start : part.stop])
-        _logs(block, logs, part, bins)
-
-    list(pool.map(read, _shares(len(rows), workers)))
-    return block, logs
-
-
-def _logs(histograms: np.ndarray, logs: np.ndarray, part: range, bins: int) -> None:
-    """Writes log(bins * (x + EPSILON)), as `divergence.relative_logs`, into some lines of `logs`."""
-    lines = logs[part.start : part.stop]
-    np.add(histograms[part.start : part.stop], np.float32(EPSILON), out=lines)
-    np.multiply(lines, np.float32(bins), out=lines)
-    np.log(lines, out=lines)
 
 
 def _chunks(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
@@ -101,7 +64,7 @@ def _chunks(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     return np.array(ends, np.int64), np.array(weights, np.float32)
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@numba.njit(nogil=True, fastmath={"reassoc", "contract", "nsz"})
 def _add_block(
     target,
     target_logs,
