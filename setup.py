@@ -49,7 +49,7 @@ setup(
     entry_points={
         "console_scripts": [
             f"sjft-{name} = sjft_tf.scripts.{name}:run"
-            for name in ("train", "extract", "retrieve", "evaluate", "export", "predict", "demo")
+            for name in ("train", "extract", "retrieve", "evaluate", "export", "predict", "audit", "demo")
         ]
     },
     classifiers=[

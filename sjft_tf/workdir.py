@@ -31,6 +31,9 @@ class Workdir:
         neighbors: the neighbor table.
         search: a search that is not finished, to go on with; gone when the table is there.
         descriptors: the source's descriptors, with --keep_descriptors.
+        leaks: the audit's result, with what it was made from (NPZ).
+        leaks_csv: source images that are target images (CSV: source id, role, target id, kind, score).
+        leaks_picture: such pairs side by side (PNG).
         borrowed: what was borrowed at the end (CSV: target id, source id, distance, rank).
         picture: target images beside their nearest borrowed images (PNG).
         rounds: one folder a finished round.
@@ -53,6 +56,9 @@ class Workdir:
         self.neighbors = self.root / "neighbors.npz"
         self.search = self.root / "search.npz"
         self.descriptors = self.root / "descriptors-source"
+        self.leaks = self.root / "leaks.npz"
+        self.leaks_csv = self.root / "leaks.csv"
+        self.leaks_picture = self.root / "leaks.png"
         self.borrowed = self.root / "borrowed.csv"
         self.picture = self.root / "neighbors.png"
         self.rounds = self.root / "rounds"

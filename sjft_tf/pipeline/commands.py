@@ -17,6 +17,7 @@ from sjft_tf.evaluation import evaluate_probabilities, save_predictions
 from sjft_tf.export import DESCRIPTION_FILE, export_saved_model
 from sjft_tf.images import align_classes, open_image_set
 from sjft_tf.models import Scorer, save_trunk
+from sjft_tf.pipeline.audit import audited
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors, network_view, open_sets
 from sjft_tf.pipeline.learning import build_model, train
 from sjft_tf.pipeline.looks import Looks
@@ -64,7 +65,8 @@ class Report:
             yield "      time: " + ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in times.items())
         yield f"     model: {self.workdir.saved_model}"
         yield f"     board: tensorboard --logdir {self.workdir.logs}"
-        places = (self.workdir.metrics, self.workdir.predictions, self.workdir.borrowed, self.workdir.picture)
+        run = self.workdir
+        places = (run.metrics, run.predictions, run.borrowed, run.picture, run.leaks_picture)
         yield f"   details: {', '.join(str(place) for place in places if place.exists())}"
 
 
@@ -80,6 +82,7 @@ def run(config: RunConfig, workdir: Workdir) -> Report:
     with workdir.timed("opening image sets"):
         sets = open_sets(config, workdir)
     refuse_other_run(config, workdir)
+    sets = audited(config, sets, workdir)
     source_classes = sets.source.class_names if sets.source is not None else ()
     artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": source_classes})
     model = train(config, sets, workdir)
@@ -167,6 +170,7 @@ def retrieve(config: RunConfig, workdir: Workdir, looks: Looks | None = None) ->
     sets = open_sets(config, workdir)
     if looks is not None:
         looks.check(sets.target)
+    sets = audited(config, sets, workdir)
     table = neighbor_table(config, sets, workdir)
     assert sets.source is not None
     show_neighbors(sets.target, sets.source, table, workdir)

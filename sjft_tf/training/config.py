@@ -29,6 +29,8 @@ class DataConfig:
     test: str = option("", "target test images; found beside --target where it has such a split")
     source: list[str] = option([], "images to borrow from; give the flag again for more sets")
     bad_images: str = option("error", "what to do with a file that cannot be decoded", ("error", "skip"))
+    audit: bool = option(True, "look for source images that are target images, and warn")
+    exclude_leaks: bool = option(False, "leave the source images that the audit finds out of the source")
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,8 @@ class RunConfig:
                 f"--selector={self.selection.selector} borrows images, but no --source was given. "
                 "Give one (e.g. --source=folder:PATH), or --selector=none for plain fine-tuning."
             )
+        if self.data.exclude_leaks and not self.data.audit:
+            raise InputError("--exclude_leaks needs the audit that --noaudit turns off: leave one of the two out")
         if self.selection.k0 != "auto" and not (self.selection.k0.isdecimal() and int(self.selection.k0) > 0):
             raise InputError(f"--k0 must be a number from 1 or auto. Received: {self.selection.k0!r}")
         for section, name, low, high in _RANGES:

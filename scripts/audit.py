@@ -1,0 +1,36 @@
+"""The leakage audit: which source images are test, validation or training images of the target.
+
+  python scripts/audit.py --target=folder:MY_IMAGES --source=folder:LARGE_SET --workdir=runs/mine
+
+Finds equal files and re-encoded, resized, mirrored or slightly cropped ones. Training does the same by itself.
+"""
+
+from sjft_tf.scripts import program
+
+
+def define() -> None:
+    program.define_common()
+    program.define_config("data")
+    for name in ("audit", "exclude_leaks"):  # settings of programs that go on after it
+        delattr(program.FLAGS, name)
+
+
+def main(_: list[str]) -> None:
+    if not program.FLAGS.source:
+        raise program.InputError("--source is missing: say which images to look through, e.g. --source=folder:PATH")
+    config = program.config_from_flags()
+    from sjft_tf.pipeline.audit import run_audit
+    from sjft_tf.workdir import Workdir
+
+    program.start_tensorflow()
+    workdir = Workdir(program.FLAGS.workdir)
+    with workdir.locked():
+        program.say_lines(run_audit(config, workdir))
+
+
+def run() -> None:
+    program.start(main, define)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,11 @@
+"""Leakage: which source images are images of the target, whole or slightly changed (see `search.audit`).
+
+- `thumbnails`: every image becomes a gray picture of 32 px and, from that, a signature of 55 numbers.
+- `alignment`: two small pictures laid over each other and compared.
+- `search`: candidates by signature, then the comparison.
+"""
+
+from sjft_tf.images.audit.search import SETTINGS, Audit, Leak, audit
+from sjft_tf.images.audit.thumbnails import MIN_SIDE
+
+__all__ = ["MIN_SIDE", "SETTINGS", "Audit", "Leak", "audit"]

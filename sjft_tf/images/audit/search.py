@@ -1,0 +1,151 @@
+"""Which source images are target images: equal bytes, or the same picture after small changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from sjft_tf.images.audit.alignment import likeness
+from sjft_tf.images.audit.thumbnails import MIN_SIDE, SIDE, mirrored, signatures, thumbnails
+from sjft_tf.images.image_set import ImageSet
+from sjft_tf.progress import bar
+
+IDENTICAL, NEAR = "identical", "near"
+
+CANDIDATE = 0.75
+"""Inner product of two signatures from which a pair is compared."""
+
+SAME = 0.7
+"""Likeness from which a source image counts as the target image."""
+
+SETTINGS = {"version": 1, "candidate": CANDIDATE, "same": SAME, "min_side": MIN_SIDE, "side": SIDE}
+"""What the result of an audit depends on besides the images."""
+
+_BLOCK = 1024  # source images at once
+_COLUMNS = 4096  # target images in one matrix product
+_MOST = 8  # candidates of one source image and role that are compared
+
+
+class Leak(NamedTuple):
+    """A source image that is a target image.
+
+    Attributes:
+        source_row: its position in the source.
+        role: the name of the target set.
+        target_row: the position of the target image in that set.
+        kind: "identical" (byte by byte) or "near" (the same picture).
+        score: likeness of the two, 1.0 when identical.
+    """
+
+    source_row: int
+    role: str
+    target_row: int
+    kind: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        leaks: at most one a source row and role (its best match, the lower row of equal ones), ordered by source
+            row, then in the order of the roles.
+        judged: for each role, how many of its images are large enough to be judged by their look; the others were
+            compared byte by byte only.
+    """
+
+    leaks: tuple[Leak, ...]
+    judged: dict[str, int]
+
+
+def audit(source: ImageSet, targets: Mapping[str, ImageSet]) -> Audit:
+    """Finds source images that are images of the target sets.
+
+    Byte-identical ones are found by their digests, all of them. Others, if not flat and not tiny (`MIN_SIDE`), are
+    found when they were re-encoded, resized, mirrored or cropped by a few per cent of each side, in either direction:
+    a signature of low frequencies proposes candidates (one matrix product a block of source images, mirrored targets
+    as well), which are aligned and compared in their details. A gray version counts as the same picture.
+
+    Source images are decoded once, as a stream; memory does not grow with the source, apart from the answer.
+
+    Args:
+        source: images to borrow from.
+        targets: sets to protect, by role, e.g. {"test": ..., "training": ...}.
+    """
+    leaks = {
+        (row, role): Leak(row, role, there, IDENTICAL, 1.0)
+        for role, images in targets.items()
+        for row, there in _identical(source, images).items()
+    }
+    with bar(len(source) + sum(map(len, targets.values())), "Leakage audit") as shown:
+        roles = {role: _Role(images, shown.update) for role, images in targets.items()}
+        judged = {role: len(prepared.rows) for role, prepared in roles.items()}
+        # Nothing to compare, nothing to decode: an audit of tiny images costs nothing.
+        for rows, pictures, large in thumbnails(source, _BLOCK) if any(judged.values()) else ():
+            pictures, vectors, kept = pictures[large], signatures(pictures[large]), rows[large]
+            for role, prepared in roles.items():
+                for image, there, score in zip(*prepared.same(pictures, vectors), strict=True):
+                    row = int(kept[image])
+                    leaks.setdefault((row, role), Leak(row, role, int(there), NEAR, float(score)))
+            shown.update(len(rows))
+    order = list(targets)
+    return Audit(tuple(sorted(leaks.values(), key=lambda leak: (leak.source_row, order.index(leak.role)))), judged)
+
+
+def _identical(source: ImageSet, target: ImageSet) -> dict[int, int]:
+    """The first target row with the same bytes, for each source row that has one."""
+    first = {digest.tobytes(): row for row, digest in reversed(list(enumerate(target.digests)))}
+    pairs = ((row, first.get(digest.tobytes())) for row, digest in enumerate(source.digests))
+    return {row: there for row, there in pairs if there is not None}
+
+
+class _Role:
+    """One target set, ready to be searched: thumbnails and signatures of its images that are large enough."""
+
+    def __init__(self, images: ImageSet, advance: Callable[[int], object]) -> None:
+        kept, pictures = [], []
+        for rows, block, large in thumbnails(images, _BLOCK):
+            kept.append(rows[large])
+            pictures.append(block[large])
+            advance(len(rows))
+        self.rows, self._pictures = np.concatenate(kept), np.concatenate(pictures)
+        vectors = signatures(self._pictures)
+        self._vectors = np.concatenate([vectors, mirrored(vectors)])
+
+    def same(self, pictures: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Positions among `pictures` of those that are target images, the rows of these, and the scores."""
+        image, column = self._candidates(vectors)
+        turned, position = np.divmod(column, max(1, len(self.rows)))
+        theirs = self._pictures[position]
+        theirs[turned == 1] = theirs[turned == 1, :, ::-1]
+        scores = likeness(theirs, pictures[image])
+        order = np.lexsort((position, -scores, image))
+        image, position, scores = image[order], position[order], scores[order]
+        kept = (_rank(image) == 0) & (scores >= SAME)
+        return image[kept], self.rows[position[kept]], scores[kept]
+
+    def _candidates(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs with like signatures, the most alike of each image: `(images, columns)`, by image."""
+        images, columns, values = [], [], []
+        for start in range(0, len(self._vectors), _COLUMNS):
+            alike = vectors @ self._vectors[start : start + _COLUMNS].T
+            places = np.flatnonzero(alike >= CANDIDATE)
+            images.append(places // alike.shape[1])
+            columns.append(places % alike.shape[1] + start)
+            values.append(alike.ravel()[places])
+        if not images:
+            return np.empty(0, np.intp), np.empty(0, np.intp)
+        image, column = np.concatenate(images), np.concatenate(columns)
+        order = np.lexsort((column, -np.concatenate(values), image))
+        image, column = image[order], column[order]
+        kept = _rank(image) < _MOST
+        return image[kept], column[kept]
+
+
+def _rank(groups: np.ndarray) -> np.ndarray:
+    """Position of each element within its group; `groups` is sorted."""
+    return np.arange(len(groups)) - np.searchsorted(groups, groups)

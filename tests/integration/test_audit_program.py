@@ -1,0 +1,214 @@
+"""The audit in a run: the program, the warning of training and retrieval, leaving leaks out, and reuse."""
+
+import csv
+import json
+import logging
+import re
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from sjft_tf.artifacts import ArtifactMismatch
+from sjft_tf.errors import InputError
+from sjft_tf.pipeline import audit as stage
+from sjft_tf.pipeline import commands
+from sjft_tf.retrieval import NeighborTable
+from sjft_tf.workdir import Workdir
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Folders target/{train,val,test}/{a,b} and source/{x,y} of 32 px; three source images are the target's."""
+    root, rng = tmp_path_factory.mktemp("leaky"), np.random.default_rng(0)
+    waves = ndimage.gaussian_filter(rng.normal(size=(26, 32, 32, 3)), (0, 2, 2, 0))
+    images = [Image.fromarray(i) for i in np.clip(128 + 400 * waves, 0, 255).astype(np.uint8)]
+    places = [f"target/{split}/{c}/{i}.png" for split in ("train", "val", "test") for c in "ab" for i in range(2)]
+    places += [f"source/{c}/{i}.png" for c in "xy" for i in range(7)]
+    for image, place in zip(images, places, strict=True):
+        (root / place).parent.mkdir(parents=True, exist_ok=True)
+        image.save(root / place)
+    shutil.copy(root / "target/test/a/0.png", root / "source/x/equal.png")
+    Image.open(root / "target/test/b/1.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(
+        root / "source/y/mirrored.jpg", quality=90
+    )
+    Image.open(root / "target/train/a/1.png").save(root / "source/y/again.jpg", quality=70)
+    return root
+
+
+LEAKS = {
+    ("x/equal.png", "test", "test/a/0.png", "identical"),
+    ("y/again.jpg", "training", "train/a/1.png", "near"),
+    ("y/mirrored.jpg", "test", "test/b/1.png", "near"),
+}
+
+
+@pytest.fixture
+def leaky(pictures, config):
+    data = replace(config.data, target=f"folder:{pictures}/target", source=[f"folder:{pictures}/source"])
+    return replace(config, data=data).validate()
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    return Workdir(tmp_path / "run")
+
+
+def with_data(config, **values):
+    return replace(config, data=replace(config.data, **values)).validate()
+
+
+def listed(workdir):
+    with open(workdir.leaks_csv, newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert all(0.7 <= float(row["score"]) <= 1 for row in rows)
+    return {(row["source_id"], row["role"], row["target_id"], row["kind"]) for row in rows}
+
+
+def times(workdir):
+    return [p.stat().st_mtime_ns for p in (workdir.leaks, workdir.leaks_csv, workdir.leaks_picture)]
+
+
+def test_the_program_lists_and_shows_what_it_found(program, pictures, tmp_path):
+    sets = [f"--target=folder:{pictures}/target", f"--source=folder:{pictures}/source"]
+    run = Workdir(tmp_path / "run")
+    done = program("audit", *sets, f"--workdir={run.root}")
+    lines = [line.strip() for line in done.stdout.splitlines()[1:]]
+    assert lines == [
+        "test: 2 of 17 source images show one of the 4 test images, 1 of them byte-identical",
+        "validation: 0 of 17 source images show one of the 4 validation images, 0 of them byte-identical",
+        "training: 1 of 17 source images show one of the 4 training images, 0 of them byte-identical",
+        f"list: {run.leaks_csv}",
+        f"picture: {run.leaks_picture}",
+    ]
+    assert listed(run) == LEAKS
+    with Image.open(run.leaks_picture) as picture:
+        assert picture.size[0] > picture.size[1] > 150  # one line of three pairs
+    done = program("audit", sets[0], f"--workdir={run.root}", check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --source is missing")
+
+
+def test_an_audit_is_made_once_for_the_same_images(leaky, workdir, monkeypatch):
+    first = stage.run_audit(leaky, workdir)
+    before = times(workdir)
+
+    def no_second(*_):
+        raise AssertionError("audited again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "audit", no_second)
+        assert stage.run_audit(leaky, workdir) == first
+        assert times(workdir) == before
+        workdir.leaks_csv.unlink()  # a list that was deleted comes back
+        stage.run_audit(leaky, workdir)
+        assert listed(workdir) == LEAKS
+        with pytest.raises(AssertionError, match="audited again"):
+            stage.run_audit(with_data(leaky, source=[*leaky.data.source, "glyphs?n=52"]), workdir)
+
+
+def test_other_images_replace_the_audit(leaky, workdir, pictures, tmp_path):
+    stage.run_audit(leaky, workdir)
+    clean = tmp_path / "clean"
+    shutil.copytree(pictures / "source", clean)
+    for name in ("x/equal.png", "y/again.jpg", "y/mirrored.jpg"):
+        (clean / name).unlink()
+    lines = stage.run_audit(with_data(leaky, source=[f"folder:{clean}"]), workdir)
+    assert listed(workdir) == set()
+    assert not workdir.leaks_picture.exists()
+    assert not [line for line in lines if "picture" in line]
+
+
+def test_a_killed_audit_is_made_again(leaky, workdir, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "_save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            stage.run_audit(leaky, workdir)
+    assert not workdir.leaks.exists()
+    stage.run_audit(leaky, workdir)
+    assert workdir.leaks.exists()
+    assert listed(workdir) == LEAKS
+
+
+def test_retrieval_warns_and_keeps_the_source_whole(leaky, workdir, caplog):
+    with caplog.at_level(logging.WARNING, "sjft_tf"):
+        commands.retrieve(leaky, workdir)
+    (record,) = [r for r in caplog.records if r.name == "sjft_tf.pipeline.audit"]
+    text = record.getMessage()
+    assert text.startswith("LEAKAGE: 3 of 17 source images are images of the target: ")
+    assert "2 show test images (1 byte-identical); 1 show training images (0 byte-identical)." in text
+    assert str(workdir.leaks_csv) in text
+    assert "--exclude_leaks" in text
+    assert NeighborTable.load(workdir.neighbors).made_from["source_size"] == 17
+
+
+def test_leaks_are_left_out_of_everything(leaky, workdir):
+    commands.retrieve(with_data(leaky, exclude_leaks=True), workdir)
+    table = NeighborTable.load(workdir.neighbors)
+    assert table.made_from["source_size"] == 14
+    assert table.rows.max() < 14
+    leaked = {source_id for source_id, *_ in LEAKS}
+    with open(workdir.borrowed, newline="") as stream:
+        borrowed = {row["source_id"] for row in csv.DictReader(stream)}
+    assert borrowed
+    assert not borrowed & leaked
+    # The list names rows of the whole source, and serves both.
+    assert listed(workdir) == LEAKS
+    with pytest.raises(ArtifactMismatch, match="source: "):
+        commands.retrieve(leaky, workdir)
+
+
+def test_without_the_audit_nothing_is_looked_for(leaky, workdir, caplog):
+    with caplog.at_level(logging.INFO, "sjft_tf"):
+        commands.retrieve(with_data(leaky, audit=False), workdir)
+    assert not [r for r in caplog.records if r.name == "sjft_tf.pipeline.audit"]
+    assert not workdir.leaks_csv.exists()
+    with pytest.raises(InputError, match="--exclude_leaks needs the audit that --noaudit turns off"):
+        with_data(leaky, audit=False, exclude_leaks=True)
+
+
+def test_a_source_of_nothing_but_leaks(leaky, workdir, pictures, tmp_path):
+    for place in ("test/a/0.png", "test/b/0.png"):
+        (tmp_path / "s" / place).parent.mkdir(parents=True)
+        shutil.copy(pictures / "target" / place, tmp_path / "s" / place)
+    config = with_data(leaky, source=[f"folder:{tmp_path}/s/test"], exclude_leaks=True)
+    with pytest.raises(InputError, match="leaves nothing of the source: all 2 images"):
+        commands.retrieve(config, workdir)
+
+
+def test_tiny_images_are_said_to_be_compared_by_bytes_only(config, workdir, caplog):
+    with caplog.at_level(logging.INFO, "sjft_tf"):
+        commands.retrieve(config, workdir)
+    (text,) = [r.getMessage() for r in caplog.records if r.name == "sjft_tf.pipeline.audit"]
+    assert re.search(r"below 24 pixels \(9 test, 6 validation, 12 training\) .* 40 source images byte by byte", text)
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "sjft_tf"):
+        commands.retrieve(config, workdir)
+    assert not [r for r in caplog.records if r.name == "sjft_tf.pipeline.audit"]  # said once
+
+
+@pytest.mark.slow
+def test_a_training_without_leaks_goes_on_and_is_evaluated(leaky, workdir, program):
+    config = with_data(leaky, exclude_leaks=True)
+    report = commands.run(config, workdir)
+    assert any(str(workdir.leaks_picture) in line for line in report.lines())
+    files = [workdir.neighbors, *workdir.rounds.rglob("*.npz"), workdir.leaks]
+    before = [p.stat().st_mtime_ns for p in files]
+    commands.run(config, workdir)
+    assert [p.stat().st_mtime_ns for p in files] == before
+    classes = json.loads(workdir.classes.read_text())
+    assert classes["source"] == ["x", "y"]
+    assert "top-1" in program("evaluate", f"--workdir={workdir.root}").stdout
+    program("export", f"--workdir={workdir.root}", "--round=1", f"--output={workdir.root / 'first'}")
+    with pytest.raises(ArtifactMismatch, match="source: "):
+        commands.run(leaky, workdir)
+
+
+@pytest.mark.slow
+def test_plain_fine_tuning_has_nothing_to_audit(leaky, workdir):
+    plain = replace(leaky, selection=replace(leaky.selection, selector="none"))
+    commands.run(plain, workdir)
+    assert not workdir.leaks.exists()
