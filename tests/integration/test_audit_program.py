@@ -64,7 +64,7 @@ def with_data(config, **values):
 def listed(workdir):
     with open(workdir.leaks_csv, newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert all(0.7 <= float(row["score"]) <= 1 for row in rows)
+    assert all(0.75 <= float(row["score"]) <= 1 for row in rows)
     return {(row["source_id"], row["role"], row["target_id"], row["kind"]) for row in rows}
 
 

@@ -18,7 +18,7 @@ IDENTICAL, NEAR = "identical", "near"
 CANDIDATE = 0.75
 """Inner product of two signatures from which a pair is compared."""
 
-SAME = 0.7
+SAME = 0.75
 """Likeness from which a source image counts as the target image."""
 
 SETTINGS = {"version": 1, "candidate": CANDIDATE, "same": SAME, "min_side": MIN_SIDE, "side": SIDE}
@@ -130,20 +130,18 @@ class _Role:
 
     def _candidates(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pairs with like signatures, the most alike of each image: `(images, columns)`, by image."""
-        images, columns, values = [], [], []
+        image, column, value = np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.float32)
         for start in range(0, len(self._vectors), _COLUMNS):
             alike = vectors @ self._vectors[start : start + _COLUMNS].T
             places = np.flatnonzero(alike >= CANDIDATE)
-            images.append(places // alike.shape[1])
-            columns.append(places % alike.shape[1] + start)
-            values.append(alike.ravel()[places])
-        if not images:
-            return np.empty(0, np.intp), np.empty(0, np.intp)
-        image, column = np.concatenate(images), np.concatenate(columns)
-        order = np.lexsort((column, -np.concatenate(values), image))
-        image, column = image[order], column[order]
-        kept = _rank(image) < _MOST
-        return image[kept], column[kept]
+            image = np.concatenate([image, places // alike.shape[1]])
+            column = np.concatenate([column, places % alike.shape[1] + start])
+            value = np.concatenate([value, alike.ravel()[places]])
+            # Cut each time: sets in which everything looks alike must not fill the memory.
+            order = np.lexsort((column, -value, image))
+            order = order[_rank(image[order]) < _MOST]
+            image, column, value = image[order], column[order], value[order]
+        return image, column
 
 
 def _rank(groups: np.ndarray) -> np.ndarray:
