@@ -7,6 +7,8 @@ Finds equal files and re-encoded, resized, mirrored or slightly cropped ones. Tr
 
 from sjft_tf.scripts import program
 
+from sjft_tf.errors import InputError
+
 
 def define() -> None:
     program.define_common()
@@ -17,7 +19,7 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     if not program.FLAGS.source:
-        raise program.InputError("--source is missing: say which images to look through, e.g. --source=folder:PATH")
+        raise InputError("--source is missing: say which images to look through, e.g. --source=folder:PATH")
     config = program.config_from_flags()
     from sjft_tf.pipeline.audit import run_audit
     from sjft_tf.workdir import Workdir

@@ -14,7 +14,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.images.audit import MIN_SIDE, SETTINGS, Audit, Leak, audit
 from sjft_tf.pipeline.inputs import Sets, open_sets
-from sjft_tf.summaries.pairs import Pair, pair_montage
+from sjft_tf.summaries import Pair, pair_montage
 from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 

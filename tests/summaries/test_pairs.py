@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from sjft_tf.errors import InputError
-from sjft_tf.summaries.pairs import Pair, pair_montage
+from sjft_tf.summaries import Pair, pair_montage
 
 
 def picture(rng, height, width):
