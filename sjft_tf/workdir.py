@@ -30,7 +30,8 @@ class Workdir:
         edges: bin edges of the descriptors, fitted to the target.
         neighbors: the neighbor table.
         search: a search that is not finished, to go on with; gone when the table is there.
-        descriptors: the source's descriptors, with --keep_descriptors.
+        search_report: what an approximate search measured of itself (JSON).
+        descriptors: the source's descriptors, with --keep_descriptors or --search=approximate.
         leaks: the audit's result, with what it was made from (NPZ).
         leaks_csv: source images that are target images (CSV: source id, role, target id, kind, score).
         leaks_picture: such pairs side by side (PNG).
@@ -55,6 +56,7 @@ class Workdir:
         self.edges = self.root / "edges.npz"
         self.neighbors = self.root / "neighbors.npz"
         self.search = self.root / "search.npz"
+        self.search_report = self.root / "search.json"
         self.descriptors = self.root / "descriptors-source"
         self.leaks = self.root / "leaks.npz"
         self.leaks_csv = self.root / "leaks.csv"

@@ -217,7 +217,11 @@ class StoreWriter:
             InputError: rows that were never written, in this process or an earlier one.
         """
         self.flush()
-        self._check_unseen()
+        missing = self.missing()
+        if len(missing):
+            raise InputError(
+                f"{self.partial} is not complete: row {missing[0]} was not written. Start the same command again."
+            )
         self.close()
         self.partial.rename(self._path)
         folder = os.open(self._path.parent, os.O_RDONLY)
@@ -246,17 +250,15 @@ class StoreWriter:
                 raise no_room(self.partial, len(left), error) from error
             left, offset = left[written:], offset + written
 
-    def _check_unseen(self) -> None:
-        # What an earlier process wrote is known by its sums; rows never written are zero.
+    def missing(self) -> np.ndarray:
+        """int32, ascending: rows that were written neither by this process nor by an earlier one."""
+        # What an earlier process wrote is known by its sums; rows never written, or cut off by a kill, have others.
         unseen = np.flatnonzero(~self._seen).astype(np.int32)
+        if not self.continued:
+            return unseen
         reader = DescriptorStore(self.partial, self._meta)
-        for start in range(0, len(unseen), _CHECKED_ROWS):
-            part = unseen[start : start + _CHECKED_ROWS]
-            missing = part[~self._plausible(reader.counts(part))]
-            if len(missing):
-                raise InputError(
-                    f"{self.partial} is not complete: row {missing[0]} was not written. Start the same command again."
-                )
+        parts = [unseen[start : start + _CHECKED_ROWS] for start in range(0, len(unseen), _CHECKED_ROWS)]
+        return np.concatenate([unseen[:0], *(part[~self._plausible(reader.counts(part))] for part in parts)])
 
 
 def _checked_rows(rows: np.ndarray | Sequence[int], images: int) -> np.ndarray:

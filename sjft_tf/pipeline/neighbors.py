@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import logging
 
-from sjft_tf.artifacts import check_made_from
+from sjft_tf.artifacts import check_made_from, write_json
 from sjft_tf.descriptors import BinEdges, FilterBank, edges_made_from, target_descriptors
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, reduction_error
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors
-from sjft_tf.retrieval import NeighborTable, Places, build_neighbor_table, neighbors_made_from
+from sjft_tf.retrieval import (
+    NeighborTable,
+    Places,
+    build_approximate_table,
+    build_neighbor_table,
+    neighbors_made_from,
+)
 from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
@@ -49,7 +55,7 @@ def neighbor_table(config: RunConfig, sets: Sets, workdir: Workdir) -> NeighborT
     k, bank, view = list_length(config, len(sets.source)), filter_bank(config), descriptor_view(config)
     target, source = for_descriptors(config, sets.target), for_descriptors(config, sets.source)
     settings = config.retrieval
-    places = Places(workdir.edges, workdir.search, workdir.descriptors if settings.keep_descriptors else None)
+    places = Places(workdir.edges, workdir.search, workdir.descriptors if keeps_descriptors(config) else None)
     if workdir.neighbors.exists():
         places.remove_checkpoint()  # of a process killed between the two
         return _stored(config, target, source, bank, k, workdir)
@@ -57,20 +63,38 @@ def neighbor_table(config: RunConfig, sets: Sets, workdir: Workdir) -> NeighborT
         if settings.reduced_decoding:
             mean, largest = reduction_error(sets.source, settings.descriptor_resize, view)
             log.info("--reduced_decoding moves source pixels by %.2f of 255 on average, %.0f at most", mean, largest)
-        table = build_neighbor_table(
-            target,
-            source,
-            bank,
-            view,
-            bins=settings.bins,
-            k=k,
-            places=places,
-            memory_mb=settings.search_memory_mb,
-            checkpoint_images=settings.checkpoint_images,
-        )
+        table = _search(config, target, source, bank, k, places, workdir)
         workdir.picture.unlink(missing_ok=True)  # it shows an earlier table, if there is one
         table.save(workdir.neighbors)
         places.remove_checkpoint()
+    return table
+
+
+def keeps_descriptors(config: RunConfig) -> bool:
+    """Whether the source's descriptors stay in the workdir."""
+    return config.retrieval.keep_descriptors or config.retrieval.search == "approximate"
+
+
+def _search(
+    config: RunConfig, target: ImageSet, source: ImageSet, bank: FilterBank, k: int, places: Places, workdir: Workdir
+) -> NeighborTable:
+    settings, view = config.retrieval, descriptor_view(config)
+    if settings.search == "exact":
+        return build_neighbor_table(
+            *(target, source, bank, view, settings.bins, k, places),
+            memory_mb=settings.search_memory_mb,
+            checkpoint_images=settings.checkpoint_images,
+        )
+    table, report = build_approximate_table(
+        *(target, source, bank, view, settings.bins, k, places),
+        candidates=settings.search_candidates,
+        memory_mb=settings.search_memory_mb,
+    )
+    log.info(
+        "approximate search: finds %.2f%% of the %d nearest (measured on %d target images); %s",
+        *(100 * report.recall, k, report.sample, workdir.search_report),
+    )
+    write_json(workdir.search_report, report.to_json())
     return table
 
 
@@ -79,7 +103,9 @@ def _stored(
 ) -> NeighborTable:
     table, view = NeighborTable.load(workdir.neighbors), descriptor_view(config)
     edges = target_edges(config, target, bank, workdir)
-    check_made_from(workdir.neighbors, table.made_from, neighbors_made_from(target, source, bank, view, edges))
+    candidates = config.retrieval.search_candidates if config.retrieval.search == "approximate" else None
+    wanted = neighbors_made_from(target, source, bank, view, edges, candidates)
+    check_made_from(workdir.neighbors, table.made_from, wanted)
     if table.k_max < k:
         check_made_from(workdir.neighbors, {"neighbors": table.k_max}, {"neighbors": k})
     return table.prefix(k)

@@ -8,7 +8,13 @@
 """
 
 from sjft_tf.retrieval.approximate import ApproximateReport, nearest_approximate
-from sjft_tf.retrieval.build import Places, build_neighbor_table, described_target, neighbors_made_from
+from sjft_tf.retrieval.build import (
+    Places,
+    build_approximate_table,
+    build_neighbor_table,
+    described_target,
+    neighbors_made_from,
+)
 from sjft_tf.retrieval.checkpoint import SearchCheckpoint
 from sjft_tf.retrieval.divergence import Layout, symmetric_kl
 from sjft_tf.retrieval.neighbors import NeighborTable
@@ -21,6 +27,7 @@ __all__ = [
     "Places",
     "Search",
     "SearchCheckpoint",
+    "build_approximate_table",
     "build_neighbor_table",
     "described_target",
     "nearest",

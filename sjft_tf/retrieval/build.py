@@ -5,34 +5,21 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sjft_tf.artifacts import check_made_from
-from sjft_tf.descriptors import (
-    BinEdges,
-    DescriptorStore,
-    FilterBank,
-    StoreWriter,
-    bank_positions,
-    edges_made_from,
-    extract,
-    extract_counts,
-    full_float32,
-    histograms_of,
-    target_descriptors,
-)
+from sjft_tf.descriptors import BinEdges, FilterBank, edges_made_from, full_float32, target_descriptors
 from sjft_tf.errors import InputError
 from sjft_tf.parallel import ahead
+from sjft_tf.retrieval.approximate import ApproximateReport, nearest_approximate
 from sjft_tf.retrieval.checkpoint import SearchCheckpoint
 from sjft_tf.retrieval.divergence import Layout
 from sjft_tf.retrieval.neighbors import NeighborTable
 from sjft_tf.retrieval.search import Search
-
-Block = tuple[np.ndarray, np.ndarray]
+from sjft_tf.retrieval.source import SourceDescriptors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,19 +89,57 @@ def build_neighbor_table(
     with contextlib.ExitStack() as cleanup:
         # The setting is the whole process's: switched here once, and not by the threads against each other.
         cleanup.enter_context(full_float32())
-        source_blocks = _SourceBlocks(source, bank, edges, view, places.store, batch_size)
-        cleanup.callback(source_blocks.close)
-        if checkpoint is not None and source_blocks.can_resume:
+        descriptors = SourceDescriptors(source, bank, edges, view, places.store, batch_size)
+        cleanup.callback(descriptors.close)
+        if checkpoint is not None and descriptors.can_resume:
             checkpoint.load(search)
-        blocks = ahead(source_blocks.of(search.missing(len(source))))
+        blocks = ahead(descriptors.blocks(search.missing(len(source))))
         cleanup.callback(blocks.close)
         for rows, block in blocks:
             search.add(rows, block)
             if checkpoint is not None and checkpoint.passed(len(rows)):
-                source_blocks.flush()
+                descriptors.flush()
                 checkpoint.save(search)
-        source_blocks.finish()
+        descriptors.finish()
     return NeighborTable(*search.result(), made_from)
+
+
+def build_approximate_table(
+    target: Any,
+    source: Any,
+    bank: FilterBank,
+    view: Any,
+    bins: int = 100,
+    k: int = 100,
+    places: Places = Places(),
+    *,
+    candidates: float = 1.5,
+    memory_mb: int = 0,
+    batch_size: int = 64,
+) -> tuple[NeighborTable, ApproximateReport]:
+    """As `build_neighbor_table`, by `nearest_approximate` over descriptors that are kept in `places.store`.
+
+    Args:
+        candidates: how many times k source images are ranked exactly for each target image.
+        memory_mb: MiB for target descriptors and candidates at work; 0 for 1024.
+        The others: see `build_neighbor_table`.
+
+    Returns:
+        The table, and what the search measured of itself.
+    """
+    edges, histograms = described_target(target, bank, view, bins, places.edges, batch_size)
+    with (
+        full_float32(),
+        contextlib.closing(SourceDescriptors(source, bank, edges, view, places.store, batch_size)) as descriptors,
+    ):
+        store = descriptors.all_kept()
+        rows, distances, report = nearest_approximate(
+            *(histograms, store, k, Layout(edges.layer_channels, edges.bins)),
+            candidates=candidates,
+            memory_mb=memory_mb or 1024,
+        )
+    made_from = neighbors_made_from(target, source, bank, view, edges, candidates)
+    return NeighborTable(rows, distances, made_from), report
 
 
 def described_target(
@@ -136,57 +161,10 @@ def described_target(
     return edges, histograms
 
 
-class _SourceBlocks:
-    """The source's descriptors: made from the images, made and kept, or read where they were kept."""
-
-    def __init__(self, source: Any, bank: FilterBank, edges: BinEdges, view: Any, path: Path | None, batch_size: int):
-        self._source, self._bank, self._edges, self._view = source, bank, edges, view
-        self._batch_size = batch_size
-        self._store: DescriptorStore | None = None
-        self._writer: StoreWriter | None = None
-        if path is None:
-            self.can_resume = True
-            return
-        made_from = store_made_from(source, bank, view, edges)
-        if path.exists():
-            self._store = DescriptorStore.open(path)
-            check_made_from(path, self._store.made_from, made_from)
-            self.can_resume = True
-            return
-        positions = bank_positions(bank, view)
-        self._writer = DescriptorStore.create(path, len(source), edges.layer_channels, positions, edges.bins, made_from)
-        # A checkpoint counts rows as done that a store begun only now does not have.
-        self.can_resume = self._writer.continued
-
-    def of(self, rows: np.ndarray) -> Iterator[Block]:
-        """The histograms of `rows`, in blocks; written to the store on the way if there is to be one."""
-        if self._store is not None:
-            yield from self._store.blocks(rows)
-        elif self._writer is None:
-            yield from extract(self._source, self._bank, self._edges, self._view, rows, self._batch_size)
-        else:
-            positions = bank_positions(self._bank, self._view)
-            blocks = extract_counts(self._source, self._bank, self._edges, self._view, rows, self._batch_size)
-            for block_rows, counts in blocks:
-                self._writer.write(block_rows, counts)
-                yield block_rows, histograms_of(counts, positions, self._edges)
-
-    def flush(self) -> None:
-        if self._writer is not None:
-            self._writer.flush()
-
-    def finish(self) -> None:
-        if self._writer is not None:
-            self._writer.finish()
-            self._writer = None
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-
-
-def neighbors_made_from(target: Any, source: Any, bank: FilterBank, view: Any, edges: BinEdges) -> dict[str, Any]:
-    """The stamp of a neighbor table."""
+def neighbors_made_from(
+    target: Any, source: Any, bank: FilterBank, view: Any, edges: BinEdges, candidates: float | None = None
+) -> dict[str, Any]:
+    """The stamp of a neighbor table; `candidates` of an approximate one."""
     return {
         "target": target.fingerprint,
         "source": source.fingerprint,
@@ -196,15 +174,5 @@ def neighbors_made_from(target: Any, source: Any, bank: FilterBank, view: Any, e
         "edges": edges.fingerprint,
         "distance": Layout(edges.layer_channels, edges.bins).fingerprint,
         "decoded_for": getattr(source, "decoded_for", None),
-    }
-
-
-def store_made_from(source: Any, bank: FilterBank, view: Any, edges: BinEdges) -> dict[str, Any]:
-    """The stamp of the source's kept descriptors."""
-    return {
-        "source": source.fingerprint,
-        "bank": bank.fingerprint,
-        "view": [int(view.resize), int(view.crop)],
-        "edges": edges.fingerprint,
-        "decoded_for": getattr(source, "decoded_for", None),
+        "approximate": candidates,
     }

@@ -121,8 +121,8 @@ class Products:
         weights = layout.weights().astype(np.float32)
         logs, self.own = relative_logs(histograms, layout)
         # Transposed once: stored as the kernels read the factor that is used again and again.
-        histograms, logs = tf.multiply(histograms, weights), tf.multiply(shared(logs), weights)
-        self.factors = tf.transpose(histograms), tf.transpose(logs)
+        first = tf.transpose(tf.multiply(histograms, weights))
+        self.factors = first, tf.transpose(tf.multiply(shared(logs), weights))
 
     def __call__(self, logs: np.ndarray, histograms: np.ndarray) -> np.ndarray:
         """`[w t ; w L(t)] . [L(s) ; s]`, float32 [SOURCE_ROWS, N_t], of L(s) and s, float32 [SOURCE_ROWS, D] each."""

@@ -114,9 +114,9 @@ def _slack(targets: int, k: int, layout: Layout, memory_mb: float) -> int:
     wanted = min(max(k, 2048), _MOST_SLACK)
     if not memory_mb:
         return wanted
-    # Target: both factors and, while they are made, the histograms and their logarithms. Source: descriptors and
-    # logarithms of one block, its products, and two batches of descriptors on their way.
-    fixed = 4 * (4 * targets + 4 * Products.SOURCE_ROWS) * layout.dimensions + 4 * Products.SOURCE_ROWS * targets
+    # Target: both factors and, while they are made, histograms, logarithms and these once more. Source: descriptors and
+    # logarithms of one block, its products, and some batches of descriptors on their way.
+    fixed = 4 * (5 * targets + 4 * Products.SOURCE_ROWS) * layout.dimensions + 4 * Products.SOURCE_ROWS * targets
     room = int((memory_mb * _MB - fixed) / (8 * targets)) - k
     if room < _LEAST_SLACK:
         least = -(-(fixed + 8 * targets * (k + _LEAST_SLACK)) // _MB)

@@ -60,6 +60,12 @@ class RetrievalConfig:
         False, "let the decoder shrink JPEG images at least twice --descriptor_resize: faster, descriptors change a bit"
     )
     keep_descriptors: bool = option(False, "keep the source's descriptors: 2 bytes x bins x filters x source images")
+    search: str = option(
+        "exact",
+        "approximate finds nearly all neighbors from kept descriptors, and says how many",
+        ("exact", "approximate"),
+    )
+    search_candidates: float = option(1.5, "search=approximate: rank this many times K images exactly")
     search_memory_mb: int = option(0, "most memory of the search in MiB, beside decoding and filters; 0: no limit")
     checkpoint_images: int = option(20000, "write down a search in progress every so many source images")
 
@@ -212,6 +218,7 @@ _RANGES: tuple[tuple[str, str, float, float], ...] = (
     ("retrieval", "descriptor_resize", 1, 8192),
     ("retrieval", "descriptor_crop", 1, 8192),
     ("retrieval", "max_neighbors", 1, _LARGE),
+    ("retrieval", "search_candidates", 1.0, 1e6),
     ("retrieval", "search_memory_mb", 0, _LARGE),
     ("retrieval", "checkpoint_images", 1, _LARGE),
     ("selection", "source_share", 1e-9, 1.0),

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from sjft_tf.artifacts import ArtifactMismatch
-from sjft_tf.descriptors import BinEdges, DescriptorStore, GaborBank, extract
+from sjft_tf.descriptors import BinEdges, DescriptorStore, GaborBank, StoreWriter, extract
 from sjft_tf.descriptors import target_descriptors as describe
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, View
-from sjft_tf.retrieval import Places, Search, build, build_neighbor_table
+from sjft_tf.retrieval import Places, Search, build, build_approximate_table, build_neighbor_table, source
 
 VIEW = View(16, 16)
 
@@ -130,8 +130,8 @@ def test_kept_descriptors_are_those_extracted_and_serve_the_next_search(sets, tm
     np.testing.assert_array_equal(kept, extracted)
     whole = build_neighbor_table(*sets, GaborBank(), VIEW, 10, 20)
     with monkeypatch.context() as patch:
-        patch.setattr(build, "extract", None)
-        patch.setattr(build, "extract_counts", None)
+        patch.setattr(source, "extract", None)
+        patch.setattr(source, "extract_counts", None)
         longer = build_neighbor_table(*sets, GaborBank(), VIEW, 10, 20, places)
     same(longer, whole)
     same(longer.prefix(4), first)
@@ -160,6 +160,34 @@ def test_an_image_that_cannot_be_read_ends_the_search_with_its_own_error(sets, m
         yield np.int32([0]), np.full((1, 480), 0.1, np.float32)
         raise InputError("image 7 is gone")
 
-    monkeypatch.setattr(build, "extract", broken)
+    monkeypatch.setattr(source, "extract", broken)
     with pytest.raises(InputError, match="image 7 is gone"):
         build_neighbor_table(*sets, GaborBank(), VIEW, bins=10, k=5)
+
+
+def test_an_approximate_table_from_descriptors_kept_on_the_way(sets, tmp_path, monkeypatch):
+    places = Places(store=tmp_path / "store")
+    written = []
+    real = StoreWriter.write
+
+    def write(self, rows, counts):
+        if len(written) == 2:
+            raise Killed
+        written.append(rows)
+        real(self, rows, counts)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StoreWriter, "write", write)
+        with pytest.raises(Killed):
+            build_approximate_table(*sets, GaborBank(), VIEW, 10, 4, places, candidates=2, batch_size=4)
+    with monkeypatch.context() as patch:
+        described = []
+        real_extract = source.extract_counts
+        patch.setattr(source, "extract_counts", lambda *a: described.append(a[4]) or real_extract(*a))
+        table, report = build_approximate_table(*sets, GaborBank(), VIEW, 10, 4, places, candidates=2, batch_size=4)
+    # The two blocks written before the end of the process are not described again.
+    np.testing.assert_array_equal(described[0], np.arange(8, 20))
+    exact = build_neighbor_table(*sets, GaborBank(), VIEW, 10, 4)
+    np.testing.assert_allclose(table.distances, exact.distances, rtol=1e-4)
+    assert (report.recall, report.sample, report.candidates) == (1.0, 6, 8)
+    assert (table.made_from["approximate"], exact.made_from["approximate"]) == (2, None)
