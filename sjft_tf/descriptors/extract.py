@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ Block = tuple[np.ndarray, np.ndarray]
 
 # Chunks that wait for their counts while the filters go on with the next one.
 _WAITING = 2
+_COMPILED: weakref.WeakKeyDictionary[FilterBank, Any] = weakref.WeakKeyDictionary()
 
 
 class Images(Protocol):
@@ -251,7 +253,12 @@ def chunk_size(shape: Sequence[int | None]) -> int:
 
 
 def _filters(bank: FilterBank) -> Any:
-    return tf.function(bank.responses, autograph=False)
+    """`bank.responses` as a graph, traced once for target, source and whatever follows, as long as the bank lives."""
+    if bank not in _COMPILED:
+        # A strong reference from the value would keep the key alive.
+        weak = weakref.ref(bank)
+        _COMPILED[bank] = tf.function(lambda images: weak().responses(images), autograph=False)  # type: ignore[union-attr]
+    return _COMPILED[bank]
 
 
 def _in_blocks(chunks: Iterator[Block], size: int) -> Iterator[Block]:

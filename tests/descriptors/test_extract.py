@@ -1,6 +1,8 @@
 """Streaming image sets into descriptors."""
 
 import dataclasses
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -146,6 +148,25 @@ def test_more_than_65535_positions_are_counted_in_32_bits(rng):
     [(_, counts)] = extract_counts(Memory(image), PixelBank(), edges, Whole())
     assert counts.dtype == np.uint32
     np.testing.assert_array_equal(np.rint(found * (256 * 257)), counts)
+
+
+def test_a_bank_is_traced_once_for_all_sets_and_not_kept_alive(images):
+    class Traced(PixelBank):
+        times = 0
+
+        def responses(self, images):
+            type(self).times += 1
+            return super().responses(images)
+
+    bank = Traced()
+    edges, _ = target_descriptors(images, PixelBank(), Whole(), bins=5)
+    for _ in range(2):
+        collect(extract(images, bank, edges, Whole()))
+    assert Traced.times == 1
+    seen = weakref.ref(bank)
+    del bank
+    gc.collect()
+    assert seen() is None
 
 
 def test_chosen_rows_in_their_order(images):
