@@ -16,8 +16,9 @@ from sjft_tf.descriptors.cpu_counting import CpuBinCounter, count_dtype
 class BankCounter:
     """Counts the responses of all layers of a bank while the caller goes on; a context manager, as it holds threads.
 
-    On a CPU there are as many threads as cores, and the arrays lie over the tensors' memory: nothing is copied. Where
-    TensorFlow has a GPU the counting is done there, and nothing but the counts leaves it.
+    On a CPU the arrays lie over the tensors' memory: nothing is copied. There are half as many threads as cores, which
+    keep up with the filters; more only got in the way of TensorFlow's. Where TensorFlow has a GPU the counting is done
+    there, and nothing but the counts leaves it.
 
     Args:
         edges: for each layer float32 [C_l, bins - 1], finite, not decreasing along a row.
@@ -29,8 +30,9 @@ class BankCounter:
         self._totals_graph = graph_totals(edges) if on_gpu else None
         self._counters = [] if on_gpu else [CpuBinCounter(layer) for layer in edges]
         self._dimensions = sum(layer.shape[0] * (layer.shape[1] + 1) for layer in edges)
-        self._cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self._threads = ThreadPoolExecutor(self._cores, "sjft-count")
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._workers = max(1, cores // 2)
+        self._threads = ThreadPoolExecutor(self._workers, "sjft-count")
 
     def __enter__(self) -> BankCounter:
         return self
@@ -66,7 +68,7 @@ class BankCounter:
         tasks = []
         for counter, layer in zip(self._counters, responses, strict=True):
             lines = np.asarray(layer).reshape(-1, counter.channels)
-            tasks.append([self._threads.submit(_count, counter, part) for part in np.array_split(lines, self._cores)])
+            tasks.append([self._threads.submit(_count, counter, part) for part in np.array_split(lines, self._workers)])
         return lambda: [np.stack([task.result() for task in layer]).sum(axis=0, dtype=np.int64) for layer in tasks]
 
     def _count_image(self, layers: Sequence[np.ndarray], counts: np.ndarray, image: int) -> bool:

@@ -21,7 +21,7 @@ Block = tuple[np.ndarray, np.ndarray]
 """`(rows int32 [n], histograms float32 [n, D] or counts [n, D])`."""
 
 # Chunks that wait for their counts while the filters go on with the next one.
-_WAITING = 2
+_WAITING = 1
 _COMPILED: weakref.WeakKeyDictionary[FilterBank, Any] = weakref.WeakKeyDictionary()
 
 
@@ -109,7 +109,7 @@ def extract_counts(
     Three things go on at once: tf.data decodes ahead, the filters answer one chunk of images, and threads count the
     responses of the chunks before it. Chunks have one size for all sets seen through the same view, and the last
     one is filled up to it: the filters then round alike, and the descriptor of an image depends neither on the images
-    beside it nor on `batch_size`. In memory are the block, and the responses of three chunks.
+    beside it nor on `batch_size`. In memory are the block, and the responses of two chunks.
 
     Args: see `extract`.
 
