@@ -20,6 +20,8 @@ from sjft_tf.retrieval.search import nearest
 
 _TARGET_SAMPLE, _SOURCE_SAMPLE = 512, 4096
 _SORTED_LINES = 256
+# Short lists need more spare candidates than long ones, and few images cost little.
+_SPARE = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +84,7 @@ def nearest_approximate(
         store: descriptors of the source.
         k: neighbors for each target image, from 1 to the number of source images.
         layout: how the D columns are divided.
-        candidates: how many times k images are ranked exactly, at least 1.
+        candidates: how many times k images are ranked exactly, at least 1; never fewer than k + 256.
         dimensions: of the projected divergence; more find better candidates and take longer.
         index: `flat` compares with every source image, `ivf` with those of the likeliest cells of an inverted file;
             `auto` is flat while the projected descriptors take at most 1 GiB.
@@ -102,7 +104,7 @@ def nearest_approximate(
     rng = np.random.default_rng(seed)
     clock = _Clock()
     measured = np.sort(rng.choice(len(target_histograms), min(sample, len(target_histograms)), replace=False))
-    width = min(math.ceil(candidates * k), store.images)
+    width = min(max(math.ceil(candidates * k), k + _SPARE), store.images)
     if width == store.images:
         rows, distances = nearest(target_histograms, store.blocks(block_rows=BLOCK_ROWS), k, layout)
         clock.lap("rank")

@@ -61,6 +61,12 @@ def images(tmp_path_factory):
     return target, store, oracle(target, store.histograms(np.arange(900)))
 
 
+@pytest.fixture(autouse=True)
+def _few_spare_candidates(monkeypatch):
+    # 256 more than k would be much of so small a source.
+    monkeypatch.setattr("sjft_tf.retrieval.approximate._SPARE", 0)
+
+
 def shared(rows, true):
     return np.mean([len(set(a) & set(b)) / len(b) for a, b in zip(rows.tolist(), true.tolist(), strict=True)])
 
@@ -125,6 +131,14 @@ def test_where_the_candidates_are_the_whole_source_the_search_is_exact(images):
         np.testing.assert_array_equal(rows, true_rows)
         np.testing.assert_array_equal(distances, true_distances)
         assert (report.index, report.recall, report.excess, report.candidates) == ("none", 1.0, 0.0, 900)
+
+
+def test_short_lists_have_candidates_to_spare(images, monkeypatch):
+    target, store, true = images
+    monkeypatch.setattr("sjft_tf.retrieval.approximate._SPARE", 40)
+    rows, _, report = nearest_approximate(target, store, 3, LAYOUT, candidates=1)
+    assert report.candidates == 43
+    np.testing.assert_array_equal(rows, oracle_nearest(true, 3)[0])
 
 
 def test_an_inverted_file_looks_further_where_its_cells_hold_too_few(images):
