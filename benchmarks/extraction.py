@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from PIL import Image
+from timing import in_turn, ratio, seconds
 
 from sjft_tf.descriptors import ConvNetBank, FilterBank, GaborBank, caffe_nets, extract_counts, fit_bin_edges
 from sjft_tf.descriptors.bank_counting import BankCounter, graph_counter
@@ -63,14 +63,8 @@ def convolutions(pictures: tf.Tensor) -> Callable[[], object]:
     return lambda: compiled(inputs)
 
 
-def seconds(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
-
-
-def measure(arguments: argparse.Namespace, images: ImageSet) -> dict[str, list[float]]:
-    """Seconds for all chosen images, by what was done, one entry a repeat."""
+def measure(arguments: argparse.Namespace, images: ImageSet) -> dict[str, np.ndarray]:
+    """Seconds an image by what was done, see `timing.in_turn`."""
     bank, view = open_bank(arguments.bank), View(arguments.resize, arguments.crop)
     rows = np.linspace(0, len(images) - 1, min(arguments.number, len(images))).astype(np.int32)
     size = chunk_size((None, view.crop, view.crop, 3))
@@ -86,38 +80,36 @@ def measure(arguments: argparse.Namespace, images: ImageSet) -> dict[str, list[f
             for result in [counter.start(answers, size) for _ in range(chunks)]:
                 result()
 
+    def again(work: Callable[[], object]) -> Callable[[], None]:
+        # Answers are let go at once: memory taken anew for each chunk would make the parts look slower.
+        def run() -> None:
+            for _ in range(chunks):
+                work()
+
+        return run
+
     stages: dict[str, Callable[[], object]] = {
         "decoding": lambda: [None for _ in image_batches(images, view, rows, size)],
-        "filters": lambda: [filters(pictures) for _ in range(chunks)][-1],
+        "filters": again(lambda: filters(pictures)),
         "histogramming": histogram,
-        "the same in a graph": lambda: [in_graph(answers)[0].numpy() for _ in range(chunks)][-1],
+        "the same in a graph": again(lambda: in_graph(answers)[0].numpy()),
         "whole": lambda: [None for _ in extract_counts(images, bank, edges, view, rows)],
     }
     if arguments.bank == "alexnet-random":
         convolve = convolutions(pictures)
-        stages["convolutions alone"] = lambda: [convolve() for _ in range(chunks)][-1]
-    for work in stages.values():
-        work()
-    found: dict[str, list[float]] = {name: [] for name in stages}
-    for _ in range(arguments.repeats):
-        for name, work in stages.items():
-            found[name].append(seconds(work))
-    return {name: [value / len(rows) for value in values] for name, values in found.items()}
+        stages["convolutions alone"] = again(convolve)
+    return {name: times / len(rows) for name, times in in_turn(stages, arguments.repeats).items()}
 
 
-def report(found: dict[str, list[float]]) -> None:
-    times = {name: np.array(values) * 1e3 for name, values in found.items()}
-    for name, values in times.items():
-        print(f"{name:>20}: median {np.median(values):7.3f} ms an image ({values.min():.3f} to {values.max():.3f})")
-    ratios = {
-        "histogramming / filters": times["histogramming"] / times["filters"],
-        "graph / histogramming": times["the same in a graph"] / times["histogramming"],
-        "whole / (decoding + filters)": times["whole"] / (times["decoding"] + times["filters"]),
-    }
-    if "convolutions alone" in times:
-        ratios["histogramming / convolutions"] = times["histogramming"] / times["convolutions alone"]
-    for name, ratio in ratios.items():
-        print(f"{name:>30}: median {np.median(ratio):5.2f} ({ratio.min():.2f} to {ratio.max():.2f})")
+def report(found: dict[str, np.ndarray]) -> None:
+    for name, times in found.items():
+        print(seconds(name, times, unit="ms"))
+    parts = found["decoding"] + found["filters"]
+    print(ratio("histogramming / filters", found["histogramming"], found["filters"]))
+    print(ratio("graph / histogramming", found["the same in a graph"], found["histogramming"]))
+    if "convolutions alone" in found:
+        print(ratio("histogramming / convolutions", found["histogramming"], found["convolutions alone"]))
+    print(ratio("whole / (decoding + filters)", found["whole"], parts))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

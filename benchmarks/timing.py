@@ -32,9 +32,9 @@ def in_turn(runs: Mapping[str, Callable[[], object]], repeats: int, warm: bool =
     return {name: np.array(times) for name, times in found.items()}
 
 
-def seconds(name: str, times: np.ndarray, each: int = 1, unit: str = "s") -> str:
-    """One line: how long it took, or with `each` and "ms" milliseconds for one of so many images."""
-    wall, busy = times.T / each * (1000 if unit == "ms" else 1)
+def seconds(name: str, times: np.ndarray, unit: str = "s") -> str:
+    """One line: how long it took, in s or ms."""
+    wall, busy = times.T * (1000 if unit == "ms" else 1)
     return (
         f"{name:>20}: median {np.median(wall):7.3f} {unit} ({wall.min():.3f} to {wall.max():.3f}), "
         f"processor {np.median(busy):7.3f} {unit}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,14 +10,14 @@ import tensorflow as tf
 
 from sjft_tf.descriptors.counting import BinCounter, lines_of
 from sjft_tf.descriptors.cpu_counting import CpuBinCounter, count_dtype
+from sjft_tf.parallel import cores
 
 
 class BankCounter:
     """Counts the responses of all layers of a bank while the caller goes on; a context manager, as it holds threads.
 
-    On a CPU the arrays lie over the tensors' memory: nothing is copied. There are half as many threads as cores, which
-    keep up with the filters; more only got in the way of TensorFlow's. Where TensorFlow has a GPU the counting is done
-    there, and nothing but the counts leaves it.
+    On a CPU the arrays lie over the tensors' memory: nothing is copied. Where TensorFlow has a GPU the
+    counting is done there, and nothing but the counts leaves it.
 
     Args:
         edges: for each layer float32 [C_l, bins - 1], finite, not decreasing along a row.
@@ -30,8 +29,7 @@ class BankCounter:
         self._totals_graph = graph_totals(edges) if on_gpu else None
         self._counters = [] if on_gpu else [CpuBinCounter(layer) for layer in edges]
         self._dimensions = sum(layer.shape[0] * (layer.shape[1] + 1) for layer in edges)
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self._workers = max(1, cores // 2)
+        self._workers = cores()
         self._threads = ThreadPoolExecutor(self._workers, "sjft-count")
 
     def __enter__(self) -> BankCounter:
@@ -57,8 +55,22 @@ class BankCounter:
             return lambda: (found[:number].numpy().astype(dtype), fine[:number].numpy())
         counts = np.zeros((number, self._dimensions), dtype)
         layers = [np.asarray(layer) for layer in responses]
-        tasks = [self._threads.submit(self._count_image, layers, counts, image) for image in range(number)]
-        return lambda: (counts, np.array([task.result() for task in tasks], bool))
+        finite, left = np.ones(number, bool), iter(range(number))
+
+        def some() -> None:
+            # One long task a thread, and not one an image: threads that sleep and wake all the time are left by the
+            # system on one core.
+            for image in left:
+                finite[image] = self._count_image(layers, counts, image)
+
+        tasks = [self._threads.submit(some) for _ in range(self._workers)]
+
+        def finish() -> tuple[np.ndarray, np.ndarray]:
+            for task in tasks:
+                task.result()
+            return counts, finite
+
+        return finish
 
     def start_totals(self, responses: Sequence[tf.Tensor]) -> Callable[[], list[np.ndarray]]:
         """Begins to count all images together; the function returned gives int64 [C_l, bins] for each layer."""

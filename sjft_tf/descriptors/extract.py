@@ -21,7 +21,7 @@ Block = tuple[np.ndarray, np.ndarray]
 """`(rows int32 [n], histograms float32 [n, D] or counts [n, D])`."""
 
 # Chunks that wait for their counts while the filters go on with the next one.
-_WAITING = 1
+_WAITING = 2
 _COMPILED: weakref.WeakKeyDictionary[FilterBank, Any] = weakref.WeakKeyDictionary()
 
 

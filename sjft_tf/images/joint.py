@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from sjft_tf.errors import InputError
 from sjft_tf.images.augment import Augmentation
-from sjft_tf.images.image_set import ImageSet, on_cpu
+from sjft_tf.images.image_set import ImageSet, on_cpu, untuned
 
 # Streams of random numbers that must not repeat each other take different second words of the seed.
 _ORDER, _NEIGHBOR, _TARGET_VIEW, _SOURCE_VIEW = range(4)
@@ -138,4 +138,4 @@ def _seed_at(position: tf.Tensor, seed: int, stream: int) -> tf.Tensor:
 
 
 def _finish(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    return dataset.prefetch(2)
+    return untuned(dataset.prefetch(2))
