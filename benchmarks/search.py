@@ -19,7 +19,7 @@ from timing import in_turn, ratio, seconds
 
 from sjft_tf.parallel import cores
 from sjft_tf.retrieval import Layout, nearest
-from sjft_tf.retrieval.divergence import EPSILON, Products, aligned, relative_logs
+from sjft_tf.retrieval.divergence import EPSILON, Products, augmented_source, augmented_target, shared
 
 
 def generated(rng: np.random.Generator, images: int, layout: Layout, positions: int = 2916) -> np.ndarray:
@@ -37,15 +37,11 @@ def generated(rng: np.random.Generator, images: int, layout: Layout, positions: 
 
 def bare_products(target: np.ndarray, source: np.ndarray, layout: Layout) -> Callable[[], None]:
     """The matrix products alone, of blocks that are ready."""
-    products, blocks = Products(target, layout), []
-    for start in range(0, len(source) - Products.SOURCE_ROWS + 1, Products.SOURCE_ROWS):
-        histograms = aligned((Products.SOURCE_ROWS, layout.dimensions))
-        histograms[:] = source[start : start + Products.SOURCE_ROWS]
-        blocks.append(tf.concat([relative_logs(histograms, layout)[0], histograms], axis=1))
-    rest = len(source) % Products.SOURCE_ROWS
-    if rest:  # as large as it is: a search fills it up, and has to pay for that
-        blocks.append(tf.concat([relative_logs(source[-rest:], layout)[0], source[-rest:]], axis=1))
-    factor = tf.concat(products.factors, axis=0)
+    factor, rows = Products(target, layout).factor, Products.SOURCE_ROWS
+    # The last block is as large as it is: a search fills it up, and has to pay for that.
+    blocks = [
+        shared(augmented_source(source[start : start + rows], layout)[0]) for start in range(0, len(source), rows)
+    ]
 
     def run() -> None:
         for block in blocks:
@@ -59,13 +55,11 @@ def faiss_search(target: np.ndarray, source: np.ndarray, layout: Layout, k: int)
     import faiss
 
     faiss.omp_set_num_threads(cores())
-    weights = layout.weights().astype(np.float32)
-    logs, _ = relative_logs(target, layout)
-    queries = np.concatenate([target * weights, logs * weights, -np.ones((len(target), 1), np.float32)], axis=1)
-    logs, own = relative_logs(source, layout)
+    augmented, _ = augmented_target(target, layout)
+    queries = np.concatenate([augmented, -np.ones((len(target), 1), np.float32)], axis=1)
+    augmented, own = augmented_source(source, layout)
     index = faiss.IndexFlatIP(queries.shape[1])
-    index.add(np.concatenate([logs, source, own[:, None]], axis=1))
-    del logs
+    index.add(np.concatenate([augmented, own[:, None]], axis=1))
     return lambda: index.search(queries, k)[1]
 
 

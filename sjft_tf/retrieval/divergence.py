@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,6 +45,11 @@ class Layout:
         """float64 [D]: 1/N_l in the columns of layer l, so that every layer counts the same."""
         return np.concatenate([np.full(self.bins * count, 1 / count) for count in self.layer_channels])
 
+    @functools.cached_property
+    def weights32(self) -> np.ndarray:
+        """The weights as float32; not to be changed."""
+        return self.weights().astype(np.float32)
+
     def check(self, histograms: np.ndarray, what: str) -> None:
         """Raises InputError if `histograms` is not [N, D]."""
         if histograms.ndim != 2 or histograms.shape[1] != self.dimensions:
@@ -62,42 +68,44 @@ class Layout:
 # of H is >= 0; only rounding can bring it below zero, and that is clamped.
 
 
-def relative_logs(histograms: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-    """Logarithms relative to a uniform histogram.
+def augment(
+    histograms: np.ndarray, layout: Layout, augmented: np.ndarray, own: np.ndarray, logs_first: bool = True
+) -> None:
+    """Writes logarithms and histograms side by side, in this thread alone.
 
     Args:
         histograms: float32 [N, D].
         layout: how the columns are divided.
-
-    Returns:
-        log(bins * (x + EPSILON)) of every entry, float32 [N, D], and c(x), float32 [N].
+        augmented: float32 [N, 2D], becomes `[L(x) ; x]`, L(x) = log(bins * (x + EPSILON)).
+        own: float32 [N], becomes c(x).
+        logs_first: False writes `[x ; L(x)]`.
     """
-    logs, own = aligned(histograms.shape), np.empty(len(histograms), np.float32)
-    fill_logs(histograms, layout, logs, own)
-    return logs, own
+    bins, epsilon = np.float32(layout.bins), np.float32(EPSILON)
+    kernels.augment(histograms, bins, epsilon, layout.weights32, logs_first, augmented, own)
 
 
-def fill_logs(histograms: np.ndarray, layout: Layout, logs: np.ndarray, own: np.ndarray) -> None:
-    """As `relative_logs`, into arrays that are there."""
-    weights = layout.weights().astype(np.float32)
+def augmented_source(histograms: np.ndarray, layout: Layout, logs_first: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """The source's side of the inner product: `[L(s) ; s]` float32 [N, 2D], and c(s) float32 [N]."""
+    augmented = aligned((len(histograms), 2 * layout.dimensions))
+    own = np.empty(len(histograms), np.float32)
 
     def work(begin: int, end: int) -> None:
-        kernels.relative_logs(histograms, np.float32(layout.bins), np.float32(EPSILON), weights, logs, own, begin, end)
+        augment(histograms[begin:end], layout, augmented[begin:end], own[begin:end], logs_first)
 
     over_ranges(work, len(histograms), least=16)
+    return augmented, own
 
 
 def augmented_target(histograms: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-    """The target's side of the inner product, layer weights folded in: `[w t ; w L(t)]` float32 [N, 2D], and c(t)."""
-    logs, own = relative_logs(histograms, layout)
-    weights = layout.weights().astype(np.float32)
-    return np.concatenate([histograms * weights, logs * weights], axis=1), own
+    """The target's side, layer weights folded in: `[w t ; w L(t)]` float32 [N, 2D], and c(t) float32 [N]."""
+    augmented, own = augmented_source(histograms, layout, logs_first=False)
+    augmented *= np.tile(layout.weights32, 2)
+    return augmented, own
 
 
-def augmented_source(histograms: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-    """The source's side of the inner product: `[L(s) ; s]` float32 [N, 2D], and c(s) float32 [N]."""
-    logs, own = relative_logs(histograms, layout)
-    return np.concatenate([logs, histograms], axis=1), own
+def relative_logs(histograms: np.ndarray, layout: Layout) -> np.ndarray:
+    """L(x) = log(bins * (x + EPSILON)) of every entry: logarithms relative to a uniform histogram, float32 [N, D]."""
+    return augmented_source(histograms, layout)[0][:, : layout.dimensions].copy()
 
 
 class Products:
@@ -112,23 +120,19 @@ class Products:
 
     Attributes:
         own: c(t) of every target image, float32 [N_t].
-        factors: (w t, w L(t)) of the target, transposed: float32 tensors [D, N_t].
+        factor: `[w t ; w L(t)]` transposed, float32 [2D, N_t], as the kernels read what is used again and again.
     """
 
     SOURCE_ROWS = 512
 
     def __init__(self, histograms: np.ndarray, layout: Layout):
-        weights = layout.weights().astype(np.float32)
-        logs, self.own = relative_logs(histograms, layout)
-        # Transposed once: stored as the kernels read the factor that is used again and again.
-        first = tf.transpose(tf.multiply(histograms, weights))
-        self.factors = first, tf.transpose(tf.multiply(shared(logs), weights))
+        augmented, self.own = augmented_target(histograms, layout)
+        self.factor = tf.transpose(shared(augmented))
 
-    def __call__(self, logs: np.ndarray, histograms: np.ndarray) -> np.ndarray:
-        """`[w t ; w L(t)] . [L(s) ; s]`, float32 [SOURCE_ROWS, N_t], of L(s) and s, float32 [SOURCE_ROWS, D] each."""
+    def __call__(self, augmented: np.ndarray) -> np.ndarray:
+        """`[w t ; w L(t)] . [L(s) ; s]`, float32 [SOURCE_ROWS, N_t], of `[L(s) ; s]` float32 [SOURCE_ROWS, 2D]."""
         with full_float32():
-            of_histograms, of_logs = self.factors
-            return (tf.matmul(shared(logs), of_histograms) + tf.matmul(shared(histograms), of_logs)).numpy()
+            return tf.matmul(shared(augmented), self.factor).numpy()
 
 
 def aligned(shape: tuple[int, ...]) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The compiled loops of the search: logarithms of histograms, and the running lists of nearest neighbors.
 
-They release the interpreter's lock and work on ranges, for `parallel.over_ranges`.
+They release the interpreter's lock, so that several threads can work on parts of the arrays.
 """
 
 from __future__ import annotations
@@ -13,31 +13,35 @@ _FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 
 @numba.njit(nogil=True, fastmath=_FAST, error_model="numpy")
-def relative_logs(histograms, bins, epsilon, weights, logs, own, begin, end):  # type: ignore[no-untyped-def]
-    """logs = log(bins * (histograms + epsilon)), own = sum of weights * histograms * logs, for rows begin..end.
+def augment(histograms, bins, epsilon, weights, logs_first, augmented, own):  # type: ignore[no-untyped-def]
+    """Histograms and their logarithms L = log(bins * (histograms + epsilon)), side by side.
 
     Args:
         histograms: float32 [n, D], from 0 to 1.
         bins: float32.
         epsilon: float32.
         weights: float32 [D].
-        logs: float32 [n, D], written.
-        own: float32 [n], written.
-        begin, end: the rows to work on.
+        logs_first: whether the logarithms are the first D columns or the last.
+        augmented: float32 [n, 2D], written.
+        own: float32 [n], written: sum of weights * histograms * L.
     """
     # log(2^e * (1 + f)) with 1 + f from sqrt(1/2) to sqrt(2), and log(1 + f) = 2 atanh(s), s = f / (2 + f), as a
     # polynomial in s^2; written so that the compiler works on a vector of values at once. log 2 is added in two parts,
-    # the first exact in the product with e. The largest error measured is below 1e-7 of the value's unit or scale.
-    bits = logs.view(np.int32)
-    for row in range(begin, end):
-        for column in range(histograms.shape[1]):
-            logs[row, column] = (histograms[row, column] + epsilon) * bins
+    # the first exact in the product with e.
+    width = histograms.shape[1]
+    for row in range(len(histograms)):
+        start = 0 if logs_first else width
+        values, logs = histograms[row], augmented[row, start : start + width]
+        bits, copies = logs.view(np.int32), augmented[row, width - start : 2 * width - start]
+        for column in range(width):
+            copies[column] = values[column]
+            logs[column] = (values[column] + epsilon) * bins
         total = np.float32(0)
-        for column in range(histograms.shape[1]):
-            raw = bits[row, column]
+        for column in range(width):
+            raw = bits[column]
             exponent = (raw - np.int32(0x3F3504F3)) >> np.int32(23)
-            bits[row, column] = raw - (exponent << np.int32(23))
-            f = logs[row, column] - np.float32(1)
+            bits[column] = raw - (exponent << np.int32(23))
+            f = logs[column] - np.float32(1)
             e = np.float32(exponent)
             s = f / (np.float32(2) + f)
             z = s * s
@@ -46,8 +50,8 @@ def relative_logs(histograms, bins, epsilon, weights, logs, own, begin, end):  #
             half = np.float32(0.5) * f * f
             small = s * (half + tail) + e * np.float32(9.0580006145e-06)
             value = small - half + f + e * np.float32(0.69313812256)
-            logs[row, column] = value
-            total += histograms[row, column] * value * weights[column]
+            logs[column] = value
+            total += values[column] * value * weights[column]
         own[row] = total
 
 

@@ -40,12 +40,12 @@ def pair_distances(
     place = np.zeros(store.images, np.int32)
     place[rows] = np.arange(len(rows))
     chunks, weights = _chunks(layout)
-    logs, _ = relative_logs(target_histograms, layout)
+    logs = relative_logs(target_histograms, layout)
     begun = np.zeros(len(logs), np.int64)
     for start in range(0, len(rows), _BLOCK_ROWS):
         chosen = rows[start : start + _BLOCK_ROWS]
         block = store.histograms(chosen)
-        block_logs, _ = relative_logs(block, layout)
+        block_logs = relative_logs(block, layout)
         arrays = (target_histograms, logs, block, block_logs, candidates, found, begun, place)
         add = functools.partial(_add_block, *arrays, start, chosen[-1], chunks, weights)
         over_ranges(add, len(logs))

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from sjft_tf.errors import InputError
-from sjft_tf.retrieval.divergence import Layout, Products, aligned, fill_logs
+from sjft_tf.parallel import over_ranges
+from sjft_tf.retrieval.divergence import Layout, Products, aligned, augment
 from sjft_tf.retrieval.topk import RunningTopK
 
 _MB = 1 << 20
@@ -42,33 +43,42 @@ class Search:
         self._best = RunningTopK(len(target_histograms), k, slack)
         self._products = Products(target_histograms, layout)
         self._seen = np.zeros(0, bool)
-        shape = (Products.SOURCE_ROWS, layout.dimensions)
         self._rows = np.empty(Products.SOURCE_ROWS, np.int32)
-        self._histograms, self._logs = aligned(shape), aligned(shape)
-        self._histograms[:] = 1 / layout.bins  # any finite values: they stand in missing rows' places
+        self._augmented = aligned((Products.SOURCE_ROWS, 2 * layout.dimensions))
+        self._augmented[:] = 0  # any finite values: they stand in missing rows' places
         self._own = np.empty(Products.SOURCE_ROWS, np.float32)
+        self._pieces: list[tuple[int, np.ndarray]] = []
         self._filled = 0
 
     def add(self, rows: np.ndarray, histograms: np.ndarray) -> None:
-        """Takes the descriptors float32 [n, D] of the source rows int32 [n], none of which was taken before."""
+        """Takes the descriptors float32 [n, D] of the source rows int32 [n], none of which was taken before.
+
+        The array may be looked at until the next blocks have come, so it must not be used for other things.
+        """
         self._layout.check(histograms, "Source")
+        histograms = np.ascontiguousarray(histograms, np.float32)
         self._mark(rows)
         start = 0
         while start < len(rows):
             count = min(len(self._rows) - self._filled, len(rows) - start)
-            place = slice(self._filled, self._filled + count)
-            self._rows[place] = rows[start : start + count]
-            self._histograms[place] = histograms[start : start + count]
+            self._rows[self._filled : self._filled + count] = rows[start : start + count]
+            self._pieces.append((self._filled, histograms[start : start + count]))
             start, self._filled = start + count, self._filled + count
             if self._filled == len(self._rows):
                 self._flush()
 
     def _flush(self) -> None:
         if self._filled:
-            fill_logs(self._histograms, self._layout, self._logs, self._own)
-            products = self._products(self._logs, self._histograms)
+            # Here, in threads, and not as they come: copying alone would take a core a tenth of the products' time.
+            over_ranges(self._augment, len(self._pieces))
+            products = self._products(self._augmented)
             self._best.offer(self._rows[: self._filled], products, self._own, self._products.own)
-            self._filled = 0
+            self._pieces, self._filled = [], 0
+
+    def _augment(self, begin: int, end: int) -> None:
+        for first, piece in self._pieces[begin:end]:
+            rows = slice(first, first + len(piece))
+            augment(piece, self._layout, self._augmented[rows], self._own[rows])
 
     def _mark(self, rows: np.ndarray) -> None:
         beyond = int(rows.max(initial=-1)) + 1 - len(self._seen)
@@ -94,7 +104,7 @@ class Search:
         """Goes on from what `state` gave, in place of everything taken so far."""
         self._seen = np.unpackbits(state["seen"]).astype(bool)
         self._best.restore(state["best"])
-        self._filled = 0
+        self._pieces, self._filled = [], 0
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:
         """The neighbors: rows int32 [N_t, k] and distances float32 [N_t, k], ascending by (distance, row).
@@ -114,8 +124,8 @@ def _slack(targets: int, k: int, layout: Layout, memory_mb: float) -> int:
     wanted = min(max(k, 2048), _MOST_SLACK)
     if not memory_mb:
         return wanted
-    # Target: both factors and, while they are made, histograms, logarithms and these once more. Source: descriptors and
-    # logarithms of one block, its products, and some batches of descriptors on their way.
+    # Target: the factor of twice its width and, while that is made, the histograms and the factor once more. Source:
+    # one block of twice the width, its products, and as many descriptors on their way.
     fixed = 4 * (5 * targets + 4 * Products.SOURCE_ROWS) * layout.dimensions + 4 * Products.SOURCE_ROWS * targets
     room = int((memory_mb * _MB - fixed) / (8 * targets)) - k
     if room < _LEAST_SLACK:

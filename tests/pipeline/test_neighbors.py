@@ -56,7 +56,10 @@ def test_a_checkpoint_left_beside_a_finished_table_is_removed(world, asked, tmp_
     assert files(workdir) == ["edges.npz", "neighbors.npz", "times.json"]
 
 
-def test_approximate_search_reports_and_its_table_is_not_taken_for_an_exact_one(world, asked, tmp_path, caplog):
+def test_approximate_search_reports_and_its_table_is_not_taken_for_an_exact_one(
+    world, asked, tmp_path, caplog, monkeypatch
+):
+    monkeypatch.setattr("sjft_tf.retrieval.approximate._SPARE", 0)  # or all of so small a source are candidates
     workdir = Workdir(tmp_path)
     caplog.set_level("INFO", "sjft_tf")
     table = neighbor_table(asked(search="approximate", search_candidates=2.0), world[1], workdir)

@@ -167,6 +167,7 @@ def test_an_image_that_cannot_be_read_ends_the_search_with_its_own_error(sets, m
 
 def test_an_approximate_table_from_descriptors_kept_on_the_way(sets, tmp_path, monkeypatch):
     places = Places(store=tmp_path / "store")
+    monkeypatch.setattr("sjft_tf.retrieval.approximate._SPARE", 0)  # or all of so small a source are candidates
     written = []
     real = StoreWriter.write
 
