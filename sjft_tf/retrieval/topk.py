@@ -62,7 +62,10 @@ class RunningTopK:
         keys, filled = self._keys[begin:end], self._filled[begin:end]
         for line in range(len(keys)):
             keys[line, filled[line] :] = _NONE
-        keys.partition(self._k - 1, axis=1)
+        if (filled < self._k).any():
+            keys.sort(axis=1)  # the pairs before the free places, which partitioning may mix
+        else:
+            keys.partition(self._k - 1, axis=1)
         self._worst[begin:end] = keys[:, self._k - 1]
         np.minimum(filled, self._k, out=filled)
 
@@ -73,7 +76,7 @@ class RunningTopK:
 
     def restore(self, state: np.ndarray) -> None:
         """Goes on from what `state` gave."""
-        self._keys[:, : self._k] = state
+        self._keys[:, : self._k] = np.sort(state, axis=1)
         self._filled[:] = (state != _NONE).sum(axis=1)
         self._worst[:] = state.max(axis=1)  # the largest number, which is no limit, where a line is not full
 

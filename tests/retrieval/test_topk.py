@@ -1,6 +1,7 @@
 """The running list of the k smallest."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,3 +58,17 @@ def test_zero_of_either_sign_and_large_rows():
     assert rows.tolist() == [[5, 2**31 - 1, 0]]
     assert distances.tolist() == [[0, 0, np.float32(1e-37)]]
     assert not np.signbit(distances).any()
+
+
+@pytest.mark.parametrize(("k", "first"), [(4, 2), (50, 20), (300, 299), (300, 1)])
+def test_lists_that_are_not_full_go_on_after_their_state_was_taken(rng, k, first):
+    distances = rng.permutation(3 * 400).reshape(3, 400).astype(np.float32)
+    rows = rng.permutation(400).astype(np.int32)
+    going, begun = RunningTopK(3, k, 500), RunningTopK(3, k, 500)
+    offer(going, distances[:, :first], rows[:first])
+    state = going.state()
+    begun.restore(rng.permuted(state, axis=1))  # the order within a line means nothing
+    for best in (going, begun):
+        offer(best, distances[:, first:], rows[first:])
+        for found, expected in zip(best.result(), oracle(distances, rows, k), strict=True):
+            np.testing.assert_array_equal(found, expected)
