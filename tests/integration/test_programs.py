@@ -135,8 +135,9 @@ def test_the_chain_of_all_programs(program, flags, world, tmp_path):
 
     lines = lines_of("retrieve", *some(RETRIEVAL + training))
     table = NeighborTable.load(run / "neighbors.npz")
-    assert f"(12 target images, {table.k_max} neighbors each)" in lines[0]
-    assert re.search(r"K0 = 3: borrows \d+ of 40 source images", lines[1])
+    assert lines[0].startswith("Leakage audit: images with a side below 24 pixels")
+    assert f"(12 target images, {table.k_max} neighbors each)" in lines[1]
+    assert re.search(r"K0 = 3: borrows \d+ of 40 source images", lines[2])
     assert stamps("edges.npz") == edges
     made = stamps("edges.npz", "neighbors.npz", "neighbors.png")
 
