@@ -109,7 +109,7 @@ def extract_counts(
     Three things go on at once: tf.data decodes ahead, the filters answer one chunk of images, and threads count the
     responses of the chunks before it. Chunks have one size for all sets seen through the same view, and the last
     one is filled up to it: the filters then round alike, and the descriptor of an image depends neither on the images
-    beside it nor on `batch_size`. In memory are the block, and the responses of two chunks.
+    beside it nor on `batch_size`. In memory are the block, and the responses of three chunks.
 
     Args: see `extract`.
 

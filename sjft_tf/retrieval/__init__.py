@@ -12,7 +12,6 @@ from sjft_tf.retrieval.build import (
     Places,
     build_approximate_table,
     build_neighbor_table,
-    described_target,
     neighbors_made_from,
 )
 from sjft_tf.retrieval.checkpoint import SearchCheckpoint
@@ -29,7 +28,6 @@ __all__ = [
     "SearchCheckpoint",
     "build_approximate_table",
     "build_neighbor_table",
-    "described_target",
     "nearest",
     "nearest_approximate",
     "neighbors_made_from",

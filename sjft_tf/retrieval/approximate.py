@@ -16,6 +16,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.retrieval.candidates import BLOCK_ROWS, INDEXES, CandidateIndex, faiss_module
 from sjft_tf.retrieval.divergence import Layout
 from sjft_tf.retrieval.projection import Projection, fit_projection
+from sjft_tf.retrieval.rerank import pair_distances
 from sjft_tf.retrieval.search import nearest
 
 _TARGET_SAMPLE, _SOURCE_SAMPLE = 512, 4096
@@ -196,9 +197,6 @@ def _indexed(index: CandidateIndex, store: DescriptorStore, clock: _Clock) -> It
 def _rank(
     histograms: np.ndarray, found: np.ndarray, store: DescriptorStore, k: int, layout: Layout
 ) -> tuple[np.ndarray, np.ndarray]:
-    # Imported here, because numba takes its time, and whoever searches exactly does without.
-    from sjft_tf.retrieval.rerank import pair_distances
-
     exact = pair_distances(histograms, found, store, layout)
     rows, distances = np.empty((len(found), k), np.int32), np.empty((len(found), k), np.float32)
     for start in range(0, len(found), _SORTED_LINES):

@@ -15,6 +15,7 @@ from sjft_tf.descriptors import BinEdges, FilterBank, edges_made_from, full_floa
 from sjft_tf.errors import InputError
 from sjft_tf.parallel import ahead
 from sjft_tf.retrieval.approximate import ApproximateReport, nearest_approximate
+from sjft_tf.retrieval.candidates import faiss_module
 from sjft_tf.retrieval.checkpoint import SearchCheckpoint
 from sjft_tf.retrieval.divergence import Layout
 from sjft_tf.retrieval.neighbors import NeighborTable
@@ -28,8 +29,8 @@ class Places:
 
     Attributes:
         edges: the bin edges, read if they are there and made from the same target, bank, view and bins.
-        checkpoint: the search as it goes on, so that a killed one continues. The caller removes it (`remove`) once
-            the table is safe.
+        checkpoint: the search as it goes on, so that a killed one continues. The caller removes it
+            (`remove_checkpoint`) once the table is safe.
         store: the source's descriptors, kept for other searches; read instead of the images if they are there.
     """
 
@@ -127,6 +128,7 @@ def build_approximate_table(
     Returns:
         The table, and what the search measured of itself.
     """
+    faiss_module()  # refuses where it is not installed, before hours of describing
     edges, histograms = described_target(target, bank, view, bins, places.edges, batch_size)
     with (
         full_float32(),

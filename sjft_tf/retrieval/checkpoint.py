@@ -54,7 +54,3 @@ class SearchCheckpoint:
         """Writes where `search` is, atomically."""
         save_npz(self._path, search.state(), {"kind": KIND, "made_from": self._made_from})
         self._since = 0
-
-    def remove(self) -> None:
-        """Once the table is written there is nothing to go on with."""
-        self._path.unlink(missing_ok=True)
