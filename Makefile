@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 # The CPU wheel is a third of the size; with a GPU (or GPU=1) the full one with its CUDA libraries is installed.
 GPU ?= $(if $(shell command -v nvidia-smi 2>/dev/null),1,)
 TENSORFLOW := $(if $(GPU),tensorflow[and-cuda],tensorflow-cpu)
+# Tests run in so many processes, each file in one of them.
+WORKERS ?= 2
 PYTEST_ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -26,10 +28,10 @@ demo: setup
 	$(BIN)/python scripts/demo.py --workdir=runs/demo-$(STACK)
 
 test: setup
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 test-slow: setup
-	$(BIN)/python -m pytest --slow -m "slow or large" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --slow -m "slow or large" $(PYTEST_ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

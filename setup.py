@@ -11,7 +11,7 @@ VERSION = re.search(r'__version__ = "(.+)"', (HERE / "sjft_tf/__init__.py").read
 DATASETS = ["tensorflow-datasets>=4.9"]
 DEMO = ["scikit-learn>=1.3"]
 APPROXIMATE = ["faiss-cpu>=1.8"]
-TEST = ["pytest>=8", "hypothesis>=6.100", *DATASETS, *DEMO, *APPROXIMATE]
+TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", *DATASETS, *DEMO, *APPROXIMATE]
 
 setup(
     name="sjft_tf",

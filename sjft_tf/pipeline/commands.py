@@ -30,12 +30,6 @@ from sjft_tf.training.rounds import first_counts, make_selector
 from sjft_tf.training.state import weights_digest
 from sjft_tf.workdir import Workdir
 
-NO_MATTER = (
-    *("eval_batch_size", "steps_per_execution", "deterministic", "weights"),
-    *("keep_descriptors", "search_memory_mb", "checkpoint_images"),
-)
-"""Settings that may differ from one start to the next: they change no result (weights are known by content)."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Report:
@@ -99,13 +93,11 @@ def run(config: RunConfig, workdir: Workdir) -> Report:
 def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
     """Refuses a workdir in which rounds of other settings lie, before anything in it is touched."""
     if finished_rounds(workdir.rounds) and workdir.config.is_file():
-        there, asked = workdir.read_config().to_json(), config.to_json()
-        # Not the data's: images are known by content, wherever they lie.
-        for section in ("view", "retrieval", "selection", "model", "training"):
-            for name in NO_MATTER:
-                there[section].pop(name, None)
-                asked[section].pop(name, None)
-            artifacts.check_made_from(workdir.rounds, there[section], asked[section])
+        # Not the data's, nor the starting weights: both are known by content, wherever they lie.
+        there, asked = (
+            c.stamp("view", "retrieval", "selection", "model", "training") for c in (workdir.read_config(), config)
+        )
+        artifacts.check_made_from(workdir.rounds, there, asked | {"weights": there["weights"]})
     workdir.write_config(config)
 
 

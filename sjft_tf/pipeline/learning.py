@@ -37,16 +37,8 @@ def build_model(config: RunConfig, target_classes: int, source_classes: int | No
 
 def training_made_from(config: RunConfig, sets: Sets, table: NeighborTable | None) -> dict[str, Any]:
     """What the trained rounds depend on: settings, images, neighbors, starting weights."""
-    settings = config.to_json()
-    for name in ("eval_batch_size", "steps_per_execution", "deterministic"):
-        settings["training"].pop(name)
-    flat = {
-        name: value
-        for section in ("view", "selection", "model", "training")
-        for name, value in settings[section].items()
-    }
     weights = Path(config.model.weights)
-    return flat | {
+    return config.stamp("view", "selection", "model", "training") | {
         "target images": sets.target.fingerprint,
         "source images": sets.source.fingerprint if sets.source is not None else None,
         "neighbors": artifacts.fingerprint(table.rows) if table is not None else None,

@@ -1,6 +1,6 @@
-"""Every setting of a run, with its default and the reason for it; flags are made from these fields in scripts/.
+"""All settings of a run together: what they may be, and their round trip through JSON.
 
-Defaults are those of the paper (Ge & Yu 2017, section 4) where it names one.
+The sections are in `settings.py`; flags are made from their fields in scripts/.
 """
 
 from __future__ import annotations
@@ -10,112 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sjft_tf.errors import InputError
-
-
-def option(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
-    """A dataclass field that carries the text of its flag; lists get a fresh copy per instance."""
-    metadata = {"help": text, "choices": choices}
-    if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """Which images."""
-
-    target: str = option("", "target training images, e.g. folder:PATH or folder:PATH#train (see README, Image sets)")
-    validation: str = option("", "target validation images; found beside --target where it has such a split")
-    test: str = option("", "target test images; found beside --target where it has such a split")
-    source: list[str] = option([], "images to borrow from; give the flag again for more sets")
-    bad_images: str = option("error", "what to do with a file that cannot be decoded", ("error", "skip"))
-    audit: bool = option(True, "look for source images that are target images, and warn")
-    exclude_leaks: bool = option(False, "leave the source images that the audit finds out of the source")
-
-
-@dataclass(frozen=True)
-class ViewConfig:
-    """How an image becomes the network's input, in training and in evaluation."""
-
-    image_size: int = option(224, "side of the network's input in pixels (a square crop)")
-    resize: int = option(256, "images are resized to this square before the crop")
-    resize_max: int = option(0, "training draws the side before the crop between --resize and this; 0: always --resize")
-    pad: int = option(0, "training pads the resized image by so many reflected pixels, so that the crop can shift")
-    mirror: bool = option(True, "training mirrors every second image")
-
-
-@dataclass(frozen=True)
-class RetrievalConfig:
-    """How likeness is measured, and how many neighbors are kept."""
-
-    bank: str = option("gabor", "filter bank: gabor, alexnet, squeezenet_conv1, keras:NAME or model:PATH")
-    bank_layers: list[str] = option([], "layers of a keras: or model: bank; give the flag again for more")
-    bank_weights: str = option("", "local weight file of the bank, or imagenet for a keras: bank")
-    bank_before_nonlinearity: bool = option(True, "read the layers before their nonlinearity, as the authors' code")
-    descriptor_resize: int = option(256, "images are resized to this square for the filter bank")
-    descriptor_crop: int = option(224, "and cropped in the middle to this one")
-    bins: int = option(100, "bins of each filter's histogram, of equal mass over the target")
-    max_neighbors: int = option(5000, "longest ranked list kept for a target image")
-    reduced_decoding: bool = option(
-        False, "let the decoder shrink JPEG images at least twice --descriptor_resize: faster, descriptors change a bit"
-    )
-    keep_descriptors: bool = option(False, "keep the source's descriptors: 2 bytes x bins x filters x source images")
-    search: str = option(
-        "exact",
-        "approximate finds nearly all neighbors from kept descriptors, and says how many",
-        ("exact", "approximate"),
-    )
-    search_candidates: float = option(1.5, "search=approximate: rank this many times K images exactly")
-    search_memory_mb: int = option(0, "most memory of the search in MiB, beside decoding and filters; 0: no limit")
-    checkpoint_images: int = option(20000, "write down a search in progress every so many source images")
-
-
-@dataclass(frozen=True)
-class SelectionConfig:
-    """Which images are borrowed, and how that grows."""
-
-    selector: str = option("nearest", "what to borrow; none is plain fine-tuning", ("nearest", "random", "all", "none"))
-    k0: str = option("auto", "neighbors each target image begins with: a number, or auto (see --source_share)")
-    source_share: float = option(0.15, "k0=auto: the smallest K0 whose union is this share of the source")
-    delta: float = option(0.1, "entropy in nats from which a right prediction counts as uncertain")
-    wrong_growth: int = option(4, "after a round, a wrong image's K grows by this many times K0")
-    uncertain_growth: int = option(2, "and an uncertain image's by this many")
-    least_sample_per_class: int = option(0, "source classes with fewer picked images are left out of the union")
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The network."""
-
-    trunk: str = option("ResNet152V2", "a keras.applications name, or preact_resnet for small images")
-    weights: str = option("imagenet", "the trunk's weights: imagenet, none or a local file")
-    alpha: float = option(0.0, "width multiplier of the MobileNets; 0: the family's own default")
-    depth: int = option(20, "preact_resnet: layers, 6n + 2")
-    width: int = option(16, "preact_resnet: channels of the first stage")
-    dropout: float = option(0.0, "dropout between trunk and heads")
-    batch_norm_momentum: float = option(0.0, "momentum of the moving statistics; 0: suited to the run's length")
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """How the network is trained."""
-
-    rounds: int = option(5, "fits, with hard-sample scoring and neighbor expansion between them")
-    steps_per_round: int = option(3200, "training steps of each round")
-    batch_size: int = option(10, "target images a step; as many source images come beside them")
-    optimizer: str = option("sgd", "sgd (momentum, coupled L2), adam, adamw, or tfa:NAME on the addons stack")
-    learning_rate: float = option(0.01, "initial learning rate")
-    schedule: str = option("step", "learning rate over the global step", ("step", "cosine", "constant"))
-    decay_steps: int = option(0, "schedule=step: divide the rate by 10 every so many steps; 0: a quarter of the run")
-    warmup_steps: int = option(0, "steps over which the rate rises linearly from zero")
-    momentum: float = option(0.9, "momentum of sgd")
-    weight_decay: float = option(1e-4, "L2 on weights (not on biases and batch norms)")
-    target_weight: float = option(0.5, "weight of the target loss beside a source; alone it counts whole")
-    source_weight: float = option(0.5, "weight of the source loss")
-    eval_batch_size: int = option(128, "images a step in scoring and evaluation")
-    steps_per_execution: int = option(1, "steps run in one call of the compiled loop: more is faster on small networks")
-    seed: int = option(0, "seed of weights, batches, augmentation and random selection")
-    deterministic: bool = option(False, "bit-equal results for the same seed and machine, at some cost in speed")
+from sjft_tf.training.settings import (
+    DataConfig,
+    ModelConfig,
+    RetrievalConfig,
+    SelectionConfig,
+    TrainingConfig,
+    ViewConfig,
+)
 
 
 @dataclass(frozen=True)
@@ -152,6 +54,15 @@ class RunConfig:
             raise InputError(f"The configuration has settings this version does not know: {sorted(unknown)}")
         return cls(**sections)
 
+    def stamp(self, *sections: str) -> dict[str, Any]:
+        """The settings of these sections that change results, by name: what an artifact records and is checked by."""
+        return {
+            item.name: getattr(getattr(self, section), item.name)
+            for section in sections
+            for item in dataclasses.fields(getattr(self, section))
+            if not item.metadata["free"]
+        }
+
     @property
     def total_steps(self) -> int:
         """Training steps of all rounds."""
@@ -178,18 +89,9 @@ class RunConfig:
             raise InputError("--exclude_leaks needs the audit that --noaudit turns off: leave one of the two out")
         if self.selection.k0 != "auto" and not (self.selection.k0.isdecimal() and int(self.selection.k0) > 0):
             raise InputError(f"--k0 must be a number from 1 or auto. Received: {self.selection.k0!r}")
-        for section, name, low, high in _RANGES:
-            value = getattr(getattr(self, section), name)
-            if not low <= value <= high:
-                raise InputError(f"--{name} must be between {low} and {high}. Received: {value}")
         for group in dataclasses.fields(self):
-            part = getattr(self, group.name)
-            for item in dataclasses.fields(part):
-                choices = item.metadata["choices"]
-                if choices and getattr(part, item.name) not in choices:
-                    raise InputError(
-                        f"--{item.name} must be one of {', '.join(choices)}. Received: {getattr(part, item.name)!r}"
-                    )
+            for item in dataclasses.fields(getattr(self, group.name)):
+                _check(item, getattr(getattr(self, group.name), item.name))
         if self.training.warmup_steps >= self.total_steps:
             raise InputError(
                 f"--warmup_steps must be below the {self.total_steps} steps of the run (--rounds x --steps_per_round). "
@@ -208,40 +110,9 @@ class RunConfig:
         return self
 
 
-_LARGE = 10**9
-_RANGES: tuple[tuple[str, str, float, float], ...] = (
-    ("view", "image_size", 1, 8192),
-    ("view", "resize", 1, 8192),
-    ("view", "resize_max", 0, 8192),
-    ("view", "pad", 0, 4096),
-    ("retrieval", "bins", 2, 65535),
-    ("retrieval", "descriptor_resize", 1, 8192),
-    ("retrieval", "descriptor_crop", 1, 8192),
-    ("retrieval", "max_neighbors", 1, _LARGE),
-    ("retrieval", "search_candidates", 1.0, 1e6),
-    ("retrieval", "search_memory_mb", 0, _LARGE),
-    ("retrieval", "checkpoint_images", 1, _LARGE),
-    ("selection", "source_share", 1e-9, 1.0),
-    ("selection", "delta", 0.0, 1e3),
-    ("selection", "wrong_growth", 0, 1000),
-    ("selection", "uncertain_growth", 0, 1000),
-    ("selection", "least_sample_per_class", 0, _LARGE),
-    ("model", "alpha", 0.0, 10.0),
-    ("model", "depth", 8, 10000),
-    ("model", "width", 1, 65536),
-    ("model", "dropout", 0.0, 0.99),
-    ("model", "batch_norm_momentum", 0.0, 0.99999),
-    ("training", "rounds", 1, 1000),
-    ("training", "steps_per_round", 1, _LARGE),
-    ("training", "batch_size", 1, 65536),
-    ("training", "learning_rate", 1e-12, 1e3),
-    ("training", "decay_steps", 0, _LARGE),
-    ("training", "warmup_steps", 0, _LARGE),
-    ("training", "momentum", 0.0, 0.99999),
-    ("training", "weight_decay", 0.0, 1e3),
-    ("training", "target_weight", 0.0, 1e3),
-    ("training", "source_weight", 0.0, 1e3),
-    ("training", "eval_batch_size", 1, 65536),
-    ("training", "steps_per_execution", 1, 10000),
-    ("training", "seed", 0, 2**31 - 1),
-)
+def _check(item: dataclasses.Field, value: Any) -> None:
+    choices, limits = item.metadata["choices"], item.metadata["limits"]
+    if choices and value not in choices:
+        raise InputError(f"--{item.name} must be one of {', '.join(choices)}. Received: {value!r}")
+    if limits and not limits[0] <= value <= limits[1]:
+        raise InputError(f"--{item.name} must be between {limits[0]} and {limits[1]}. Received: {value}")
