@@ -57,6 +57,8 @@ def restore_optimizer_state(optimizer: Any, model: keras.Model, state: Mapping[s
 
 
 def _build(optimizer: Any, variables: list[Any]) -> None:
+    if getattr(optimizer, "built", False):  # Keras 3's loss scale would make its variables a second time
+        return
     if hasattr(optimizer, "build"):
         optimizer.build(variables)
     elif hasattr(optimizer, "inner_optimizer"):  # Keras 2.15's loss scale

@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from sjft_tf.errors import InputError
 from sjft_tf.images import Augmentation, ImageSet
@@ -20,6 +21,7 @@ from sjft_tf.selection import Selector, smallest_k
 from sjft_tf.training.callbacks import HardSampleMining, StepProgress, StopOnNonFiniteLoss
 from sjft_tf.training.compiling import compile_joint
 from sjft_tf.training.config import RunConfig
+from sjft_tf.training.finishing import FinishWeights, micro_batches
 from sjft_tf.training.state import RoundState, finished_rounds, load_round, save_round
 
 log = logging.getLogger(__name__)
@@ -118,26 +120,33 @@ def _one_round(
 ) -> RoundState:
     training, borrowing = config.training, mining.borrowing
     steps = training.steps_per_round
-    batches = joint_dataset(
-        sets.target,
-        sets.source if borrowing else None,
-        borrowing.pools if borrowing else None,
-        borrowing.source_labels if borrowing else None,
-        augmentation(config),
-        batch_size=training.batch_size,
-        first_step=index * steps,
-        steps=steps,
-        seed=training.seed,
-    )
+    first = index * steps
+
+    def stream(count: int) -> tf.data.Dataset:
+        return joint_dataset(
+            sets.target,
+            sets.source if borrowing else None,
+            borrowing.pools if borrowing else None,
+            borrowing.source_labels if borrowing else None,
+            augmentation(config),
+            batch_size=training.batch_size,
+            first_step=first,
+            steps=count,
+            seed=training.seed,
+            accumulate=training.accumulate,
+        )
+
+    again = min(steps, -(-training.recompute_batch_norm // training.accumulate))
+    finish = FinishWeights((lambda: micro_batches(stream(again), training.accumulate)) if again else None)
     label = f"Round {index + 1}/{training.rounds}"
     begun = time.perf_counter()
     history = model.fit(
-        batches,
+        stream(steps),
         epochs=1,
         steps_per_epoch=steps,
         verbose=0,
         shuffle=False,
-        callbacks=[StopOnNonFiniteLoss(), *extra, StepProgress(steps, label), mining],
+        callbacks=[StopOnNonFiniteLoss(), *extra, StepProgress(steps, label), finish, mining],
     ).history
     metrics: dict[str, Any] = {name: float(values[-1]) for name, values in history.items()}
     metrics |= {"borrowed": borrowing.summary()} if borrowing else {}
