@@ -12,13 +12,17 @@ from typing import Any
 import keras
 import numpy as np
 
+from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
 from sjft_tf.images import Augmentation, ImageSet
 from sjft_tf.images.joint import joint_dataset
 from sjft_tf.models import MaskedAccuracy, MaskedCrossEntropy, Scorer, make_optimizer, make_schedule
 from sjft_tf.selection import Selector, smallest_k
 from sjft_tf.training.callbacks import HardSampleMining, StepProgress, StopOnNonFiniteLoss
+from sjft_tf.training.checkpointing import StepCheckpoints
+from sjft_tf.training.checkpoints import Resumed
 from sjft_tf.training.config import RunConfig
+from sjft_tf.training.keeping import Keeping
 from sjft_tf.training.state import RoundState, finished_rounds, load_round, save_round
 
 log = logging.getLogger(__name__)
@@ -79,8 +83,12 @@ def train_rounds(
     *,
     callbacks: Callable[[int], Sequence[keras.callbacks.Callback]] = lambda _: (),
     after_round: RoundHook = lambda *_: None,
+    keeping: Keeping | None = None,
 ) -> list[int]:
     """Trains the rounds that are not finished yet, each continuing from the one before.
+
+    A run that was broken off goes on from its newest state, the last finished round or a later checkpoint, and ends
+    as it would have ended.
 
     Args:
         config: all settings.
@@ -91,15 +99,19 @@ def train_rounds(
         made_from: what the run was made from; a finished round made from something else is refused.
         callbacks: further Keras callbacks for round `index`.
         after_round: called once for each newly finished round, and for the last finished one when resuming.
+        keeping: what is kept within a round; by default nothing but the rounds.
 
     Returns:
         The numbers of the finished rounds.
 
     Raises:
         ArtifactMismatch: `folder` holds rounds of other settings.
-        InputError: the loss became NaN or infinite, or a setting does not fit the data.
+        InputError: the loss became NaN or infinite, a state is damaged, the disk is full, or a setting does not fit
+            the data; says which state is kept and how to go on.
+        Stopped: on request.
     """
     training = config.training
+    keeping = keeping or Keeping(folder)
     selector = make_selector(config, sets)
     compile_joint(model, config)
 
@@ -127,9 +139,16 @@ def train_rounds(
         uncertain_growth=config.selection.uncertain_growth,
     )
     for index in range(len(done), training.rounds):
-        state = _one_round(index, config, model, sets, mining, callbacks(index))
-        save_round(folder, state, model, made_from)
-        after_round(state, model, mining)
+        with keeping.guarded():
+            first, end = index * training.steps_per_round, (index + 1) * training.steps_per_round
+            store = keeping.checkpoints
+            resumed = store.resume(first, end, model, keeping.origin(index)) if store is not None else None
+            if resumed is not None:
+                log.info("continuing in round %d after step %d", index + 1, resumed.step)
+            keeping.mark(index, resumed.step if resumed is not None else first)
+            state = _one_round(index, config, model, sets, mining, callbacks(index), keeping, resumed)
+            keeping.round_written(index, save_round(folder, state, model, made_from))
+            after_round(state, model, mining)
     return finished_rounds(folder)
 
 
@@ -140,9 +159,13 @@ def _one_round(
     sets: TrainingSets,
     mining: HardSampleMining,
     extra: Sequence[keras.callbacks.Callback],
+    keeping: Keeping,
+    resumed: Resumed | None,
 ) -> RoundState:
     training, borrowing = config.training, mining.borrowing
     steps = training.steps_per_round
+    end = (index + 1) * steps
+    first = resumed.step if resumed is not None else end - steps
     batches = joint_dataset(
         sets.target,
         sets.source if borrowing else None,
@@ -150,26 +173,29 @@ def _one_round(
         borrowing.source_labels if borrowing else None,
         augmentation(config),
         batch_size=training.batch_size,
-        first_step=index * steps,
-        steps=steps,
+        first_step=first,
+        steps=end - first,
         seed=training.seed,
     )
-    label = f"Round {index + 1}/{training.rounds}"
-    begun = time.perf_counter()
+    guard = StopOnNonFiniteLoss(first, keeping.last_state)
+    keeper = [] if keeping.checkpoints is None else [StepCheckpoints(keeping, index, first, end, guard, resumed)]
+    label, done = f"Round {index + 1}/{training.rounds}", steps - (end - first)
+    begun = time.perf_counter() - (resumed.seconds if resumed is not None else 0.0)
+    _run_in_steps_of(model, _divisor(end - first, training.steps_per_execution))
     history = model.fit(
         batches,
         epochs=1,
-        steps_per_epoch=steps,
+        steps_per_epoch=end - first,
         verbose=0,
         shuffle=False,
-        callbacks=[StopOnNonFiniteLoss(), *extra, StepProgress(steps, label), mining],
+        callbacks=[guard, *extra, *keeper, StepProgress(steps, label, done), mining],
     ).history
     metrics: dict[str, Any] = {name: float(values[-1]) for name, values in history.items()}
     if "accuracy" in metrics:  # Keras does not say whose where there is one head only
         metrics |= {"target_accuracy": metrics.pop("accuracy"), "target_loss": metrics["loss"]}
     metrics |= {"borrowed": borrowing.summary()} if borrowing else {}
     metrics |= {"scoring": mining.found, "seconds": time.perf_counter() - begun}
-    return RoundState(index, (index + 1) * steps, mining.k0, mining.counts, metrics)
+    return RoundState(index, end, mining.k0, mining.counts, metrics)
 
 
 def augmentation(config: RunConfig) -> Augmentation:
@@ -222,3 +248,16 @@ def first_counts(config: RunConfig, selector: Selector | None, num_target: int) 
 def _divisor(steps: int, wanted: int) -> int:
     # Keras runs whole executions only; a divisor of the round's length keeps every step in its round.
     return max(d for d in range(1, min(steps, wanted) + 1) if steps % d == 0)
+
+
+def _run_in_steps_of(model: keras.Model, steps: int) -> None:
+    """Sets the steps of one execution after `compile`: the rest of a round may not be divisible by the usual ones."""
+    if KERAS_3:
+        if model.steps_per_execution == steps:
+            return
+        model.steps_per_execution = steps
+    else:
+        if int(model._steps_per_execution) == steps:
+            return
+        model._steps_per_execution.assign(steps)
+    model.train_function = None  # was made for the other number
