@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -15,7 +16,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from absl import app, flags
 from absl import logging as absl_logging
 
-from sjft_tf.errors import InputError
+from sjft_tf.artifacts import FREE_SPACE, no_space_left
+from sjft_tf.errors import InputError, Stopped
 from sjft_tf.training.config import RunConfig
 
 FLAGS = flags.FLAGS
@@ -128,6 +130,14 @@ def start(main: Callable[[list[str]], None], define: Callable[[], None]) -> None
             main(argv)
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+        except Stopped as end:
+            print(end, file=sys.stderr)
+            sys.exit(128 + signal.SIGTERM)
+        except Exception as error:
+            if not no_space_left(error):
+                raise
+            print(f"error: There is no room left on the disk ({error}). {FREE_SPACE}", file=sys.stderr)
             sys.exit(2)
 
     before = set(FLAGS)

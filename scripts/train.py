@@ -2,7 +2,8 @@
 
   python scripts/train.py --target=folder:MY_IMAGES --source=folder:LARGE_SET --workdir=runs/mine
 
-The same command started again continues where it stopped. --selector=none is plain fine-tuning.
+The same command started again continues where it stopped; SIGTERM writes a checkpoint first.
+--selector=none is plain fine-tuning.
 """
 
 from sjft_tf.scripts import program
@@ -16,12 +17,13 @@ def define() -> None:
 def main(_: list[str]) -> None:
     config = program.config_from_flags()
     from sjft_tf.pipeline import commands
+    from sjft_tf.training.stopping import StopRequest
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow(config.training.seed, config.training.deterministic)
     workdir = Workdir(program.FLAGS.workdir)
     with workdir.locked():
-        program.say_lines(commands.run(config, workdir).lines())
+        program.say_lines(commands.run(config, workdir, StopRequest()).lines())
 
 
 def run() -> None:

@@ -7,6 +7,7 @@ rename, so that a process killed at any moment leaves either the old file or the
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -28,10 +29,49 @@ _DAMAGE = (
     *(AttributeError, TypeError, KeyError, ValueError, EOFError, OSError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error),
 )
+# A full disk, an exhausted quota, a file larger than allowed: by number, and by the words that TensorFlow and HDF5 use.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+FREE_SPACE = "Free some space and start the same command again."
 
 
 class ArtifactMismatch(InputError):
     """An artifact in the working directory was made from something other than what this run asks for."""
+
+
+class NoSpace(InputError):
+    """Something could not be written because the disk is full, or a quota or limit is reached."""
+
+
+def no_space_left(error: BaseException | None) -> bool:
+    """Whether this error, or one that led to it, says that there is no room left for a file.
+
+    TensorFlow (ResourceExhaustedError) and HDF5 (OSError, RuntimeError) tell it in words; running out of memory
+    is also a ResourceExhaustedError, so the words decide.
+    """
+    while error is not None:
+        if isinstance(error, NoSpace) or (isinstance(error, OSError) and error.errno in _FULL):
+            return True
+        if any(os.strerror(number) in str(error) for number in _FULL):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+@contextlib.contextmanager
+def _room_for(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except NoSpace:
+        raise
+    except Exception as error:
+        if not no_space_left(error):
+            raise
+        raise NoSpace(
+            f"There is no room to write {target} ({error}). The unfinished part is removed, what was there before is "
+            f"kept. {FREE_SPACE}"
+        ) from error
 
 
 def fingerprint(*parts: Any) -> str:
@@ -78,6 +118,12 @@ def _sync_folder(folder: Path) -> None:
 def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO[Any]]:
     """Opens a temporary file beside `path`; on success it becomes `path`, on any error it is removed."""
     target = Path(path)
+    with _room_for(target), _temporary_file(target, mode) as stream:
+        yield stream
+
+
+@contextlib.contextmanager
+def _temporary_file(target: Path, mode: str) -> Iterator[IO[Any]]:
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
     try:
@@ -98,6 +144,12 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO[
 def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yields an empty temporary folder beside `path`; on success it replaces `path` as a whole."""
     target = Path(path)
+    with _room_for(target), _temporary_folder(target) as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def _temporary_folder(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
     try:
@@ -120,6 +172,15 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def remove_directory(path: str | os.PathLike[str]) -> None:
+    """Removes a folder in such a way that it is never seen with half of its files; an absent one is no error."""
+    target = Path(path)
+    aside = target.with_name(f".{target.name}.removed.tmp")
+    with contextlib.suppress(FileNotFoundError):
+        target.replace(aside)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def remove_leftovers(root: str | os.PathLike[str]) -> None:

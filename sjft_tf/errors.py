@@ -1,4 +1,4 @@
-"""The error type for bad input: a wrong flag, an unreadable file, an artifact of another run."""
+"""The error type for bad input (a wrong flag, an unreadable file, another run's artifact), and the end on request."""
 
 
 class InputError(ValueError):
@@ -6,4 +6,11 @@ class InputError(ValueError):
 
     The message says what came, what was expected and what to do about it. Scripts print it without a
     traceback and exit with status 2; any other exception is a bug and keeps its traceback.
+    """
+
+
+class Stopped(Exception):
+    """The run was asked to end (SIGTERM) and did so where it can go on; the message says where that is.
+
+    Scripts print it and exit with status 143, as a process ended by SIGTERM does.
     """

@@ -38,6 +38,7 @@ class Workdir:
         borrowed: what was borrowed at the end (CSV: target id, source id, distance, rank).
         picture: target images beside their nearest borrowed images (PNG).
         rounds: one folder a finished round.
+        checkpoints: one folder a checkpoint of the round in progress; gone when the round is finished.
         metrics: figures of every round and of the end (JSON).
         predictions: the predictions on the test images (CSV).
         saved_model: the exported model.
@@ -64,6 +65,7 @@ class Workdir:
         self.borrowed = self.root / "borrowed.csv"
         self.picture = self.root / "neighbors.png"
         self.rounds = self.root / "rounds"
+        self.checkpoints = self.root / "checkpoints"
         self.metrics = self.root / "metrics.json"
         self.predictions = self.root / "predictions.csv"
         self.saved_model = self.root / "saved_model"

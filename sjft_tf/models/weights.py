@@ -14,6 +14,23 @@ import numpy as np
 from sjft_tf.errors import InputError
 
 
+def check_weight_file(path: str | os.PathLike[str]) -> Path:
+    """The path of a weight file that is there and has a name this module knows.
+
+    Raises:
+        InputError: it is missing or of another kind.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise InputError(
+            f"There is no weight file {str(file)!r}. `weights` is none, imagenet, or the path of a "
+            ".weights.h5, .h5 or .keras file."
+        )
+    if not file.name.endswith((".h5", ".hdf5", ".keras")):
+        raise InputError(f"{file} is not a weight file: expected a name ending in .weights.h5, .h5 or .keras")
+    return file
+
+
 def load_trunk_weights(trunk: keras.Model, path: str | os.PathLike[str]) -> None:
     """Loads `path` into `trunk`, in place.
 
@@ -26,14 +43,7 @@ def load_trunk_weights(trunk: keras.Model, path: str | os.PathLike[str]) -> None
     Raises:
         InputError: the file is missing, of another kind, damaged, or of another architecture.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise InputError(
-            f"There is no weight file {str(file)!r}. `weights` is none, imagenet, or the path of a "
-            ".weights.h5, .h5 or .keras file."
-        )
-    if not file.name.endswith((".h5", ".hdf5", ".keras")):
-        raise InputError(f"{file} is not a weight file: expected a name ending in .weights.h5, .h5 or .keras")
+    file = check_weight_file(path)
     try:
         if file.name.endswith(".keras"):
             _copy_prefix(trunk, keras.models.load_model(file, compile=False, safe_mode=True))

@@ -16,7 +16,9 @@ from sjft_tf.errors import InputError
 from sjft_tf.evaluation import evaluate_probabilities, save_predictions
 from sjft_tf.export import DESCRIPTION_FILE, export_saved_model
 from sjft_tf.images import align_classes, open_image_set
-from sjft_tf.models import Scorer, save_trunk
+from sjft_tf.models import Scorer, make_optimizer, save_trunk
+from sjft_tf.models.families import find_family
+from sjft_tf.models.weights import check_weight_file
 from sjft_tf.pipeline.audit import audited
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors, network_view, open_sets
 from sjft_tf.pipeline.learning import build_model, train
@@ -28,6 +30,7 @@ from sjft_tf.selection import smallest_k
 from sjft_tf.training import RunConfig, TrainingSets, finished_rounds, load_round_weights, read_round
 from sjft_tf.training.rounds import first_counts, make_selector
 from sjft_tf.training.state import weights_digest
+from sjft_tf.training.stopping import StopRequest
 from sjft_tf.workdir import Workdir
 
 
@@ -71,15 +74,16 @@ def _figures(found: dict[str, Any]) -> str:
     )
 
 
-def run(config: RunConfig, workdir: Workdir) -> Report:
-    """The whole job: sets, neighbors, rounds, figures, SavedModel."""
+def run(config: RunConfig, workdir: Workdir, stop: StopRequest | None = None) -> Report:
+    """The whole job: sets, neighbors, rounds, figures, SavedModel; `stop` ends the training at the next step."""
+    refuse_unknown_network(config)
     with workdir.timed("opening image sets"):
         sets = open_sets(config, workdir)
     refuse_other_run(config, workdir)
     sets = audited(config, sets, workdir)
     source_classes = sets.source.class_names if sets.source is not None else ()
     artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": source_classes})
-    model = train(config, sets, workdir)
+    model = train(config, sets, workdir, stop)
     figures = summarize(sets, workdir)
     _write_last_borrowing(config, sets, workdir)
     with workdir.timed("export"):
@@ -90,9 +94,18 @@ def run(config: RunConfig, workdir: Workdir) -> Report:
     return Report(figures, workdir)
 
 
+def refuse_unknown_network(config: RunConfig) -> None:
+    """Refuses a trunk, an optimizer or a weight file that does not exist, which otherwise shows after retrieval."""
+    find_family(config.model.trunk)
+    make_optimizer(config.training.optimizer, config.training.learning_rate)
+    if config.model.weights not in ("none", "imagenet"):
+        check_weight_file(config.model.weights)
+
+
 def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
-    """Refuses a workdir in which rounds of other settings lie, before anything in it is touched."""
-    if finished_rounds(workdir.rounds) and workdir.config.is_file():
+    """Refuses a workdir in which rounds or checkpoints of other settings lie, before anything in it is touched."""
+    begun = finished_rounds(workdir.rounds) or workdir.checkpoints.is_dir()
+    if begun and workdir.config.is_file():
         # Not the data's, nor the starting weights: both are known by content, wherever they lie.
         there, asked = (
             c.stamp("view", "retrieval", "selection", "model", "training") for c in (workdir.read_config(), config)

@@ -11,11 +11,15 @@ from sjft_tf import artifacts
 from sjft_tf.models import JointModel, Scorer, build_joint_model, build_trunk, momentum_for_run, precision_scope
 from sjft_tf.pipeline.inputs import Sets, network_view
 from sjft_tf.pipeline.neighbors import neighbor_table
-from sjft_tf.pipeline.results import evaluate_round, show_neighbors
+from sjft_tf.pipeline.results import evaluate_round, show_neighbors, validation_score
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.summaries import RoundSummaries, TrainingSummaries
 from sjft_tf.training import HardSampleMining, RoundState, TrainingSets, train_rounds
+from sjft_tf.training.checkpoints import Checkpoints
 from sjft_tf.training.config import RunConfig
+from sjft_tf.training.keeping import Keeping
+from sjft_tf.training.state import prune_rounds
+from sjft_tf.training.stopping import StopRequest
 from sjft_tf.workdir import Workdir
 
 
@@ -47,8 +51,14 @@ def training_made_from(config: RunConfig, sets: Sets, table: NeighborTable | Non
     }
 
 
-def train(config: RunConfig, sets: Sets, workdir: Workdir) -> keras.Model:
+def train(config: RunConfig, sets: Sets, workdir: Workdir, stop: StopRequest | None = None) -> keras.Model:
     """Retrieves (unless there is a table), trains the missing rounds and evaluates each.
+
+    Args:
+        config: all settings.
+        sets: the images.
+        workdir: where everything lies.
+        stop: ends the training at the next step when it is made.
 
     Returns:
         The joint model with the last round's weights.
@@ -58,10 +68,16 @@ def train(config: RunConfig, sets: Sets, workdir: Workdir) -> keras.Model:
         show_neighbors(sets.target, sets.source, table, workdir)
     model = build_model(config, sets.target.num_classes, sets.source.num_classes if sets.source else None)
     scorer = Scorer(model, network_view(config), config.training.eval_batch_size)
+    settings = config.checkpoints
     boards: dict[int, RoundSummaries] = {}
 
+    def mark(index: int, step: int) -> None:
+        if index in boards:
+            boards[index].cut(step)
+        else:
+            boards[index] = RoundSummaries(workdir.logs, index, step)
+
     def callbacks(index: int) -> list[keras.callbacks.Callback]:
-        boards[index] = RoundSummaries(workdir.logs, index)
         images = config.training.batch_size * (2 if sets.source is not None else 1)
         every = max(1, min(50, config.training.steps_per_round // 20))
         return [TrainingSummaries(boards[index], every, images)]
@@ -70,6 +86,7 @@ def train(config: RunConfig, sets: Sets, workdir: Workdir) -> keras.Model:
         # A resumed run comes by here with its last finished round; only what was killed before this is missing.
         with workdir.timed("evaluation"):
             figures = evaluate_round(scorer, sets, workdir, state.index)
+        prune_rounds(workdir.rounds, settings.keep_rounds, lambda index: validation_score(workdir, index))
         board = boards.pop(state.index, None)
         if board is None or mining is None:
             return
@@ -83,6 +100,8 @@ def train(config: RunConfig, sets: Sets, workdir: Workdir) -> keras.Model:
             if table is not None and state.index == 0:
                 board.picture(state.global_step, "borrowed/neighbors", workdir.picture)
 
+    made_from = training_made_from(config, sets, table)
+    store = Checkpoints(workdir.checkpoints, settings.keep_checkpoints, made_from)
     with workdir.timed("training and scoring"):
         train_rounds(
             config,
@@ -90,8 +109,9 @@ def train(config: RunConfig, sets: Sets, workdir: Workdir) -> keras.Model:
             scorer,
             TrainingSets(sets.target, sets.source, None if table is None else table.rows),
             workdir.rounds,
-            training_made_from(config, sets, table),
+            made_from,
             callbacks=callbacks,
             after_round=after_round,
+            keeping=Keeping(workdir.rounds, store, settings.checkpoint_steps, mark, stop),
         )
     return model

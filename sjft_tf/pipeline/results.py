@@ -44,6 +44,13 @@ def evaluate_round(scorer: Scorer, sets: Sets, workdir: Workdir, index: int) -> 
     return {name: _headline(figures) for name, figures in artifacts.read_json(path).items()}
 
 
+def validation_score(workdir: Workdir, index: int) -> float | None:
+    """Mean class accuracy of a round on the validation images; None without them. Never the test images'."""
+    path = round_folder(workdir.rounds, index) / "metrics.json"
+    figures = artifacts.read_json(path) if path.is_file() else {}
+    return figures["validation"]["mean_class_accuracy"] if "validation" in figures else None
+
+
 def summarize(sets: Sets, workdir: Workdir) -> dict[str, Any]:
     """Gathers the figures of all rounds, fuses their predictions, and writes metrics.json and predictions.csv.
 

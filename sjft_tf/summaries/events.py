@@ -1,4 +1,4 @@
-"""TensorBoard event files of a run: one a round, so that a run taken up again shows no step twice."""
+"""TensorBoard event files of a run: cut where a run may be taken up again, so that no step is shown twice."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ import tensorflow as tf
 
 from sjft_tf.errors import InputError
 
-_ROUND = re.compile(r"\.round-(\d+)$")
+_FILE = re.compile(r"\.round-(\d+)(?:\.step-(\d+))?$")
 
 
 class RoundSummaries:
     """Writes what TensorBoard shows of one round; every entry at a step of the whole run, not of the round.
 
-    A run that was killed goes on from the last finished round, so whatever the unfinished round (and any after
-    it) had written will be written again. TensorFlow's event writer cannot purge those steps; instead every
-    round has event files of its own, named `...round-NN`, and opening round NN first removes the files of
-    rounds NN and later. Earlier rounds stay as they are. A TensorBoard that is already open shows the change
-    after it is reloaded.
+    A run that was killed goes on from the last finished round or a later checkpoint, so whatever was written of
+    steps after that will be written again. TensorFlow's event writer cannot purge those steps; instead a new file
+    begins with every round and at every checkpoint, named `...round-NN.step-SSSSSSSS` after the steps done before
+    it, and opening round NN at a step first removes the files of later rounds and those that begin at that step or
+    later. Earlier ones stay as they are. A TensorBoard that is already open shows the change after it is reloaded.
 
     Args:
         logdir: the folder TensorBoard is pointed at; made if absent.
-        round_number: which round begins, 0 or higher.
+        round_number: which round begins or goes on, 0 or higher.
+        step: steps of the run done before what is written now; 0 begins the round's files anew.
 
     Example:
 
@@ -37,18 +38,28 @@ class RoundSummaries:
             model.fit(..., callbacks=[TrainingSummaries(summaries, every=50)])
     """
 
-    def __init__(self, logdir: str | os.PathLike[str], round_number: int) -> None:
+    def __init__(self, logdir: str | os.PathLike[str], round_number: int, step: int = 0) -> None:
         if round_number < 0:
             raise InputError(f"`round_number` must be 0 or higher. Received: round_number={round_number}")
         folder = Path(logdir)
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob("*tfevents*"):
-            found = _ROUND.search(path.name)
-            if found and int(found[1]) >= round_number:
+            found = _FILE.search(path.name)
+            if found and (int(found[1]), int(found[2] or step)) >= (round_number, step):
                 path.unlink()
         self.logdir = folder
         self.round_number = round_number
-        self._writer = tf.summary.create_file_writer(str(folder), filename_suffix=f".round-{round_number:02d}")
+        self._writer = self._file_from(step)
+
+    def _file_from(self, step: int) -> Any:
+        return tf.summary.create_file_writer(
+            str(self.logdir), filename_suffix=f".round-{self.round_number:02d}.step-{step:08d}"
+        )
+
+    def cut(self, step: int) -> None:
+        """What is written from here on, after `step` steps, goes into a file of its own; the one before is on disk."""
+        self._writer.close()
+        self._writer = self._file_from(step)
 
     def scalars(self, step: int, values: Mapping[str, Any]) -> None:
         """Writes numbers by tag, such as `{"loss/target": 0.3}`; None is left out."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -14,6 +16,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.models import Scorer
 from sjft_tf.selection import Borrowing, Hardness, Selector, hardness, update_counts
+from sjft_tf.training.snapshot import WEIGHTS, first_not_finite
 
 
 class HardSampleMining(keras.callbacks.Callback):
@@ -83,14 +86,16 @@ class HardSampleMining(keras.callbacks.Callback):
 
 
 class StepProgress(keras.callbacks.Callback):
-    """A progress bar over the steps of one fit, with the running total loss."""
+    """A progress bar over the steps of one fit, with the running total loss; `done` of them were made before it."""
 
-    def __init__(self, steps: int, description: str) -> None:
+    def __init__(self, steps: int, description: str, done: int = 0) -> None:
         super().__init__()
-        self._steps, self._description, self._done = steps, description, 0
+        self._steps, self._description, self._before, self._done = steps, description, done, 0
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self._done, self._bar = 0, progress.bar(self._steps, self._description, unit=" steps")
+        if self._before:
+            self._bar.update(self._before)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         # With several steps per execution Keras calls once for all of them, with the last one's number.
@@ -104,12 +109,42 @@ class StepProgress(keras.callbacks.Callback):
 
 
 class StopOnNonFiniteLoss(keras.callbacks.Callback):
-    """Ends the run with a clear error as soon as the loss is NaN or infinite; the last finished round stays."""
+    """Ends the run with a clear error as soon as the loss, or at a checkpoint a weight, is NaN or infinite.
+
+    It stands first in the list, so that nothing is written of such a state.
+
+    Args:
+        first_step: steps done before the fit.
+        last_good: names the folder of the newest state that was written; None where there is none yet.
+    """
+
+    def __init__(self, first_step: int = 0, last_good: Callable[[], Path | None] = lambda: None) -> None:
+        super().__init__()
+        self._first, self._last_good, self._step = first_step, last_good, first_step
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self._step = self._first + batch + 1
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(float(loss)):
-            raise InputError(
-                f"The loss became {float(loss)} at step {int(self.model.optimizer.iterations)}. "
-                "Finished rounds are kept. Lower --learning_rate (or raise --warmup_steps) and use another --workdir."
+            raise self._diverged(f"The loss became {float(loss)}")
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.check_weights()
+
+    def check_weights(self) -> None:
+        """Raises InputError if a weight, or a number of the optimizer, is not finite: the last update may do that."""
+        if (name := first_not_finite(self.model)) is not None:
+            raise self._diverged(f"{name} is no longer finite")
+
+    def _diverged(self, what: str) -> InputError:
+        gentler = "a lower --learning_rate or more --warmup_steps"
+        place = self._last_good()
+        if place is None:
+            way = f"No state had been written yet: start again with {gentler}, in this --workdir or another."
+        else:
+            way = (
+                f"The last good state is kept in {place}, but the same command would most likely take it to the same "
+                f"end. Start in a new --workdir with {gentler}; with --weights={place / WEIGHTS} too, its trunk "
+                "begins where that state is."
             )
+        return InputError(f"{what} at step {self._step}. {way}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
+
+import keras
 
 from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
@@ -53,7 +54,7 @@ def compile_joint(model: JointModel, config: RunConfig) -> None:
     model.compile(
         optimizer=optimizer,
         jit_compile=training.jit,
-        steps_per_execution=steps_per_execution(config),
+        steps_per_execution=largest_divisor(training.steps_per_round, training.steps_per_execution),
         **({"auto_scale_loss": False} if KERAS_3 else {}),
     )
     build_optimizer(model.optimizer, model)
@@ -71,13 +72,22 @@ def schedule_of(config: RunConfig, factor: float = 1.0) -> Any:
     )
 
 
-def steps_per_execution(config: RunConfig) -> int:
-    """The wanted number of steps in one call of the compiled loop, or the largest below it that divides a round.
+def largest_divisor(steps: int, wanted: int) -> int:
+    """The largest divisor of `steps` up to `wanted`: Keras runs whole executions only, and none may leave its round."""
+    return max(d for d in range(1, min(steps, wanted) + 1) if steps % d == 0)
 
-    Keras runs whole executions only; a divisor of the round's length keeps every step in its round.
-    """
-    steps, wanted = config.training.steps_per_round, config.training.steps_per_execution
-    return max(d for d in range(1, min(steps, wanted) + 1) if math.gcd(steps, d) == d)
+
+def run_in_steps_of(model: keras.Model, steps: int) -> None:
+    """Sets the steps of one execution after `compile`: the rest of a round may not be divisible by the usual ones."""
+    if KERAS_3:
+        if model.steps_per_execution == steps:
+            return
+        model.steps_per_execution = steps
+    else:
+        if int(model._steps_per_execution) == steps:
+            return
+        model._steps_per_execution.assign(steps)
+    model.train_function = None  # was made for the other number
 
 
 def _optimizer(model: JointModel, config: RunConfig) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sjft_tf.errors import InputError
 from sjft_tf.training.settings import (
+    CheckpointConfig,
     DataConfig,
     ModelConfig,
     RetrievalConfig,
@@ -30,6 +31,7 @@ class RunConfig:
     selection: SelectionConfig = field(default_factory=SelectionConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
 
     def to_json(self) -> dict[str, Any]:
         """Nested dictionaries of plain values."""

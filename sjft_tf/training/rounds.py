@@ -19,9 +19,12 @@ from sjft_tf.images.joint import joint_dataset
 from sjft_tf.models import Scorer
 from sjft_tf.selection import Selector, smallest_k
 from sjft_tf.training.callbacks import HardSampleMining, StepProgress, StopOnNonFiniteLoss
-from sjft_tf.training.compiling import compile_joint
+from sjft_tf.training.checkpointing import StepCheckpoints
+from sjft_tf.training.checkpoints import Resumed
+from sjft_tf.training.compiling import compile_joint, largest_divisor, run_in_steps_of
 from sjft_tf.training.config import RunConfig
 from sjft_tf.training.finishing import FinishWeights, micro_batches
+from sjft_tf.training.keeping import Keeping
 from sjft_tf.training.state import RoundState, finished_rounds, load_round, save_round
 
 log = logging.getLogger(__name__)
@@ -56,8 +59,12 @@ def train_rounds(
     *,
     callbacks: Callable[[int], Sequence[keras.callbacks.Callback]] = lambda _: (),
     after_round: RoundHook = lambda *_: None,
+    keeping: Keeping | None = None,
 ) -> list[int]:
     """Trains the rounds that are not finished yet, each continuing from the one before.
+
+    A run that was broken off goes on from its newest state, the last finished round or a later checkpoint, and ends
+    as it would have ended.
 
     Args:
         config: all settings.
@@ -68,15 +75,19 @@ def train_rounds(
         made_from: what the run was made from; a finished round made from something else is refused.
         callbacks: further Keras callbacks for round `index`.
         after_round: called once for each newly finished round, and for the last finished one when resuming.
+        keeping: what is kept within a round; by default nothing but the rounds.
 
     Returns:
         The numbers of the finished rounds.
 
     Raises:
         ArtifactMismatch: `folder` holds rounds of other settings.
-        InputError: the loss became NaN or infinite, or a setting does not fit the data.
+        InputError: the loss became NaN or infinite, a state is damaged, the disk is full, or a setting does not fit
+            the data; says which state is kept and how to go on.
+        Stopped: on request.
     """
     training = config.training
+    keeping = keeping or Keeping(folder)
     selector = make_selector(config, sets)
     compile_joint(model, config)
 
@@ -104,9 +115,16 @@ def train_rounds(
         uncertain_growth=config.selection.uncertain_growth,
     )
     for index in range(len(done), training.rounds):
-        state = _one_round(index, config, model, sets, mining, callbacks(index))
-        save_round(folder, state, model, made_from)
-        after_round(state, model, mining)
+        with keeping.guarded():
+            first, end = index * training.steps_per_round, (index + 1) * training.steps_per_round
+            store = keeping.checkpoints
+            resumed = store.resume(first, end, model, keeping.origin(index)) if store is not None else None
+            if resumed is not None:
+                log.info("continuing in round %d after step %d", index + 1, resumed.step)
+            keeping.mark(index, resumed.step if resumed is not None else first)
+            state = _one_round(index, config, model, sets, mining, callbacks(index), keeping, resumed)
+            keeping.round_written(index, save_round(folder, state, model, made_from))
+            after_round(state, model, mining)
     return finished_rounds(folder)
 
 
@@ -117,12 +135,15 @@ def _one_round(
     sets: TrainingSets,
     mining: HardSampleMining,
     extra: Sequence[keras.callbacks.Callback],
+    keeping: Keeping,
+    resumed: Resumed | None,
 ) -> RoundState:
     training, borrowing = config.training, mining.borrowing
     steps = training.steps_per_round
-    first = index * steps
+    begin, end = index * steps, (index + 1) * steps
+    first = resumed.step if resumed is not None else begin
 
-    def stream(count: int) -> tf.data.Dataset:
+    def stream(start: int, count: int) -> tf.data.Dataset:
         return joint_dataset(
             sets.target,
             sets.source if borrowing else None,
@@ -130,28 +151,31 @@ def _one_round(
             borrowing.source_labels if borrowing else None,
             augmentation(config),
             batch_size=training.batch_size,
-            first_step=first,
+            first_step=start,
             steps=count,
             seed=training.seed,
             accumulate=training.accumulate,
         )
 
+    guard = StopOnNonFiniteLoss(first, keeping.last_state)
+    keeper = [] if keeping.checkpoints is None else [StepCheckpoints(keeping, index, first, end, guard, resumed)]
     again = min(steps, -(-training.recompute_batch_norm // training.accumulate))
-    finish = FinishWeights((lambda: micro_batches(stream(again), training.accumulate)) if again else None)
-    label = f"Round {index + 1}/{training.rounds}"
-    begun = time.perf_counter()
+    finish = FinishWeights((lambda: micro_batches(stream(begin, again), training.accumulate)) if again else None)
+    label, done = f"Round {index + 1}/{training.rounds}", first - begin
+    begun = time.perf_counter() - (resumed.seconds if resumed is not None else 0.0)
+    run_in_steps_of(model, largest_divisor(end - first, training.steps_per_execution))
     history = model.fit(
-        stream(steps),
+        stream(first, end - first),
         epochs=1,
-        steps_per_epoch=steps,
+        steps_per_epoch=end - first,
         verbose=0,
         shuffle=False,
-        callbacks=[StopOnNonFiniteLoss(), *extra, StepProgress(steps, label), finish, mining],
+        callbacks=[guard, *extra, *keeper, StepProgress(steps, label, done), finish, mining],
     ).history
     metrics: dict[str, Any] = {name: float(values[-1]) for name, values in history.items()}
     metrics |= {"borrowed": borrowing.summary()} if borrowing else {}
     metrics |= {"scoring": mining.found, "seconds": time.perf_counter() - begun}
-    return RoundState(index, (index + 1) * steps, mining.k0, mining.counts, metrics)
+    return RoundState(index, end, mining.k0, mining.counts, metrics)
 
 
 def augmentation(config: RunConfig) -> Augmentation:

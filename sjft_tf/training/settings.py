@@ -184,3 +184,19 @@ class TrainingConfig:
     deterministic: bool = option(
         False, "bit-equal results for the same seed and machine, at some cost in speed", free=True
     )
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    """How much of the training is kept on disk."""
+
+    checkpoint_steps: int = option(
+        500, "write a checkpoint within a round every so many steps; 0: only the rounds", limits=(0, LARGE), free=True
+    )
+    keep_checkpoints: int = option(2, "checkpoints within a round that stay, the newest", limits=(1, LARGE), free=True)
+    keep_rounds: int = option(
+        0,
+        "rounds whose weights stay: the last so many, and the best on --validation; 0: all",
+        limits=(0, LARGE),
+        free=True,
+    )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ import numpy as np
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
-from sjft_tf.models import optimizer_state, restore_optimizer_state
+from sjft_tf.training import snapshot
+from sjft_tf.training.snapshot import OPTIMIZER, WEIGHTS
 
-WEIGHTS = "model.weights.h5"
 STATE = "state.npz"
 _ROUND = re.compile(r"\d{2,}")
 
@@ -53,46 +54,47 @@ def finished_rounds(folder: Path) -> list[int]:
     return sorted(int(p.name) for p in folder.iterdir() if _ROUND.fullmatch(p.name) and (p / STATE).is_file())
 
 
+def kept_rounds(folder: Path) -> list[int]:
+    """Numbers of the finished rounds whose weights are there; `prune_rounds` removes those of others."""
+    return [index for index in finished_rounds(folder) if (round_folder(folder, index) / WEIGHTS).is_file()]
+
+
 def save_round(folder: Path, state: RoundState, model: keras.Model, made_from: dict[str, Any]) -> Path:
     """Writes weights, optimizer variables and `state`; returns the round's folder."""
     place = round_folder(folder, state.index)
     with artifacts.atomic_directory(place) as temporary:
-        _bare(model).save_weights(str(temporary / WEIGHTS))
-        optimizer = {f"optimizer/{name}": value for name, value in optimizer_state(model.optimizer).items()}
-        random = {f"random/{i:03d}": np.array(v) for i, v in enumerate(_random_state(model))}
         meta = {
             "made_from": made_from,
             "index": state.index,
             "global_step": state.global_step,
             "k0": state.k0,
             "metrics": state.metrics,
-            "weights": artifacts.fingerprint((temporary / WEIGHTS).read_bytes()),
+            **snapshot.save_model(temporary, model),
         }
-        artifacts.save_npz(temporary / STATE, {"counts": state.counts, **optimizer, **random}, meta)
+        artifacts.save_npz(temporary / STATE, {"counts": state.counts}, meta)
     return place
 
 
 def load_round(folder: Path, index: int, model: keras.Model, made_from: dict[str, Any]) -> RoundState:
-    """Puts the weights and optimizer variables of round `index` into `model`; returns its state.
+    """Puts the weights, optimizer variables and extra state of round `index` into `model`; returns its state.
 
     Raises:
         ArtifactMismatch: if the round was trained from other settings or inputs.
-        InputError: if its files are damaged.
+        InputError: if its files are damaged or removed.
     """
     path = round_folder(folder, index) / STATE
     arrays, meta = artifacts.load_npz(path)
     artifacts.check_made_from(path, meta["made_from"], made_from)
-    load_round_weights(folder, index, model)
-    optimizer = {name.split("/", 1)[1]: value for name, value in arrays.items() if name.startswith("optimizer/")}
-    restore_optimizer_state(model.optimizer, model, optimizer)
-    for number, variable in enumerate(_random_state(model)):
-        variable.assign(arrays[f"random/{number:03d}"])
+    try:
+        snapshot.load_model(path.parent, meta, model)
+    except InputError as error:
+        raise InputError(f"{error}. {_way_back(folder, index)}") from error
     return _state(arrays, meta)
 
 
 def weights_digest(folder: Path, index: int) -> str:
     """Digest of the weight file of round `index`, to stamp with it what is made from the round."""
-    return artifacts.fingerprint((round_folder(folder, index) / WEIGHTS).read_bytes())
+    return artifacts.load_npz(round_folder(folder, index) / STATE)[1]["weights"]
 
 
 def read_round(folder: Path, index: int) -> RoundState:
@@ -100,35 +102,60 @@ def read_round(folder: Path, index: int) -> RoundState:
     return _state(*artifacts.load_npz(round_folder(folder, index) / STATE))
 
 
-def _state(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> RoundState:
-    return RoundState(meta["index"], meta["global_step"], meta["k0"], arrays["counts"], meta["metrics"])
-
-
 def load_round_weights(folder: Path, index: int, model: keras.Model) -> None:
     """Puts the weights of round `index` into `model`.
 
     Raises:
-        InputError: if the weight file is missing, damaged or of another network.
+        InputError: if the weight file was removed by `prune_rounds`, is damaged or of another network.
     """
-    path = round_folder(folder, index) / WEIGHTS
-    _, meta = artifacts.load_npz(path.with_name(STATE))
+    place = round_folder(folder, index)
+    kept = kept_rounds(folder)
+    if index not in kept and index != finished_rounds(folder)[-1]:
+        numbers = ", ".join(str(number + 1) for number in kept) or "none"
+        raise InputError(
+            f"The weights of round {index + 1} are not kept (--keep_rounds; {place / WEIGHTS} is not there). "
+            f"Rounds whose weights are there: {numbers}"
+        )
     try:
-        # Keras leaves layers whose place in a damaged file it cannot find as they are, with a warning at most.
-        if meta.get("weights") not in (None, artifacts.fingerprint(path.read_bytes())):
-            raise ValueError("it is not the file that was written")
-        _bare(model).load_weights(str(path))
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} cannot be read ({error}). Remove {path.parent} to train that round again.") from error
+        snapshot.load_weights(place, artifacts.load_npz(place / STATE)[1], model)
+    except InputError as error:
+        raise InputError(f"{error}. {_way_back(folder, index)}") from error
 
 
-def _random_state(model: keras.Model) -> list[Any]:
-    # The seed generators of a trunk's own dropout layers (EfficientNet, ConvNeXt), which Keras 3 keeps among the
-    # variables but not among the weights. Keras 2.15 keeps them nowhere.
-    saved = {id(v) for v in model.weights}
-    return [v for v in model.variables if id(v) not in saved and "seed_generator" in getattr(v, "path", "")]
+def prune_rounds(folder: Path, keep: int, score: Callable[[int], float | None]) -> list[int]:
+    """Removes weights and optimizer variables of all finished rounds but the last `keep` and the best.
+
+    Metrics, K and probabilities of every round stay.
+
+    Args:
+        folder: where the rounds are.
+        keep: how many of the newest stay; 0 keeps all.
+        score: for a round's number its score on validation images, higher is better; None where there is none.
+
+    Returns:
+        Numbers of the rounds whose weights were removed just now.
+    """
+    kept = kept_rounds(folder)
+    if not keep:
+        return []
+    scores = {index: value for index in kept if (value := score(index)) is not None}
+    best = max(scores, key=lambda index: (scores[index], -index)) if scores else None
+    removed = [index for index in kept[:-keep] if index != best]
+    for index in removed:
+        # The optimizer first: weights without it can still be exported.
+        (round_folder(folder, index) / OPTIMIZER).unlink(missing_ok=True)
+        (round_folder(folder, index) / WEIGHTS).unlink(missing_ok=True)
+    return removed
 
 
-def _bare(model: keras.Model) -> keras.Model:
-    # A compiled model of Keras 3 puts its optimizer into the weight file, and an optimizer that has not stepped yet
-    # cannot read it. Ours is in STATE; this model shares the layers and has none.
-    return keras.Model(model.input, model.output)
+def _way_back(folder: Path, index: int) -> str:
+    """What to do about damaged files of round `index`."""
+    before = [i for i in kept_rounds(folder) if i < index and (round_folder(folder, i) / OPTIMIZER).is_file()]
+    first = before[-1] + 1 if before else 0
+    names = ", ".join(str(round_folder(folder, i)) for i in finished_rounds(folder) if i >= first)
+    start = f"after round {first}" if first else "from the beginning"
+    return f"Remove {names} to train again {start}; other rounds stay as they are."
+
+
+def _state(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> RoundState:
+    return RoundState(meta["index"], meta["global_step"], meta["k0"], arrays["counts"], meta["metrics"])

@@ -5,17 +5,17 @@ from dataclasses import replace
 import pytest
 
 from sjft_tf.errors import InputError
-from sjft_tf.training.compiling import compile_joint, steps_per_execution
+from sjft_tf.training.compiling import compile_joint, largest_divisor
 
 
 def changed(config, section, **values):
     return replace(config, **{section: replace(getattr(config, section), **values)})
 
 
-def test_steps_per_execution_divides_the_round(config):
-    for steps in range(1, 30):
-        for wanted in range(1, 35):
-            found = steps_per_execution(changed(config, "training", steps_per_round=steps, steps_per_execution=wanted))
+def test_the_largest_divisor():
+    for steps in range(1, 40):
+        for wanted in range(1, 45):
+            found = largest_divisor(steps, wanted)
             assert steps % found == 0
             assert 1 <= found <= min(steps, wanted)
             assert not any(steps % d == 0 for d in range(found + 1, min(steps, wanted) + 1))

@@ -147,7 +147,7 @@ def test_overwritten_bytes_never_pass_for_the_round(name, saved, trained, fresh,
 
 def test_a_missing_weight_file_is_named(saved, fresh):
     (saved / "01" / rounds.WEIGHTS).unlink()
-    with pytest.raises(InputError, match=r"model\.weights\.h5 cannot be read.*Remove .*01 to train that round again"):
+    with pytest.raises(InputError, match=r"model\.weights\.h5 cannot be read.*Remove .*01 to train again from the"):
         rounds.load_round(saved, 1, fresh, MADE_FROM)
 
 

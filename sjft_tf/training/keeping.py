@@ -1,0 +1,87 @@
+"""What is kept of a run while it trains, and which state of it is the last one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sjft_tf.artifacts import FREE_SPACE, NoSpace, no_space_left
+from sjft_tf.errors import Stopped
+from sjft_tf.training.checkpoints import Checkpoints
+from sjft_tf.training.state import kept_rounds, round_folder
+from sjft_tf.training.stopping import StopRequest
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Where the states of a run are kept, and who else is told.
+
+    Attributes:
+        rounds: folder of the finished rounds.
+        checkpoints: those within a round; None writes none.
+        every: steps between two checkpoints; 0: only when asked to stop.
+        mark: called with round and step where a round begins or goes on, and before each checkpoint: what others
+            write about later steps of this round and about later rounds will be written again from there.
+        stop: when it is made, a checkpoint is written and the training ends.
+    """
+
+    rounds: Path
+    checkpoints: Checkpoints | None = None
+    every: int = 0
+    mark: Callable[[int, int], None] = lambda *_: None
+    stop: StopRequest | None = None
+
+    def round_written(self, index: int, place: Path) -> None:
+        """Round `index` is in its folder `place`: its checkpoints go, and so does the run if it was asked to.
+
+        Raises:
+            Stopped: on request.
+        """
+        if self.checkpoints is not None:
+            self.checkpoints.clear()
+        if self.stopping:
+            raise Stopped(f"Ended by SIGTERM after round {index + 1}, kept in {place}. The same command goes on there.")
+        if self.stop is not None:
+            self.stop.release()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the end was asked for."""
+        return self.stop is not None and self.stop.made
+
+    def last_state(self) -> Path | None:
+        """Folder of the newest checkpoint or else finished round; None at the beginning of a run."""
+        if self.checkpoints is not None and (steps := self.checkpoints.steps()):
+            return self.checkpoints.path(steps[-1])
+        kept = kept_rounds(self.rounds)
+        return round_folder(self.rounds, kept[-1]) if kept else None
+
+    def origin(self, index: int) -> str:
+        """What round `index` begins with, for messages."""
+        return f"the end of round {index} ({round_folder(self.rounds, index - 1)})" if index else "the beginning"
+
+    @contextlib.contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Adds the last state to an error of a full disk, and gives the signal back at the end.
+
+        Raises:
+            NoSpace: something could not be written.
+        """
+        try:
+            yield
+        except Exception as error:
+            if not no_space_left(error):
+                raise
+            what = (
+                str(error)
+                if isinstance(error, NoSpace)
+                else f"There is no room left on the disk ({error}). {FREE_SPACE}"
+            )
+            place = self.last_state()
+            kept = f"The last good state is kept in {place}." if place else "No state had been written yet."
+            raise NoSpace(f"{what} {kept}") from error
+        finally:
+            if self.stop is not None:
+                self.stop.release()
