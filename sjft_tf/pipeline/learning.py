@@ -56,7 +56,9 @@ def train(config: RunConfig, sets: Sets, workdir: Workdir) -> keras.Model:
     if table is not None and sets.source is not None:
         show_neighbors(sets.target, sets.source, table, workdir)
     model = build_model(config, sets.target.num_classes, sets.source.num_classes if sets.source else None)
-    scorer = Scorer(model, network_view(config), config.training.eval_batch_size)
+    scorer = Scorer(
+        model, network_view(config), config.training.eval_batch_size, cache_mb=config.training.view_cache_mb
+    )
     boards: dict[int, RoundSummaries] = {}
 
     def callbacks(index: int) -> list[keras.callbacks.Callback]:

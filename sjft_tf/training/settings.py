@@ -148,6 +148,12 @@ class TrainingConfig:
     )
     source_weight: float = option(0.5, "weight of the source loss", limits=(0.0, 1e3))
     eval_batch_size: int = option(128, "images a step in scoring and evaluation", limits=(1, 65536), free=True)
+    view_cache_mb: int = option(
+        256,
+        "MiB in which prepared images that are scored every round are kept, as far as they fit",
+        limits=(0, LARGE),
+        free=True,
+    )
     steps_per_execution: int = option(
         1, "steps run in one call of the compiled loop: more is faster on small networks", limits=(1, 10000), free=True
     )

@@ -111,6 +111,19 @@ def test_a_scorer_follows_the_weights_and_traces_once():
     np.testing.assert_allclose(second, oracle(model, pictures.images[:3]), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("batch_size", [2, 4, 128])
+def test_views_kept_in_memory_change_no_bit(batch_size):
+    pictures, model = Pictures(6), joint_model()
+    pictures.fingerprint = "1a2b"
+    plain, keeping = Scorer(model, view, batch_size), Scorer(model, view, batch_size, cache_mb=1)
+    for _ in range(2):
+        np.testing.assert_array_equal(plain(pictures), keeping(pictures))
+        np.testing.assert_array_equal(plain(pictures, np.arange(3)), keeping(pictures, np.arange(3)))
+        model.set_weights([w + 0.25 if w.dtype.kind == "f" else w for w in model.get_weights()])
+    pictures.dataset = None  # the images are not read again
+    np.testing.assert_allclose(keeping(pictures), oracle(model, pictures.images), rtol=1e-4, atol=1e-6)
+
+
 def test_scoring_changes_nothing_in_the_model():
     model = joint_model()
     before = [np.asarray(v) for v in model.weights]
