@@ -39,6 +39,7 @@ class Workdir:
         picture: target images beside their nearest borrowed images (PNG).
         rounds: one folder a finished round.
         metrics: figures of every round and of the end (JSON).
+        report: figures of every class (CSV).
         predictions: the predictions on the test images (CSV).
         saved_model: the exported model.
         trunk: the trained trunk, to start another run with (`--weights`).
@@ -65,6 +66,7 @@ class Workdir:
         self.picture = self.root / "neighbors.png"
         self.rounds = self.root / "rounds"
         self.metrics = self.root / "metrics.json"
+        self.report = self.root / "report.csv"
         self.predictions = self.root / "predictions.csv"
         self.saved_model = self.root / "saved_model"
         self.trunk = self.root / "trunk.weights.h5"

@@ -16,6 +16,7 @@ Public surface:
 from sjft_tf.models.families import trunk_names
 from sjft_tf.models.joint import build_joint_model, target_logits
 from sjft_tf.models.losses import MaskedAccuracy, MaskedCrossEntropy
+from sjft_tf.models.multi_view import MultiViewScorer, make_scorer
 from sjft_tf.models.normalization import FusedBatchNormalization, momentum_for_run, replace_batch_norm
 from sjft_tf.models.optimizers import OPTIMIZERS, make_optimizer, optimizer_state, restore_optimizer_state
 from sjft_tf.models.schedules import SCHEDULES, StepDecay, make_schedule
@@ -28,6 +29,7 @@ __all__ = [
     "FusedBatchNormalization",
     "MaskedAccuracy",
     "MaskedCrossEntropy",
+    "MultiViewScorer",
     "Scorer",
     "StepDecay",
     "View",
@@ -35,6 +37,7 @@ __all__ = [
     "build_trunk",
     "make_optimizer",
     "make_schedule",
+    "make_scorer",
     "momentum_for_run",
     "optimizer_state",
     "replace_batch_norm",

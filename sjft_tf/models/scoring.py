@@ -26,8 +26,9 @@ class Scorer:
 
     Args:
         model: the joint model (dict output with "target": logits).
-        view: image uint8 [H, W, 3] -> float32 [crop, crop, 3]; `images.View`.
-        batch_size: images a forward pass.
+        view: image uint8 [H, W, 3] -> float32 [crop, crop, 3]; `images.View`. One whose `views` is above 1 gives
+            [views, crop, crop, 3], whose probabilities are averaged.
+        batch_size: pictures a forward pass.
         cache_mb: MiB of host memory in which the views of whole image sets are kept for the next call, as far as they
             fit; 0 (default) keeps none.
     """
@@ -37,13 +38,16 @@ class Scorer:
             raise InputError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
         self._model = target_logits(model)
         self._view = view
-        self.batch_size = int(batch_size)
+        views = getattr(view, "views", 1)
+        self.batch_size = max(1, int(batch_size) // views)
         self._cache = ViewCache(cache_mb << 20)
         self.num_classes = int(self._model.output.shape[-1])
 
         @tf.function(reduce_retracing=True)
         def forward(images: tf.Tensor) -> tf.Tensor:
-            return tf.nn.softmax(tf.cast(self._model(images, training=False), tf.float32))
+            pictures = images if views == 1 else tf.reshape(images, [-1, *images.shape[2:]])
+            scores = tf.nn.softmax(tf.cast(self._model(pictures, training=False), tf.float32))
+            return scores if views == 1 else tf.reduce_mean(tf.reshape(scores, [-1, views, self.num_classes]), axis=1)
 
         self._forward = forward
 
@@ -87,11 +91,11 @@ class Scorer:
         return result
 
     def _prepare(self, image_set: Any, rows: np.ndarray | None) -> Iterator[tuple[tf.Tensor, int]]:
-        """Batches float32 [batch_size, crop, crop, 3] and how many images are in each; the rest of the last is zero."""
+        """Batches float32 [batch_size, (views,) crop, crop, 3] and how many images are in each; the rest is zero."""
         views = image_set.dataset(rows).map(
             lambda element: self._view(element["image"]), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
         for images in views.batch(self.batch_size).prefetch(tf.data.AUTOTUNE):
             size = int(images.shape[0])
             missing = self.batch_size - size
-            yield (tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]]) if missing else images), size
+            yield (tf.pad(images, [[0, missing], *[[0, 0]] * (len(images.shape) - 1)]) if missing else images), size

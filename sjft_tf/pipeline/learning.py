@@ -8,13 +8,20 @@ from typing import Any
 import keras
 
 from sjft_tf import artifacts
-from sjft_tf.models import Scorer, build_joint_model, build_trunk, momentum_for_run
-from sjft_tf.pipeline.inputs import Sets, network_view
+from sjft_tf.models import MultiViewScorer, Scorer, build_joint_model, build_trunk, make_scorer, momentum_for_run
+from sjft_tf.pipeline.inputs import Sets, evaluation_views, network_view, views_stamp
 from sjft_tf.pipeline.neighbors import neighbor_table
-from sjft_tf.pipeline.results import evaluate_round, show_neighbors
+from sjft_tf.pipeline.results import evaluate_round, evaluated, show_neighbors
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.summaries import RoundSummaries, TrainingSummaries
-from sjft_tf.training import HardSampleMining, RoundState, TrainingSets, train_rounds
+from sjft_tf.training import (
+    HardSampleMining,
+    RoundState,
+    TrainingSets,
+    finished_rounds,
+    load_round_weights,
+    train_rounds,
+)
 from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
@@ -59,6 +66,11 @@ def train(config: RunConfig, sets: Sets, workdir: Workdir) -> keras.Model:
     scorer = Scorer(
         model, network_view(config), config.training.eval_batch_size, cache_mb=config.training.view_cache_mb
     )
+    views = views_stamp(config)
+    # The center crop is what is scored between rounds anyway: with the same compiled pass and the same kept images.
+    judge: Scorer | MultiViewScorer = scorer
+    if views != "center":
+        judge = make_scorer(model, evaluation_views(config), config.training.eval_batch_size)
     boards: dict[int, RoundSummaries] = {}
 
     def callbacks(index: int) -> list[keras.callbacks.Callback]:
@@ -70,7 +82,7 @@ def train(config: RunConfig, sets: Sets, workdir: Workdir) -> keras.Model:
     def after_round(state: RoundState, _: keras.Model, mining: HardSampleMining | None) -> None:
         # A resumed run comes by here with its last finished round; only what was killed before this is missing.
         with workdir.timed("evaluation"):
-            figures = evaluate_round(scorer, sets, workdir, state.index)
+            figures = evaluate_round(judge, sets, workdir, state.index, views)
         board = boards.pop(state.index, None)
         if board is None or mining is None:
             return
@@ -95,4 +107,19 @@ def train(config: RunConfig, sets: Sets, workdir: Workdir) -> keras.Model:
             callbacks=callbacks,
             after_round=after_round,
         )
+    _evaluate_again(judge, sets, workdir, views, model)
     return model
+
+
+def _evaluate_again(
+    judge: Scorer | MultiViewScorer, sets: Sets, workdir: Workdir, views: str, model: keras.Model
+) -> None:
+    """Makes figures of finished rounds that come from other views again; the model ends as the last round's."""
+    done = finished_rounds(workdir.rounds)
+    others = [index for index in done if not evaluated(sets, workdir, index, views)]
+    for index in others:
+        load_round_weights(workdir.rounds, index, model)
+        with workdir.timed("evaluation"):
+            evaluate_round(judge, sets, workdir, index, views)
+    if others and others[-1] != done[-1]:
+        load_round_weights(workdir.rounds, done[-1], model)

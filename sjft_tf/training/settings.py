@@ -161,3 +161,20 @@ class TrainingConfig:
     deterministic: bool = option(
         False, "bit-equal results for the same seed and machine, at some cost in speed", free=True
     )
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """What of an image is scored when the figures are made; scoring between rounds always looks at the center crop."""
+
+    eval_views: str = option(
+        "center",
+        "views averaged for figures: one crop, four corners and center mirrored too, or whole images at several sides",
+        ("center", "ten_crop", "dense"),
+        free=True,
+    )
+    eval_scales: list[str] = option(
+        [],
+        "eval_views=dense: a side in pixels; give the flag again for more; none: --resize and an eighth either way",
+        free=True,
+    )
