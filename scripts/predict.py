@@ -2,7 +2,8 @@
 
   python scripts/predict.py --workdir=runs/mine --images=NEW_IMAGES --output=answers.csv
 
---images is a file, a folder (searched through) or a pattern such as 'photos/*.jpg'; give it again for more.
+--images is a file, a folder (searched through), a pattern such as 'photos/*.jpg', a CSV table with a column path, or -
+for one path a line on standard input; give it again for more. --output=answers.jsonl gives a line of JSON an image.
 """
 
 from absl import flags
@@ -12,16 +13,21 @@ from sjft_tf.scripts import program
 def define() -> None:
     flags.DEFINE_string("workdir", "", "a trained run, whose saved_model is used")
     flags.DEFINE_string("model", "", "or the folder of a SavedModel")
-    flags.DEFINE_multi_string("images", [], "image file, folder or pattern; may be given more than once")
-    flags.DEFINE_string("output", "", "CSV file for all answers; the screen when not given")
+    flags.DEFINE_multi_string("images", [], "image file, folder, pattern, CSV table or -; may be given more than once")
+    flags.DEFINE_string("output", "", "file for all answers; the screen when not given")
+    flags.DEFINE_enum("format", None, ["csv", "jsonl"], "form of the answers; default: what --output ends in, or csv")
+    flags.DEFINE_integer("top_k", 1, "classes an image, the most probable first", lower_bound=1)
+    program.define_config("evaluation")
 
 
 def main(_: list[str]) -> None:
-    from sjft_tf.pipeline.prediction import predict
-
-    program.start_tensorflow()
+    views = program.evaluation_from_flags()
     given = program.FLAGS
-    program.say_lines(predict(given.workdir, given.model, given.images, given.output))
+    from sjft_tf.pipeline.prediction import Form, predict
+
+    program.start_tensorflow(aside=not given.output)
+    form = Form(given.output, given.format or "", given.top_k)
+    program.say_lines(predict(given.workdir, given.model, given.images, form, views))
 
 
 def run() -> None:

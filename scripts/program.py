@@ -19,6 +19,7 @@ from absl import logging as absl_logging
 from sjft_tf.artifacts import FREE_SPACE, no_space_left
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.training.config import RunConfig
+from sjft_tf.training.settings import EvaluationConfig
 
 FLAGS = flags.FLAGS
 RECIPES = Path(__file__).resolve().parent.parent / "flags"
@@ -69,6 +70,14 @@ def config_from_flags(**fixed: Any) -> RunConfig:
     return RunConfig(**sections).validate()
 
 
+def evaluation_from_flags() -> EvaluationConfig | None:
+    """The views that were asked for; None when no flag names any, for what the run was trained with."""
+    names = [item.name for item in dataclasses.fields(EvaluationConfig)]
+    if not any(FLAGS[name].present for name in names):
+        return None
+    return EvaluationConfig(**{name: getattr(FLAGS, name) for name in names})
+
+
 def say(text: str = "") -> None:
     """A line for the user on standard output."""
     print(text, flush=True)
@@ -80,8 +89,14 @@ def say_lines(lines: Iterable[str]) -> None:
         say(line)
 
 
-def start_tensorflow(seed: int = 0, deterministic: bool = False) -> None:
-    """Sets seeds and memory growth, and prints the devices: a GPU that was silently not found is noticed."""
+def start_tensorflow(seed: int = 0, deterministic: bool = False, aside: bool = False) -> None:
+    """Sets seeds and memory growth, and prints the devices: a GPU that was silently not found is noticed.
+
+    Args:
+        seed: for Keras, NumPy and Python.
+        deterministic: bit-equal results.
+        aside: this and all messages go to standard error, because standard output is for results.
+    """
     import keras
     import tensorflow as tf
 
@@ -91,7 +106,10 @@ def start_tensorflow(seed: int = 0, deterministic: bool = False) -> None:
         tf.config.experimental.set_memory_growth(gpu, True)
     names = [tf.config.experimental.get_device_details(g).get("device_name", g.name) for g in gpus]
     where = ", ".join(names) if names else "none found, working on the CPU"
-    say(f"TensorFlow {tf.__version__}, Keras {keras.__version__}; {os.cpu_count()} CPU cores; GPUs: {where}")
+    if aside:
+        logging.getLogger("sjft_tf").handlers = [logging.StreamHandler(sys.stderr)]
+    devices = f"TensorFlow {tf.__version__}, Keras {keras.__version__}; {os.cpu_count()} CPU cores; GPUs: {where}"
+    print(devices, file=sys.stderr if aside else sys.stdout, flush=True)
     keras.utils.set_random_seed(seed)
     if deterministic:
         tf.config.experimental.enable_op_determinism()

@@ -5,7 +5,11 @@ The folder holds a plain TensorFlow graph and its variables: neither `sjft_tf` n
     model = tf.saved_model.load("saved_model")
     answer = model.signatures["serving_default"](images=tf.constant(batch))       # float32 [N, H, W, 3], RGB 0..255
     answer = model.signatures["serve_bytes"](image_bytes=tf.constant([encoded]))  # string [N], JPEG or PNG
+    answer = model.signatures["serve_prepared"](pixels=tf.constant(views))        # float32 [N, crop, crop, 3]
     answer["class_name"], answer["probability"]                                   # the best class of each image
+
+The first two resize and crop as the run did when it was evaluated. The third takes pixels as the network does, RGB in
+0..255, for views of one's own: cut several windows of an image and average their probabilities.
 
 Every output has the batch as its first dimension, as TensorFlow Serving asks:
 
@@ -31,7 +35,7 @@ from sjft_tf.models import target_logits
 
 FORMAT = "sjft_tf saved model, version 1"
 DESCRIPTION_FILE = Path("assets.extra") / "sjft_tf.json"
-SIGNATURES = ("serving_default", "serve_bytes")
+SIGNATURES = {"serving_default": "serve_images", "serve_bytes": "serve_bytes", "serve_prepared": "serve_prepared"}
 
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -57,7 +61,7 @@ def decode_bytes(encoded: tf.Tensor) -> tf.Tensor:
 
 
 class _Serving(tf.Module):
-    """Holds the variables and the two traced functions; the Keras model itself stays outside the file."""
+    """Holds the variables and the traced functions; the Keras model itself stays outside the file."""
 
     def __init__(self, model: keras.Model, class_names: Sequence[str], view: Any) -> None:
         super().__init__(name="sjft_tf_serving")
@@ -96,7 +100,13 @@ class _Serving(tf.Module):
                 prepared = tf.map_fn(decode, image_bytes, fn_output_signature=crop)
             return answer(prepared)
 
-        self.serve_images, self.serve_bytes = serve_images, serve_bytes
+        side = [None, view.crop, view.crop, 3]
+
+        @tf.function(input_signature=[tf.TensorSpec(side, tf.float32, name="pixels")])
+        def serve_prepared(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+            return answer(pixels)
+
+        self.serve_images, self.serve_bytes, self.serve_prepared = serve_images, serve_bytes, serve_prepared
 
 
 def export_saved_model(
@@ -137,7 +147,7 @@ def export_saved_model(
         tf.saved_model.save(
             serving,
             str(folder),
-            signatures=dict(zip(SIGNATURES, (serving.serve_images, serving.serve_bytes), strict=True)),
+            signatures={name: getattr(serving, attribute) for name, attribute in SIGNATURES.items()},
         )
         artifacts.write_json(
             folder / DESCRIPTION_FILE,
@@ -213,6 +223,24 @@ class Predictor:
         except tf.errors.InvalidArgumentError:
             _name_undecodable(encoded)
             raise
+
+    def predict_prepared(self, pixels: np.ndarray, batch_size: int = 128) -> np.ndarray:
+        """Target probabilities of pixels as the network takes them: nothing is resized or cropped.
+
+        Args:
+            pixels: float32 [N, crop, crop, 3], RGB 0..255.
+            batch_size: pictures a forward pass.
+
+        Returns:
+            float32 [N, C].
+
+        Raises:
+            InputError: the model was exported before there was such a signature.
+        """
+        if "serve_prepared" not in self._loaded.signatures:
+            raise InputError("This SavedModel is of an older version and takes no prepared views. Export it again.")
+        serve = self._loaded.signatures["serve_prepared"]
+        return self._in_batches(pixels, batch_size, lambda part: serve(pixels=tf.constant(part, tf.float32)))
 
     def _in_batches(self, items: Any, batch_size: int, score: Any) -> np.ndarray:
         if batch_size < 1:

@@ -40,6 +40,7 @@ class Workdir:
         rounds: one folder a finished round.
         checkpoints: one folder a checkpoint of the round in progress; gone when the round is finished.
         metrics: figures of every round and of the end (JSON).
+        report: figures of every class (CSV).
         predictions: the predictions on the test images (CSV).
         saved_model: the exported model.
         trunk: the trained trunk, to start another run with (`--weights`).
@@ -67,6 +68,7 @@ class Workdir:
         self.rounds = self.root / "rounds"
         self.checkpoints = self.root / "checkpoints"
         self.metrics = self.root / "metrics.json"
+        self.report = self.root / "report.csv"
         self.predictions = self.root / "predictions.csv"
         self.saved_model = self.root / "saved_model"
         self.trunk = self.root / "trunk.weights.h5"

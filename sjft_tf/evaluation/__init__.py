@@ -1,22 +1,30 @@
-"""Stage 7: what the model is worth on labeled target images, and its predictions on any.
+"""Stage 7: what predictions for labeled target images are worth. NumPy only; probabilities come from `models.Scorer`.
 
-- `predict_probabilities`: stream an image set through a joint model, get target probabilities.
-- `evaluate`: the same, and the `Metrics` (top-1, mean class accuracy, loss, confusion matrix).
-- `evaluate_probabilities`, `confusion_matrix`: the metrics alone, from arrays.
-- `average_probabilities`: model fusion.
+- `evaluate_probabilities`, `Metrics`: top-1, mean class accuracy, loss, calibration error, confusion matrix.
+- `reliability`, `expected_calibration_error`: confidence against accuracy.
+- `class_report`, `save_report`, `weakest`: the figures of every class.
+- `average_probabilities`, `aligned`: model fusion, of rounds and of runs.
 - `save_predictions`: predictions as CSV.
 """
 
-from sjft_tf.evaluation.fusion import average_probabilities
-from sjft_tf.evaluation.metrics import Metrics, confusion_matrix, evaluate_probabilities
-from sjft_tf.evaluation.predict import evaluate, predict_probabilities, save_predictions
+from sjft_tf.evaluation.calibration import expected_calibration_error, reliability
+from sjft_tf.evaluation.fusion import aligned, average_probabilities
+from sjft_tf.evaluation.metrics import Metrics, confusion_matrix, entropies, evaluate_probabilities
+from sjft_tf.evaluation.predictions import save_predictions
+from sjft_tf.evaluation.report import ClassFigures, class_report, save_report, weakest
 
 __all__ = [
+    "ClassFigures",
     "Metrics",
+    "aligned",
     "average_probabilities",
+    "class_report",
     "confusion_matrix",
-    "evaluate",
+    "entropies",
     "evaluate_probabilities",
-    "predict_probabilities",
+    "expected_calibration_error",
+    "reliability",
     "save_predictions",
+    "save_report",
+    "weakest",
 ]

@@ -35,3 +35,27 @@ def average_probabilities(probabilities: Sequence[np.ndarray]) -> np.ndarray:
     for p in probabilities:
         total += p
     return (total / len(probabilities)).astype(np.float32)
+
+
+def aligned(
+    probabilities: np.ndarray, class_names: Sequence[str], wanted: Sequence[str], whose: str = "The other model"
+) -> np.ndarray:
+    """The columns of another model's predictions in the order of these classes, matched by name.
+
+    Args:
+        probabilities: float [N, C].
+        class_names: the C names of its columns.
+        wanted: the C names in the order asked for.
+        whose: the model, for the message.
+
+    Raises:
+        InputError: if the names are not the same.
+    """
+    missing, more = [n for n in wanted if n not in class_names], [n for n in class_names if n not in wanted]
+    if missing or more:
+        raise InputError(
+            f"{whose} was trained for other classes: {len(missing)} are missing (e.g. {missing[:3]}), {len(more)} are "
+            f"unknown here (e.g. {more[:3]}). Models can be fused that answer for the same classes."
+        )
+    place = {name: column for column, name in enumerate(class_names)}
+    return probabilities[:, [place[name] for name in wanted]]

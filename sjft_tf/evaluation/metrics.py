@@ -1,4 +1,4 @@
-"""What a set of predictions is worth: accuracy, mean class accuracy, loss, confusion matrix. NumPy only."""
+"""What a set of predictions is worth: accuracy, mean class accuracy, loss, calibration, confusion. NumPy only."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sjft_tf.errors import InputError
+from sjft_tf.evaluation.calibration import ReliabilityBin, expected_calibration_error, reliability
 
 # The smallest probability the loss takes the logarithm of. A float32 softmax underflows to exactly 0, whose
 # logarithm would make one confident mistake the loss of the whole set; -log of this is 36.04 nats.
@@ -25,6 +26,9 @@ class Metrics:
         mean_class_accuracy: the mean of `per_class_accuracy` over the classes that have images. Every class
             counts the same, however many images it has: the figure of the paper's tables (section 4).
         loss: mean cross entropy in nats, probabilities clipped below at 2.2e-16.
+        calibration_error: expected calibration error, from 0 to 1 (see `calibration`).
+        mean_entropy: of the predictions, nats.
+        reliability: confidence against accuracy, bin by bin.
         class_names: C names, in label order.
         per_class_accuracy: for every class the share of its images that were recognized (recall); None for a
             class without images.
@@ -35,6 +39,9 @@ class Metrics:
     top1: float
     mean_class_accuracy: float
     loss: float
+    calibration_error: float
+    mean_entropy: float
+    reliability: tuple[ReliabilityBin, ...]
     class_names: tuple[str, ...]
     per_class_accuracy: tuple[float | None, ...]
     confusion: np.ndarray
@@ -46,6 +53,9 @@ class Metrics:
             "top1": self.top1,
             "mean_class_accuracy": self.mean_class_accuracy,
             "loss": self.loss,
+            "calibration_error": self.calibration_error,
+            "mean_entropy": self.mean_entropy,
+            "reliability": [part._asdict() for part in self.reliability if part.images],
             "class_names": list(self.class_names),
             "per_class_accuracy": list(self.per_class_accuracy),
             "confusion": self.confusion.tolist(),
@@ -116,16 +126,26 @@ def evaluate_probabilities(probabilities: np.ndarray, labels: np.ndarray, class_
     confusion = confusion_matrix(labels, p.argmax(axis=1), num_classes)
     images, hits = confusion.sum(axis=1), confusion.diagonal()
     present = images > 0
+    bins = reliability(p.max(axis=1), p.argmax(axis=1) == labels)
     loss = -np.log(np.clip(p[np.arange(count), labels], SMALLEST_PROBABILITY, 1.0)).mean()
     return Metrics(
         count=count,
         top1=float(hits.sum() / count),
         mean_class_accuracy=float((hits[present] / images[present]).mean()),
         loss=float(loss + 0.0),  # -log(1) is -0.0; nobody wants to read that
+        calibration_error=expected_calibration_error(bins),
+        mean_entropy=float(entropies(p).mean()),
+        reliability=bins,
         class_names=tuple(map(str, class_names)),
         per_class_accuracy=tuple(float(h / n) if n else None for h, n in zip(hits, images, strict=True)),
         confusion=confusion,
     )
+
+
+def entropies(probabilities: np.ndarray) -> np.ndarray:
+    """Shannon entropy `-sum_c p_c log p_c` in nats of each row, float64 [N], with 0 log 0 = 0."""
+    p = np.asarray(probabilities, np.float64)
+    return -(p * np.log(np.where(p > 0, p, 1.0))).sum(axis=1) + 0.0
 
 
 def _checked_classes(name: str, classes: np.ndarray, num_classes: int) -> np.ndarray:

@@ -9,6 +9,7 @@ align_classes    gives a validation or test set the training set's class list
 check_trainable  refuses sets without two images, two classes, or with an empty class
 check_disjoint   refuses two sets that share images
 View             the deterministic view of an image: squash-resize and center crop
+evaluation_views the views whose predictions are averaged: center, ten crops, or whole images of several sides
 reduction_error  what decoding large JPEG images smaller (`ImageSet.reduced`) changes in their views
 Augmentation     random crop, scale and mirror of training images
 """
@@ -18,17 +19,22 @@ from sjft_tf.images.combine import align_classes, check_disjoint, check_trainabl
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.reduction import reduction_error
 from sjft_tf.images.sources import default_splits, open_image_set, open_source
-from sjft_tf.images.views import View
+from sjft_tf.images.views import EVAL_VIEWS, TenCrop, View, WholeImage, dense_sides, evaluation_views
 
 __all__ = [
+    "EVAL_VIEWS",
     "Augmentation",
     "ImageSet",
+    "TenCrop",
     "View",
+    "WholeImage",
     "align_classes",
     "check_disjoint",
     "check_trainable",
     "concatenate",
     "default_splits",
+    "dense_sides",
+    "evaluation_views",
     "open_image_set",
     "open_source",
     "reduction_error",

@@ -23,6 +23,7 @@ from sjft_tf.models.depth import freeze, parse_rates, rate_factors
 from sjft_tf.models.families import trunk_names
 from sjft_tf.models.joint import build_joint_model, target_logits
 from sjft_tf.models.losses import head_sums, valid_rows
+from sjft_tf.models.multi_view import MultiViewScorer, make_scorer
 from sjft_tf.models.normalization import FusedBatchNormalization, momentum_for_run, replace_batch_norm
 from sjft_tf.models.optimizer_state import build_optimizer, optimizer_state, restore_optimizer_state
 from sjft_tf.models.optimizers import OPTIMIZERS, make_optimizer
@@ -39,6 +40,7 @@ __all__ = [
     "SCHEDULES",
     "FusedBatchNormalization",
     "JointModel",
+    "MultiViewScorer",
     "Scorer",
     "StepDecay",
     "View",
@@ -50,6 +52,7 @@ __all__ = [
     "make_multi_optimizer",
     "make_optimizer",
     "make_schedule",
+    "make_scorer",
     "momentum_for_run",
     "optimizer_state",
     "parse_rates",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -12,6 +12,7 @@ import tensorflow as tf
 from sjft_tf import progress
 from sjft_tf.errors import InputError
 from sjft_tf.models.joint import target_logits
+from sjft_tf.models.view_cache import ViewCache
 
 View = Callable[[tf.Tensor], tf.Tensor]
 
@@ -25,21 +26,28 @@ class Scorer:
 
     Args:
         model: the joint model (dict output with "target": logits).
-        view: image uint8 [H, W, 3] -> float32 [crop, crop, 3]; `images.View`.
-        batch_size: images a forward pass.
+        view: image uint8 [H, W, 3] -> float32 [crop, crop, 3]; `images.View`. One whose `views` is above 1 gives
+            [views, crop, crop, 3], whose probabilities are averaged.
+        batch_size: pictures a forward pass.
+        cache_mb: MiB of host memory in which the views of whole image sets are kept for the next call, as far as they
+            fit; 0 (default) keeps none.
     """
 
-    def __init__(self, model: keras.Model, view: View, batch_size: int = 128) -> None:
+    def __init__(self, model: keras.Model, view: View, batch_size: int = 128, cache_mb: int = 0) -> None:
         if batch_size < 1:
             raise InputError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
         self._model = target_logits(model)
         self._view = view
-        self.batch_size = int(batch_size)
+        views = getattr(view, "views", 1)
+        self.batch_size = max(1, int(batch_size) // views)
+        self._cache = ViewCache(cache_mb << 20)
         self.num_classes = int(self._model.output.shape[-1])
 
         @tf.function(reduce_retracing=True)
         def forward(images: tf.Tensor) -> tf.Tensor:
-            return tf.nn.softmax(tf.cast(self._model(images, training=False), tf.float32))
+            pictures = images if views == 1 else tf.reshape(images, [-1, *images.shape[2:]])
+            scores = tf.nn.softmax(tf.cast(self._model(pictures, training=False), tf.float32))
+            return scores if views == 1 else tf.reduce_mean(tf.reshape(scores, [-1, views, self.num_classes]), axis=1)
 
         self._forward = forward
 
@@ -58,9 +66,9 @@ class Scorer:
         result = np.empty((total, self.num_classes), np.float32)
         if not total:
             return result
-        batches = image_set.dataset(rows).map(
-            lambda element: self._view(element["image"]), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-        )
+        # A set without a fingerprint, or a part of one, is not recognized when it comes again.
+        known = getattr(image_set, "fingerprint", None) if rows is None else None
+        key = None if known is None else (known, getattr(image_set, "decoded_for", None))
         filled, waiting = 0, None
         with progress.bar(total, description) as shown:
 
@@ -70,10 +78,8 @@ class Scorer:
                 filled += size
                 shown.update(size)
 
-            for images in batches.batch(self.batch_size).prefetch(tf.data.AUTOTUNE):
-                size = int(images.shape[0])
-                missing = self.batch_size - size
-                scores = self._forward(tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]]) if missing else images)
+            for images, size in self._cache.batches(key, lambda: self._prepare(image_set, rows)):
+                scores = self._forward(images)
                 # Fetching waits for the device; one batch behind, the device already has the next one to work on.
                 if waiting is not None:
                     collect(*waiting)
@@ -83,3 +89,13 @@ class Scorer:
         if filled != total:
             raise InputError(f"The image set gave {filled} images where {total} were asked for. Check for bad images.")
         return result
+
+    def _prepare(self, image_set: Any, rows: np.ndarray | None) -> Iterator[tuple[tf.Tensor, int]]:
+        """Batches float32 [batch_size, (views,) crop, crop, 3] and how many images are in each; the rest is zero."""
+        views = image_set.dataset(rows).map(
+            lambda element: self._view(element["image"]), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        )
+        for images in views.batch(self.batch_size).prefetch(tf.data.AUTOTUNE):
+            size = int(images.shape[0])
+            missing = self.batch_size - size
+            yield (tf.pad(images, [[0, missing], *[[0, 0]] * (len(images.shape) - 1)]) if missing else images), size

@@ -13,14 +13,20 @@ import numpy as np
 from sjft_tf import artifacts
 from sjft_tf.descriptors import target_descriptors
 from sjft_tf.errors import InputError
-from sjft_tf.evaluation import evaluate_probabilities, save_predictions
 from sjft_tf.export import DESCRIPTION_FILE, export_saved_model
-from sjft_tf.images import align_classes, open_image_set
-from sjft_tf.models import Scorer, make_optimizer, save_trunk
+from sjft_tf.models import make_optimizer, save_trunk
 from sjft_tf.models.families import find_family
 from sjft_tf.models.weights import check_weight_file
 from sjft_tf.pipeline.audit import audited
-from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors, network_view, open_sets
+from sjft_tf.pipeline.inputs import (
+    Sets,
+    descriptor_view,
+    filter_bank,
+    for_descriptors,
+    network_view,
+    open_sets,
+    views_stamp,
+)
 from sjft_tf.pipeline.learning import build_model, train
 from sjft_tf.pipeline.looks import Looks
 from sjft_tf.pipeline.neighbors import list_length, neighbor_table, target_edges
@@ -47,9 +53,12 @@ class Report:
         yield ""
         for name in ("validation", "test"):
             if name in final:
-                yield f"{name:>10}: {_figures(final[name])}"
+                yield f"{name:>10}: {describe(final[name])}"
             if name in self.figures["fusion of rounds"]:
-                yield f"{'fusion':>10}: {_figures(self.figures['fusion of rounds'][name])}"
+                yield f"{'fusion':>10}: {describe(self.figures['fusion of rounds'][name])}"
+        for weak in list(self.figures.get("weakest classes", {}).values())[-1:]:
+            if weak:
+                yield f"{'weakest':>10}: {weak}"
         if "validation" not in final and "test" not in final:
             yield f"no --test images; on the training images {self.figures['rounds'][-1]['scoring']['train_top1']:.1%}"
         for borrowed in [r["borrowed"] for r in self.figures["rounds"][-1:] if "borrowed" in r]:
@@ -63,11 +72,12 @@ class Report:
         yield f"     model: {self.workdir.saved_model}"
         yield f"     board: tensorboard --logdir {self.workdir.logs}"
         run = self.workdir
-        places = (run.metrics, run.predictions, run.borrowed, run.picture, run.leaks_picture)
+        places = (run.metrics, run.report, run.predictions, run.borrowed, run.picture, run.leaks_picture)
         yield f"   details: {', '.join(str(place) for place in places if place.exists())}"
 
 
-def _figures(found: dict[str, Any]) -> str:
+def describe(found: dict[str, Any]) -> str:
+    """One set's figures in words."""
     return (
         f"top-1 {found['top1']:.2%}, mean class accuracy {found['mean_class_accuracy']:.2%}, "
         f"loss {found['loss']:.3f} ({found['count']} images)"
@@ -84,7 +94,7 @@ def run(config: RunConfig, workdir: Workdir, stop: StopRequest | None = None) ->
     source_classes = sets.source.class_names if sets.source is not None else ()
     artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": source_classes})
     model = train(config, sets, workdir, stop)
-    figures = summarize(sets, workdir)
+    figures = summarize(sets, workdir, views_stamp(config))
     _write_last_borrowing(config, sets, workdir)
     with workdir.timed("export"):
         last = figures["final"]["round"]
@@ -147,7 +157,11 @@ def _export(
         "config": config.to_json(),
         "round": number,
         "weights": weights_digest(workdir.rounds, number - 1),
-        "figures": {name: {k: found[name][k] for k in HEADLINE} for name in ("validation", "test") if name in found},
+        "figures": {
+            name: {k: found[name][k] for k in HEADLINE if k in found[name]}
+            for name in ("validation", "test")
+            if name in found
+        },
     }
     stamp = path / DESCRIPTION_FILE
     if stamp.is_file() and artifacts.read_json(stamp).get("made_from") == description:
@@ -212,29 +226,6 @@ def restore(workdir: Workdir, number: int) -> tuple[RunConfig, keras.Model, list
     number = number or len(rounds)
     load_round_weights(workdir.rounds, number - 1, model)
     return config, model, classes["target"], number
-
-
-def evaluate(workdir: Workdir, images: str, number: int, output: str) -> Iterator[str]:
-    """Scores labeled images with a run's model."""
-    config, model, names, number = restore(workdir, number)
-    spec = images or config.data.test
-    scorer = Scorer(model, network_view(config), config.training.eval_batch_size)
-    if not spec:
-        alone = dataclasses.replace(config.selection, selector="none")
-        found = open_sets(dataclasses.replace(config, selection=alone), workdir).test
-        if found is None:
-            raise InputError("This run has no test images: name some with --images")
-    else:
-        found = open_image_set(spec, bad_images=config.data.bad_images)
-    found = align_classes(names, found)
-    probabilities = scorer(found, description="Evaluating")
-    figures = evaluate_probabilities(probabilities, found.labels, names).to_json()
-    yield f"round {number} on {found.name}: {_figures(figures)}"
-    if output:
-        artifacts.write_json(output, figures)
-        predictions = Path(output).with_suffix(".csv")
-        save_predictions(predictions, found.ids, names, probabilities, found.labels)
-        yield f"figures: {output}, predictions: {predictions}"
 
 
 def export(workdir: Workdir, number: int, output: str) -> Iterator[str]:

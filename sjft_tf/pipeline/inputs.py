@@ -15,6 +15,7 @@ from sjft_tf.images import (
     open_image_set,
     open_source,
 )
+from sjft_tf.images import evaluation_views as views_of
 from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
@@ -82,6 +83,19 @@ def for_descriptors(config: RunConfig, images: ImageSet) -> ImageSet:
 def network_view(config: RunConfig) -> View:
     """The part of an image that the network sees when it is evaluated."""
     return View(config.view.resize, config.view.image_size)
+
+
+def evaluation_views(config: RunConfig) -> list[View]:
+    """The views whose predictions are averaged for the figures."""
+    kind, sides = config.evaluation.eval_views, config.eval_sides()
+    return views_of(kind, config.view.resize, config.view.image_size, sides)
+
+
+def views_stamp(config: RunConfig) -> str:
+    """What figures and probabilities are made from beside weights and images: the views, as text."""
+    views = evaluation_views(config)
+    sides = ", ".join(str(view.crop) for view in views)
+    return config.evaluation.eval_views + (f" {sides}" if config.evaluation.eval_views == "dense" else "")
 
 
 def filter_bank(config: RunConfig) -> FilterBank:

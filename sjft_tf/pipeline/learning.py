@@ -8,13 +8,29 @@ from typing import Any
 import keras
 
 from sjft_tf import artifacts
-from sjft_tf.models import JointModel, Scorer, build_joint_model, build_trunk, momentum_for_run, precision_scope
-from sjft_tf.pipeline.inputs import Sets, network_view
+from sjft_tf.models import (
+    JointModel,
+    MultiViewScorer,
+    Scorer,
+    build_joint_model,
+    build_trunk,
+    make_scorer,
+    momentum_for_run,
+    precision_scope,
+)
+from sjft_tf.pipeline.inputs import Sets, evaluation_views, network_view, views_stamp
 from sjft_tf.pipeline.neighbors import neighbor_table
-from sjft_tf.pipeline.results import evaluate_round, show_neighbors, validation_score
+from sjft_tf.pipeline.results import evaluate_round, evaluated, show_neighbors, validation_score
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.summaries import RoundSummaries, TrainingSummaries
-from sjft_tf.training import HardSampleMining, RoundState, TrainingSets, train_rounds
+from sjft_tf.training import (
+    HardSampleMining,
+    RoundState,
+    TrainingSets,
+    finished_rounds,
+    load_round_weights,
+    train_rounds,
+)
 from sjft_tf.training.checkpoints import Checkpoints
 from sjft_tf.training.config import RunConfig
 from sjft_tf.training.keeping import Keeping
@@ -67,8 +83,15 @@ def train(config: RunConfig, sets: Sets, workdir: Workdir, stop: StopRequest | N
     if table is not None and sets.source is not None:
         show_neighbors(sets.target, sets.source, table, workdir)
     model = build_model(config, sets.target.num_classes, sets.source.num_classes if sets.source else None)
-    scorer = Scorer(model, network_view(config), config.training.eval_batch_size)
     settings = config.checkpoints
+    scorer = Scorer(
+        model, network_view(config), config.training.eval_batch_size, cache_mb=config.training.view_cache_mb
+    )
+    views = views_stamp(config)
+    # The center crop is what is scored between rounds anyway: with the same compiled pass and the same kept images.
+    judge: Scorer | MultiViewScorer = scorer
+    if views != "center":
+        judge = make_scorer(model, evaluation_views(config), config.training.eval_batch_size)
     boards: dict[int, RoundSummaries] = {}
 
     def mark(index: int, step: int) -> None:
@@ -85,7 +108,7 @@ def train(config: RunConfig, sets: Sets, workdir: Workdir, stop: StopRequest | N
     def after_round(state: RoundState, _: keras.Model, mining: HardSampleMining | None) -> None:
         # A resumed run comes by here with its last finished round; only what was killed before this is missing.
         with workdir.timed("evaluation"):
-            figures = evaluate_round(scorer, sets, workdir, state.index)
+            figures = evaluate_round(judge, sets, workdir, state.index, views)
         prune_rounds(workdir.rounds, settings.keep_rounds, lambda index: validation_score(workdir, index))
         board = boards.pop(state.index, None)
         if board is None or mining is None:
@@ -114,4 +137,19 @@ def train(config: RunConfig, sets: Sets, workdir: Workdir, stop: StopRequest | N
             after_round=after_round,
             keeping=Keeping(workdir.rounds, store, settings.checkpoint_steps, mark, stop),
         )
+    _evaluate_again(judge, sets, workdir, views, model)
     return model
+
+
+def _evaluate_again(
+    judge: Scorer | MultiViewScorer, sets: Sets, workdir: Workdir, views: str, model: keras.Model
+) -> None:
+    """Makes figures of finished rounds that come from other views again; the model ends as the last round's."""
+    done = finished_rounds(workdir.rounds)
+    others = [index for index in done if not evaluated(sets, workdir, index, views)]
+    for index in others:
+        load_round_weights(workdir.rounds, index, model)
+        with workdir.timed("evaluation"):
+            evaluate_round(judge, sets, workdir, index, views)
+    if others and others[-1] != done[-1]:
+        load_round_weights(workdir.rounds, done[-1], model)

@@ -1,124 +1,156 @@
-"""Naming the class of image files with an exported model."""
+"""Naming the class of image files with an exported model, or with the model of a run."""
 
 from __future__ import annotations
 
-import csv
-import glob
-import io
+import dataclasses
 import itertools
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
 import numpy as np
-from PIL import Image
+import tensorflow as tf
 
-from sjft_tf import artifacts, progress
+from sjft_tf import progress
 from sjft_tf.errors import InputError
-from sjft_tf.export import Predictor, load_predictor
-from sjft_tf.images.decode import decode_with_pillow, is_plain
+from sjft_tf.export import Predictor, decode_bytes, load_predictor
+from sjft_tf.images import TenCrop
+from sjft_tf.models import make_scorer
+from sjft_tf.pipeline.answers import format_for, writing
+from sjft_tf.pipeline.commands import restore
+from sjft_tf.pipeline.image_files import find_files, readable
+from sjft_tf.pipeline.inputs import evaluation_views
+from sjft_tf.training.settings import EvaluationConfig
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 BATCH = 64
 
+Answer = Callable[[Sequence[bytes]], np.ndarray]
+"""From N encoded images (JPEG or PNG) to their probabilities, float32 [N, C]."""
 
-def predict(workdir: str, model: str, images: Sequence[str], output: str) -> Iterator[str]:
-    """Writes one line an image: `image,class,probability`.
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """How answers are given.
+
+    Attributes:
+        output: the file; "" for standard output.
+        form: csv or jsonl; "" for what the file's name says.
+        top_k: classes an image.
+    """
+
+    output: str = ""
+    form: str = ""
+    top_k: int = 1
+
+
+def predict(
+    workdir: str,
+    model: str,
+    images: Sequence[str],
+    form: Form,
+    views: EvaluationConfig | None = None,
+) -> Iterator[str]:
+    """Writes the answer for every image, batch by batch: neither images nor answers are held.
 
     Args:
-        workdir: a run whose SavedModel is used, or empty.
+        workdir: a run whose SavedModel is used (for dense views its last round's model), or empty.
         model: the folder of a SavedModel, or empty.
-        images: files, folders (searched through) and patterns.
-        output: CSV file; empty: standard output.
+        images: see `image_files.find_files`.
+        form: where to and how.
+        views: what of each image is looked at; None for the center crop.
 
     Yields:
-        The closing lines for the screen.
+        The closing line for the screen, when there is a file.
 
     Raises:
-        InputError: no model, no images, or none that can be decoded.
+        InputError: no model, no images, or none that can be decoded; dense views of a SavedModel.
     """
     if bool(workdir) == bool(model):
         raise InputError("Say which model answers: either --workdir=RUN or --model=SAVED_MODEL")
-    predictor = load_predictor(model or Workdir(workdir).saved_model)
+    if form.top_k < 1:
+        raise InputError(f"--top_k must be at least 1. Received: {form.top_k}")
+    kind = format_for(form.output, form.form)
+    class_names, answer = _answering(workdir, model, views or EvaluationConfig())
     files = find_files(images)
-    answers, bad = [], []
-    with progress.bar(len(files), "Predicting") as shown:
-        for batch in _batches(files):
-            for path, probabilities in _answer(predictor, batch):
-                if probabilities is None:
-                    bad.append(path)
-                else:
-                    answers.append((path, probabilities))
+    first = list(itertools.islice(files, 1))  # nothing is written where nothing is named
+    answered = left_out = 0
+    with (
+        writing(form.output, kind, class_names, form.top_k) as write,
+        progress.bar(None, "Predicting") as shown,
+    ):
+        for batch in _batches(itertools.chain(first, files)):
+            encoded = [readable(path) for path in batch]
+            known = [(path, content) for path, content in zip(batch, encoded, strict=True) if content is not None]
+            if known:
+                for (path, _), probabilities in zip(known, answer([content for _, content in known]), strict=True):
+                    write(path, probabilities)
+            for path, content in zip(batch, encoded, strict=True):
+                if content is None:
+                    log.warning("%s cannot be decoded (JPEG, PNG, BMP or GIF was expected); left out", path)
+            answered, left_out = answered + len(known), left_out + len(batch) - len(known)
             shown.update(len(batch))
-    for path in bad:
-        log.warning("%s cannot be decoded (JPEG, PNG, BMP or GIF was expected); left out", path)
-    if not answers:
-        raise InputError(f"None of the {len(files)} files could be decoded, e.g. {files[0]}")
-    if output:
-        with artifacts.atomic_write(output, "w") as stream:
-            _write(stream, predictor.class_names, answers)
-        yield f"{len(answers)} images answered, {len(bad)} left out: {output}"
-    else:
-        _write(sys.stdout, predictor.class_names, answers)
+            if not form.output:
+                sys.stdout.flush()  # whoever reads along gets whole batches
+        if not answered:
+            raise InputError(f"None of the {left_out} files could be decoded, e.g. {first[0]}")
+    if form.output:
+        yield f"{answered} images answered, {left_out} left out: {form.output}"
 
 
-def find_files(images: Sequence[str]) -> list[Path]:
-    """The image files that `images` (files, folders, patterns) names, each once, in order."""
-    if not images:
-        raise InputError("Say which images to name: --images=FILE, a folder or a pattern")
-    found: dict[Path, None] = {}
-    for text in images:
-        path = Path(text)
-        if path.is_dir():
-            here: Iterable[Path] = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-        elif path.exists():
-            here = [path]
-        else:
-            here = sorted(Path(name) for name in glob.glob(text, recursive=True))  # noqa: PTH207 (absolute patterns)
-        here = list(here)
-        if not here:
-            raise InputError(f"--images={text} names no image file ({', '.join(SUFFIXES)})")
-        found |= dict.fromkeys(here)
-    return list(found)
-
-
-def _batches(files: Sequence[Path]) -> Iterator[list[Path]]:
-    rest = iter(files)
-    while batch := list(itertools.islice(rest, BATCH)):
+def _batches(files: Iterator[Path]) -> Iterator[list[Path]]:
+    while batch := list(itertools.islice(files, BATCH)):
         yield batch
 
 
-def _answer(predictor: Predictor, batch: Sequence[Path]) -> Iterator[tuple[Path, np.ndarray | None]]:
-    encoded = [_readable(path) for path in batch]
-    known = [content for content in encoded if content is not None]
-    answers = iter(predictor.predict_bytes(known, BATCH))
-    for path, content in zip(batch, encoded, strict=True):
-        yield path, None if content is None else next(answers)
+def _answering(workdir: str, model: str, views: EvaluationConfig) -> tuple[Sequence[str], Answer]:
+    """Class names, and what answers with these views."""
+    if views.eval_views == "dense":
+        if not workdir:
+            raise InputError(
+                "--eval_views=dense applies the network to other sizes, which a SavedModel is not made for. "
+                "Name the run with --workdir, or take --eval_views=ten_crop"
+            )
+        return _restored(Workdir(workdir), views)
+    predictor = load_predictor(model or Workdir(workdir).saved_model)
+    if views.eval_scales:
+        raise InputError(f"--eval_scales is for --eval_views=dense. Received: {views.eval_views}")
+    if views.eval_views == "center":
+        return predictor.class_names, lambda encoded: predictor.predict_bytes(encoded, BATCH)
+    return predictor.class_names, _ten_crops(predictor)
 
 
-def _readable(path: Path) -> bytes | None:
-    """The file's content in a form the exported model decodes as training did; None if it is no image."""
-    try:
-        content = path.read_bytes()
-        with Image.open(io.BytesIO(content)) as image:
-            plain = is_plain(image)
-            image.load()
-        if plain:
-            return content
-        again = io.BytesIO()
-        Image.fromarray(decode_with_pillow(content)).save(again, "PNG")
-        return again.getvalue()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
+def _ten_crops(predictor: Predictor) -> Answer:
+    view = TenCrop(predictor.description["resize"], predictor.description["crop"])
+    cut = tf.function(
+        lambda content: view(decode_bytes(content)), input_signature=[tf.TensorSpec([], tf.string)], autograph=False
+    )
+
+    def answer(encoded: Sequence[bytes]) -> np.ndarray:
+        # An image at a time: ten pictures each, as many as a batch of them is allowed to be.
+        return np.stack([predictor.predict_prepared(cut(content).numpy()).mean(axis=0) for content in encoded])
+
+    return answer
 
 
-def _write(stream: IO[str], class_names: Sequence[str], answers: Sequence[tuple[Path, np.ndarray]]) -> None:
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["image", "class", "probability"])
-    for path, probabilities in answers:
-        best = int(probabilities.argmax())
-        writer.writerow([path, class_names[best], f"{probabilities[best]:.6f}"])
+class _Encoded:
+    """The part of an image set that a scorer needs, over encoded images in memory."""
+
+    def __init__(self, encoded: Sequence[bytes]) -> None:
+        self._encoded = list(encoded)
+
+    def __len__(self) -> int:
+        return len(self._encoded)
+
+    def dataset(self, rows: np.ndarray | None = None) -> tf.data.Dataset:
+        contents = tf.data.Dataset.from_tensor_slices(tf.constant(self._encoded, tf.string))
+        return contents.map(lambda content: {"image": decode_bytes(content)}, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _restored(workdir: Workdir, views: EvaluationConfig) -> tuple[Sequence[str], Answer]:
+    config, model, names, _ = restore(workdir, 0)
+    config = dataclasses.replace(config, evaluation=views).validate()
+    scorer = make_scorer(model, evaluation_views(config), config.training.eval_batch_size)
+    return names, lambda encoded: scorer(_Encoded(encoded))

@@ -8,29 +8,40 @@ from typing import Any
 import numpy as np
 
 from sjft_tf import artifacts
-from sjft_tf.evaluation import average_probabilities, evaluate_probabilities, save_predictions
+from sjft_tf.evaluation import (
+    average_probabilities,
+    class_report,
+    evaluate_probabilities,
+    save_predictions,
+    save_report,
+    weakest,
+)
 from sjft_tf.images import ImageSet
-from sjft_tf.models import Scorer
+from sjft_tf.models import MultiViewScorer, Scorer
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.summaries import neighbor_montage
 from sjft_tf.training.state import finished_rounds, read_round, round_folder
 from sjft_tf.workdir import Workdir
 
-HEADLINE = ("count", "top1", "mean_class_accuracy", "loss")
+HEADLINE = ("count", "top1", "mean_class_accuracy", "loss", "calibration_error")
 
 
-def evaluate_round(scorer: Scorer, sets: Sets, workdir: Workdir, index: int) -> dict[str, dict[str, Any]]:
+def evaluate_round(
+    scorer: Scorer | MultiViewScorer, sets: Sets, workdir: Workdir, index: int, views: str = "center"
+) -> dict[str, dict[str, Any]]:
     """Scores validation and test images with the current weights, unless this round was scored before.
 
-    Writes `probabilities-SET.npz` and `metrics.json` (with confusion matrices) into the round's folder.
+    Figures made with other views of the images are made again: the weights do not depend on views. Writes
+    `probabilities-SET.npz` and `metrics.json` (with confusion matrices) into the round's folder.
 
     Returns:
         For each scored set the headline figures.
     """
     folder = round_folder(workdir.rounds, index)
     path = folder / "metrics.json"
-    if not path.is_file():
+    if not evaluated(sets, workdir, index, views):
+        path.unlink(missing_ok=True)  # it is written last: as long as it is missing the round counts as not evaluated
         figures = {}
         for name, images in sets.scored().items():
             probabilities = scorer(images, description=f"Evaluating on {name}")
@@ -38,7 +49,7 @@ def evaluate_round(scorer: Scorer, sets: Sets, workdir: Workdir, index: int) -> 
             artifacts.save_npz(
                 folder / f"probabilities-{name}.npz",
                 {"probabilities": probabilities},
-                {"made_from": {"images": images.fingerprint}},
+                {"made_from": {"images": images.fingerprint, "views": views}},
             )
         artifacts.write_json(path, figures)
     return {name: _headline(figures) for name, figures in artifacts.read_json(path).items()}
@@ -51,8 +62,30 @@ def validation_score(workdir: Workdir, index: int) -> float | None:
     return figures["validation"]["mean_class_accuracy"] if "validation" in figures else None
 
 
-def summarize(sets: Sets, workdir: Workdir) -> dict[str, Any]:
-    """Gathers the figures of all rounds, fuses their predictions, and writes metrics.json and predictions.csv.
+def evaluated(sets: Sets, workdir: Workdir, index: int, views: str) -> bool:
+    """Whether the round's figures are there and were made with these views.
+
+    Raises:
+        ArtifactMismatch: they were made from other images.
+    """
+    folder = round_folder(workdir.rounds, index)
+    if not (folder / "metrics.json").is_file():
+        return False
+    for name, images in sets.scored().items():
+        path = folder / f"probabilities-{name}.npz"
+        if not path.is_file():
+            return False
+        made_from = artifacts.load_npz(path)[1]["made_from"]
+        artifacts.check_made_from(path, {"images": made_from["images"]}, {"images": images.fingerprint})
+        if made_from.get("views", "center") != views:  # older ones do not say
+            return False
+    return True
+
+
+def summarize(sets: Sets, workdir: Workdir, views: str = "center") -> dict[str, Any]:
+    """Gathers the figures of all rounds, fuses their predictions, and writes what a user looks at.
+
+    That is metrics.json, predictions.csv (test images) and report.csv (classes, of the test or else validation images).
 
     Model fusion (paper section 4) averages the probabilities of the models saved after each round.
     """
@@ -64,17 +97,20 @@ def summarize(sets: Sets, workdir: Workdir) -> dict[str, Any]:
             {"round": index + 1, "global_step": state.global_step, **state.metrics}
             | {name: _headline(figures) for name, figures in last.items()}
         )
-    fusion = {}
+    fusion, weak = {}, {}
     for name, images in sets.scored().items():
-        each = [_probabilities(workdir, index, name, images) for index in range(len(rounds))]
+        each = [_probabilities(workdir, index, name, images, views) for index in range(len(rounds))]
         if len(each) > 1:
             averaged = average_probabilities(each)
             fusion[name] = evaluate_probabilities(averaged, images.labels, images.class_names).to_json()
+        report = class_report(each[-1], images.labels, images.class_names)
+        save_report(workdir.report, report)  # of the test images where there are some: they come last
+        weak[name] = weakest(report)
         if name == "test":
             save_predictions(workdir.predictions, images.ids, images.class_names, each[-1], images.labels)
-    figures = {"final": {"round": len(rounds), **last}, "fusion of rounds": fusion, "rounds": rounds}
+    figures = {"views": views, "final": {"round": len(rounds), **last}, "fusion of rounds": fusion, "rounds": rounds}
     artifacts.write_json(workdir.metrics, figures)
-    return figures
+    return figures | {"weakest classes": weak}
 
 
 def write_borrowed(
@@ -115,11 +151,12 @@ def show_neighbors(target: ImageSet, source: ImageSet, table: NeighborTable, wor
 
 
 def _headline(figures: dict[str, Any]) -> dict[str, Any]:
-    return {name: figures[name] for name in HEADLINE}
+    return {name: figures[name] for name in HEADLINE if name in figures}
 
 
-def _probabilities(workdir: Workdir, index: int, name: str, images: ImageSet) -> np.ndarray:
+def _probabilities(workdir: Workdir, index: int, name: str, images: ImageSet, views: str) -> np.ndarray:
     path = round_folder(workdir.rounds, index) / f"probabilities-{name}.npz"
     arrays, meta = artifacts.load_npz(path)
-    artifacts.check_made_from(path, meta["made_from"], {"images": images.fingerprint})
+    found = {"views": "center"} | meta["made_from"]  # older ones do not say
+    artifacts.check_made_from(path, found, {"images": images.fingerprint, "views": views})
     return arrays["probabilities"]

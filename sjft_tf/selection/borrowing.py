@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from sjft_tf.errors import InputError
 from sjft_tf.images.joint import Pools
-from sjft_tf.selection import expansion
+from sjft_tf.selection import expansion, kernels
 
 SELECTORS = ("nearest", "random", "all", "none")
 
@@ -57,9 +57,11 @@ class Selector:
         least_sample_per_class: source classes with fewer picked images are dropped (released code: 50; its
             shipped recipe: 0).
         seed: for "random".
+        compiled: whether compiled loops go through the lists, in host memory, instead of TensorFlow's operations on
+            the device, with the same results. None (default): where there is no GPU.
 
     Attributes:
-        neighbors: int32 [N_t, K_max] on the device, or None.
+        neighbors: int32 [N_t, K_max], in host memory if compiled, else on the device; or None.
 
     Raises:
         InputError: unknown name, a missing neighbor table, or no class left.
@@ -74,6 +76,7 @@ class Selector:
         num_source_classes: int,
         least_sample_per_class: int = 0,
         seed: int = 0,
+        compiled: bool | None = None,
     ) -> None:
         if name not in SELECTORS or name == "none":
             raise InputError(f"`selector` must be one of {', '.join(SELECTORS)}. Received: {name!r}")
@@ -84,7 +87,10 @@ class Selector:
         self.num_source = len(source_labels)
         self.num_source_classes = num_source_classes
         self.least = least_sample_per_class
-        self.neighbors = None if neighbors is None else tf.constant(neighbors, tf.int32)
+        self.compiled = not tf.config.list_logical_devices("GPU") if compiled is None else compiled
+        self.neighbors: np.ndarray | tf.Tensor | None = None
+        if neighbors is not None:
+            self.neighbors = np.asarray(neighbors, np.int32) if self.compiled else tf.constant(neighbors, tf.int32)
         self._labels = tf.constant(source_labels, tf.int32)
         self._random_order = np.random.default_rng(seed).permutation(self.num_source).astype(np.int32)
 
@@ -120,9 +126,9 @@ class Selector:
     def _picked(self, counts: np.ndarray) -> tf.Tensor:
         if self.name == "all":
             return tf.ones([self.num_source], tf.bool)
-        nearest = expansion.union_mask(self.neighbors, tf.constant(counts), self.num_source)
+        nearest = (kernels if self.compiled else expansion).union_mask(self.neighbors, counts, self.num_source)
         if self.name == "nearest":
-            return nearest
+            return tf.convert_to_tensor(nearest)
         size = int(tf.reduce_sum(tf.cast(nearest, tf.int32)))
         mask = np.zeros(self.num_source, bool)
         mask[self._random_order[:size]] = True
@@ -133,12 +139,6 @@ class Selector:
         return Pools(union.numpy(), np.zeros(lines, np.int64), np.full(lines, len(union), np.int64))
 
     def _own_pools(self, counts: np.ndarray, usable: tf.Tensor) -> Pools:
-        prefix = expansion.prefix_mask(tf.constant(counts), self.k_max)
-        mask = tf.logical_and(prefix, tf.gather(usable, self.neighbors))
-        # An image all of whose neighbors are of dropped classes keeps them: it is still paired with its own, and
-        # their label -1 takes them out of the source loss.
-        nothing_left = tf.logical_not(tf.reduce_any(mask, axis=1))
-        mask = tf.where(nothing_left[:, tf.newaxis], prefix, mask)
-        lengths = tf.reduce_sum(tf.cast(mask, tf.int64), axis=1)
-        starts = tf.cumsum(lengths, exclusive=True)
-        return Pools(tf.boolean_mask(self.neighbors, mask).numpy(), starts.numpy(), lengths.numpy())
+        if isinstance(self.neighbors, np.ndarray):
+            return Pools(*kernels.own_pools(self.neighbors, counts, usable.numpy()))
+        return Pools(*(part.numpy() for part in expansion.own_pools(self.neighbors, counts, usable)))

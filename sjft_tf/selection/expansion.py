@@ -1,6 +1,7 @@
 """From ranked neighbor lists and a K per target image to the rows that are borrowed (paper section 3.2).
 
-Pure functions in TensorFlow operations: between two fits they run on the device, beside the scoring.
+Pure functions in TensorFlow operations: where there is a GPU they run on it between two fits, beside the scoring.
+Without one, `kernels.py` has faster loops for the two that look at all lists.
 """
 
 from __future__ import annotations
@@ -26,6 +27,28 @@ def union_mask(neighbors: tf.Tensor, counts: tf.Tensor, num_source: int) -> tf.T
     """
     picked = tf.boolean_mask(neighbors, prefix_mask(counts, neighbors.shape[1]))
     return tf.scatter_nd(picked[:, tf.newaxis], tf.ones_like(picked), [num_source]) > 0
+
+
+def own_pools(neighbors: tf.Tensor, counts: tf.Tensor, usable: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The usable rows among the first K_i of each list, one list's after the other's.
+
+    A list without any keeps its first K_i: the image is still paired with its own neighbors, and their label -1 takes
+    them out of the source loss.
+
+    Args:
+        neighbors: int32 [N_t, K_max].
+        counts: int32 [N_t], K of each target image.
+        usable: bool [N_s], rows of classes that are kept.
+
+    Returns:
+        `(rows int32 [M], starts int64 [N_t], lengths int64 [N_t])`, see `images.joint.Pools`.
+    """
+    prefix = prefix_mask(counts, neighbors.shape[1])
+    mask = tf.logical_and(prefix, tf.gather(usable, neighbors))
+    nothing_left = tf.logical_not(tf.reduce_any(mask, axis=1))
+    mask = tf.where(nothing_left[:, tf.newaxis], prefix, mask)
+    lengths = tf.reduce_sum(tf.cast(mask, tf.int64), axis=1)
+    return tf.boolean_mask(neighbors, mask), tf.cumsum(lengths, exclusive=True), lengths
 
 
 def classes_with_enough(union: tf.Tensor, labels: tf.Tensor, num_classes: int, least: int) -> tf.Tensor:

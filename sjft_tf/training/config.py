@@ -13,6 +13,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.training.settings import (
     CheckpointConfig,
     DataConfig,
+    EvaluationConfig,
     ModelConfig,
     RetrievalConfig,
     SelectionConfig,
@@ -32,6 +33,7 @@ class RunConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def to_json(self) -> dict[str, Any]:
         """Nested dictionaries of plain values."""
@@ -74,6 +76,13 @@ class RunConfig:
         """K0 if it was given as a number; None for auto."""
         return None if self.selection.k0 == "auto" else int(self.selection.k0)
 
+    def eval_sides(self) -> tuple[int, ...]:
+        """The sides of dense evaluation that were given, as numbers."""
+        given = self.evaluation.eval_scales
+        if not all(text.isdecimal() and 1 <= int(text) <= 8192 for text in given):
+            raise InputError(f"--eval_scales must be sides in pixels, from 1 to 8192. Received: {', '.join(given)}")
+        return tuple(int(text) for text in given)
+
     def validate(self) -> RunConfig:
         """Checks every setting that can be judged without looking at the data; returns self.
 
@@ -104,6 +113,14 @@ class RunConfig:
             raise InputError(f"--image_size={view.image_size} is cut from --resize={view.resize}, which is smaller")
         if view.resize_max and view.resize_max < view.resize:
             raise InputError(f"--resize_max={view.resize_max} is below --resize={view.resize}")
+        if self.evaluation.eval_views == "ten_crop" and view.resize == view.image_size:
+            raise InputError(
+                f"--eval_views=ten_crop cuts windows of --image_size={view.image_size} from --resize={view.resize}: "
+                "they would all be the same. Take --eval_views=dense, or a larger --resize"
+            )
+        if self.evaluation.eval_scales and self.evaluation.eval_views != "dense":
+            raise InputError(f"--eval_scales is for --eval_views=dense. Received: {self.evaluation.eval_views}")
+        self.eval_sides()
         if self.retrieval.descriptor_crop > self.retrieval.descriptor_resize:
             raise InputError(
                 f"--descriptor_crop={self.retrieval.descriptor_crop} is cut from "

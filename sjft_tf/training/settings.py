@@ -177,6 +177,12 @@ class TrainingConfig:
     )
     source_weight: float = option(0.5, "weight of the source loss", limits=(0.0, 1e3))
     eval_batch_size: int = option(128, "images a step in scoring and evaluation", limits=(1, 65536), free=True)
+    view_cache_mb: int = option(
+        256,
+        "MiB in which prepared images that are scored every round are kept, as far as they fit",
+        limits=(0, LARGE),
+        free=True,
+    )
     steps_per_execution: int = option(
         1, "steps run in one call of the compiled loop: more is faster on small networks", limits=(1, 10000), free=True
     )
@@ -198,5 +204,22 @@ class CheckpointConfig:
         0,
         "rounds whose weights stay: the last so many, and the best on --validation; 0: all",
         limits=(0, LARGE),
+        free=True,
+    )
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """What of an image is scored when the figures are made; scoring between rounds always looks at the center crop."""
+
+    eval_views: str = option(
+        "center",
+        "views averaged for figures: one crop, four corners and center mirrored too, or whole images at several sides",
+        ("center", "ten_crop", "dense"),
+        free=True,
+    )
+    eval_scales: list[str] = option(
+        [],
+        "eval_views=dense: a side in pixels; give the flag again for more; none: --resize and an eighth either way",
         free=True,
     )

@@ -151,6 +151,7 @@ def test_the_chain_of_all_programs(program, flags, world, tmp_path):
     lines = lines_of("train", *flags)
     assert stamps("edges.npz", "neighbors.npz", "neighbors.png") == made
     found = {line.split(":")[0].strip(): line.split(":", 1)[1] for line in lines if ":" in line}
+    found.pop("weakest", None)  # there is one when an image is missed
     assert list(found) == ["validation", "fusion", "test", "borrowed", "time", "model", "board", "details"]
     assert re.search(r"top-1 \d+\.\d\d%, mean class accuracy \d+\.\d\d%, loss \d\.\d{3} \(9 images\)", found["test"])
     assert found["model"].strip() == str(run / "saved_model")
@@ -159,9 +160,9 @@ def test_the_chain_of_all_programs(program, flags, world, tmp_path):
         assert (tmp_path / place.strip()).exists()
     figures = json.loads((run / "metrics.json").read_text())
 
-    (line,) = lines_of("evaluate")
-    assert line.startswith("round 2 on ")
-    assert f"top-1 {figures['final']['test']['top1']:.2%}" in line
+    lines = lines_of("evaluate")
+    assert lines[0].startswith("round 2 on ")
+    assert f"top-1 {figures['final']['test']['top1']:.2%}" in lines[0]
 
     (line,) = lines_of("export", "--round=1", f"--output={tmp_path / 'first'}")
     assert line == f"round 1 exported: {tmp_path / 'first'}"

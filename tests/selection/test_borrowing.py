@@ -31,13 +31,13 @@ def union_of(table, counts):
     return set().union(*(set(line[:k].tolist()) for line, k in zip(table, counts, strict=True)))
 
 
-@given(problems(), st.integers(0, 4))
-def test_nearest_matches_sets(problem, least):
+@given(problems(), st.integers(0, 4), st.booleans())
+def test_nearest_matches_sets(problem, least, compiled):
     table, labels, counts = problem
     union = union_of(table, counts)
     sizes = np.bincount(labels[sorted(union)], minlength=4)
     kept = sizes >= max(least, 1)
-    selector = Selector("nearest", table, len(table), labels, 4, least)
+    selector = Selector("nearest", table, len(table), labels, 4, least, compiled=compiled)
     if not kept.any():
         with pytest.raises(InputError, match="No source class"):
             selector.borrow(counts)
@@ -83,6 +83,23 @@ def test_smallest_k_is_the_smallest(problem, share):
     reaching = [k for k, s in enumerate(sizes, 1) if s >= share * num_source - 1e-9]
     assert k0 == (reaching[0] if reaching else k_max)
     assert size == sizes[k0 - 1]
+
+
+def test_compiled_loops_in_threads_are_the_operations_of_a_device(rng):
+    lines, k_max, num_source = 3000, 7, 500
+    table = np.stack([rng.permutation(num_source)[:k_max] for _ in range(lines)]).astype(np.int32)
+    labels, counts = rng.integers(0, 60, num_source), rng.integers(1, k_max + 1, lines)
+    ours, theirs = (
+        Selector("nearest", table, lines, labels, 60, 6, compiled=compiled).borrow(counts) for compiled in (True, False)
+    )
+    assert not ours.kept_classes.all()
+    for a, b in zip(
+        (*ours.pools, ours.union, ours.kept_classes, ours.source_labels),
+        (*theirs.pools, theirs.union, theirs.kept_classes, theirs.source_labels),
+        strict=True,
+    ):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b)
 
 
 def test_union_mask_and_classes_by_hand():

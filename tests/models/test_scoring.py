@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from sjft_tf.errors import InputError
-from sjft_tf.evaluation import evaluate, predict_probabilities, save_predictions
 from sjft_tf.models import Scorer, target_logits
 
 
@@ -71,7 +68,7 @@ def oracle(model, images):
 @pytest.mark.parametrize("count", [1, 4, 5, 11])
 def test_every_image_is_scored_in_order(count):
     pictures, model = Pictures(count), joint_model()
-    p = predict_probabilities(model, pictures, view, batch_size=4)
+    p = Scorer(model, view, 4)(pictures)
     assert p.dtype == np.float32
     assert p.shape == (count, 3)
     np.testing.assert_allclose(p, oracle(model, pictures.images), rtol=1e-4, atol=1e-6)
@@ -80,16 +77,16 @@ def test_every_image_is_scored_in_order(count):
 def test_rows_choose_and_order(rng):
     pictures, model = Pictures(9), joint_model()
     rows = np.array([7, 0, 0, 3], np.int32)
-    p = predict_probabilities(model, pictures, view, rows=rows, batch_size=3)
+    p = Scorer(model, view, 3)(pictures, rows)
     np.testing.assert_allclose(p, oracle(model, [pictures.images[r] for r in rows]), rtol=1e-4, atol=1e-6)
-    assert predict_probabilities(model, pictures, view, rows=rows[:0]).shape == (0, 3)
+    assert Scorer(model, view)(pictures, rows[:0]).shape == (0, 3)
 
 
 @pytest.mark.parametrize("kind", [{"source": False}, {"nested_input": True}])
 def test_models_of_every_form(kind):
     pictures, model = Pictures(5), joint_model(**kind)
-    p = predict_probabilities(model, pictures, view)
-    np.testing.assert_allclose(p, predict_probabilities(target_and_back(model), pictures, view), rtol=1e-6)
+    p = Scorer(model, view)(pictures)
+    np.testing.assert_allclose(p, Scorer(target_and_back(model), view)(pictures), rtol=1e-6)
 
 
 def target_and_back(model):
@@ -111,35 +108,31 @@ def test_a_scorer_follows_the_weights_and_traces_once():
     np.testing.assert_allclose(second, oracle(model, pictures.images[:3]), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("batch_size", [2, 4, 128])
+def test_views_kept_in_memory_change_no_bit(batch_size):
+    pictures, model = Pictures(6), joint_model()
+    pictures.fingerprint = "1a2b"
+    plain, keeping = Scorer(model, view, batch_size), Scorer(model, view, batch_size, cache_mb=1)
+    for _ in range(2):
+        np.testing.assert_array_equal(plain(pictures), keeping(pictures))
+        np.testing.assert_array_equal(plain(pictures, np.arange(3)), keeping(pictures, np.arange(3)))
+        model.set_weights([w + 0.25 if w.dtype.kind == "f" else w for w in model.get_weights()])
+    pictures.dataset = None  # the images are not read again
+    np.testing.assert_allclose(keeping(pictures), oracle(model, pictures.images), rtol=1e-4, atol=1e-6)
+
+
 def test_scoring_changes_nothing_in_the_model():
     model = joint_model()
     before = [np.asarray(v) for v in model.weights]
-    predict_probabilities(model, Pictures(7), view, batch_size=2)
+    Scorer(model, view, 2)(Pictures(7))
     for old, new in zip(before, model.weights, strict=True):
         np.testing.assert_array_equal(old, np.asarray(new))
 
 
-def test_evaluate_gives_metrics_and_probabilities():
-    pictures, model = Pictures(8), joint_model()
-    metrics, p = evaluate(model, pictures, view, batch_size=4)
-    assert metrics.count == 8
-    assert metrics.top1 == pytest.approx((p.argmax(axis=1) == pictures.labels).mean())
-    rows = np.array([5, 2], np.int32)
-    again, q = evaluate(Scorer(model, view, 4), pictures, rows=rows)
-    np.testing.assert_allclose(q, p[rows], rtol=1e-5)
-    assert again.confusion.sum(axis=1).tolist() == [0, 0, 2]
-
-
 def test_refusals():
-    pictures, model = Pictures(2), joint_model()
+    model = joint_model()
     with pytest.raises(InputError, match="batch_size=0"):
         Scorer(model, view, 0)
-    with pytest.raises(InputError, match="view=None"):
-        evaluate(model, pictures)
-    with pytest.raises(InputError, match="3 target classes, image set 'pictures' has 4"):
-        evaluate(model, Pictures(2, classes=4), view)
-    with pytest.raises(InputError, match="no image"):
-        evaluate(model, pictures, view, rows=np.zeros(0, np.int32))
     head = target_logits(model)
     with pytest.raises(InputError, match='key "target"'):
         target_logits(head)
@@ -155,21 +148,4 @@ def test_a_set_that_loses_images_is_noticed():
             return super().dataset(rows).take(3)
 
     with pytest.raises(InputError, match="3 images where 5"):
-        predict_probabilities(joint_model(), Leaky(5), view)
-
-
-def test_predictions_as_csv(tmp_path):
-    p = np.array([[0.25, 0.75], [1.0, 0.0]], np.float32)
-    ids, names = np.array(["a,b/1.jpg", "c.jpg"]), ["yes", 'no "really"']
-    save_predictions(tmp_path / "x" / "p.csv", ids, names, p, labels=np.array([0, 1]))
-    with open(tmp_path / "x" / "p.csv", newline="") as stream:
-        lines = list(csv.reader(stream))
-    assert lines == [
-        ["id", "predicted", "probability", "label"],
-        ["a,b/1.jpg", 'no "really"', "0.75", "yes"],
-        ["c.jpg", "yes", "1", 'no "really"'],
-    ]
-    save_predictions(tmp_path / "q.csv", ids, names, p)
-    assert (tmp_path / "q.csv").read_text().splitlines()[0] == "id,predicted,probability"
-    with pytest.raises(InputError, match="'ids': 1"):
-        save_predictions(tmp_path / "q.csv", ids[:1], names, p)
+        Scorer(joint_model(), view)(Leaky(5))

@@ -1,0 +1,122 @@
+"""Scoring labeled images with one or several trained runs, after the fact."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sjft_tf import artifacts
+from sjft_tf.errors import InputError
+from sjft_tf.evaluation import (
+    aligned,
+    average_probabilities,
+    class_report,
+    evaluate_probabilities,
+    save_predictions,
+    save_report,
+    weakest,
+)
+from sjft_tf.images import ImageSet, align_classes, open_image_set
+from sjft_tf.models import make_scorer
+from sjft_tf.pipeline.commands import describe, restore
+from sjft_tf.pipeline.inputs import evaluation_views, open_sets, views_stamp
+from sjft_tf.training import RunConfig, finished_rounds, load_round_weights
+from sjft_tf.training.settings import EvaluationConfig
+from sjft_tf.workdir import Workdir
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What the figures are to be made of.
+
+    Attributes:
+        images: labeled images; "" for the run's own test images.
+        number: round from 1, 0 for the last finished one.
+        fuse_rounds: average the predictions of all finished rounds instead.
+        fuse_with: workdirs of further runs whose predictions are averaged with this one's, each run with one weight.
+        views: what of an image is scored, in all runs; None for what each was trained with.
+    """
+
+    images: str = ""
+    number: int = 0
+    fuse_rounds: bool = False
+    fuse_with: Sequence[str] = ()
+    views: EvaluationConfig | None = None
+
+
+def evaluate(workdir: Workdir, asked: Asked, output: str = "") -> Iterator[str]:
+    """Scores labeled images with a run's model, or with several.
+
+    Args:
+        workdir: the run; its class names are the ones reported.
+        asked: images, rounds, other runs, views.
+        output: JSON file for the figures, with predictions (.csv) and classes (-report.csv) beside it; "" for none.
+
+    Raises:
+        InputError: no such round, no images, or runs of other classes.
+    """
+    if asked.fuse_rounds and asked.number:
+        raise InputError("--fuse_rounds averages all rounds: leave --round out")
+    config = workdir.read_config()
+    names = artifacts.read_json(workdir.classes)["target"] if workdir.classes.is_file() else []
+    found = align_classes(names, _images(config, workdir, asked.images))
+    runs = [workdir, *(Workdir(path) for path in asked.fuse_with)]
+    told, each = [], []
+    for one in runs:
+        said, probabilities, theirs = _predictions(one, found, asked)
+        told.append(said)
+        each.append(aligned(probabilities, theirs, names, f"The run in {one.root}"))
+    fused = average_probabilities(each)
+    figures = evaluate_probabilities(fused, found.labels, names).to_json()
+    report = class_report(fused, found.labels, names)
+    if len(runs) > 1:
+        for one, probabilities, said in zip(runs, each, told, strict=True):
+            alone = evaluate_probabilities(probabilities, found.labels, names).to_json()
+            yield f"{one.root}, {said}: {describe(alone)}"
+        yield f"fusion of {len(runs)} runs on {found.name}: {describe(figures)}"
+    else:
+        yield f"{told[0]} on {found.name}: {describe(figures)}"
+    yield (
+        f"expected calibration error {figures['calibration_error']:.2%}, "
+        f"mean entropy {figures['mean_entropy']:.3f} nats"
+    )
+    if weak := weakest(report):
+        yield f"weakest classes: {weak}"
+    if output:
+        models = [{"workdir": str(one.root), "predictions": said} for one, said in zip(runs, told, strict=True)]
+        artifacts.write_json(output, figures | {"models": models})
+        predictions = Path(output).with_suffix(".csv")
+        classes = predictions.with_name(f"{predictions.stem}-report.csv")
+        save_predictions(predictions, found.ids, names, fused, found.labels)
+        save_report(classes, report)
+        yield f"figures: {output}, predictions: {predictions}, classes: {classes}"
+
+
+def _images(config: RunConfig, workdir: Workdir, spec: str) -> ImageSet:
+    if spec := spec or config.data.test:
+        return open_image_set(spec, bad_images=config.data.bad_images)
+    alone = dataclasses.replace(config.selection, selector="none")
+    found = open_sets(dataclasses.replace(config, selection=alone), workdir).test
+    if found is None:
+        raise InputError("This run has no test images: name some with --images")
+    return found
+
+
+def _predictions(workdir: Workdir, images: ImageSet, asked: Asked) -> tuple[str, np.ndarray, list[str]]:
+    """What was averaged in words, probabilities float32 [N, C], and the class names of their columns."""
+    config, model, names, number = restore(workdir, asked.number)
+    if asked.views is not None:
+        config = dataclasses.replace(config, evaluation=asked.views).validate()
+    scorer = make_scorer(model, evaluation_views(config), config.training.eval_batch_size)
+    views = views_stamp(config)
+    seen = "" if views == "center" else f" ({views})"
+    if not asked.fuse_rounds:
+        return f"round {number}{seen}", scorer(images, description="Evaluating"), names
+    rounds, each = finished_rounds(workdir.rounds), []
+    for index in rounds:
+        load_round_weights(workdir.rounds, index, model)
+        each.append(scorer(images, description=f"Evaluating round {index + 1}"))
+    return f"fusion of {len(rounds)} rounds{seen}", average_probabilities(each), names

@@ -1,0 +1,83 @@
+"""Image files to name: where they are listed, and their content in a form every decoder reads alike."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import io
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from PIL import Image
+
+from sjft_tf.errors import InputError
+from sjft_tf.images.decode import decode_with_pillow, is_plain
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+
+
+def find_files(images: Sequence[str], standard_input: IO[str] | None = None) -> Iterator[Path]:
+    """The image files that `images` names, each once, in order, as they are found.
+
+    Args:
+        images: files, folders (searched through), patterns, CSV tables with a column `path` (relative to the table), or
+            "-" for one path a line on standard input. A folder's and a pattern's files are sorted.
+        standard_input: what "-" reads; None for the process's own.
+
+    Raises:
+        InputError: nothing is named, or an entry names no image file.
+    """
+    if not images:
+        raise InputError("Say which images to name: --images=FILE, a folder, a pattern, a CSV table, or - for a list")
+    seen: set[Path] = set()
+    for text in images:
+        anything = False
+        for path in _named(text, standard_input or sys.stdin):
+            anything = True
+            if path not in seen:
+                seen.add(path)
+                yield path
+        if not anything:
+            raise InputError(f"--images={text} names no image file ({', '.join(SUFFIXES)})")
+
+
+def _named(text: str, standard_input: IO[str]) -> Iterable[Path]:
+    path = Path(text)
+    if text == "-":
+        return (Path(line) for line in map(str.strip, standard_input) if line)
+    if path.is_dir():
+        return sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+    if path.suffix.lower() == ".csv" and path.is_file():
+        return _listed(path)
+    if path.exists():
+        return [path]
+    return sorted(Path(name) for name in glob.glob(text, recursive=True))  # noqa: PTH207 (absolute patterns)
+
+
+def _listed(table: Path) -> Iterator[Path]:
+    with open(table, newline="", encoding="utf-8") as stream:
+        lines = csv.DictReader(stream)
+        if "path" not in (lines.fieldnames or ()):
+            raise InputError(
+                f"{table} must have a column `path`. Received: {', '.join(lines.fieldnames or ['nothing'])}"
+            )
+        for line in lines:
+            yield table.parent / line["path"]
+
+
+def readable(path: Path) -> bytes | None:
+    """The file's content in a form the exported model decodes as training did; None if it is no image."""
+    try:
+        content = path.read_bytes()
+        with Image.open(io.BytesIO(content)) as image:
+            plain = is_plain(image)
+            image.load()
+        if plain:
+            return content
+        again = io.BytesIO()
+        Image.fromarray(decode_with_pillow(content)).save(again, "PNG")
+        return again.getvalue()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None

@@ -1,0 +1,65 @@
+"""The compiled loops of the expansion, for machines without a GPU: only prefixes are read, nothing is masked.
+
+They release the interpreter's lock, so that several threads can work on parts of the lines.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from sjft_tf.parallel import over_ranges
+
+# Lines a thread works on at least: below this, starting it takes longer than it saves.
+_LEAST = 256
+
+
+@numba.njit(nogil=True)
+def _mark(neighbors, counts, marks, begin, end):  # type: ignore[no-untyped-def]
+    # Threads may write to the same place; all of them write True.
+    for line in range(begin, end):
+        for row in neighbors[line, : counts[line]]:
+            marks[row] = True
+
+
+@numba.njit(nogil=True)
+def _count(neighbors, counts, usable, lengths, begin, end):  # type: ignore[no-untyped-def]
+    for line in range(begin, end):
+        found = 0
+        for row in neighbors[line, : counts[line]]:
+            found += usable[row]
+        lengths[line] = found if found else counts[line]
+
+
+@numba.njit(nogil=True)
+def _fill(neighbors, counts, usable, starts, lengths, rows, begin, end):  # type: ignore[no-untyped-def]
+    for line in range(begin, end):
+        place, count = starts[line], counts[line]
+        if lengths[line] == count:
+            rows[place : place + count] = neighbors[line, :count]
+            continue
+        for row in neighbors[line, :count]:
+            if usable[row]:
+                rows[place] = row
+                place += 1
+
+
+def union_mask(neighbors: np.ndarray, counts: np.ndarray, num_source: int) -> np.ndarray:
+    """`expansion.union_mask` on arrays: bool [num_source]."""
+    marks = np.zeros(num_source, bool)
+    over_ranges(lambda begin, end: _mark(neighbors, counts, marks, begin, end), len(counts), _LEAST)
+    return marks
+
+
+def own_pools(
+    neighbors: np.ndarray, counts: np.ndarray, usable: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`expansion.own_pools` on arrays: rows int32 [M], starts int64 [N_t], lengths int64 [N_t]."""
+    lengths = np.empty(len(counts), np.int64)
+    over_ranges(lambda begin, end: _count(neighbors, counts, usable, lengths, begin, end), len(counts), _LEAST)
+    starts = np.cumsum(lengths) - lengths
+    rows = np.empty(lengths.sum(), np.int32)
+    over_ranges(
+        lambda begin, end: _fill(neighbors, counts, usable, starts, lengths, rows, begin, end), len(counts), _LEAST
+    )
+    return rows, starts, lengths
