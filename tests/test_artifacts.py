@@ -1,5 +1,6 @@
 """Artifacts are complete or absent, stamped, and readable without pickles."""
 
+import errno
 import json
 import os
 import subprocess
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from sjft_tf import artifacts
-from sjft_tf.artifacts import ArtifactMismatch
+from sjft_tf.artifacts import ArtifactMismatch, NoSpace
 from sjft_tf.errors import InputError
 
 
@@ -42,6 +43,58 @@ def test_atomic_directory_replaces_as_a_whole(tmp_path):
         raise RuntimeError
     assert names_in(path) == ["two"]
     assert names_in(tmp_path) == ["folder"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_said_and_leaves_the_old_file(tmp_path, number):
+    path, folder = tmp_path / "value.json", tmp_path / "folder"
+    artifacts.write_json(path, {"value": 1})
+    message = rf"no room to write .*{os.strerror(number)}.*removed.*Free some space and start the same command again"
+    with pytest.raises(NoSpace, match=message) as caught, artifacts.atomic_write(path) as stream:
+        stream.write(b"half")
+        raise OSError(number, os.strerror(number))
+    assert str(path) in str(caught.value)
+    with pytest.raises(NoSpace, match=message), artifacts.atomic_directory(folder) as temporary:
+        artifacts.write_json(temporary / "x.json", {})
+        raise RuntimeError(f"TF or HDF5: {os.strerror(number)}")
+    # The innermost file is the one that is named.
+    with (
+        pytest.raises(NoSpace, match=r"room to write \S*y\.json "),
+        artifacts.atomic_directory(folder) as temporary,
+        artifacts.atomic_write(temporary / "y.json"),
+    ):
+        raise OSError(number, os.strerror(number))
+    assert names_in(tmp_path) == ["value.json"]
+    assert artifacts.read_json(path) == {"value": 1}
+
+
+def test_a_file_above_the_limit_is_told_by_the_programs_guard(tmp_path):
+    code = (
+        "import resource, signal, sys\nfrom sjft_tf import artifacts\nfrom sjft_tf.scripts import program\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "def main(argv):\n"
+        f"    with artifacts.atomic_write({str(tmp_path / 'large')!r}) as stream:\n"
+        "        stream.write(bytes(100_000))\n"
+        "main.__module__ = 'sys'\nprogram.start(main, lambda: None)\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(f"error: There is no room to write {tmp_path / 'large'} ([Errno 27] File too large)")
+    assert names_in(tmp_path) == []
+
+
+def test_other_errors_are_not_taken_for_a_full_disk(tmp_path):
+    for error in (OSError(errno.EACCES, "no"), MemoryError("out of memory"), RuntimeError("OOM when allocating")):
+        assert not artifacts.no_space_left(error)
+        with pytest.raises(type(error)), artifacts.atomic_write(tmp_path / "x"):
+            raise error
+
+
+def test_a_folder_is_removed_as_a_whole(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    artifacts.remove_directory(tmp_path / "a")
+    artifacts.remove_directory(tmp_path / "a")
+    assert names_in(tmp_path) == []
 
 
 def test_killed_writer_leaves_the_old_file_and_its_leftovers_are_removed(tmp_path):

@@ -15,6 +15,7 @@ from PIL import Image
 
 from sjft_tf.artifacts import fingerprint, load_npz, read_json
 from sjft_tf.export import load_predictor
+from sjft_tf.training.snapshot import OPTIMIZER, check_files
 from sjft_tf.training.state import STATE, WEIGHTS, finished_rounds, round_folder
 
 pytestmark = pytest.mark.slow
@@ -46,6 +47,7 @@ def settings(world):
         *("--image_size=16", "--resize=16", "--pad=2", "--bins=8", "--descriptor_resize=16", "--descriptor_crop=16"),
         *("--k0=3", "--trunk=preact_resnet", "--weights=none", "--depth=8", "--width=4", "--dropout=0.2"),
         *(f"--rounds={ROUNDS}", "--steps_per_round=4", "--batch_size=6", "--eval_batch_size=8", "--deterministic"),
+        "--checkpoint_steps=2",
     ]
 
 
@@ -101,6 +103,8 @@ def check_everything_loads(root: Path):
     for index in done:
         folder = round_folder(root / "rounds", index)
         assert load_npz(folder / STATE)[1]["weights"] == fingerprint((folder / WEIGHTS).read_bytes())
+    for folder in (root / "checkpoints").glob("step-*"):
+        check_files(folder, load_npz(folder / STATE)[1])
     if (root / "saved_model").exists():
         load_predictor(root / "saved_model")
 
@@ -133,6 +137,7 @@ def check_same_end(one: Path, other: Path):
     for index in range(ROUNDS):
         a, b = (round_folder(root / "rounds", index) for root in (one, other))
         same(arrays_in(a / WEIGHTS), arrays_in(b / WEIGHTS))
+        same(load_npz(a / OPTIMIZER)[0], load_npz(b / OPTIMIZER)[0])
         states = [load_npz(folder / STATE) for folder in (a, b)]
         same(*(arrays for arrays, _ in states))
         metrics = [{**meta["metrics"], "seconds": None} for _, meta in states]
@@ -182,6 +187,7 @@ def test_killed_at_the_moment_an_artifact_gets_its_name(undisturbed, start, tmp_
     for name, when in [
         ("neighbors.npz", "before"),
         ("rounds/00", "after"),
+        ("checkpoints/step-00000006", "after"),
         ("rounds/01", "before"),
         ("rounds/01/metrics.json", "before"),
         ("saved_model", "before"),

@@ -16,7 +16,7 @@ from sjft_tf.pipeline import commands, learning
 from sjft_tf.pipeline.evaluating import Asked, evaluate
 from sjft_tf.pipeline.prediction import Form, predict
 from sjft_tf.retrieval import NeighborTable
-from sjft_tf.training.state import finished_rounds, read_round
+from sjft_tf.training.state import finished_rounds, kept_rounds, read_round
 from sjft_tf.workdir import Workdir
 
 
@@ -270,9 +270,41 @@ def test_a_second_process_is_kept_out(workdir):
 
 def test_a_loss_that_is_not_finite_ends_the_run(config, workdir):
     config = changed(config, "training", learning_rate=1e3, momentum=0.999, weight_decay=1e3, steps_per_round=40)
-    with pytest.raises(InputError, match="Lower --learning_rate"):
+    with pytest.raises(InputError, match="at step .* a lower --learning_rate .*in this --workdir or another"):
         commands.run(config, workdir)
     assert finished_rounds(workdir.rounds) == []
+    # It has left nothing that would keep other settings from the same folder, but a checkpoint does.
+    commands.refuse_other_run(changed(config, "training", learning_rate=0.01), workdir)
+    workdir.checkpoints.mkdir()
+    with pytest.raises(ArtifactMismatch, match="learning_rate: 0.01 there, 0.5 asked for"):
+        commands.refuse_other_run(changed(config, "training", learning_rate=0.5), workdir)
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "message"),
+    [
+        ("model", {"trunk": "resnet51"}, "There is no trunk 'resnet51'. Did you mean"),
+        ("training", {"optimizer": "sgdd"}, "There is no optimizer 'sgdd'"),
+        ("model", {"weights": "nowhere.weights.h5"}, "There is no weight file 'nowhere.weights.h5'"),
+    ],
+)
+def test_an_unknown_network_is_refused_before_anything_is_opened(config, workdir, section, values, message):
+    with pytest.raises(InputError, match=message):
+        commands.run(changed(config, section, **values), workdir)
+    assert not workdir.root.exists()
+
+
+def test_only_some_rounds_keep_their_weights(config, workdir, tmp_path):
+    config = changed(changed(config, "training", rounds=3), "checkpoints", keep_rounds=1)
+    commands.run(config, workdir)
+    scores = [learning.validation_score(workdir, index) for index in range(3)]
+    assert kept_rounds(workdir.rounds) == sorted({int(np.argmax(scores)), 2})
+    assert len(json.loads(workdir.metrics.read_text())["rounds"]) == 3
+    (pruned, *_) = [index for index in range(3) if index not in kept_rounds(workdir.rounds)]
+    with pytest.raises(InputError, match=rf"weights of round {pruned + 1} are not kept .* are there: "):
+        list(commands.export(workdir, pruned + 1, str(tmp_path / "model")))
+    # Nothing is missing to whoever starts the command again.
+    commands.run(config, workdir)
 
 
 def test_source_that_is_the_target_is_refused(config, workdir, world):

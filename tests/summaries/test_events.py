@@ -89,6 +89,29 @@ def test_a_round_begun_again_shows_no_step_twice(tmp_path):
     assert (tmp_path / "events.out.tfevents.1.other.v2").exists(), "a file of another writer is left alone"
 
 
+def test_a_round_taken_up_in_its_middle_shows_no_step_twice(tmp_path):
+    with RoundSummaries(tmp_path, 0) as summaries:
+        summaries.scalars(5, {"loss": 0})
+    (tmp_path / "events.out.tfevents.1.old.v2.round-01").write_bytes(b"")  # as earlier versions named it
+    killed = RoundSummaries(tmp_path, 1, 10)
+    for step in range(11, 18):
+        killed.scalars(step, {"loss": 1})
+        if step in (12, 14):
+            killed.cut(step)
+    killed.flush()
+    with RoundSummaries(tmp_path, 1, 14) as again:
+        for step in range(15, 18):
+            again.scalars(step, {"loss": 2})
+    # Files of one second are read in any order.
+    found = sorted(read(tmp_path)["loss"])
+    assert found == [(5, 0)] + [(step, 1) for step in range(11, 15)] + [(step, 2) for step in range(15, 18)]
+    killed.close()
+    # The checkpoint was written before the file was cut: it does not matter.
+    with RoundSummaries(tmp_path, 1, 12):
+        pass
+    assert sorted(read(tmp_path)["loss"]) == [(5, 0), (11, 1), (12, 1)]
+
+
 def test_a_killed_writer_leaves_its_round_replaceable(tmp_path):
     summaries = RoundSummaries(tmp_path, 0)
     summaries.scalars(1, {"loss/target": 1})

@@ -1,6 +1,7 @@
 """What a finished round leaves behind: complete or absent, bit-equal when read, and only for the run it is of."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -167,3 +168,44 @@ def test_another_networks_weights_are_refused(saved, config):
     wider = build_joint_model(build_trunk("preact_resnet", 8, depth=8, width=4), 3, 4)
     with pytest.raises(InputError, match=r"model\.weights\.h5 cannot be read"):
         rounds.load_round_weights(saved, 1, wider)
+
+
+@pytest.fixture
+def four(saved, trained, state):
+    """Rounds 0 to 3, the first three copies of one another."""
+    for index in range(4):
+        rounds.save_round(saved, replace(state, index=index), trained, MADE_FROM)
+    return saved
+
+
+@pytest.mark.parametrize(
+    ("keep", "scores", "wanted"),
+    [
+        (0, {}, [0, 1, 2, 3]),
+        (1, {}, [3]),
+        (2, {}, [2, 3]),
+        (9, {}, [0, 1, 2, 3]),
+        (1, {0: 0.5, 1: 0.7, 2: 0.7, 3: 0.6}, [1, 3]),
+        (1, {0: 0.5, 1: 0.6, 2: 0.7, 3: 0.8}, [3]),
+        (2, {0: 0.9, 3: 0.8}, [0, 2, 3]),
+    ],
+)
+def test_the_last_rounds_and_the_best_stay(four, keep, scores, wanted):
+    removed = rounds.prune_rounds(four, keep, scores.get)
+    assert rounds.kept_rounds(four) == wanted
+    assert sorted([*removed, *wanted]) == [0, 1, 2, 3]
+    assert rounds.finished_rounds(four) == [0, 1, 2, 3]
+    assert [(four / f"{i:02d}" / rounds.OPTIMIZER).exists() for i in range(4)] == [i in wanted for i in range(4)]
+    assert rounds.prune_rounds(four, keep, scores.get) == []
+    for index in range(4):
+        assert rounds.read_round(four, index).metrics == METRICS
+
+
+def test_a_pruned_round_is_refused_with_those_that_are_there(four, fresh):
+    rounds.prune_rounds(four, 1, {1: 1.0}.get)
+    with pytest.raises(InputError, match=r"weights of round 1 are not kept \(--keep_rounds.*are there: 2, 4$"):
+        rounds.load_round_weights(four, 0, fresh)
+    rounds.load_round_weights(four, 1, fresh)
+    (four / "03" / rounds.WEIGHTS).write_bytes(b"damaged")
+    with pytest.raises(InputError, match=r"Remove \S*02, \S*03 to train again after round 2; other rounds stay"):
+        rounds.load_round(four, 3, fresh, MADE_FROM)
