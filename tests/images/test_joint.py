@@ -35,6 +35,21 @@ def test_every_pass_visits_every_row_once(count, seed, first_pass):
     assert sorted(rows) == list(range(count))
 
 
+def test_rows_of_many_positions_at_once_are_those_of_each():
+    positions = tf.range(40, dtype=tf.int64)
+    rows = target_row_at(positions, 13, 3)
+    shuffle = tf.random.experimental.index_shuffle
+    last = tf.constant(12, tf.int64)
+    assert rows.numpy().tolist() == [
+        int(shuffle(p % 13, tf.constant([3 * 8, p // 13], tf.int64), last)) for p in positions.numpy()
+    ]
+    pools = Pools(np.arange(50, dtype=np.int32), np.arange(13) * 3, np.arange(13) + 1)
+    found = source_row_at(positions, rows, pools, 3)
+    assert found.numpy().tolist() == [
+        int(source_row_at(p, row, pools, 3)) for p, row in zip(positions, rows, strict=True)
+    ]
+
+
 def test_passes_come_in_different_orders():
     orders = {tuple(int(target_row_at(tf.constant(p * 8 + i, tf.int64), 8, 1)) for i in range(8)) for p in range(20)}
     assert len(orders) > 15
