@@ -16,10 +16,12 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import philox
 from sjft_tf.images.augment import Augmentation
 from sjft_tf.images.image_set import ImageSet, on_cpu, untuned
+from sjft_tf.images.order import MakeUp, round_order, target_row_at
 from sjft_tf.images.positions import WHOLE, Batches, Shard
 
 # Streams of random numbers that must not repeat each other take different second words of the seed.
-_ORDER, _NEIGHBOR, _TARGET_VIEW, _SOURCE_VIEW = range(4)
+# 0 is the order of the target (`order.target_row_at`).
+_NEIGHBOR, _TARGET_VIEW, _SOURCE_VIEW = 1, 2, 3
 
 _DRAWN_TOGETHER = 1024
 """Images drawn in one call of the graph that draws."""
@@ -65,25 +67,6 @@ class Drawn(NamedTuple):
     label: tf.Tensor
 
 
-def target_row_at(position: tf.Tensor, num_target: int, seed: int) -> tf.Tensor:
-    """The target row drawn at `position`: each pass over the target visits every row once, in its own order.
-
-    Args:
-        position: int64, scalar or vector; target images drawn before in the whole run.
-        num_target: number of target images.
-        seed: the run's seed.
-
-    Returns:
-        int32 rows of the same shape.
-    """
-    count = tf.constant(num_target, tf.int64)
-    pass_seed = _seed_at(position // count, seed, _ORDER)
-    # What `tf.random.experimental.index_shuffle` does with a single seed; given several it fails.
-    pass_seed = tf.concat([tf.fill(tf.shape(pass_seed[..., :1]), tf.constant(498247692, tf.int64)), pass_seed], -1)
-    row = tf.raw_ops.RandomIndexShuffle(index=position % count, seed=pass_seed, max_index=count - 1, rounds=4)
-    return tf.cast(row, tf.int32)
-
-
 def source_row_at(position: tf.Tensor, target_row: tf.Tensor, pools: Pools, seed: int) -> tf.Tensor:
     """One row of the target image's own pool, drawn uniformly (paper section 3.1).
 
@@ -113,6 +96,7 @@ def joint_dataset(
     seed: int,
     shard: Shard | None = None,
     accumulate: int = 1,
+    make_up: MakeUp | None = None,
 ) -> tf.data.Dataset:
     """Batches for `steps` training steps, beginning at the run's global step `first_step`.
 
@@ -128,6 +112,7 @@ def joint_dataset(
         seed: the run's seed.
         shard: the devices that this process feeds, of all that share each batch; None (default): one has it all.
         accumulate: A, micro-batches a step (default 1); the next A * B positions in order.
+        make_up: hard images drawn more often and few images of a class in a batch; None (default): neither.
 
     Returns:
         Dataset of `(images float32 [2b, H, W, 3], {"target": int32 [2b], "source": int32 [2b]})`, the target half
@@ -136,7 +121,7 @@ def joint_dataset(
         micro-batch everything has a leading axis of length A. Without a source: b rows and the key "target".
 
     Raises:
-        InputError: a source comes without pools or the other way round, or the batch cannot be divided.
+        InputError: a source comes without pools or the other way round, or the batch cannot be divided or made up so.
     """
     cut = Batches(batch_size, first_step, steps, shard or WHOLE, accumulate).check()
     if (source is None) != (pools is None) or (source is None) != (source_labels is None):
@@ -148,9 +133,16 @@ def joint_dataset(
         domains.append(Domain(source, on_cpu(source_labels.astype(np.int32)), _SOURCE_VIEW))
         held = Pools(on_cpu(pools.rows), on_cpu(pools.starts), on_cpu(pools.lengths))
 
+    order, begun = None, 0
+    if make_up is not None and not make_up.plain:
+        begun = make_up.first_step * accumulate * batch_size
+        wanted = (first_step + steps) * accumulate * batch_size - begun
+        rows_of_round = round_order(target.labels, make_up, batch_size=batch_size, first=begun, count=wanted, seed=seed)
+        order = on_cpu(rows_of_round)
+
     def draw(elements: tf.Tensor) -> tuple[Drawn, ...]:
         position = cut.positions(elements)
-        row = target_row_at(position, len(target), seed)
+        row = target_row_at(position, len(target), seed) if order is None else tf.gather(order, position - begun)
         rows = [row] if held is None else [row, source_row_at(position, row, held, seed)]
         found = []
         for domain, row in zip(domains, rows, strict=True):
