@@ -6,6 +6,7 @@ target images of one class into a batch; both are options here.
 
 from __future__ import annotations
 
+import functools
 import heapq
 from collections import deque
 from collections.abc import Iterator
@@ -15,8 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from sjft_tf.errors import InputError
-
-_AT_A_TIME = 4096
+from sjft_tf.images import philox
 
 
 class MakeUp(NamedTuple):
@@ -47,25 +47,42 @@ class MakeUp(NamedTuple):
         return not len(self.repeated) and not self.max_per_class
 
 
-def target_row_at(position: tf.Tensor, num_target: int, seed: int, offset: int = 0) -> tf.Tensor:
+def target_row_at(position: tf.Tensor, num_target: int, seed: int) -> tf.Tensor:
     """The target row drawn at `position`: each pass over the target visits every row once, in its own order.
 
     Args:
         position: int64, scalar or vector; target images drawn before in the whole run.
         num_target: number of target images.
-        seed: of the stream: passes of other seeds have other orders.
-        offset: added to the number of the pass (default 0), so that passes counted anew come in orders of their own.
+        seed: the run's seed.
 
     Returns:
         int32 rows of the same shape.
     """
-    count = tf.constant(num_target, tf.int64)
-    number = position // count + offset
-    # What `tf.random.experimental.index_shuffle` does with a single seed; given several it fails.
-    words = [tf.fill(tf.shape(number), tf.constant(word, tf.int64)) for word in (498247692, seed * 8)]
-    pass_seed = tf.stack([*words, number], -1)
-    row = tf.raw_ops.RandomIndexShuffle(index=position % count, seed=pass_seed, max_index=count - 1, rounds=4)
-    return tf.cast(row, tf.int32)
+
+    def rows_at(positions: np.ndarray) -> np.ndarray:
+        return _shuffled(np.asarray(positions), num_target, seed)
+
+    rows = tf.numpy_function(rows_at, [position], tf.int32, stateful=False)
+    return tf.ensure_shape(rows, position.shape)
+
+
+def _shuffled(positions: np.ndarray, count: int, seed: int, offset: int = 0) -> np.ndarray:
+    """What stands at `positions` (int64) of 0 to `count` - 1 shuffled anew for every pass, int32 of the same shape.
+
+    `offset` is added to the number of the pass, so that passes counted anew come in orders of their own.
+    """
+    passes, places = positions // count + offset, positions % count
+    found = np.empty(positions.shape, np.int32)
+    for number in np.unique(passes).tolist():
+        here = passes == number
+        found[here] = _pass(count, seed, number)[places[here]]
+    return found
+
+
+@functools.lru_cache(maxsize=2)
+def _pass(count: int, seed: int, number: int) -> np.ndarray:
+    # Word 0 of the seeds' first halves is the order; `joint` has the others.
+    return philox.permutation(count, (seed * 8, number))
 
 
 def check_max_per_class(labels: np.ndarray, batch_size: int, max_per_class: int) -> None:
@@ -111,7 +128,8 @@ def round_order(
     check_max_per_class(labels, batch_size, make_up.max_per_class)
     drawn = _drawn(len(labels), make_up, first, seed)
     if not make_up.max_per_class:
-        return np.concatenate([next(drawn) for _ in range(-(-count // _AT_A_TIME))])[:count]
+        length = len(labels) + len(make_up.repeated) * make_up.hard_repeats
+        return np.concatenate([next(drawn) for _ in range(-(-count // length))])[:count]
     times = np.ones(len(labels), np.int64)
     times[make_up.repeated] += make_up.hard_repeats
     most_waiting = np.bincount(labels, times).astype(np.int64)
@@ -120,15 +138,14 @@ def round_order(
 
 
 def _drawn(num_target: int, make_up: MakeUp, first: int, seed: int) -> Iterator[np.ndarray]:
-    """The rows one pass after the other, without end, in blocks of int32."""
+    """The rows one pass after the other, without end, as many as a pass has at a time, int32."""
     rows, begin, offset = np.arange(num_target, dtype=np.int32), first, 0
     if len(make_up.repeated):
         # `first` is above every pass number of the round before, so no two rounds share an order.
         rows, begin, offset = np.concatenate([rows, np.repeat(make_up.repeated, make_up.hard_repeats)]), 0, first
     while True:
-        positions = tf.range(begin, begin + _AT_A_TIME, dtype=tf.int64)
-        yield rows[target_row_at(positions, len(rows), seed, offset).numpy()]
-        begin += _AT_A_TIME
+        yield rows[_shuffled(np.arange(begin, begin + len(rows)), len(rows), seed, offset)]
+        begin += len(rows)
 
 
 def _limited(

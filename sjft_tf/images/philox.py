@@ -37,13 +37,24 @@ def integers(seeds: tf.Tensor, below: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(found, seeds.shape[:-1])
 
 
+def permutation(count: int, seed: tuple[int, int]) -> np.ndarray:
+    """All of 0 to `count` - 1 in an order drawn with `seed`, int32 [count]: sorted by one 64-bit word each."""
+    key = _long(_words(np.array(seed, np.int64)))
+    seeds = np.stack([np.full(count, key, np.uint64), np.arange(count, dtype=np.uint64)], -1)
+    return np.argsort(_long(_words(seeds)), kind="stable").astype(np.int32)
+
+
 def _uniforms(seeds: np.ndarray) -> np.ndarray:
     return (_words(seeds) & _MANTISSA).astype(np.float32) * np.float32(2**-23)
 
 
 def _integers(seeds: np.ndarray, below: np.ndarray) -> np.ndarray:
-    words = _words(seeds)
-    return np.asarray((words[..., 0] | words[..., 1] << _WORD) % np.asarray(below).astype(np.uint64)).astype(np.int64)
+    return np.asarray(_long(_words(seeds)) % np.asarray(below).astype(np.uint64)).astype(np.int64)
+
+
+def _long(words: np.ndarray) -> np.ndarray:
+    """The first two words as one of 64 bits."""
+    return words[..., 0] | words[..., 1] << _WORD
 
 
 def _words(seeds: np.ndarray) -> np.ndarray:

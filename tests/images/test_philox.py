@@ -38,3 +38,23 @@ def test_any_number_of_seeds(shape):
     assert found.shape == (*shape, 4)
     for index in np.ndindex(shape):
         np.testing.assert_array_equal(found[index], tf.random.stateless_uniform([4], seeds[index]))
+
+
+@given(st.integers(1, 200), words, words)
+def test_permutations_are_sorted_by_tensorflows_numbers(count, first, second):
+    def long(*seed):
+        seeds = tf.constant(np.array(seed, np.uint64).astype(np.int64))
+        low, high = tf.random.stateless_uniform([2], seeds, None, None, tf.uint32).numpy().tolist()
+        return high << 32 | low
+
+    found = philox.permutation(count, (first, second))
+    assert sorted(found.tolist()) == list(range(count))
+    key = long(first, second)
+    drawn = [long(key, int(i)) for i in found[:5]]
+    assert drawn == sorted(drawn)
+
+
+def test_every_permutation_is_as_likely():
+    orders, counts = np.unique([philox.permutation(3, (0, n)) for n in range(1200)], axis=0, return_counts=True)
+    assert len(orders) == 6
+    assert abs(counts - 200).max() < 5 * np.sqrt(200)
