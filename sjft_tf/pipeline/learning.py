@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from sjft_tf import artifacts
+from sjft_tf.images.order import check_max_per_class
 from sjft_tf.models import Scorer, build_joint_model, build_trunk, momentum_for_run
 from sjft_tf.pipeline.inputs import Sets, network_view
 from sjft_tf.pipeline.neighbors import neighbor_table
@@ -16,6 +17,7 @@ from sjft_tf.retrieval import NeighborTable
 from sjft_tf.summaries import RoundSummaries, TrainingSummaries
 from sjft_tf.training import HardSampleMining, RoundState, TrainingSets, train_rounds
 from sjft_tf.training.config import RunConfig
+from sjft_tf.training.rounds import augmentation
 from sjft_tf.workdir import Workdir
 
 
@@ -38,7 +40,7 @@ def build_model(config: RunConfig, target_classes: int, source_classes: int | No
 def training_made_from(config: RunConfig, sets: Sets, table: NeighborTable | None) -> dict[str, Any]:
     """What the trained rounds depend on: settings, images, neighbors, starting weights."""
     weights = Path(config.model.weights)
-    return config.stamp("view", "selection", "model", "training") | {
+    return config.stamp("view", "augmentation", "selection", "model", "training") | {
         "target images": sets.target.fingerprint,
         "source images": sets.source.fingerprint if sets.source is not None else None,
         "neighbors": artifacts.fingerprint(table.rows) if table is not None else None,
@@ -52,6 +54,9 @@ def train(config: RunConfig, sets: Sets, workdir: Workdir) -> keras.Model:
     Returns:
         The joint model with the last round's weights.
     """
+    # Said before hours of describing.
+    check_max_per_class(sets.target.labels, config.training.batch_size, config.training.max_per_class)
+    augmentation(config)
     table = neighbor_table(config, sets, workdir) if config.selection.selector in ("nearest", "random") else None
     if table is not None and sets.source is not None:
         show_neighbors(sets.target, sets.source, table, workdir)

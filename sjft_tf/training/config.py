@@ -11,6 +11,7 @@ from typing import Any
 
 from sjft_tf.errors import InputError
 from sjft_tf.training.settings import (
+    AugmentationConfig,
     DataConfig,
     ModelConfig,
     RetrievalConfig,
@@ -26,6 +27,7 @@ class RunConfig:
 
     data: DataConfig = field(default_factory=DataConfig)
     view: ViewConfig = field(default_factory=ViewConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
     selection: SelectionConfig = field(default_factory=SelectionConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -102,6 +104,10 @@ class RunConfig:
             raise InputError(f"--image_size={view.image_size} is cut from --resize={view.resize}, which is smaller")
         if view.resize_max and view.resize_max < view.resize:
             raise InputError(f"--resize_max={view.resize_max} is below --resize={view.resize}")
+        if self.augmentation.cutout > 2 * view.image_size:
+            raise InputError(
+                f"--cutout={self.augmentation.cutout} always hides the whole image of --image_size={view.image_size}"
+            )
         if self.retrieval.descriptor_crop > self.retrieval.descriptor_resize:
             raise InputError(
                 f"--descriptor_crop={self.retrieval.descriptor_crop} is cut from "
