@@ -146,7 +146,7 @@ class ImageSet:
         pixels = on_cpu(images)
 
         def load(row: tf.Tensor) -> tf.Tensor:
-            image = pixels[row]
+            image = tf.gather(pixels, row)
             return image if images.shape[3] == 3 else tf.repeat(image, 3, axis=2)
 
         return cls(

@@ -13,12 +13,18 @@ import numpy as np
 import tensorflow as tf
 
 from sjft_tf.errors import InputError
+from sjft_tf.images import philox
 from sjft_tf.images.augment import Augmentation
 from sjft_tf.images.image_set import ImageSet, on_cpu, untuned
+from sjft_tf.images.order import MakeUp, round_order, target_row_at
 from sjft_tf.images.positions import WHOLE, Batches, Shard
 
 # Streams of random numbers that must not repeat each other take different second words of the seed.
-_ORDER, _NEIGHBOR, _TARGET_VIEW, _SOURCE_VIEW = range(4)
+# 0 is the order of the target (`order.target_row_at`).
+_NEIGHBOR, _TARGET_VIEW, _SOURCE_VIEW = 1, 2, 3
+
+_DRAWN_TOGETHER = 1024
+"""Images drawn in one call of the graph that draws."""
 
 
 class Pools(NamedTuple):
@@ -37,27 +43,44 @@ class Pools(NamedTuple):
     lengths: np.ndarray | tf.Tensor
 
 
-def target_row_at(position: tf.Tensor, num_target: int, seed: int) -> tf.Tensor:
-    """The target row drawn at `position`: each pass over the target visits every row once, in its own order.
+class Domain(NamedTuple):
+    """Target or source: its images, its labels (int32 [N] in host memory) and its stream of random numbers."""
 
-    Args:
-        position: scalar int64, target images drawn before in the whole run.
-        num_target: number of target images.
-        seed: the run's seed.
+    images: ImageSet
+    labels: tf.Tensor
+    stream: int
 
-    Returns:
-        Scalar int32 row.
+
+class Drawn(NamedTuple):
+    """What was drawn for M images.
+
+    Attributes:
+        row: int32 [M].
+        seed: int64 [M, 2].
+        choice: int32 [M, 4], see `Augmentation.choose`.
+        label: int32 [M].
     """
-    count = tf.constant(num_target, tf.int64)
-    pass_seed = _seed_at(position // count, seed, _ORDER)
-    return tf.cast(tf.random.experimental.index_shuffle(position % count, pass_seed, count - 1), tf.int32)
+
+    row: tf.Tensor
+    seed: tf.Tensor
+    choice: tf.Tensor
+    label: tf.Tensor
 
 
 def source_row_at(position: tf.Tensor, target_row: tf.Tensor, pools: Pools, seed: int) -> tf.Tensor:
-    """One row of the target image's own pool, drawn uniformly (paper section 3.1)."""
+    """One row of the target image's own pool, drawn uniformly (paper section 3.1).
+
+    Args:
+        position: int64, scalar or vector.
+        target_row: int32 of the same shape, drawn there.
+        pools: the rows to draw from.
+        seed: the run's seed.
+
+    Returns:
+        int32 rows of the same shape.
+    """
     start, length = tf.gather(pools.starts, target_row), tf.gather(pools.lengths, target_row)
-    draw = tf.random.stateless_uniform([], _seed_at(position, seed, _NEIGHBOR), 0, length, dtype=tf.int64)
-    return tf.gather(pools.rows, start + draw)
+    return tf.gather(pools.rows, start + philox.integers(_seed_at(position, seed, _NEIGHBOR), length))
 
 
 def joint_dataset(
@@ -73,6 +96,7 @@ def joint_dataset(
     seed: int,
     shard: Shard | None = None,
     accumulate: int = 1,
+    make_up: MakeUp | None = None,
 ) -> tf.data.Dataset:
     """Batches for `steps` training steps, beginning at the run's global step `first_step`.
 
@@ -88,6 +112,7 @@ def joint_dataset(
         seed: the run's seed.
         shard: the devices that this process feeds, of all that share each batch; None (default): one has it all.
         accumulate: A, micro-batches a step (default 1); the next A * B positions in order.
+        make_up: hard images drawn more often and few images of a class in a batch; None (default): neither.
 
     Returns:
         Dataset of `(images float32 [2b, H, W, 3], {"target": int32 [2b], "source": int32 [2b]})`, the target half
@@ -96,59 +121,66 @@ def joint_dataset(
         micro-batch everything has a leading axis of length A. Without a source: b rows and the key "target".
 
     Raises:
-        InputError: a source comes without pools or the other way round, or the batch cannot be divided.
+        InputError: a source comes without pools or the other way round, or the batch cannot be divided or made up so.
     """
     cut = Batches(batch_size, first_step, steps, shard or WHOLE, accumulate).check()
     if (source is None) != (pools is None) or (source is None) != (source_labels is None):
         raise InputError("`source`, `pools` and `source_labels` come together or not at all")
-    positions = tf.data.Dataset.range(cut.elements).map(cut.positions).unbatch()
-    target_labels = on_cpu(target.labels)
+    domains = [Domain(target, on_cpu(target.labels), _TARGET_VIEW)]
+    held = None
+    if source is not None and pools is not None and source_labels is not None:
+        # Made here, in host memory, and not inside the functions below, whose graphs would carry them as text.
+        domains.append(Domain(source, on_cpu(source_labels.astype(np.int32)), _SOURCE_VIEW))
+        held = Pools(on_cpu(pools.rows), on_cpu(pools.starts), on_cpu(pools.lengths))
 
-    def draw(image_set: ImageSet, row: tf.Tensor, position: tf.Tensor, stream: int) -> tf.Tensor:
-        image = augmentation(image_set.load(row), _seed_at(position, seed, stream))
-        return tf.ensure_shape(image, [augmentation.crop, augmentation.crop, 3])
+    order, begun = None, 0
+    if make_up is not None and not make_up.plain:
+        begun = make_up.first_step * accumulate * batch_size
+        wanted = (first_step + steps) * accumulate * batch_size - begun
+        rows_of_round = round_order(target.labels, make_up, batch_size=batch_size, first=begun, count=wanted, seed=seed)
+        order = on_cpu(rows_of_round)
 
-    def target_example(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        row = target_row_at(position, len(target), seed)
-        return row, draw(target, row, position, _TARGET_VIEW), tf.gather(target_labels, row)
+    def draw(elements: tf.Tensor) -> tuple[Drawn, ...]:
+        position = cut.positions(elements)
+        row = target_row_at(position, len(target), seed) if order is None else tf.gather(order, position - begun)
+        rows = [row] if held is None else [row, source_row_at(position, row, held, seed)]
+        found = []
+        for domain, row in zip(domains, rows, strict=True):
+            seeds = _seed_at(position, seed, domain.stream)
+            found.append(Drawn(row, seeds, augmentation.choose(philox.uniforms(seeds)), tf.gather(domain.labels, row)))
+        return tuple(found)
 
-    if source is None or pools is None or source_labels is None:
+    def load(*drawn: Drawn) -> tuple[tuple[tf.Tensor, tf.Tensor], ...]:
+        return tuple(
+            (augmentation.apply(domain.images.load(one.row), one.choice, one.seed), one.label)
+            for domain, one in zip(domains, (Drawn(*one) for one in drawn), strict=True)
+        )
 
-        def alone(position: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-            _, image, label = target_example(position)
-            return image, {"target": label}
-
-        return _finish(_batched(positions.map(alone, tf.data.AUTOTUNE, deterministic=True), cut), cut)
-
-    # Made here, in host memory, and not inside the function below, whose graph would carry them as text.
-    borrowed, labels = source, on_cpu(source_labels.astype(np.int32))
-    held = Pools(on_cpu(pools.rows), on_cpu(pools.starts), on_cpu(pools.lengths))
-
-    def pair(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        target_row, target_image, target_label = target_example(position)
-        row = source_row_at(position, target_row, held, seed)
-        return target_image, target_label, draw(borrowed, row, position, _SOURCE_VIEW), tf.gather(labels, row)
-
-    def halves(target_images, target_label, source_images, source_label):
-        other, axis = tf.fill(target_label.shape, -1), len(target_label.shape) - 1
-        return tf.concat([target_images, source_images], axis), {
-            "target": tf.concat([target_label, other], axis),
-            "source": tf.concat([other, source_label], axis),
-        }
-
-    # Decoding and augmenting run in parallel an example at a time; only small batches of finished images wait.
-    return _finish(_batched(positions.map(pair, tf.data.AUTOTUNE, deterministic=True), cut).map(halves), cut)
+    # What is drawn is drawn for many images at once, decoding and augmenting run in parallel an example at a time, and
+    # only small batches of finished images wait.
+    together = max(1, _DRAWN_TOGETHER // (cut.per_replica * accumulate))
+    examples = tf.data.Dataset.range(cut.elements).batch(together).map(draw).unbatch()
+    examples = examples.map(load, tf.data.AUTOTUNE, deterministic=True).batch(cut.per_replica, drop_remainder=True)
+    if accumulate > 1:
+        examples = examples.batch(accumulate, drop_remainder=True)
+    counted = examples.map(_joined).apply(tf.data.experimental.assert_cardinality(cut.elements))
+    return untuned(counted.prefetch(2))
 
 
-def _batched(examples: tf.data.Dataset, cut: Batches) -> tf.data.Dataset:
-    micro = examples.batch(cut.per_replica, drop_remainder=True)
-    return micro if cut.accumulate == 1 else micro.batch(cut.accumulate, drop_remainder=True)
+def _joined(*halves: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """One batch of the domains' halves, each images and labels, the labels of the other domain's rows set to -1."""
+    axis = len(halves[0][1].shape) - 1
+    images = tf.concat([tf.cast(images, tf.float32) for images, _ in halves], axis)
+    if len(halves) == 1:
+        return images, {"target": halves[0][1]}
+    (_, target), (_, source) = halves
+    return images, {
+        "target": tf.concat([target, tf.fill(tf.shape(source), -1)], axis),
+        "source": tf.concat([tf.fill(tf.shape(target), -1), source], axis),
+    }
 
 
 def _seed_at(position: tf.Tensor, seed: int, stream: int) -> tf.Tensor:
-    return tf.stack([tf.constant(seed * 8 + stream, tf.int64), tf.cast(position, tf.int64)])
-
-
-def _finish(dataset: tf.data.Dataset, cut: Batches) -> tf.data.Dataset:
-    counted = dataset.apply(tf.data.experimental.assert_cardinality(cut.elements))
-    return untuned(counted.prefetch(2))
+    """int64 [..., 2]."""
+    position = tf.cast(position, tf.int64)
+    return tf.stack([tf.fill(tf.shape(position), tf.constant(seed * 8 + stream, tf.int64)), position], -1)

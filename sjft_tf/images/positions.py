@@ -80,18 +80,18 @@ class Batches(NamedTuple):
         """Number of elements of the dataset: one a step and local replica."""
         return self.steps * self.shard.local
 
-    def positions(self, element: tf.Tensor) -> tf.Tensor:
-        """The positions in one element of the dataset.
+    def positions(self, elements: tf.Tensor) -> tf.Tensor:
+        """The positions in some elements of the dataset, one element after the other.
 
         Args:
-            element: scalar int64, from 0; the local replicas take turns, then comes the next step.
+            elements: int64 [E], from 0; the local replicas take turns, then comes the next step.
 
         Returns:
-            int64 [A * b], ascending, the micro-batches one after the other.
+            int64 [E * A * b], ascending within an element, its micro-batches one after the other.
         """
-        local = self.shard.local
-        start = (self.first_step + element // local) * self.accumulate * self.batch_size
-        replica = self.shard.first + element % local
+        elements, local = elements[:, None, None], self.shard.local
+        start = (self.first_step + elements // local) * self.accumulate * self.batch_size
+        replica = self.shard.first + elements % local
         micro = tf.range(self.accumulate, dtype=tf.int64)[:, None] * self.batch_size
         own = replica * self.per_replica + tf.range(self.per_replica, dtype=tf.int64)
         return tf.reshape(start + micro + own, [-1])

@@ -118,7 +118,8 @@ def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
     if begun and workdir.config.is_file():
         # Not the data's, nor the starting weights: both are known by content, wherever they lie.
         there, asked = (
-            c.stamp("view", "retrieval", "selection", "model", "training") for c in (workdir.read_config(), config)
+            c.stamp("view", "augmentation", "retrieval", "selection", "model", "training")
+            for c in (workdir.read_config(), config)
         )
         artifacts.check_made_from(workdir.rounds, there, asked | {"weights": there["weights"]})
     workdir.write_config(config)

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from sjft_tf import artifacts
+from sjft_tf.images.order import check_max_per_class
 from sjft_tf.models import (
     JointModel,
     MultiViewScorer,
@@ -34,6 +35,7 @@ from sjft_tf.training import (
 from sjft_tf.training.checkpoints import Checkpoints
 from sjft_tf.training.config import RunConfig
 from sjft_tf.training.keeping import Keeping
+from sjft_tf.training.rounds import augmentation
 from sjft_tf.training.state import prune_rounds
 from sjft_tf.training.stopping import StopRequest
 from sjft_tf.workdir import Workdir
@@ -59,7 +61,7 @@ def build_model(config: RunConfig, target_classes: int, source_classes: int | No
 def training_made_from(config: RunConfig, sets: Sets, table: NeighborTable | None) -> dict[str, Any]:
     """What the trained rounds depend on: settings, images, neighbors, starting weights."""
     weights = Path(config.model.weights)
-    return config.stamp("view", "selection", "model", "training") | {
+    return config.stamp("view", "augmentation", "selection", "model", "training") | {
         "target images": sets.target.fingerprint,
         "source images": sets.source.fingerprint if sets.source is not None else None,
         "neighbors": artifacts.fingerprint(table.rows) if table is not None else None,
@@ -79,6 +81,9 @@ def train(config: RunConfig, sets: Sets, workdir: Workdir, stop: StopRequest | N
     Returns:
         The joint model with the last round's weights.
     """
+    # Said before hours of describing.
+    check_max_per_class(sets.target.labels, config.training.batch_size, config.training.max_per_class)
+    augmentation(config)
     table = neighbor_table(config, sets, workdir) if config.selection.selector in ("nearest", "random") else None
     if table is not None and sets.source is not None:
         show_neighbors(sets.target, sets.source, table, workdir)

@@ -31,6 +31,7 @@ class HardSampleMining(keras.callbacks.Callback):
         scorer: the compiled forward pass.
         k0: neighbors each image began with.
         counts: int32 [N_t], K of the first fit.
+        hard: bool [N_t], images that the scoring before found wrong or uncertain; None (default): there was none.
         delta: entropy from which a right prediction counts as uncertain, in nats.
         wrong_growth, uncertain_growth: multiples of `k0`.
 
@@ -40,6 +41,7 @@ class HardSampleMining(keras.callbacks.Callback):
         found: numbers of the last scoring, for reports.
         entropy: float32 [N_t] of the last scoring, nats; None before it.
         wrong: bool [N_t] of the last scoring; None before it.
+        hard: bool [N_t], wrong or uncertain in the last scoring; as given before it.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class HardSampleMining(keras.callbacks.Callback):
         scorer: Scorer,
         k0: int,
         counts: np.ndarray,
+        hard: np.ndarray | None = None,
         *,
         delta: float = 0.1,
         wrong_growth: int = 4,
@@ -62,6 +65,7 @@ class HardSampleMining(keras.callbacks.Callback):
         self.found: dict[str, Any] = {}
         self.entropy: np.ndarray | None = None
         self.wrong: np.ndarray | None = None
+        self.hard = hard
 
     def on_train_end(self, logs: dict | None = None) -> None:
         probabilities = self.scorer(self.target, description="Scoring the target")
@@ -77,6 +81,7 @@ class HardSampleMining(keras.callbacks.Callback):
 
     def _report(self, found: Hardness, probabilities: np.ndarray) -> None:
         self.entropy, self.wrong = found.entropy.numpy(), found.wrong.numpy()
+        self.hard = tf.logical_or(found.wrong, found.uncertain).numpy()
         self.found = {
             "train_top1": float(1 - self.wrong.mean()),
             "wrong": int(self.wrong.sum()),

@@ -11,6 +11,7 @@ from typing import Any
 
 from sjft_tf.errors import InputError
 from sjft_tf.training.settings import (
+    AugmentationConfig,
     CheckpointConfig,
     DataConfig,
     EvaluationConfig,
@@ -28,6 +29,7 @@ class RunConfig:
 
     data: DataConfig = field(default_factory=DataConfig)
     view: ViewConfig = field(default_factory=ViewConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
     selection: SelectionConfig = field(default_factory=SelectionConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -121,6 +123,10 @@ class RunConfig:
         if self.evaluation.eval_scales and self.evaluation.eval_views != "dense":
             raise InputError(f"--eval_scales is for --eval_views=dense. Received: {self.evaluation.eval_views}")
         self.eval_sides()
+        if self.augmentation.cutout > 2 * view.image_size:
+            raise InputError(
+                f"--cutout={self.augmentation.cutout} always hides the whole image of --image_size={view.image_size}"
+            )
         if self.retrieval.descriptor_crop > self.retrieval.descriptor_resize:
             raise InputError(
                 f"--descriptor_crop={self.retrieval.descriptor_crop} is cut from "

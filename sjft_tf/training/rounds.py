@@ -15,7 +15,9 @@ import tensorflow as tf
 
 from sjft_tf.errors import InputError
 from sjft_tf.images import Augmentation, ImageSet
+from sjft_tf.images.augment import Change, ColorJitter, Cutout, RandAugment, RandomAffine
 from sjft_tf.images.joint import joint_dataset
+from sjft_tf.images.order import MakeUp
 from sjft_tf.models import Scorer
 from sjft_tf.selection import Selector, smallest_k
 from sjft_tf.training.callbacks import HardSampleMining, StepProgress, StopOnNonFiniteLoss
@@ -96,11 +98,11 @@ def train_rounds(
         raise InputError(f"{folder} holds rounds {done}; expected the first of {training.rounds}. Use a new --workdir.")
     if done:
         state = load_round(folder, done[-1], model, made_from)
-        k0, counts = state.k0, state.counts
+        k0, counts, hard = state.k0, state.counts, state.hard
         log.info("continuing after round %d, step %d", state.index + 1, state.global_step)
         after_round(state, model, None)
     else:
-        k0, counts = first_counts(config, selector, len(sets.target))
+        (k0, counts), hard = first_counts(config, selector, len(sets.target)), None
     if len(done) == training.rounds:
         return done
 
@@ -110,6 +112,7 @@ def train_rounds(
         scorer,
         k0,
         counts,
+        hard,
         delta=config.selection.delta,
         wrong_growth=config.selection.wrong_growth,
         uncertain_growth=config.selection.uncertain_growth,
@@ -155,6 +158,7 @@ def _one_round(
             steps=count,
             seed=training.seed,
             accumulate=training.accumulate,
+            make_up=MakeUp(begin, mining.hard, config.selection.hard_repeats, training.max_per_class),
         )
 
     guard = StopOnNonFiniteLoss(first, keeping.last_state)
@@ -175,14 +179,28 @@ def _one_round(
     metrics: dict[str, Any] = {name: float(values[-1]) for name, values in history.items()}
     metrics |= {"borrowed": borrowing.summary()} if borrowing else {}
     metrics |= {"scoring": mining.found, "seconds": time.perf_counter() - begun}
-    return RoundState(index, end, mining.k0, mining.counts, metrics)
+    return RoundState(index, end, mining.k0, mining.counts, metrics, mining.hard)
 
 
 def augmentation(config: RunConfig) -> Augmentation:
-    """What is done to every training image."""
-    view = config.view
+    """What is done to every training image; what is off is not there at all."""
+    view, more = config.view, config.augmentation
+    changes: list[Change] = []
+    if more.rotation or more.shear or more.translation:
+        changes.append(RandomAffine(more.rotation, more.shear, more.translation))
+    if more.randaugment:
+        changes.append(RandAugment(more.randaugment, more.randaugment_magnitude))
+    jitter = (more.jitter_brightness, more.jitter_contrast, more.jitter_saturation, more.jitter_hue)
+    if any(jitter):
+        changes.append(ColorJitter(*jitter))
+    if more.cutout:
+        changes.append(Cutout(more.cutout))
     return Augmentation(
-        resize=(view.resize, view.resize_max or view.resize), pad=view.pad, crop=view.image_size, mirror=view.mirror
+        resize=(view.resize, view.resize_max or view.resize),
+        pad=view.pad,
+        crop=view.image_size,
+        mirror=view.mirror,
+        changes=tuple(changes),
     )
 
 

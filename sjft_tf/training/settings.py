@@ -62,6 +62,22 @@ class ViewConfig:
 
 
 @dataclass(frozen=True)
+class AugmentationConfig:
+    """What else is done to training images, of target and source alike; all off by default."""
+
+    jitter_brightness: float = option(0.0, "brightness times 1 plus or minus up to this", limits=(0.0, 1.0))
+    jitter_contrast: float = option(0.0, "contrast times 1 plus or minus up to this", limits=(0.0, 1.0))
+    jitter_saturation: float = option(0.0, "saturation times 1 plus or minus up to this", limits=(0.0, 1.0))
+    jitter_hue: float = option(0.0, "hues move by up to this share of the color circle", limits=(0.0, 0.5))
+    rotation: float = option(0.0, "images turn by up to so many degrees", limits=(0.0, 180.0))
+    shear: float = option(0.0, "upright lines lean by up to so many degrees", limits=(0.0, 80.0))
+    translation: float = option(0.0, "images shift by up to this share of the side", limits=(0.0, 1.0))
+    cutout: int = option(0, "side in pixels of a gray square somewhere in the image", limits=(0, 8192))
+    randaugment: int = option(0, "RandAugment: operations drawn for each image", limits=(0, 14))
+    randaugment_magnitude: float = option(9.0, "and how strong they are, 10 the strongest", limits=(0.0, 10.0))
+
+
+@dataclass(frozen=True)
 class RetrievalConfig:
     """How likeness is measured, and how many neighbors are kept."""
 
@@ -110,6 +126,9 @@ class SelectionConfig:
     least_sample_per_class: int = option(
         0, "source classes with fewer picked images are left out of the union", limits=(0, LARGE)
     )
+    hard_repeats: int = option(
+        0, "a target image found wrong or uncertain comes so many more times in a pass over the target", limits=(0, 100)
+    )
 
 
 @dataclass(frozen=True)
@@ -143,6 +162,7 @@ class TrainingConfig:
     rounds: int = option(5, "fits, with hard-sample scoring and neighbor expansion between them", limits=(1, 1000))
     steps_per_round: int = option(3200, "training steps of each round", limits=(1, LARGE))
     batch_size: int = option(10, "target images a step; as many source images come beside them", limits=(1, 65536))
+    max_per_class: int = option(0, "target images of one class in a batch at most; 0: no limit", limits=(0, 65536))
     optimizer: str = option("sgd", "sgd (momentum, coupled L2), adam, adamw, or tfa:NAME on the addons stack")
     learning_rate: float = option(0.01, "initial learning rate", limits=(1e-12, 1e3))
     schedule: str = option("step", "learning rate over the global step", ("step", "cosine", "constant"))

@@ -33,6 +33,7 @@ class RoundState:
         k0: neighbors each target image began with; 0 when nothing is borrowed.
         counts: int32 [N_t], K of each target image for the NEXT round.
         metrics: numbers about this round (losses, hard and uncertain images, union size, seconds).
+        hard: bool [N_t], target images found wrong or uncertain at its end; None where that was not written down.
     """
 
     index: int
@@ -40,6 +41,7 @@ class RoundState:
     k0: int
     counts: np.ndarray
     metrics: dict[str, Any]
+    hard: np.ndarray | None = None
 
 
 def round_folder(folder: Path, index: int) -> Path:
@@ -71,7 +73,8 @@ def save_round(folder: Path, state: RoundState, model: keras.Model, made_from: d
             "metrics": state.metrics,
             **snapshot.save_model(temporary, model),
         }
-        artifacts.save_npz(temporary / STATE, {"counts": state.counts}, meta)
+        found = {"counts": state.counts} | ({} if state.hard is None else {"hard": state.hard})
+        artifacts.save_npz(temporary / STATE, found, meta)
     return place
 
 
@@ -158,4 +161,6 @@ def _way_back(folder: Path, index: int) -> str:
 
 
 def _state(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> RoundState:
-    return RoundState(meta["index"], meta["global_step"], meta["k0"], arrays["counts"], meta["metrics"])
+    return RoundState(
+        meta["index"], meta["global_step"], meta["k0"], arrays["counts"], meta["metrics"], arrays.get("hard")
+    )

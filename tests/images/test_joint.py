@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sjft_tf.errors import InputError
 from sjft_tf.images import Augmentation, ImageSet
-from sjft_tf.images.joint import Pools, Shard, joint_dataset, source_row_at, target_row_at
+from sjft_tf.images.joint import Pools, Shard, joint_dataset, source_row_at
+from sjft_tf.images.order import MakeUp, round_order, target_row_at
 
 PLAIN = Augmentation(resize=(4, 4), crop=4, mirror=False)
 
@@ -29,21 +28,21 @@ def batches(first_step=0, steps=6, seed=0, size=4, augmentation=PLAIN, labels=No
     return list(dataset.as_numpy_iterator())
 
 
-@given(st.integers(1, 40), st.integers(0, 2**31 - 1), st.integers(0, 3))
-def test_every_pass_visits_every_row_once(count, seed, first_pass):
-    rows = [int(target_row_at(tf.constant(first_pass * count + i, tf.int64), count, seed)) for i in range(count)]
-    assert sorted(rows) == list(range(count))
-
-
-def test_passes_come_in_different_orders():
-    orders = {tuple(int(target_row_at(tf.constant(p * 8 + i, tf.int64), 8, 1)) for i in range(8)) for p in range(20)}
-    assert len(orders) > 15
+def test_rows_of_many_positions_at_once_are_those_of_each():
+    positions = tf.range(40, dtype=tf.int64)
+    rows = target_row_at(positions, 13, 3)
+    assert rows.numpy().tolist() == [int(target_row_at(p, 13, 3)) for p in positions]
+    pools = Pools(np.arange(50, dtype=np.int32), np.arange(13) * 3, np.arange(13) + 1)
+    found = source_row_at(positions, rows, pools, 3)
+    assert found.numpy().tolist() == [
+        int(source_row_at(p, row, pools, 3)) for p, row in zip(positions, rows, strict=True)
+    ]
 
 
 def test_neighbors_are_drawn_uniformly_from_the_own_pool():
     pools = Pools(np.arange(10, dtype=np.int32), np.array([0, 7]), np.array([7, 3]))
     for row, own in ((0, range(7)), (1, range(7, 10))):
-        drawn = [int(source_row_at(tf.constant(p, tf.int64), tf.constant(row), pools, 0)) for p in range(700)]
+        drawn = source_row_at(tf.range(700, dtype=tf.int64), tf.fill([700], row), pools, 0).numpy()
         counts = np.bincount(drawn, minlength=10)
         assert set(np.flatnonzero(counts)) == set(own)
         expected = 700 / len(own)
@@ -171,3 +170,24 @@ def test_the_target_alone_is_divided_too():
 def test_a_batch_that_cannot_be_divided_is_refused(more, named):
     with pytest.raises(InputError, match=named):
         batches(**more)
+
+
+def test_a_made_up_round_can_begin_at_any_step():
+    hard = np.array([False, True, False, False, True])
+    make_up = MakeUp(first_step=3, hard=hard, hard_repeats=2, max_per_class=2)
+    whole = batches(first_step=3, steps=6, augmentation=SHIFTED, make_up=make_up)
+    order = round_order(np.arange(5) % 2, make_up, batch_size=4, first=12, count=24, seed=0)
+    assert [int(label) for _, labels in whole for label in labels["target"][:4]] == [int(row % 2) for row in order]
+    rest = batches(first_step=7, steps=2, augmentation=SHIFTED, make_up=make_up)
+    assert [rows_of(element) for element in whole[4:]] == [rows_of(element) for element in rest]
+    parts = batches(first_step=7, steps=2, augmentation=SHIFTED, make_up=make_up, shard=Shard(2, 0, 2))
+    assert [rows_of(element)[0] for element in whole[4:]] == [
+        rows_of(a)[0] + rows_of(b)[0] for a, b in zip(parts[::2], parts[1::2], strict=True)
+    ]
+
+
+def test_a_make_up_that_asks_for_nothing_changes_nothing():
+    plain = [rows_of(element) for element in batches()]
+    for make_up in (MakeUp(0), MakeUp(0, np.zeros(5, bool), 3), MakeUp(0, None, 3), MakeUp(0, np.ones(5, bool))):
+        assert make_up.plain
+        assert [rows_of(element) for element in batches(make_up=make_up)] == plain

@@ -9,6 +9,7 @@ import pytest
 
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.errors import InputError
+from sjft_tf.images.augment import ColorJitter, Cutout, RandAugment, RandomAffine
 from sjft_tf.images.joint import joint_dataset
 from sjft_tf.models import make_schedule
 from sjft_tf.training import TrainingSets, rounds
@@ -225,3 +226,54 @@ def test_a_loss_without_a_source_counts_whole(config, sets, new_model, new_score
     found = model.evaluate(images, {"target": sets.target.labels}, batch_size=9, verbose=0, return_dict=True)["loss"]
     wanted = cross_entropy(model(images, training=False)["target"].numpy(), sets.target.labels)
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_augmentation_has_what_is_on_and_nothing_else(config):
+    assert rounds.augmentation(config).changes == ()
+    everything = changed(
+        config,
+        "augmentation",
+        jitter_hue=0.1,
+        rotation=10.0,
+        translation=0.1,
+        cutout=3,
+        randaugment=2,
+        randaugment_magnitude=5.0,
+    )
+    assert rounds.augmentation(everything).changes == (
+        RandomAffine(10.0, 0.0, 0.1),
+        RandAugment(2, 5.0),
+        ColorJitter(hue=0.1),
+        Cutout(3),
+    )
+
+
+def test_hard_images_come_again_in_the_rounds_after_also_of_a_resumed_run(
+    config, sets, new_model, new_scorer, tmp_path, monkeypatch
+):
+    made_up = []
+
+    def note(*arguments, make_up, **more):
+        made_up.append(make_up)
+        return joint_dataset(*arguments, make_up=make_up, **more)
+
+    monkeypatch.setattr(rounds, "joint_dataset", note)
+    config = changed(changed(config, "selection", hard_repeats=2), "training", max_per_class=2)
+
+    def go(after_round=lambda *_: None):
+        model = new_model()
+        rounds.train_rounds(config, model, new_scorer(model), sets, tmp_path, MADE_FROM, after_round=after_round)
+
+    def cut(state, model, mining):
+        raise PowerCut
+
+    with pytest.raises(PowerCut):
+        go(cut)
+    go()
+    first, second = made_up
+    assert (first.first_step, first.hard, first.hard_repeats, first.max_per_class) == (0, None, 2, 2)
+    assert second.first_step == 3
+    state = read_round(tmp_path, 0)
+    np.testing.assert_array_equal(second.hard, state.hard)
+    assert state.hard.dtype == bool
+    assert state.hard.sum() == state.metrics["scoring"]["wrong"] + state.metrics["scoring"]["uncertain"] > 0

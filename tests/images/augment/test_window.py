@@ -1,3 +1,5 @@
+"""Crop, scale and mirror, and what comes after them: the same pixels for the same seed wherever they are made."""
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -5,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sjft_tf.errors import InputError
-from sjft_tf.images import Augmentation
+from sjft_tf.images.augment import Augmentation, ColorJitter, Cutout, RandAugment, RandomAffine
 
 
 def numbered(side):
@@ -96,3 +98,58 @@ def test_shape_and_range(low, more, pad, data):
 def test_refuses(arguments, named):
     with pytest.raises(InputError, match=f"`{named}` must be"):
         Augmentation(**arguments)
+
+
+CHANGES = {
+    "affine": RandomAffine(rotation=20, shear=10, translation=0.2),
+    "randaugment": RandAugment(1, 9),
+    "jitter": ColorJitter(0.4, 0.4, 0.4, 0.1),
+    "cutout": Cutout(3),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_changes_depend_on_image_and_seed_alone(name, rng):
+    augmentation = Augmentation(resize=(8, 8), crop=8, changes=(CHANGES[name],))
+    image = rng.integers(0, 256, (8, 8, 3), np.uint8)
+    mapped = many(augmentation, image, 12)
+    np.testing.assert_array_equal(mapped, many(augmentation, image, 12))
+    assert mapped.shape == (12, 8, 8, 3)
+    assert mapped.dtype == np.float32
+    assert mapped.min() >= 0
+    assert mapped.max() <= 255
+    assert len({m.tobytes() for m in mapped}) > 8
+    for i in (0, 11):
+        np.testing.assert_allclose(augmentation(image, tf.constant([7, i], tf.int64)), mapped[i], atol=1e-3)
+
+
+def test_one_change_does_not_move_the_draws_of_another(rng):
+    image = rng.uniform(0, 255, (8, 8, 3)).astype(np.float32)
+    both = Augmentation((8, 8), 8, mirror=False, changes=(CHANGES["affine"], CHANGES["cutout"]))
+    seed = tf.constant([3, 4], tf.int64)
+    moved = CHANGES["affine"](tf.constant(image), seed)
+    np.testing.assert_allclose(both(image, seed), CHANGES["cutout"](moved, seed), atol=1e-3)
+
+
+def test_what_is_off_is_not_in_the_graph():
+    def operations(*changes):
+        augmentation = Augmentation((8, 8), 8, mirror=False, changes=changes)
+        traced = tf.function(augmentation).get_concrete_function(
+            tf.TensorSpec([8, 8, 3], tf.uint8), tf.TensorSpec([2], tf.int64)
+        )
+        return [operation.type for operation in traced.graph.get_operations()]
+
+    plain = operations()
+    assert plain.count("StatelessRandomUniformV2") == 1
+    assert not {"ImageProjectiveTransformV3", "AdjustHue", "ClipByValue", "SelectV2", "Case", "If"} & set(plain)
+    assert all(len(operations(change)) > len(plain) for change in CHANGES.values())
+
+
+def test_an_image_that_is_only_cut_stays_bytes(rng):
+    augmentation = Augmentation((8, 8), 6, pad=2)
+    image = rng.integers(0, 256, (8, 8, 3), np.uint8)
+    seed = tf.constant([1, 2], tf.int64)
+    choice = augmentation.choose(tf.random.stateless_uniform([4], seed))
+    window = augmentation.apply(image, choice, seed)
+    assert window.dtype == tf.uint8
+    np.testing.assert_array_equal(tf.cast(window, tf.float32), augmentation(image, seed))
