@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from absl import app, flags
 from absl import logging as absl_logging
 
-from sjft_tf.artifacts import FREE_SPACE, no_space_left
+from sjft_tf.artifacts import FREE_SPACE, shortage
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.training.config import RunConfig
 from sjft_tf.training.settings import EvaluationConfig
@@ -153,9 +153,9 @@ def start(main: Callable[[list[str]], None], define: Callable[[], None]) -> None
             print(end, file=sys.stderr)
             sys.exit(128 + signal.SIGTERM)
         except Exception as error:
-            if not no_space_left(error):
+            if (reason := shortage(error)) is None:
                 raise
-            print(f"error: There is no room left on the disk ({error}). {FREE_SPACE}", file=sys.stderr)
+            print(f"error: There is no room left ({reason}): {error}. {FREE_SPACE}", file=sys.stderr)
             sys.exit(2)
 
     before = set(FLAGS)

@@ -44,19 +44,18 @@ class NoSpace(InputError):
     """Something could not be written because the disk is full, or a quota or limit is reached."""
 
 
-def no_space_left(error: BaseException | None) -> bool:
-    """Whether this error, or one that led to it, says that there is no room left for a file.
+def shortage(error: BaseException | None) -> str | None:
+    """What this error, or one that led to it, says of there being no room for a file; None for other errors.
 
     TensorFlow (ResourceExhaustedError) and HDF5 (OSError, RuntimeError) tell it in words; running out of memory
     is also a ResourceExhaustedError, so the words decide.
     """
     while error is not None:
-        if isinstance(error, NoSpace) or (isinstance(error, OSError) and error.errno in _FULL):
-            return True
-        if any(os.strerror(number) in str(error) for number in _FULL):
-            return True
+        for number in _FULL:
+            if (isinstance(error, OSError) and error.errno == number) or os.strerror(number) in str(error):
+                return os.strerror(number)
         error = error.__cause__ or error.__context__
-    return False
+    return None
 
 
 @contextlib.contextmanager
@@ -66,10 +65,10 @@ def _room_for(target: Path) -> Iterator[None]:
     except NoSpace:
         raise
     except Exception as error:
-        if not no_space_left(error):
+        if (reason := shortage(error)) is None:
             raise
         raise NoSpace(
-            f"There is no room to write {target} ({error}). The unfinished part is removed, what was there before is "
+            f"There is no room to write {target} ({reason}). The unfinished part is removed, what was there before is "
             f"kept. {FREE_SPACE}"
         ) from error
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sjft_tf.artifacts import FREE_SPACE, NoSpace, no_space_left
+from sjft_tf.artifacts import FREE_SPACE, NoSpace, shortage
 from sjft_tf.errors import Stopped
 from sjft_tf.training.checkpoints import Checkpoints
 from sjft_tf.training.state import kept_rounds, round_folder
@@ -72,13 +72,9 @@ class Keeping:
         try:
             yield
         except Exception as error:
-            if not no_space_left(error):
+            if (reason := shortage(error)) is None:
                 raise
-            what = (
-                str(error)
-                if isinstance(error, NoSpace)
-                else f"There is no room left on the disk ({error}). {FREE_SPACE}"
-            )
+            what = str(error) if isinstance(error, NoSpace) else f"There is no room left ({reason}). {FREE_SPACE}"
             place = self.last_state()
             kept = f"The last good state is kept in {place}." if place else "No state had been written yet."
             raise NoSpace(f"{what} {kept}") from error
