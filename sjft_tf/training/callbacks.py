@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from sjft_tf import progress
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.models import Scorer
-from sjft_tf.selection import Borrowing, Hardness, Selector, hardness, update_counts
+from sjft_tf.selection import Borrowing, Selector, hardness, update_counts
+
+Arrays = dict[str, np.ndarray]
 
 
 class HardSampleMining(keras.callbacks.Callback):
@@ -30,6 +32,8 @@ class HardSampleMining(keras.callbacks.Callback):
         counts: int32 [N_t], K of the first fit.
         delta: entropy from which a right prediction counts as uncertain, in nats.
         wrong_growth, uncertain_growth: multiples of `k0`.
+        once: calls a function and returns its arrays; among several processes in one of them, for all
+            (`Cluster.once`).
 
     Attributes:
         borrowing: what may be drawn in the next fit; None without a selector.
@@ -50,8 +54,10 @@ class HardSampleMining(keras.callbacks.Callback):
         delta: float = 0.1,
         wrong_growth: int = 4,
         uncertain_growth: int = 2,
+        once: Callable[[Callable[[], Arrays]], Arrays] = lambda function: function(),
     ) -> None:
         super().__init__()
+        self.once = once
         self.target, self.selector, self.scorer = target, selector, scorer
         self.k0, self.counts = k0, np.asarray(counts, np.int32)
         self.delta, self.wrong_growth, self.uncertain_growth = delta, wrong_growth, uncertain_growth
@@ -61,25 +67,28 @@ class HardSampleMining(keras.callbacks.Callback):
         self.wrong: np.ndarray | None = None
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        probabilities = self.scorer(self.target, description="Scoring the target")
-        found = hardness(probabilities, self.target.labels, self.delta)
-        self._report(found, probabilities)
-        if self.selector is None:
-            return
-        counts = update_counts(
-            self.counts, found, self.k0, self.selector.k_max, self.wrong_growth, self.uncertain_growth
-        )
-        self.counts = counts.numpy()
-        self.borrowing = self.selector.borrow(self.counts)
-
-    def _report(self, found: Hardness, probabilities: np.ndarray) -> None:
-        self.entropy, self.wrong = found.entropy.numpy(), found.wrong.numpy()
+        scored = self.once(self._score)
+        self.entropy, self.wrong = scored["entropy"], scored["wrong"]
         self.found = {
             "train_top1": float(1 - self.wrong.mean()),
             "wrong": int(self.wrong.sum()),
-            "uncertain": int(tf.reduce_sum(tf.cast(found.uncertain, tf.int32))),
+            "uncertain": int(scored["uncertain"].sum()),
             "mean_entropy": float(self.entropy.mean()),
         }
+        if self.selector is not None:
+            self.counts = scored["counts"]
+            self.borrowing = self.selector.borrow(self.counts)
+
+    def _score(self) -> Arrays:
+        probabilities = self.scorer(self.target, description="Scoring the target")
+        found = hardness(probabilities, self.target.labels, self.delta)
+        arrays = {name: value.numpy() for name, value in found._asdict().items()}
+        if self.selector is None:
+            return arrays
+        counts = update_counts(
+            self.counts, found, self.k0, self.selector.k_max, self.wrong_growth, self.uncertain_growth
+        )
+        return arrays | {"counts": counts.numpy()}
 
 
 class StepProgress(keras.callbacks.Callback):
@@ -110,6 +119,6 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(float(loss)):
             raise InputError(
-                f"The loss became {float(loss)} at step {int(self.model.optimizer.iterations)}. "
+                f"The loss became {float(loss)} at step {int(self.model.optimizer.iterations.numpy())}. "
                 "Finished rounds are kept. Lower --learning_rate (or raise --warmup_steps) and use another --workdir."
             )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import tensorflow as tf
+
 from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
 from sjft_tf.models import (
@@ -53,7 +55,8 @@ def compile_joint(model: JointModel, config: RunConfig) -> None:
     model.compile(
         optimizer=optimizer,
         jit_compile=training.jit,
-        steps_per_execution=steps_per_execution(config),
+        # The loop in which Keras 3 runs several steps does not find its own counter where replicas are inside it.
+        steps_per_execution=1 if KERAS_3 and tf.distribute.has_strategy() else steps_per_execution(config),
         **({"auto_scale_loss": False} if KERAS_3 else {}),
     )
     build_optimizer(model.optimizer, model)

@@ -16,13 +16,15 @@ import tensorflow as tf
 from sjft_tf.errors import InputError
 from sjft_tf.images import Augmentation, ImageSet
 from sjft_tf.images.joint import joint_dataset
+from sjft_tf.images.positions import WHOLE, Shard
 from sjft_tf.models import Scorer
 from sjft_tf.selection import Selector, smallest_k
 from sjft_tf.training.callbacks import HardSampleMining, StepProgress, StopOnNonFiniteLoss
 from sjft_tf.training.compiling import compile_joint
 from sjft_tf.training.config import RunConfig
+from sjft_tf.training.distribution import ALONE, Arrays, Cluster, JoinReplicas
 from sjft_tf.training.finishing import FinishWeights, micro_batches
-from sjft_tf.training.state import RoundState, finished_rounds, load_round, save_round
+from sjft_tf.training.state import RoundState, finished_rounds, load_round, run_variables, save_round
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +58,7 @@ def train_rounds(
     *,
     callbacks: Callable[[int], Sequence[keras.callbacks.Callback]] = lambda _: (),
     after_round: RoundHook = lambda *_: None,
+    cluster: Cluster = ALONE,
 ) -> list[int]:
     """Trains the rounds that are not finished yet, each continuing from the one before.
 
@@ -68,6 +71,7 @@ def train_rounds(
         made_from: what the run was made from; a finished round made from something else is refused.
         callbacks: further Keras callbacks for round `index`.
         after_round: called once for each newly finished round, and for the last finished one when resuming.
+        cluster: the devices; `model` was made in its `building`. Only the chief reads and writes `folder`.
 
     Returns:
         The numbers of the finished rounds.
@@ -78,20 +82,30 @@ def train_rounds(
     """
     training = config.training
     selector = make_selector(config, sets)
-    compile_joint(model, config)
+    with cluster.scope():
+        compile_joint(model, config)
 
-    done = finished_rounds(folder)
-    if done != list(range(len(done))) or len(done) > training.rounds:
-        raise InputError(f"{folder} holds rounds {done}; expected the first of {training.rounds}. Use a new --workdir.")
+    def begin() -> Arrays:
+        done = finished_rounds(folder)
+        if done != list(range(len(done))) or len(done) > training.rounds:
+            raise InputError(
+                f"{folder} holds rounds {done}; expected the first of {training.rounds}. Use a new --workdir."
+            )
+        if done:
+            state = load_round(folder, done[-1], model, made_from)
+            k0, counts = state.k0, state.counts
+            log.info("continuing after round %d, step %d", state.index + 1, state.global_step)
+            after_round(state, model, None)
+        else:
+            k0, counts = first_counts(config, selector, len(sets.target))
+        return {"done": np.array(len(done)), "k0": np.array(k0), "counts": counts}
+
+    begun = cluster.once(begin)
+    done, k0, counts = int(begun["done"]), int(begun["k0"]), begun["counts"]
     if done:
-        state = load_round(folder, done[-1], model, made_from)
-        k0, counts = state.k0, state.counts
-        log.info("continuing after round %d, step %d", state.index + 1, state.global_step)
-        after_round(state, model, None)
-    else:
-        k0, counts = first_counts(config, selector, len(sets.target))
-    if len(done) == training.rounds:
-        return done
+        cluster.share(run_variables(model))
+    if done == training.rounds:
+        return list(range(done))
 
     mining = HardSampleMining(
         sets.target,
@@ -102,12 +116,14 @@ def train_rounds(
         delta=config.selection.delta,
         wrong_growth=config.selection.wrong_growth,
         uncertain_growth=config.selection.uncertain_growth,
+        once=cluster.once,
     )
-    for index in range(len(done), training.rounds):
-        state = _one_round(index, config, model, sets, mining, callbacks(index))
-        save_round(folder, state, model, made_from)
-        after_round(state, model, mining)
-    return finished_rounds(folder)
+    for index in range(done, training.rounds):
+        state = _one_round(index, config, model, sets, mining, callbacks(index), cluster)
+        if cluster.is_chief:
+            save_round(folder, state, model, made_from)
+            after_round(state, model, mining)
+    return list(range(training.rounds))
 
 
 def _one_round(
@@ -117,12 +133,13 @@ def _one_round(
     sets: TrainingSets,
     mining: HardSampleMining,
     extra: Sequence[keras.callbacks.Callback],
+    cluster: Cluster,
 ) -> RoundState:
     training, borrowing = config.training, mining.borrowing
     steps = training.steps_per_round
     first = index * steps
 
-    def stream(count: int) -> tf.data.Dataset:
+    def stream(count: int, shard: Shard = WHOLE) -> tf.data.Dataset:
         return joint_dataset(
             sets.target,
             sets.source if borrowing else None,
@@ -133,6 +150,7 @@ def _one_round(
             first_step=first,
             steps=count,
             seed=training.seed,
+            shard=shard,
             accumulate=training.accumulate,
         )
 
@@ -141,12 +159,15 @@ def _one_round(
     label = f"Round {index + 1}/{training.rounds}"
     begun = time.perf_counter()
     history = model.fit(
-        stream(steps),
+        cluster.distribute(lambda shard: stream(steps, shard)),
         epochs=1,
         steps_per_epoch=steps,
         verbose=0,
         shuffle=False,
-        callbacks=[StopOnNonFiniteLoss(), *extra, StepProgress(steps, label), finish, mining],
+        callbacks=[
+            *(StopOnNonFiniteLoss(), *extra, *([StepProgress(steps, label)] if cluster.is_chief else [])),
+            *(JoinReplicas(cluster), finish, mining),
+        ],
     ).history
     metrics: dict[str, Any] = {name: float(values[-1]) for name, values in history.items()}
     metrics |= {"borrowed": borrowing.summary()} if borrowing else {}

@@ -184,3 +184,21 @@ class TrainingConfig:
     deterministic: bool = option(
         False, "bit-equal results for the same seed and machine, at some cost in speed", free=True
     )
+
+
+@dataclass(frozen=True)
+class DistributionConfig:
+    """The devices that share a batch; how many they are is part of a round's stamp, and not what they are."""
+
+    strategy: str = option(
+        "none",
+        "devices: none is one, mirrored all GPUs of this host, multi_worker the processes that TF_CONFIG lists",
+        ("none", "mirrored", "multi_worker"),
+        free=True,
+    )
+    logical_cpus: int = option(
+        1,
+        "strategy=mirrored without GPUs: divide the CPU into so many devices",
+        limits=(1, 64),
+        free=True,
+    )

@@ -16,6 +16,7 @@ import numpy as np
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.models import optimizer_state, restore_optimizer_state
+from sjft_tf.models.optimizer_state import optimizer_variables
 
 WEIGHTS = "model.weights.h5"
 STATE = "state.npz"
@@ -119,6 +120,17 @@ def load_round_weights(folder: Path, index: int, model: keras.Model) -> None:
         _bare(model).load_weights(str(path))
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path} cannot be read ({error}). Remove {path.parent} to train that round again.") from error
+
+
+def run_variables(model: keras.Model) -> list[Any]:
+    """Every variable of a compiled joint model that a run goes on with, in a fixed order."""
+    extra = model.extra_variables
+    return [
+        *model.weights,
+        *_random_state(model),
+        *optimizer_variables(model.optimizer),
+        *(extra[name] for name in sorted(extra)),
+    ]
 
 
 def _random_state(model: keras.Model) -> list[Any]:
