@@ -134,6 +134,11 @@ class JointModel(keras.Model):
             self.rules.metrics[name].update_state(value)
         return {name: metric.result() for name, metric in self.rules.metrics.items()}
 
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        # With several devices Keras 3 looks at a batch first, to build what is not built yet, and fails to among several
+        # processes. Here everything is built by `compile_joint`.
+        return
+
     def _gradients(self, images: Any, labels: Any, counts: Any, variables: list[Any]) -> tuple[list[Any], Any]:
         assert self.rules is not None
         with tf.GradientTape() as tape:

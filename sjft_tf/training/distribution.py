@@ -51,7 +51,7 @@ class Cluster:
         local = self.replicas // workers
         self._shard = WHOLE if strategy is None else Shard(self.replicas, worker * local, local)
         self._joining: tuple[Any, Any] | None = None
-        self._add = tf.function(lambda numbers: strategy.run(_first_replicas, (numbers,)), reduce_retracing=True)
+        self._add = tf.function(self._first_replicas, reduce_retracing=True)
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:
@@ -85,16 +85,7 @@ class Cluster:
         assert self.strategy is not None
         if self._joining is None or self._joining[0] is not model:
             variables = [v for v in model.non_trainable_variables if _is_apart(v) and tf.as_dtype(v.dtype).is_floating]
-
-            def average() -> None:
-                context = tf.distribute.get_replica_context()
-                means = context.all_reduce(tf.distribute.ReduceOp.MEAN, [tf.convert_to_tensor(v) for v in variables])
-                for variable, mean in zip(variables, means, strict=True):
-                    variable.assign(mean)
-
-            # Without any the collective would have nothing to do.
-            strategy = self.strategy
-            self._joining = model, tf.function(lambda: strategy.run(average)) if variables else lambda: None
+            self._joining = model, _averaging(self.strategy, variables)
         self._joining[1]()
 
     def once(self, function: Callable[[], Arrays]) -> Arrays:
@@ -162,14 +153,17 @@ class Cluster:
 
     def _chiefs(self, numbers: np.ndarray) -> np.ndarray:
         assert self.strategy is not None
-        total = self._add(tf.constant(numbers))
-        return self.strategy.experimental_local_results(total)[0].numpy()
+        return self.strategy.experimental_local_results(self._add(tf.constant(numbers)))[0].numpy()
 
+    def _first_replicas(self, numbers: tf.Tensor) -> Any:
+        assert self.strategy is not None
 
-def _first_replicas(numbers: tf.Tensor) -> tf.Tensor:
-    context = tf.distribute.get_replica_context()
-    mine = tf.equal(context.replica_id_in_sync_group, 0)
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.where(mine, numbers, tf.zeros_like(numbers)))
+        def add() -> tf.Tensor:
+            context = tf.distribute.get_replica_context()
+            mine = tf.equal(context.replica_id_in_sync_group, 0)
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.where(mine, numbers, tf.zeros_like(numbers)))
+
+        return self.strategy.run(add)
 
 
 class JoinReplicas(keras.callbacks.Callback):
@@ -190,6 +184,24 @@ def _apart(make: Callable[..., Any], **options: Any) -> Any:
         # to read at the same time, where only the chief scores and writes.
         options["aggregation"] = tf.VariableAggregation.ONLY_FIRST_REPLICA
     return make(**options)
+
+
+def _averaging(strategy: tf.distribute.Strategy, variables: list[Any]) -> Callable[[], Any]:
+    if not variables:
+        return lambda: None
+
+    def average() -> None:
+        context = tf.distribute.get_replica_context()
+        # Copies lie on the replica's device; a bare reading among several processes has no place yet.
+        values = [tf.identity(tf.convert_to_tensor(v)) for v in variables]
+        means = context.all_reduce(tf.distribute.ReduceOp.MEAN, values)
+        for variable, mean in zip(variables, means, strict=True):
+            variable.assign(mean)
+
+    def everywhere() -> None:
+        strategy.run(average)
+
+    return tf.function(everywhere)
 
 
 def _is_apart(variable: Any) -> bool:
