@@ -89,17 +89,21 @@ def say_lines(lines: Iterable[str]) -> None:
         say(line)
 
 
-def start_tensorflow(seed: int = 0, deterministic: bool = False, aside: bool = False) -> None:
+def start_tensorflow(seed: int = 0, deterministic: bool = False, aside: bool = False, logical_cpus: int = 1) -> None:
     """Sets seeds and memory growth, and prints the devices: a GPU that was silently not found is noticed.
 
     Args:
         seed: for Keras, NumPy and Python.
         deterministic: bit-equal results.
         aside: this and all messages go to standard error, because standard output is for results.
+        logical_cpus: devices the CPU is divided into.
     """
     import keras
     import tensorflow as tf
 
+    if logical_cpus > 1:
+        part = tf.config.LogicalDeviceConfiguration()
+        tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [part] * logical_cpus)
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         # Without this TensorFlow takes all of the GPU's memory at once, also beside somebody else's work.

@@ -17,13 +17,22 @@ def define() -> None:
 def main(_: list[str]) -> None:
     config = program.config_from_flags()
     from sjft_tf.pipeline import commands
+    from sjft_tf.training.distribution import open_cluster
     from sjft_tf.training.stopping import StopRequest
     from sjft_tf.workdir import Workdir
 
-    program.start_tensorflow(config.training.seed, config.training.deterministic)
+    program.start_tensorflow(
+        config.training.seed, config.training.deterministic, logical_cpus=config.distribution.logical_cpus
+    )
+    cluster = open_cluster(config)
+    if cluster.replicas > 1:
+        program.say(f"Training on {cluster.replicas} devices (--strategy={config.distribution.strategy})")
+    if not cluster.is_chief:
+        commands.assist(config, cluster)
+        return
     workdir = Workdir(program.FLAGS.workdir)
     with workdir.locked():
-        program.say_lines(commands.run(config, workdir, StopRequest()).lines())
+        program.say_lines(commands.run(config, workdir, StopRequest(), cluster).lines())
 
 
 def run() -> None:

@@ -25,7 +25,12 @@ from sjft_tf.models.joint import build_joint_model, target_logits
 from sjft_tf.models.losses import head_sums, valid_rows
 from sjft_tf.models.multi_view import MultiViewScorer, make_scorer
 from sjft_tf.models.normalization import FusedBatchNormalization, momentum_for_run, replace_batch_norm
-from sjft_tf.models.optimizer_state import build_optimizer, optimizer_state, restore_optimizer_state
+from sjft_tf.models.optimizer_state import (
+    build_optimizer,
+    optimizer_state,
+    optimizer_variables,
+    restore_optimizer_state,
+)
 from sjft_tf.models.optimizers import OPTIMIZERS, make_optimizer
 from sjft_tf.models.precision import PRECISIONS, precision_scope, with_loss_scale
 from sjft_tf.models.schedules import SCHEDULES, StepDecay, make_schedule
@@ -55,6 +60,7 @@ __all__ = [
     "make_scorer",
     "momentum_for_run",
     "optimizer_state",
+    "optimizer_variables",
     "parse_rates",
     "precision_scope",
     "rate_factors",

@@ -43,8 +43,16 @@ class ResumableDropout(keras.layers.Layer):
             return inputs
         seed = tf.convert_to_tensor(self.state)
         self.state.assign(seed + tf.constant([0, 1], tf.int32))
-        return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed)
+        return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed + _replica_offset())
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""
         return {**super().get_config(), "rate": self.rate}
+
+
+def _replica_offset() -> tf.Tensor:
+    # Replicas hold the same state and must not drop the same places: each has a stream of its own, the first one that
+    # of a single device. The product wraps around.
+    context = tf.distribute.get_replica_context()
+    replica = 0 if context is None else context.replica_id_in_sync_group
+    return tf.stack([tf.cast(replica, tf.int32) * 1640531527, 0])

@@ -26,7 +26,7 @@ def build_optimizer(optimizer: Any, model: keras.Model) -> None:
 
 def optimizer_state(optimizer: Any) -> dict[str, np.ndarray]:
     """All of the optimizer's variables (step count, momenta, ...) as arrays, keyed "000", "001", ... in order."""
-    return {f"{i:03d}": np.array(v.numpy()) for i, v in enumerate(_variables(optimizer))}
+    return {f"{i:03d}": np.array(v.numpy()) for i, v in enumerate(optimizer_variables(optimizer))}
 
 
 def restore_optimizer_state(optimizer: Any, model: keras.Model, state: Mapping[str, np.ndarray]) -> None:
@@ -41,7 +41,7 @@ def restore_optimizer_state(optimizer: Any, model: keras.Model, state: Mapping[s
         InputError: number, shape or type of the arrays differ from what this optimizer and model need.
     """
     build_optimizer(optimizer, model)
-    variables = _variables(optimizer)
+    variables = optimizer_variables(optimizer)
     arrays = [state[key] for key in sorted(state)]
     wanted = [(tuple(v.shape), tf.as_dtype(v.dtype).as_numpy_dtype) for v in variables]
     found = [(tuple(a.shape), a.dtype.type) for a in arrays]
@@ -67,13 +67,14 @@ def _build(optimizer: Any, variables: list[Any]) -> None:
         optimizer._create_all_weights(variables)
 
 
-def _variables(optimizer: Any) -> list[Any]:
+def optimizer_variables(optimizer: Any) -> list[Any]:
+    """All of the optimizer's variables in the order of `optimizer_state`."""
     parts = parts_of(optimizer)
     if parts is not None:
-        return [optimizer.iterations, *(v for part, _ in parts for v in _variables(part))]
+        return [optimizer.iterations, *(v for part, _ in parts for v in optimizer_variables(part))]
     if hasattr(optimizer, "inner_optimizer") and not hasattr(optimizer, "dynamic_scale"):
         # Keras 2.15's loss scale keeps its own variables apart.
         scale = optimizer._loss_scale
-        return [scale._current_loss_scale, scale._counter, *_variables(optimizer.inner_optimizer)]
+        return [scale._current_loss_scale, scale._counter, *optimizer_variables(optimizer.inner_optimizer)]
     variables = optimizer.variables
     return list(variables() if callable(variables) else variables)

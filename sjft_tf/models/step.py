@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
 from sjft_tf.models.averaging import WeightAverage
 from sjft_tf.models.losses import head_sums, valid_rows
@@ -78,6 +79,9 @@ class JointModel(keras.Model):
                 its schedule and its momentum see steps, not micro-batches.
             average_momentum: of the moving average of the weights; 0 keeps none.
         """
+        if not KERAS_3:
+            # Its figures are those of all replicas already; among several processes it would add them up once more.
+            self.distribute_reduction_method = "first"
         self.rules = StepRules(self, loss_weights, label_smoothing, clip_norm, accumulate, average_momentum)
 
     @property
@@ -116,7 +120,7 @@ class JointModel(keras.Model):
         for name, metric in self.rules.metrics.items():
             # The norm of a step that the loss scale is going to skip is not finite, and would spoil the mean.
             metric.update_state(*_finite(found[name]) if name == "gradient_norm" else (found[name],))
-        return {name: metric.result() for name, metric in self.rules.metrics.items()}
+        return {name: _reducible(metric.result()) for name, metric in self.rules.metrics.items()}
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """The same figures without training, as `evaluate` reports them; "gradient_norm" stays 0."""
@@ -129,6 +133,11 @@ class JointModel(keras.Model):
         for name, value in _means(_everywhere(sums), counts, self.rules.loss_weights).items():
             self.rules.metrics[name].update_state(value)
         return {name: metric.result() for name, metric in self.rules.metrics.items()}
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        # With several devices Keras 3 looks at a batch first, to build what is not built yet, and fails to among
+        # several processes. Here everything is built by `compile_joint`.
+        return
 
     def _gradients(self, images: Any, labels: Any, counts: Any, variables: list[Any]) -> tuple[list[Any], Any]:
         assert self.rules is not None
@@ -177,6 +186,16 @@ def _everywhere(values: Any) -> Any:
     flat = tf.nest.flatten(values)
     total = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.stack(flat))
     return tf.nest.pack_sequence_as(values, tf.unstack(total, len(flat)))
+
+
+def _reducible(value: tf.Tensor) -> tf.Tensor:
+    # What a step returns is equal on all replicas. Among several processes Keras 3 nevertheless takes its mean over the
+    # replicas' rows, for which it must have one.
+    return value[tf.newaxis] if KERAS_3 and _multi_worker() else value
+
+
+def _multi_worker() -> bool:
+    return isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy)
 
 
 def _means(sums: Any, counts: Any, weights: Mapping[str, float]) -> dict[str, tf.Tensor]:

@@ -16,6 +16,7 @@ from sjft_tf.images.audit import MIN_SIDE, SETTINGS, Audit, Leak, audit
 from sjft_tf.pipeline.inputs import Sets, open_sets
 from sjft_tf.summaries import Pair, pair_montage
 from sjft_tf.training.config import RunConfig
+from sjft_tf.training.distribution import ALONE, Cluster
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)
@@ -23,28 +24,37 @@ log = logging.getLogger(__name__)
 _SHOWN = 40  # pairs in the picture
 
 
-def audited(config: RunConfig, sets: Sets, workdir: Workdir) -> Sets:
+def audited(config: RunConfig, sets: Sets, workdir: Workdir, cluster: Cluster = ALONE) -> Sets:
     """The sets to work with: audited unless --noaudit, the source without its leaks with --exclude_leaks.
 
     Leaks are listed in the workdir and told as a warning. Whatever uses the source afterwards, and whatever is
-    stamped with its fingerprint, sees the rows that are left.
+    stamped with its fingerprint, sees the rows that are left. Of several processes the chief audits.
 
     Raises:
         InputError: every source image is a target image, and leaks are to be excluded.
     """
     if sets.source is None or not config.data.audit:
         return sets
+    kept = cluster.once(lambda: {"kept": _kept(config, sets, workdir)})["kept"]
+    if len(kept) == len(sets.source):
+        return sets
+    return dataclasses.replace(sets, source=sets.source.subset(kept))
+
+
+def _kept(config: RunConfig, sets: Sets, workdir: Workdir) -> np.ndarray:
+    assert sets.source is not None
     found = audit_of(sets, workdir)
     for line in warnings(sets.source, found, workdir, config.data.exclude_leaks):
         log.warning("%s", line)
-    if not found.leaks or not config.data.exclude_leaks:
-        return sets
-    kept = np.setdiff1d(np.arange(len(sets.source)), [leak.source_row for leak in found.leaks])
+    rows = np.arange(len(sets.source))
+    if not config.data.exclude_leaks:
+        return rows
+    kept = np.setdiff1d(rows, [leak.source_row for leak in found.leaks])
     if not len(kept):
         raise InputError(
             f"--exclude_leaks leaves nothing of the source: all {len(sets.source)} images are the target's"
         )
-    return dataclasses.replace(sets, source=sets.source.subset(kept))
+    return kept
 
 
 def audit_of(sets: Sets, workdir: Workdir) -> Audit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from sjft_tf.pipeline.results import HEADLINE, show_neighbors, summarize, write_
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.selection import smallest_k
 from sjft_tf.training import RunConfig, TrainingSets, finished_rounds, load_round_weights, read_round
+from sjft_tf.training.distribution import ALONE, Cluster
 from sjft_tf.training.rounds import first_counts, make_selector
 from sjft_tf.training.state import weights_digest
 from sjft_tf.training.stopping import StopRequest
@@ -84,24 +86,61 @@ def describe(found: dict[str, Any]) -> str:
     )
 
 
-def run(config: RunConfig, workdir: Workdir, stop: StopRequest | None = None) -> Report:
-    """The whole job: sets, neighbors, rounds, figures, SavedModel; `stop` ends the training at the next step."""
+def run(config: RunConfig, workdir: Workdir, stop: StopRequest | None = None, cluster: Cluster = ALONE) -> Report:
+    """The whole job: sets, neighbors, rounds, figures, SavedModel; in the chief, where there are several processes.
+
+    `stop` ends the training at the next step.
+    """
     refuse_unknown_network(config)
     with workdir.timed("opening image sets"):
         sets = open_sets(config, workdir)
-    refuse_other_run(config, workdir)
-    sets = audited(config, sets, workdir)
+
+    def check() -> dict[str, Any]:
+        refuse_other_run(config, workdir)
+        return {}
+
+    cluster.once(check)
+    cluster.check_equal(_fingerprints(config, sets))
+    sets = audited(config, sets, workdir, cluster)
     source_classes = sets.source.class_names if sets.source is not None else ()
     artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": source_classes})
-    model = train(config, sets, workdir, stop)
-    figures = summarize(sets, workdir, views_stamp(config))
-    _write_last_borrowing(config, sets, workdir)
-    with workdir.timed("export"):
-        last = figures["final"]["round"]
-        _export(config, sets.target.class_names, model, workdir, last, workdir.saved_model, figures["final"])
-        if not workdir.trunk.exists():  # finished rounds do not change
-            save_trunk(model, workdir.trunk)
-    return Report(figures, workdir)
+    model = train(config, sets, workdir, stop, cluster)
+
+    def finish() -> dict[str, Any]:
+        figures = summarize(sets, workdir, views_stamp(config))
+        _write_last_borrowing(config, sets, workdir)
+        with workdir.timed("export"):
+            last = figures["final"]["round"]
+            _export(config, sets.target.class_names, model, workdir, last, workdir.saved_model, figures["final"])
+            if not workdir.trunk.exists():  # finished rounds do not change
+                save_trunk(model, workdir.trunk)
+        return {}
+
+    # The other processes stay until this is done: where one goes, TensorFlow takes it for lost and ends the rest.
+    cluster.once(finish)
+    return Report(artifacts.read_json(workdir.metrics), workdir)
+
+
+def assist(config: RunConfig, cluster: Cluster) -> None:
+    """What a process that is not the chief does of `run`: its part of each batch. It leaves nothing behind."""
+    with tempfile.TemporaryDirectory() as folder:
+        workdir = Workdir(folder)
+        sets = open_sets(config, workdir)
+        cluster.once(dict)
+        cluster.check_equal(_fingerprints(config, sets))
+        sets = audited(config, sets, workdir, cluster)
+        train(config, sets, workdir, cluster=cluster)
+        cluster.once(dict)
+
+
+def _fingerprints(config: RunConfig, sets: Sets) -> dict[str, str]:
+    source = sets.source.fingerprint if sets.source is not None else "none"
+    settings = {name: section for name, section in config.to_json().items() if name not in ("data", "distribution")}
+    return {
+        "target images": sets.target.fingerprint,
+        "source images": source,
+        "settings": artifacts.fingerprint(settings | {"model": settings["model"] | {"weights": ""}}),
+    }
 
 
 def refuse_unknown_network(config: RunConfig) -> None:

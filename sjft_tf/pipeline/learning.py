@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from sjft_tf import artifacts
 from sjft_tf.images.order import check_max_per_class
@@ -34,6 +35,7 @@ from sjft_tf.training import (
 )
 from sjft_tf.training.checkpoints import Checkpoints
 from sjft_tf.training.config import RunConfig
+from sjft_tf.training.distribution import ALONE, Cluster
 from sjft_tf.training.keeping import Keeping
 from sjft_tf.training.rounds import augmentation
 from sjft_tf.training.state import prune_rounds
@@ -41,11 +43,13 @@ from sjft_tf.training.stopping import StopRequest
 from sjft_tf.workdir import Workdir
 
 
-def build_model(config: RunConfig, target_classes: int, source_classes: int | None) -> JointModel:
-    """The joint model with its starting weights, the heads drawn from the run's seed."""
+def build_model(
+    config: RunConfig, target_classes: int, source_classes: int | None, cluster: Cluster = ALONE
+) -> JointModel:
+    """The joint model with its starting weights, the heads drawn from the run's seed, on all devices of `cluster`."""
     keras.utils.set_random_seed(config.training.seed)
     settings = config.model
-    with precision_scope(settings.precision):
+    with cluster.building(), precision_scope(settings.precision):
         trunk = build_trunk(
             settings.trunk,
             config.view.image_size,
@@ -55,28 +59,38 @@ def build_model(config: RunConfig, target_classes: int, source_classes: int | No
             width=settings.width,
             batch_norm_momentum=settings.batch_norm_momentum or momentum_for_run(config.total_steps),
         )
-    return build_joint_model(trunk, target_classes, source_classes, dropout=settings.dropout)
+        return build_joint_model(trunk, target_classes, source_classes, dropout=settings.dropout)
 
 
-def training_made_from(config: RunConfig, sets: Sets, table: NeighborTable | None) -> dict[str, Any]:
-    """What the trained rounds depend on: settings, images, neighbors, starting weights."""
+def training_made_from(config: RunConfig, sets: Sets, table: NeighborTable | None, replicas: int = 1) -> dict[str, Any]:
+    """What the trained rounds depend on: settings, images, neighbors, starting weights, devices if several."""
     weights = Path(config.model.weights)
-    return config.stamp("view", "augmentation", "selection", "model", "training") | {
-        "target images": sets.target.fingerprint,
-        "source images": sets.source.fingerprint if sets.source is not None else None,
-        "neighbors": artifacts.fingerprint(table.rows) if table is not None else None,
-        "weights": artifacts.fingerprint(weights.read_bytes()) if weights.is_file() else config.model.weights,
-    }
+    several = {"devices": replicas} if replicas > 1 else {}
+    return (
+        config.stamp("view", "augmentation", "selection", "model", "training")
+        | several
+        | {
+            "target images": sets.target.fingerprint,
+            "source images": sets.source.fingerprint if sets.source is not None else None,
+            "neighbors": artifacts.fingerprint(table.rows) if table is not None else None,
+            "weights": artifacts.fingerprint(weights.read_bytes()) if weights.is_file() else config.model.weights,
+        }
+    )
 
 
-def train(config: RunConfig, sets: Sets, workdir: Workdir, stop: StopRequest | None = None) -> keras.Model:
+def train(
+    config: RunConfig, sets: Sets, workdir: Workdir, stop: StopRequest | None = None, cluster: Cluster = ALONE
+) -> keras.Model:
     """Retrieves (unless there is a table), trains the missing rounds and evaluates each.
+
+    Of several processes only the chief retrieves, scores, evaluates and uses `workdir`; all return the same model.
 
     Args:
         config: all settings.
         sets: the images.
         workdir: where everything lies.
-        stop: ends the training at the next step when it is made.
+        stop: ends the training at the next step when it is made; on one device only.
+        cluster: the devices.
 
     Returns:
         The joint model with the last round's weights.
@@ -84,10 +98,19 @@ def train(config: RunConfig, sets: Sets, workdir: Workdir, stop: StopRequest | N
     # Said before hours of describing.
     check_max_per_class(sets.target.labels, config.training.batch_size, config.training.max_per_class)
     augmentation(config)
-    table = neighbor_table(config, sets, workdir) if config.selection.selector in ("nearest", "random") else None
-    if table is not None and sets.source is not None:
-        show_neighbors(sets.target, sets.source, table, workdir)
-    model = build_model(config, sets.target.num_classes, sets.source.num_classes if sets.source else None)
+    table: NeighborTable | None = None
+    rows: np.ndarray | None = None
+
+    def retrieve() -> dict[str, np.ndarray]:
+        nonlocal table
+        table = neighbor_table(config, sets, workdir)
+        if sets.source is not None:
+            show_neighbors(sets.target, sets.source, table, workdir)
+        return {"rows": table.rows}
+
+    if config.selection.selector in ("nearest", "random"):
+        rows = cluster.once(retrieve)["rows"]
+    model = build_model(config, sets.target.num_classes, sets.source.num_classes if sets.source else None, cluster)
     settings = config.checkpoints
     scorer = Scorer(
         model, network_view(config), config.training.eval_batch_size, cache_mb=config.training.view_cache_mb
@@ -128,20 +151,29 @@ def train(config: RunConfig, sets: Sets, workdir: Workdir, stop: StopRequest | N
             if table is not None and state.index == 0:
                 board.picture(state.global_step, "borrowed/neighbors", workdir.picture)
 
-    made_from = training_made_from(config, sets, table)
-    store = Checkpoints(workdir.checkpoints, settings.keep_checkpoints, made_from)
-    with workdir.timed("training and scoring"):
+    made_from = training_made_from(config, sets, table, cluster.replicas)
+
+    def fit(**reports: Any) -> None:
         train_rounds(
             config,
             model,
             scorer,
-            TrainingSets(sets.target, sets.source, None if table is None else table.rows),
+            TrainingSets(sets.target, sets.source, rows),
             workdir.rounds,
             made_from,
-            callbacks=callbacks,
-            after_round=after_round,
-            keeping=Keeping(workdir.rounds, store, settings.checkpoint_steps, mark, stop),
+            cluster=cluster,
+            **reports,
         )
+
+    if not cluster.is_chief:
+        fit()
+        return model
+    # The states of single replicas (statistics, dropout) are in no checkpoint: with several the round is the unit.
+    alone = cluster.replicas == 1
+    store = Checkpoints(workdir.checkpoints, settings.keep_checkpoints, made_from) if alone else None
+    keeping = Keeping(workdir.rounds, store, settings.checkpoint_steps, mark, stop if alone else None)
+    with workdir.timed("training and scoring"):
+        fit(callbacks=callbacks, after_round=after_round, keeping=keeping)
     _evaluate_again(judge, sets, workdir, views, model)
     return model
 

@@ -9,14 +9,15 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from sjft_tf import progress
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.models import Scorer
-from sjft_tf.selection import Borrowing, Hardness, Selector, hardness, update_counts
+from sjft_tf.selection import Borrowing, Selector, hardness, update_counts
 from sjft_tf.training.snapshot import WEIGHTS, first_not_finite
+
+Arrays = dict[str, np.ndarray]
 
 
 class HardSampleMining(keras.callbacks.Callback):
@@ -34,6 +35,8 @@ class HardSampleMining(keras.callbacks.Callback):
         hard: bool [N_t], images that the scoring before found wrong or uncertain; None (default): there was none.
         delta: entropy from which a right prediction counts as uncertain, in nats.
         wrong_growth, uncertain_growth: multiples of `k0`.
+        once: calls a function and returns its arrays; among several processes in one of them, for all
+            (`Cluster.once`).
 
     Attributes:
         borrowing: what may be drawn in the next fit; None without a selector.
@@ -56,8 +59,10 @@ class HardSampleMining(keras.callbacks.Callback):
         delta: float = 0.1,
         wrong_growth: int = 4,
         uncertain_growth: int = 2,
+        once: Callable[[Callable[[], Arrays]], Arrays] = lambda function: function(),
     ) -> None:
         super().__init__()
+        self.once = once
         self.target, self.selector, self.scorer = target, selector, scorer
         self.k0, self.counts = k0, np.asarray(counts, np.int32)
         self.delta, self.wrong_growth, self.uncertain_growth = delta, wrong_growth, uncertain_growth
@@ -68,26 +73,29 @@ class HardSampleMining(keras.callbacks.Callback):
         self.hard = hard
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        probabilities = self.scorer(self.target, description="Scoring the target")
-        found = hardness(probabilities, self.target.labels, self.delta)
-        self._report(found, probabilities)
-        if self.selector is None:
-            return
-        counts = update_counts(
-            self.counts, found, self.k0, self.selector.k_max, self.wrong_growth, self.uncertain_growth
-        )
-        self.counts = counts.numpy()
-        self.borrowing = self.selector.borrow(self.counts)
-
-    def _report(self, found: Hardness, probabilities: np.ndarray) -> None:
-        self.entropy, self.wrong = found.entropy.numpy(), found.wrong.numpy()
-        self.hard = tf.logical_or(found.wrong, found.uncertain).numpy()
+        scored = self.once(self._score)
+        self.entropy, self.wrong = scored["entropy"], scored["wrong"]
+        self.hard = np.logical_or(scored["wrong"], scored["uncertain"])
         self.found = {
             "train_top1": float(1 - self.wrong.mean()),
             "wrong": int(self.wrong.sum()),
-            "uncertain": int(tf.reduce_sum(tf.cast(found.uncertain, tf.int32))),
+            "uncertain": int(scored["uncertain"].sum()),
             "mean_entropy": float(self.entropy.mean()),
         }
+        if self.selector is not None:
+            self.counts = scored["counts"]
+            self.borrowing = self.selector.borrow(self.counts)
+
+    def _score(self) -> Arrays:
+        probabilities = self.scorer(self.target, description="Scoring the target")
+        found = hardness(probabilities, self.target.labels, self.delta)
+        arrays = {name: value.numpy() for name, value in found._asdict().items()}
+        if self.selector is None:
+            return arrays
+        counts = update_counts(
+            self.counts, found, self.k0, self.selector.k_max, self.wrong_growth, self.uncertain_growth
+        )
+        return arrays | {"counts": counts.numpy()}
 
 
 class StepProgress(keras.callbacks.Callback):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
@@ -54,7 +55,7 @@ def compile_joint(model: JointModel, config: RunConfig) -> None:
     model.compile(
         optimizer=optimizer,
         jit_compile=training.jit,
-        steps_per_execution=largest_divisor(training.steps_per_round, training.steps_per_execution),
+        steps_per_execution=largest_divisor(training.steps_per_round, wanted_execution(config)),
         **({"auto_scale_loss": False} if KERAS_3 else {}),
     )
     build_optimizer(model.optimizer, model)
@@ -70,6 +71,12 @@ def schedule_of(config: RunConfig, factor: float = 1.0) -> Any:
         decay_steps=training.decay_steps or max(1, config.total_steps // 4),
         warmup_steps=training.warmup_steps,
     )
+
+
+def wanted_execution(config: RunConfig) -> int:
+    """Steps that one call of the compiled loop should run; 1 in a strategy's scope on Keras 3, which fails at more."""
+    # Its loop does not find its own counter where replicas are inside it.
+    return 1 if KERAS_3 and tf.distribute.has_strategy() else config.training.steps_per_execution
 
 
 def largest_divisor(steps: int, wanted: int) -> int:

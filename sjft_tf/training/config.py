@@ -14,6 +14,7 @@ from sjft_tf.training.settings import (
     AugmentationConfig,
     CheckpointConfig,
     DataConfig,
+    DistributionConfig,
     EvaluationConfig,
     ModelConfig,
     RetrievalConfig,
@@ -36,6 +37,7 @@ class RunConfig:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    distribution: DistributionConfig = field(default_factory=DistributionConfig)
 
     def to_json(self) -> dict[str, Any]:
         """Nested dictionaries of plain values."""
@@ -132,7 +134,19 @@ class RunConfig:
                 f"--descriptor_crop={self.retrieval.descriptor_crop} is cut from "
                 f"--descriptor_resize={self.retrieval.descriptor_resize}, which is smaller"
             )
+        self._check_distribution()
         return self
+
+    def _check_distribution(self) -> None:
+        strategy = self.distribution.strategy
+        if self.distribution.logical_cpus > 1 and strategy != "mirrored":
+            raise InputError(f"--logical_cpus needs --strategy=mirrored. Received: --strategy={strategy}")
+        if strategy == "none":
+            return
+        # The loss scale of Keras 3 cannot be changed by several replicas, and XLA compiles a step for one of them.
+        if self.training.jit or self.model.precision == "float16":
+            what = "--jit" if self.training.jit else "--precision=float16"
+            raise InputError(f"{what} works on one device. Leave it out, or --strategy={strategy}.")
 
 
 def _check(item: dataclasses.Field, value: Any) -> None:

@@ -18,16 +18,18 @@ from sjft_tf.images import Augmentation, ImageSet
 from sjft_tf.images.augment import Change, ColorJitter, Cutout, RandAugment, RandomAffine
 from sjft_tf.images.joint import joint_dataset
 from sjft_tf.images.order import MakeUp
+from sjft_tf.images.positions import WHOLE, Shard
 from sjft_tf.models import Scorer
 from sjft_tf.selection import Selector, smallest_k
 from sjft_tf.training.callbacks import HardSampleMining, StepProgress, StopOnNonFiniteLoss
 from sjft_tf.training.checkpointing import StepCheckpoints
 from sjft_tf.training.checkpoints import Resumed
-from sjft_tf.training.compiling import compile_joint, largest_divisor, run_in_steps_of
+from sjft_tf.training.compiling import compile_joint, largest_divisor, run_in_steps_of, wanted_execution
 from sjft_tf.training.config import RunConfig
+from sjft_tf.training.distribution import ALONE, Arrays, Cluster, JoinReplicas
 from sjft_tf.training.finishing import FinishWeights, micro_batches
 from sjft_tf.training.keeping import Keeping
-from sjft_tf.training.state import RoundState, finished_rounds, load_round, save_round
+from sjft_tf.training.state import RoundState, finished_rounds, load_round, run_variables, save_round
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ def train_rounds(
     callbacks: Callable[[int], Sequence[keras.callbacks.Callback]] = lambda _: (),
     after_round: RoundHook = lambda *_: None,
     keeping: Keeping | None = None,
+    cluster: Cluster = ALONE,
 ) -> list[int]:
     """Trains the rounds that are not finished yet, each continuing from the one before.
 
@@ -78,6 +81,7 @@ def train_rounds(
         callbacks: further Keras callbacks for round `index`.
         after_round: called once for each newly finished round, and for the last finished one when resuming.
         keeping: what is kept within a round; by default nothing but the rounds.
+        cluster: the devices; `model` was made in its `building`. Only the chief reads and writes `folder`.
 
     Returns:
         The numbers of the finished rounds.
@@ -91,20 +95,31 @@ def train_rounds(
     training = config.training
     keeping = keeping or Keeping(folder)
     selector = make_selector(config, sets)
-    compile_joint(model, config)
+    with cluster.scope():
+        compile_joint(model, config)
 
-    done = finished_rounds(folder)
-    if done != list(range(len(done))) or len(done) > training.rounds:
-        raise InputError(f"{folder} holds rounds {done}; expected the first of {training.rounds}. Use a new --workdir.")
+    def begin() -> Arrays:
+        done = finished_rounds(folder)
+        if done != list(range(len(done))) or len(done) > training.rounds:
+            raise InputError(
+                f"{folder} holds rounds {done}; expected the first of {training.rounds}. Use a new --workdir."
+            )
+        if done:
+            state = load_round(folder, done[-1], model, made_from)
+            k0, counts, hard = state.k0, state.counts, state.hard
+            log.info("continuing after round %d, step %d", state.index + 1, state.global_step)
+            after_round(state, model, None)
+        else:
+            (k0, counts), hard = first_counts(config, selector, len(sets.target)), None
+        known = {} if hard is None else {"hard": hard}
+        return {"done": np.array(len(done)), "k0": np.array(k0), "counts": counts, **known}
+
+    begun = cluster.once(begin)
+    done, k0, counts, hard = int(begun["done"]), int(begun["k0"]), begun["counts"], begun.get("hard")
     if done:
-        state = load_round(folder, done[-1], model, made_from)
-        k0, counts, hard = state.k0, state.counts, state.hard
-        log.info("continuing after round %d, step %d", state.index + 1, state.global_step)
-        after_round(state, model, None)
-    else:
-        (k0, counts), hard = first_counts(config, selector, len(sets.target)), None
-    if len(done) == training.rounds:
-        return done
+        cluster.share(run_variables(model))
+    if done == training.rounds:
+        return list(range(done))
 
     mining = HardSampleMining(
         sets.target,
@@ -116,8 +131,9 @@ def train_rounds(
         delta=config.selection.delta,
         wrong_growth=config.selection.wrong_growth,
         uncertain_growth=config.selection.uncertain_growth,
+        once=cluster.once,
     )
-    for index in range(len(done), training.rounds):
+    for index in range(done, training.rounds):
         with keeping.guarded():
             first, end = index * training.steps_per_round, (index + 1) * training.steps_per_round
             store = keeping.checkpoints
@@ -125,10 +141,11 @@ def train_rounds(
             if resumed is not None:
                 log.info("continuing in round %d after step %d", index + 1, resumed.step)
             keeping.mark(index, resumed.step if resumed is not None else first)
-            state = _one_round(index, config, model, sets, mining, callbacks(index), keeping, resumed)
-            keeping.round_written(index, save_round(folder, state, model, made_from))
-            after_round(state, model, mining)
-    return finished_rounds(folder)
+            state = _one_round(index, config, model, sets, mining, callbacks(index), keeping, resumed, cluster)
+            if cluster.is_chief:
+                keeping.round_written(index, save_round(folder, state, model, made_from))
+                after_round(state, model, mining)
+    return list(range(training.rounds))
 
 
 def _one_round(
@@ -140,13 +157,14 @@ def _one_round(
     extra: Sequence[keras.callbacks.Callback],
     keeping: Keeping,
     resumed: Resumed | None,
+    cluster: Cluster,
 ) -> RoundState:
     training, borrowing = config.training, mining.borrowing
     steps = training.steps_per_round
     begin, end = index * steps, (index + 1) * steps
     first = resumed.step if resumed is not None else begin
 
-    def stream(start: int, count: int) -> tf.data.Dataset:
+    def stream(start: int, count: int, shard: Shard = WHOLE) -> tf.data.Dataset:
         return joint_dataset(
             sets.target,
             sets.source if borrowing else None,
@@ -157,6 +175,7 @@ def _one_round(
             first_step=start,
             steps=count,
             seed=training.seed,
+            shard=shard,
             accumulate=training.accumulate,
             make_up=MakeUp(begin, mining.hard, config.selection.hard_repeats, training.max_per_class),
         )
@@ -167,14 +186,18 @@ def _one_round(
     finish = FinishWeights((lambda: micro_batches(stream(begin, again), training.accumulate)) if again else None)
     label, done = f"Round {index + 1}/{training.rounds}", first - begin
     begun = time.perf_counter() - (resumed.seconds if resumed is not None else 0.0)
-    run_in_steps_of(model, largest_divisor(end - first, training.steps_per_execution))
+    with cluster.scope():
+        run_in_steps_of(model, largest_divisor(end - first, wanted_execution(config)))
     history = model.fit(
-        stream(first, end - first),
+        cluster.distribute(lambda shard: stream(first, end - first, shard)),
         epochs=1,
         steps_per_epoch=end - first,
         verbose=0,
         shuffle=False,
-        callbacks=[guard, *extra, *keeper, StepProgress(steps, label, done), finish, mining],
+        callbacks=[
+            *(guard, *extra, *keeper, *([StepProgress(steps, label, done)] if cluster.is_chief else [])),
+            *(JoinReplicas(cluster), finish, mining),
+        ],
     ).history
     metrics: dict[str, Any] = {name: float(values[-1]) for name, values in history.items()}
     metrics |= {"borrowed": borrowing.summary()} if borrowing else {}

@@ -243,3 +243,21 @@ class EvaluationConfig:
         "eval_views=dense: a side in pixels; give the flag again for more; none: --resize and an eighth either way",
         free=True,
     )
+
+
+@dataclass(frozen=True)
+class DistributionConfig:
+    """The devices that share a batch; how many they are is part of a round's stamp, and not what they are."""
+
+    strategy: str = option(
+        "none",
+        "devices: none is one, mirrored all GPUs of this host, multi_worker the processes that TF_CONFIG lists",
+        ("none", "mirrored", "multi_worker"),
+        free=True,
+    )
+    logical_cpus: int = option(
+        1,
+        "strategy=mirrored without GPUs: divide the CPU into so many devices",
+        limits=(1, 64),
+        free=True,
+    )

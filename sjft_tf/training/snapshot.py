@@ -11,7 +11,7 @@ import numpy as np
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
-from sjft_tf.models import optimizer_state, restore_optimizer_state
+from sjft_tf.models import optimizer_state, optimizer_variables, restore_optimizer_state
 
 WEIGHTS = "model.weights.h5"
 OPTIMIZER = "optimizer.npz"
@@ -38,7 +38,7 @@ def save_model(folder: Path, model: keras.Model) -> dict[str, str]:
     """
     _bare(model).save_weights(str(folder / WEIGHTS))
     optimizer = {f"optimizer/{name}": value for name, value in optimizer_state(model.optimizer).items()}
-    extra = {name: np.array(variable) for name, variable in extra_state(model).items()}
+    extra = {name: np.array(variable.numpy()) for name, variable in extra_state(model).items()}
     artifacts.save_npz(folder / OPTIMIZER, {**optimizer, **extra}, {})
     return {"weights": _digest(folder / WEIGHTS), "optimizer": _digest(folder / OPTIMIZER)}
 
@@ -88,10 +88,8 @@ def load_weights(folder: Path, digests: Mapping[str, str], model: keras.Model) -
 
 def first_not_finite(model: keras.Model) -> str | None:
     """Name of the first variable of the model, its optimizer or its extra state with a NaN or an infinity in it."""
-    optimizer = model.optimizer.variables
-    everything = [*model.weights, *(optimizer() if callable(optimizer) else optimizer), *extra_state(model).values()]
-    for variable in everything:
-        array = np.asarray(variable)
+    for variable in [*model.weights, *optimizer_variables(model.optimizer), *extra_state(model).values()]:
+        array = np.asarray(variable.numpy())
         if array.dtype.kind not in "iub" and not np.isfinite(array).all():
             return str(getattr(variable, "path", variable.name))
     return None

@@ -16,6 +16,7 @@ import numpy as np
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
+from sjft_tf.models import optimizer_variables
 from sjft_tf.training import snapshot
 from sjft_tf.training.snapshot import OPTIMIZER, WEIGHTS
 
@@ -164,3 +165,9 @@ def _state(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> RoundState:
     return RoundState(
         meta["index"], meta["global_step"], meta["k0"], arrays["counts"], meta["metrics"], arrays.get("hard")
     )
+
+
+def run_variables(model: keras.Model) -> list[Any]:
+    """Every variable of a compiled joint model that a run goes on with, in a fixed order."""
+    extra = snapshot.extra_state(model)
+    return [*model.weights, *optimizer_variables(model.optimizer), *(extra[name] for name in sorted(extra))]
