@@ -13,6 +13,7 @@ import argparse
 import io
 import tempfile
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def consume(dataset: tf.data.Dataset) -> None:
         pass
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trunk", default="MobileNetV2")
     parser.add_argument("--alpha", type=float, default=0.35)
@@ -81,7 +82,7 @@ def main() -> None:
     parser.add_argument("--files", action="store_true", help="JPEG files instead of arrays in memory")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=7)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
 
     trunk = build_trunk(arguments.trunk, arguments.image_size, alpha=arguments.alpha or None)
     model = build_joint_model(trunk, CLASSES, CLASSES)
