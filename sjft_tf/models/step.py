@@ -135,8 +135,8 @@ class JointModel(keras.Model):
         return {name: metric.result() for name, metric in self.rules.metrics.items()}
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        # With several devices Keras 3 looks at a batch first, to build what is not built yet, and fails to among
-        # several processes. Here everything is built by `compile_joint`.
+        # With several devices Keras 3 looks at a batch first, to build what is not built yet, and fails among several
+        # processes. Here everything is built by `compile_joint`.
         return
 
     def _gradients(self, images: Any, labels: Any, counts: Any, variables: list[Any]) -> tuple[list[Any], Any]:

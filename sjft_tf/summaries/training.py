@@ -71,7 +71,7 @@ class TrainingSummaries(keras.callbacks.Callback):
         values = scalars_from_logs(self._logs)  # waits for the device; the clock is read after it
         now = time.perf_counter()
         optimizer = self.model.optimizer
-        step = int(np.asarray(optimizer.iterations))
+        step = int(optimizer.iterations.numpy())
         values["learning_rate"] = _learning_rate(optimizer, step)
         if self._images and self._timed and self._since is not None:
             values["speed/images_per_second"] = self._timed * self._images / max(now - self._since, 1e-9)
@@ -102,7 +102,8 @@ def scalars_from_logs(logs: Mapping[str, Any]) -> dict[str, float | None]:
 
 
 def _number(value: Any) -> float | None:
-    return None if value is None else float(np.asarray(value))
+    # A variable on several devices is no array, but has one.
+    return None if value is None else float(np.asarray(value.numpy() if hasattr(value, "numpy") else value))
 
 
 def _learning_rate(optimizer: Any, step: int) -> float | None:
