@@ -17,6 +17,9 @@ from PIL import Image
 from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
 from sjft_tf.export import DESCRIPTION_FILE, decode_bytes, export_saved_model, load_predictor
+from sjft_tf.images import ImageSet
+from sjft_tf.images import View as ImageView
+from sjft_tf.models import Scorer, build_joint_model, build_trunk
 
 NAMES = ["rose", "lily", "café ☕"]
 
@@ -188,6 +191,65 @@ def test_a_process_with_nothing_but_tensorflow(exported):
     np.testing.assert_allclose(one, want, rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(two, want, rtol=1e-5, atol=1e-7)
     assert name == NAMES[int(want.argmax())]
+
+
+def test_prepared_pixels_are_neither_resized_nor_cropped(exported, rng):
+    model, _, folder = exported
+    pixels = rng.uniform(0, 255, (5, 8, 8, 3)).astype(np.float32)
+    want = np.asarray(tf.nn.softmax(model(pixels, training=False)["target"]))
+    np.testing.assert_allclose(load_predictor(folder).predict_prepared(pixels, 2), want, rtol=1e-5, atol=1e-7)
+
+
+ALONE_IN_BATCHES = (
+    ALONE[: ALONE.index("model = ")]
+    + """
+import io
+import numpy as np
+model, held = tf.saved_model.load(sys.argv[1]), np.load(sys.argv[2], allow_pickle=False)
+answers = {}
+for count in (1, 257):
+    pixels = tf.constant(held["pixels"][:count], tf.float32)
+    contents = [tf.io.encode_png(image).numpy() for image in held["pixels"][:count]]
+    jpegs = [row[:size].tobytes() for row, size in zip(held["jpegs"][:count], held["sizes"][:count])]
+    for name, answer in (
+        ("pixels", model.signatures["serving_default"](images=pixels)),
+        ("png", model.signatures["serve_bytes"](image_bytes=tf.constant(contents))),
+        ("jpeg", model.signatures["serve_bytes"](image_bytes=tf.constant(jpegs))),
+    ):
+        answers[f"{name} {count}"] = answer["probabilities"].numpy()
+assert not {"sjft_tf", "keras"} & set(sys.modules)
+np.savez(sys.argv[3], **answers)
+"""
+)
+
+
+@pytest.mark.slow
+def test_one_and_257_images_in_a_process_with_nothing_but_tensorflow(tmp_path, rng):
+    trunk = build_trunk("MobileNetV2", 32, alpha=0.35)
+    model, view = build_joint_model(trunk, 3, 5, dropout=0.3), ImageView(40, 32)
+    weights = [w + rng.normal(0, 0.05, w.shape) if w.dtype.kind == "f" else w for w in model.get_weights()]
+    model.set_weights([np.abs(w) if (w < 0).any() and w.ndim == 1 else w for w in weights])  # variances are positive
+    folder = export_saved_model(model, NAMES, view, tmp_path / "m")
+    pixels = rng.integers(0, 256, (257, 45, 37, 3), dtype=np.uint8)
+    jpegs = [encoded(image, "jpeg") for image in pixels]
+    sizes = np.array([len(content) for content in jpegs])
+    padded = np.zeros((len(jpegs), sizes.max()), np.uint8)
+    for line, content in zip(padded, jpegs, strict=True):
+        line[: len(content)] = np.frombuffer(content, np.uint8)
+    np.savez(tmp_path / "in.npz", pixels=pixels, jpegs=padded, sizes=sizes)
+    command = [sys.executable, "-c", ALONE_IN_BATCHES, str(folder), str(tmp_path / "in.npz"), str(tmp_path / "out.npz")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ})
+    assert done.returncode == 0, done.stderr
+    decoded = ImageSet.from_arrays("decoded", np.stack([in_pillow(content) for content in jpegs]), np.arange(257) % 3)
+    score = Scorer(model, view)
+    want = {"jpeg": score(decoded)}
+    want["pixels"] = want["png"] = score(ImageSet.from_arrays("pixels", pixels, np.arange(257) % 3))
+    assert want["png"].std() > 1e-3
+    with np.load(tmp_path / "out.npz", allow_pickle=False) as answers:
+        assert len(answers.files) == 6
+        for name in answers.files:
+            kind, count = name.split()
+            np.testing.assert_allclose(answers[name], want[kind][: int(count)], rtol=0, atol=1e-5, err_msg=name)
 
 
 def test_exporting_again_replaces_and_a_failure_keeps_the_old(exported, tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sjft_tf.errors import InputError
-from sjft_tf.evaluation import average_probabilities
+from sjft_tf.evaluation import aligned, average_probabilities
 
 
 def test_average_by_hand():
@@ -36,3 +36,10 @@ def test_one_model_is_itself_and_order_does_not_matter(rng):
 def test_refuses(models, message):
     with pytest.raises(InputError, match=message):
         average_probabilities(models)
+
+
+def test_columns_are_matched_by_name():
+    p = np.array([[0.5, 0.25, 0.25], [0.125, 0.75, 0.125]])
+    assert aligned(p, ["b", "a", "c"], ["a", "b", "c"]).tolist() == [[0.25, 0.5, 0.25], [0.75, 0.125, 0.125]]
+    with pytest.raises(InputError, match=r"The run in x was trained for other classes: 1 are missing \(e.g. \['d'\]\)"):
+        aligned(p, ["b", "a", "c"], ["a", "b", "d"], "The run in x")

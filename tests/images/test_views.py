@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sjft_tf.errors import InputError
-from sjft_tf.images import View
+from sjft_tf.images import TenCrop, View, WholeImage, dense_sides, evaluation_views
 
 
 def test_same_size_is_only_converted(rng):
@@ -58,3 +58,34 @@ def test_eager_equals_tf_data(rng):
 def test_refuses(resize, crop):
     with pytest.raises(InputError, match=r"`crop` must be between 1 and `resize`"):
         View(resize, crop)
+
+
+def test_ten_crops_by_hand(rng):
+    image = rng.integers(0, 256, (7, 7, 3), np.uint8)
+    seen = TenCrop(7, 4)(image).numpy()
+    corners = [image[:4, :4], image[:4, 3:], image[3:, :4], image[3:, 3:], image[1:5, 1:5]]
+    np.testing.assert_array_equal(seen[:5], corners)
+    np.testing.assert_array_equal(seen[5:], [corner[:, ::-1] for corner in corners])
+    assert TenCrop(7, 4).views == len(seen)
+    np.testing.assert_array_equal(seen[4], View(7, 4)(image))
+    with pytest.raises(InputError, match="Received: resize=4"):
+        TenCrop(4, 4)
+
+
+def test_the_whole_image_and_its_mirror(rng):
+    image = rng.integers(0, 256, (9, 5, 3), np.uint8)
+    seen = WholeImage(6, 6)(image).numpy()
+    np.testing.assert_array_equal(seen[0], View(6, 6)(image))
+    np.testing.assert_array_equal(seen[1], seen[0][:, ::-1])
+
+
+def test_views_by_name():
+    assert dense_sides(256) == (224, 256, 288)
+    assert dense_sides(64) == (56, 64, 72)
+    assert dense_sides(1) == (1,)
+    assert evaluation_views("center", 8, 6) == [View(8, 6)]
+    assert evaluation_views("ten_crop", 8, 6) == [TenCrop(8, 6)]
+    assert [v.crop for v in evaluation_views("dense", 16, 8)] == [14, 16, 18]
+    assert evaluation_views("dense", 16, 8, [32]) == [WholeImage(32, 32)]
+    with pytest.raises(InputError, match="Received: 'sparse'"):
+        evaluation_views("sparse", 8, 6)
