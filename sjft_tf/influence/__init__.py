@@ -1,12 +1,13 @@
 """Instance-based transfer: which target images hurt (IDTL, Wang, Huan & Zhu 2018; Koh & Liang 2017).
 
 On a frozen trunk with a convex head, where influence is exact:
+    trunk_features                  what the trunk makes of images
     Scaling, Examples               features of chosen images, in blocks
     SoftmaxObjective, fit_head, Head, choose_l2
                                     L2-regularized multinomial logistic regression, trained to its minimum
     HeadSolver, influence, influence_matrix
                                     influence of every image on validation loss, by conjugate gradients or directly
-    cross_fitted, parts, parts_with_validation
+    cross_fitted, parts, parts_with_validation, held_out_probabilities
                                     each image judged by heads that did not train on it
     leave_one_out                   predicted against true change, by training again
 Over the layers of a network:
@@ -23,7 +24,8 @@ What follows from it:
 
 from sjft_tf.influence.alternatives import at_random, by_confident_learning, by_loss
 from sjft_tf.influence.blocks import Examples, Scaling
-from sjft_tf.influence.crossfit import cross_fitted, parts, parts_with_validation
+from sjft_tf.influence.crossfit import cross_fitted, held_out_probabilities, parts, parts_with_validation
+from sjft_tf.influence.features import trunk_features
 from sjft_tf.influence.head import Head, choose_l2, fit_head
 from sjft_tf.influence.holdout import folds, held_out, in_focus
 from sjft_tf.influence.kept import kept_rows, save_kept
@@ -57,6 +59,7 @@ __all__ = [
     "fit_head",
     "folds",
     "held_out",
+    "held_out_probabilities",
     "in_focus",
     "influence",
     "influence_matrix",
@@ -68,4 +71,5 @@ __all__ = [
     "parts_with_validation",
     "ranks",
     "save_kept",
+    "trunk_features",
 ]

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sjft_tf.influence.blocks import Examples
+from sjft_tf.influence.head import Head
 from sjft_tf.influence.scores import HeadSolver, label_influence, validation_gradient
 
 
@@ -40,6 +41,24 @@ def parts_with_validation(fold_of: np.ndarray, validation: np.ndarray) -> list[P
         Part(np.flatnonzero(fold_of != fold), ((np.flatnonzero(fold_of == fold), validation),))
         for fold in range(int(fold_of.max()) + 1)
     ]
+
+
+def held_out_probabilities(
+    fold_of: np.ndarray, fit: Callable[[np.ndarray], Head], examples: Callable[[np.ndarray], Examples], num_classes: int
+) -> np.ndarray:
+    """Probabilities of each image by the head that was trained on the other folds: float64 [N, C].
+
+    Args:
+        fold_of: int [N].
+        fit: trains the head of given rows.
+        examples: the images of given rows.
+        num_classes: C.
+    """
+    found = np.empty((len(fold_of), num_classes))
+    for fold in range(int(fold_of.max()) + 1):
+        rows = np.flatnonzero(fold_of == fold)
+        found[rows] = fit(np.flatnonzero(fold_of != fold)).probabilities(examples(rows))
+    return found
 
 
 def cross_fitted(

@@ -3,6 +3,7 @@
 Public surface:
     build_trunk, trunk_names            pixels to pooled features, preprocessing and starting weights included
     save_trunk                          a trained trunk, to start another model with
+    reset_from                          hybrid starts: first layers pre-trained, the rest random
     FusedBatchNormalization, replace_batch_norm, momentum_for_run
                                         fast batch normalization with a momentum that suits the run's length
     build_joint_model, target_logits    the two-headed model, and its target half
@@ -14,6 +15,7 @@ Public surface:
 """
 
 from sjft_tf.models.families import trunk_names
+from sjft_tf.models.hybrid import reset_from
 from sjft_tf.models.joint import build_joint_model, target_logits
 from sjft_tf.models.losses import MaskedAccuracy, MaskedCrossEntropy
 from sjft_tf.models.normalization import FusedBatchNormalization, momentum_for_run, replace_batch_norm
@@ -38,6 +40,7 @@ __all__ = [
     "momentum_for_run",
     "optimizer_state",
     "replace_batch_norm",
+    "reset_from",
     "restore_optimizer_state",
     "save_trunk",
     "target_logits",

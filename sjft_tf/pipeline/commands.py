@@ -22,6 +22,7 @@ from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_desc
 from sjft_tf.pipeline.learning import build_model, train
 from sjft_tf.pipeline.looks import Looks
 from sjft_tf.pipeline.neighbors import list_length, neighbor_table, target_edges
+from sjft_tf.pipeline.pruning import pruned
 from sjft_tf.pipeline.results import HEADLINE, show_neighbors, summarize, write_borrowed
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.selection import smallest_k
@@ -76,6 +77,8 @@ def run(config: RunConfig, workdir: Workdir) -> Report:
     with workdir.timed("opening image sets"):
         sets = open_sets(config, workdir)
     refuse_other_run(config, workdir)
+    if config.data.prune_target:
+        sets = pruned(config, sets, workdir)
     sets = audited(config, sets, workdir)
     source_classes = sets.source.class_names if sets.source is not None else ()
     artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": source_classes})
@@ -95,7 +98,10 @@ def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
     if finished_rounds(workdir.rounds) and workdir.config.is_file():
         # Not the data's, nor the starting weights: both are known by content, wherever they lie.
         there, asked = (
-            c.stamp("view", "retrieval", "selection", "model", "training") for c in (workdir.read_config(), config)
+            c.stamp(
+                "view", "retrieval", "selection", "model", "training", *(["prune"] if config.data.prune_target else [])
+            )
+            for c in (workdir.read_config(), config)
         )
         artifacts.check_made_from(workdir.rounds, there, asked | {"weights": there["weights"]})
     workdir.write_config(config)

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from sjft_tf import artifacts
-from sjft_tf.models import Scorer, build_joint_model, build_trunk, momentum_for_run
+from sjft_tf.models import Scorer, build_joint_model, build_trunk, momentum_for_run, reset_from
 from sjft_tf.pipeline.inputs import Sets, network_view
 from sjft_tf.pipeline.neighbors import neighbor_table
 from sjft_tf.pipeline.results import evaluate_round, show_neighbors
@@ -19,19 +19,27 @@ from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
 
-def build_model(config: RunConfig, target_classes: int, source_classes: int | None) -> keras.Model:
-    """The joint model with its starting weights, the heads drawn from the run's seed."""
-    keras.utils.set_random_seed(config.training.seed)
+def build_run_trunk(config: RunConfig, weights: str) -> keras.Model:
+    """The configured trunk with these weights."""
     settings = config.model
-    trunk = build_trunk(
+    return build_trunk(
         settings.trunk,
         config.view.image_size,
-        weights=settings.weights,
+        weights=weights,
         alpha=settings.alpha or None,
         depth=settings.depth,
         width=settings.width,
         batch_norm_momentum=settings.batch_norm_momentum or momentum_for_run(config.total_steps),
     )
+
+
+def build_model(config: RunConfig, target_classes: int, source_classes: int | None) -> keras.Model:
+    """The joint model with its starting weights, the heads drawn from the run's seed."""
+    keras.utils.set_random_seed(config.training.seed)
+    settings = config.model
+    trunk = build_run_trunk(config, settings.weights)
+    if settings.reset_from and settings.weights != "none":
+        trunk = reset_from(trunk, settings.reset_from, build_run_trunk(config, "none"))
     return build_joint_model(trunk, target_classes, source_classes, dropout=settings.dropout)
 
 

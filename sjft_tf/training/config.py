@@ -13,6 +13,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.training.settings import (
     DataConfig,
     ModelConfig,
+    PruneConfig,
     RetrievalConfig,
     SelectionConfig,
     TrainingConfig,
@@ -30,6 +31,7 @@ class RunConfig:
     selection: SelectionConfig = field(default_factory=SelectionConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    prune: PruneConfig = field(default_factory=PruneConfig)
 
     def to_json(self) -> dict[str, Any]:
         """Nested dictionaries of plain values."""
@@ -92,6 +94,9 @@ class RunConfig:
         for group in dataclasses.fields(self):
             for item in dataclasses.fields(getattr(self, group.name)):
                 _check(item, getattr(getattr(self, group.name), item.name))
+        self._check_pruning()
+        if self.model.reset_from and self.model.weights == "none":
+            raise InputError("--reset_from keeps the first layers of --weights, but --weights=none has none to keep")
         if self.training.warmup_steps >= self.total_steps:
             raise InputError(
                 f"--warmup_steps must be below the {self.total_steps} steps of the run (--rounds x --steps_per_round). "
@@ -108,6 +113,28 @@ class RunConfig:
                 f"--descriptor_resize={self.retrieval.descriptor_resize}, which is smaller"
             )
         return self
+
+    def _check_pruning(self) -> None:
+        prune = self.prune
+        if self.data.prune_target and self.data.target_rows:
+            raise InputError("--prune_target chooses images that --target_rows has chosen already: give one of the two")
+        if prune.cross_fit in (1, 2):
+            raise InputError(f"--cross_fit must be 0 (off) or at least 3 folds. Received: {prune.cross_fit}")
+        if not prune.influence_layers and prune.solver in ("lissa", "arnoldi"):
+            raise InputError(f"--solver={prune.solver} is for --influence_layers; the convex head has direct and cg")
+        if prune.influence_layers and (prune.solver == "direct" or prune.cross_fit or prune.drop_confidence):
+            raise InputError(
+                "--influence_layers goes with --solver=cg, lissa or arnoldi, and without --cross_fit and "
+                "--drop_confidence, which would need as many solves as there are folds or validation images"
+            )
+        if prune.cross_fit and prune.drop_confidence:
+            raise InputError(
+                "--drop_confidence resamples one validation set; --cross_fit has none: leave one of them out"
+            )
+        if prune.prune_by != "influence" and (prune.focus_class or prune.influence_layers or prune.drop_confidence):
+            raise InputError(
+                f"--prune_by={prune.prune_by} knows no --focus_class, --influence_layers and --drop_confidence"
+            )
 
 
 def _check(item: dataclasses.Field, value: Any) -> None:
