@@ -11,7 +11,8 @@ VERSION = re.search(r'__version__ = "(.+)"', (HERE / "sjft_tf/__init__.py").read
 DATASETS = ["tensorflow-datasets>=4.9"]
 DEMO = ["scikit-learn>=1.3"]
 APPROXIMATE = ["faiss-cpu>=1.8"]
-TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", *DATASETS, *DEMO, *APPROXIMATE]
+CONFIDENT = ["cleanlab>=2.6"]
+TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", *DATASETS, *DEMO, *APPROXIMATE, *CONFIDENT]
 
 setup(
     name="sjft_tf",
@@ -43,13 +44,14 @@ setup(
         "datasets": DATASETS,
         "demo": DEMO,
         "approximate": APPROXIMATE,
+        "confident": CONFIDENT,
         "test": TEST,
         "dev": [*TEST, "ruff>=0.6", "mypy>=1.10"],
     },
     entry_points={
         "console_scripts": [
             f"sjft-{name} = sjft_tf.scripts.{name}:run"
-            for name in ("train", "extract", "retrieve", "evaluate", "export", "predict", "audit", "demo")
+            for name in ("train", "extract", "retrieve", "evaluate", "export", "predict", "audit", "prune", "demo")
         ]
     },
     classifiers=[

@@ -35,6 +35,7 @@ class Workdir:
         leaks: the audit's result, with what it was made from (NPZ).
         leaks_csv: source images that are target images (CSV: source id, role, target id, kind, score).
         leaks_picture: such pairs side by side (PNG).
+        influence: folder of what pruning found: scores, the list of kept images, pictures.
         borrowed: what was borrowed at the end (CSV: target id, source id, distance, rank).
         picture: target images beside their nearest borrowed images (PNG).
         rounds: one folder a finished round.
@@ -63,6 +64,7 @@ class Workdir:
         self.leaks = self.root / "leaks.npz"
         self.leaks_csv = self.root / "leaks.csv"
         self.leaks_picture = self.root / "leaks.png"
+        self.influence = self.root / "influence"
         self.borrowed = self.root / "borrowed.csv"
         self.picture = self.root / "neighbors.png"
         self.rounds = self.root / "rounds"

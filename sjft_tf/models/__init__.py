@@ -3,6 +3,7 @@
 Public surface:
     build_trunk, trunk_names            pixels to pooled features, preprocessing and starting weights included
     save_trunk                          a trained trunk, to start another model with
+    reset_from                          hybrid starts: first layers pre-trained, the rest random
     FusedBatchNormalization, replace_batch_norm, momentum_for_run
                                         fast batch normalization with a momentum that suits the run's length
     build_joint_model, target_logits    the two-headed model, and its target half
@@ -21,6 +22,7 @@ from sjft_tf.models.addons import make_multi_optimizer
 from sjft_tf.models.averaging import shadow
 from sjft_tf.models.depth import freeze, parse_rates, rate_factors
 from sjft_tf.models.families import trunk_names
+from sjft_tf.models.hybrid import reset_from
 from sjft_tf.models.joint import build_joint_model, target_logits
 from sjft_tf.models.losses import head_sums, valid_rows
 from sjft_tf.models.multi_view import MultiViewScorer, make_scorer
@@ -66,6 +68,7 @@ __all__ = [
     "rate_factors",
     "recompute_statistics",
     "replace_batch_norm",
+    "reset_from",
     "restore_optimizer_state",
     "save_trunk",
     "shadow",

@@ -31,6 +31,7 @@ from sjft_tf.pipeline.inputs import (
 from sjft_tf.pipeline.learning import build_model, train
 from sjft_tf.pipeline.looks import Looks
 from sjft_tf.pipeline.neighbors import list_length, neighbor_table, target_edges
+from sjft_tf.pipeline.pruning import pruned
 from sjft_tf.pipeline.results import HEADLINE, show_neighbors, summarize, write_borrowed
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.selection import smallest_k
@@ -101,6 +102,8 @@ def run(config: RunConfig, workdir: Workdir, stop: StopRequest | None = None, cl
 
     cluster.once(check)
     cluster.check_equal(_fingerprints(config, sets))
+    if config.data.prune_target:
+        sets = pruned(config, sets, workdir)
     sets = audited(config, sets, workdir, cluster)
     source_classes = sets.source.class_names if sets.source is not None else ()
     artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": source_classes})
@@ -157,7 +160,10 @@ def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
     if begun and workdir.config.is_file():
         # Not the data's, nor the starting weights: both are known by content, wherever they lie.
         there, asked = (
-            c.stamp("view", "augmentation", "retrieval", "selection", "model", "training")
+            c.stamp(
+                *("view", "augmentation", "retrieval", "selection", "model", "training"),
+                *(["prune"] if config.data.prune_target else []),
+            )
             for c in (workdir.read_config(), config)
         )
         artifacts.check_made_from(workdir.rounds, there, asked | {"weights": there["weights"]})

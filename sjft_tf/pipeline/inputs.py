@@ -16,6 +16,7 @@ from sjft_tf.images import (
     open_source,
 )
 from sjft_tf.images import evaluation_views as views_of
+from sjft_tf.influence import kept_rows
 from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
@@ -49,6 +50,8 @@ def open_sets(config: RunConfig, workdir: Workdir) -> Sets:
         "test": data.test or found.get("test", ""),
     }
     target = _open(found.get("train", data.target), "target", config, workdir)
+    if data.target_rows:
+        target = target.subset(kept_rows(data.target_rows, target))
     check_trainable(target)
     scored = {}
     for role, spec in specs.items():

@@ -19,6 +19,7 @@ from sjft_tf.models import (
     make_scorer,
     momentum_for_run,
     precision_scope,
+    reset_from,
 )
 from sjft_tf.pipeline.inputs import Sets, evaluation_views, network_view, views_stamp
 from sjft_tf.pipeline.neighbors import neighbor_table
@@ -43,22 +44,31 @@ from sjft_tf.training.stopping import StopRequest
 from sjft_tf.workdir import Workdir
 
 
+def build_run_trunk(config: RunConfig, weights: str) -> keras.Model:
+    """The configured trunk with these weights."""
+    settings = config.model
+    with precision_scope(settings.precision):
+        return build_trunk(
+            settings.trunk,
+            config.view.image_size,
+            weights=weights,
+            alpha=settings.alpha or None,
+            depth=settings.depth,
+            width=settings.width,
+            batch_norm_momentum=settings.batch_norm_momentum or momentum_for_run(config.total_steps),
+        )
+
+
 def build_model(
     config: RunConfig, target_classes: int, source_classes: int | None, cluster: Cluster = ALONE
 ) -> JointModel:
     """The joint model with its starting weights, the heads drawn from the run's seed, on all devices of `cluster`."""
     keras.utils.set_random_seed(config.training.seed)
     settings = config.model
-    with cluster.building(), precision_scope(settings.precision):
-        trunk = build_trunk(
-            settings.trunk,
-            config.view.image_size,
-            weights=settings.weights,
-            alpha=settings.alpha or None,
-            depth=settings.depth,
-            width=settings.width,
-            batch_norm_momentum=settings.batch_norm_momentum or momentum_for_run(config.total_steps),
-        )
+    with cluster.building():
+        trunk = build_run_trunk(config, settings.weights)
+        if settings.reset_from and settings.weights != "none":
+            trunk = reset_from(trunk, settings.reset_from, build_run_trunk(config, "none"))
         return build_joint_model(trunk, target_classes, source_classes, dropout=settings.dropout)
 
 

@@ -17,6 +17,7 @@ from sjft_tf.training.settings import (
     DistributionConfig,
     EvaluationConfig,
     ModelConfig,
+    PruneConfig,
     RetrievalConfig,
     SelectionConfig,
     TrainingConfig,
@@ -38,6 +39,7 @@ class RunConfig:
     checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     distribution: DistributionConfig = field(default_factory=DistributionConfig)
+    prune: PruneConfig = field(default_factory=PruneConfig)
 
     def to_json(self) -> dict[str, Any]:
         """Nested dictionaries of plain values."""
@@ -107,6 +109,9 @@ class RunConfig:
         for group in dataclasses.fields(self):
             for item in dataclasses.fields(getattr(self, group.name)):
                 _check(item, getattr(getattr(self, group.name), item.name))
+        self._check_pruning()
+        if self.model.reset_from and self.model.weights == "none":
+            raise InputError("--reset_from keeps the first layers of --weights, but --weights=none has none to keep")
         if self.training.warmup_steps >= self.total_steps:
             raise InputError(
                 f"--warmup_steps must be below the {self.total_steps} steps of the run (--rounds x --steps_per_round). "
@@ -143,10 +148,34 @@ class RunConfig:
             raise InputError(f"--logical_cpus needs --strategy=mirrored. Received: --strategy={strategy}")
         if strategy == "none":
             return
+        if strategy == "multi_worker" and self.data.prune_target:
+            raise InputError("--prune_target works in one process: run scripts/prune.py first, then give --target_rows")
         # The loss scale of Keras 3 cannot be changed by several replicas, and XLA compiles a step for one of them.
         if self.training.jit or self.model.precision == "float16":
             what = "--jit" if self.training.jit else "--precision=float16"
             raise InputError(f"{what} works on one device. Leave it out, or --strategy={strategy}.")
+
+    def _check_pruning(self) -> None:
+        prune = self.prune
+        if self.data.prune_target and self.data.target_rows:
+            raise InputError("--prune_target chooses images that --target_rows has chosen already: give one of the two")
+        if prune.cross_fit in (1, 2):
+            raise InputError(f"--cross_fit must be 0 (off) or at least 3 folds. Received: {prune.cross_fit}")
+        if not prune.influence_layers and prune.solver in ("lissa", "arnoldi"):
+            raise InputError(f"--solver={prune.solver} is for --influence_layers; the convex head has direct and cg")
+        if prune.influence_layers and (prune.solver == "direct" or prune.cross_fit or prune.drop_confidence):
+            raise InputError(
+                "--influence_layers goes with --solver=cg, lissa or arnoldi, and without --cross_fit and "
+                "--drop_confidence, which would need as many solves as there are folds or validation images"
+            )
+        if prune.cross_fit and prune.drop_confidence:
+            raise InputError(
+                "--drop_confidence resamples one validation set; --cross_fit has none: leave one of them out"
+            )
+        if prune.prune_by != "influence" and (prune.focus_class or prune.influence_layers or prune.drop_confidence):
+            raise InputError(
+                f"--prune_by={prune.prune_by} knows no --focus_class, --influence_layers and --drop_confidence"
+            )
 
 
 def _check(item: dataclasses.Field, value: Any) -> None:

@@ -1,0 +1,64 @@
+"""Predicted against true change of validation loss when single images are left out; conjugate gradients against direct.
+
+  python benchmarks/influence_leave_one_out.py --retrainings=200 \
+      --flowers=DATA/flowers102 --weights=DATA/mobilenet_v2_0.35_224_notop.weights.h5
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+from influence_data import Data, add_flags, digits, flowers
+
+from sjft_tf.influence import HeadSolver, SoftmaxObjective, choose_l2, fit_head, influence, leave_one_out
+
+
+def compare(name: str, data: Data, retrainings: int, l2: float) -> None:
+    """One line: correlations over random training images."""
+    train, validation = data.examples(data.train), data.examples(data.validation)
+    l2 = l2 or choose_l2([(train, validation)], data.num_classes)
+    begun = time.perf_counter()
+    head = fit_head(SoftmaxObjective(train, data.num_classes, l2))
+    fitted = time.perf_counter()
+    found = influence(HeadSolver(head), train, validation)
+    scored = time.perf_counter()
+    drawn = np.random.default_rng(0).permutation(len(train))[:retrainings]
+    loo = leave_one_out(head, found.influence, validation, drawn)
+    print(
+        f"{name}: l2 {l2:g}, {len(train)} images, {head.weights.size} weights, {found.solution}; "
+        f"trained in {fitted - begun:.2f} s, scoring took {(scored - fitted) / (fitted - begun):.2f} times as long"
+    )
+    slope = float(loo.predicted @ loo.measured / (loo.predicted @ loo.predicted))
+    print(f"    {len(drawn)} retrainings: Pearson {loo.pearson:.4f}, Spearman {loo.spearman:.4f}, slope {slope:.2f}")
+
+
+def solvers(name: str, data: Data, classes: int, l2: float) -> None:
+    """One line: conjugate gradients against the direct solve, on the first classes."""
+    rows = [part[data.labels[part] < classes] for part in (data.train, data.validation)]
+    train, validation = (data.examples(part) for part in rows)
+    head = fit_head(SoftmaxObjective(train, classes, l2))
+    cg, direct = (influence(HeadSolver(head, solver), train, validation).influence for solver in ("cg", "direct"))
+    error = np.linalg.norm(cg - direct) / np.linalg.norm(direct)
+    print(f"{name}, {classes} classes, {head.weights.size} weights: cg differs from direct by {error:.1e} relative")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_flags(parser)
+    parser.add_argument("--retrainings", type=int, default=200)
+    arguments = parser.parse_args()
+    for per_class in (20, 50):
+        for l2 in (0.0, 0.01, 0.1):
+            compare(f"digits, {per_class} a class", digits(per_class, 0), arguments.retrainings, l2)
+    solvers("digits", digits(50, 0), 10, 0.01)
+    if arguments.flowers:
+        data = flowers(arguments)
+        solvers("flowers", data, 4, 0.01)
+        for l2 in (0.0, 0.01):
+            compare("flowers", data, arguments.retrainings, l2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""How harmful each target image is: the convex head on the run's trunk, cross-fitted or not, and the alternatives."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+
+import keras
+import numpy as np
+
+from sjft_tf.errors import InputError
+from sjft_tf.influence import (
+    Bootstrap,
+    Examples,
+    Head,
+    HeadSolver,
+    Scaling,
+    SoftmaxObjective,
+    at_random,
+    by_confident_learning,
+    by_loss,
+    choose_l2,
+    cross_fitted,
+    fit_head,
+    folds,
+    held_out,
+    held_out_probabilities,
+    in_focus,
+    influence,
+    influence_matrix,
+    parts,
+    parts_with_validation,
+    trunk_features,
+)
+from sjft_tf.pipeline.inputs import Sets, network_view
+from sjft_tf.pipeline.learning import build_run_trunk
+from sjft_tf.training.config import RunConfig
+from sjft_tf.workdir import Workdir
+
+log = logging.getLogger(__name__)
+
+FOLDS = 5
+"""Folds for the alternatives, whose probabilities must be of heads that did not train on the image."""
+HEAD_TOLERANCE = 1e-8
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was found out about the target images.
+
+    Attributes:
+        rows: int [M], the target rows that were scored; held-out validation images are not.
+        scores: float64 [M], positive: harmful; influence on the summed validation loss, or an alternative's score.
+        bound: float64 [M], what must be positive for an image to be dropped: scores, or their lower confidence bound.
+        better: int64 [M], the class whose label would fit best.
+        how: what was done, for the user.
+    """
+
+    rows: np.ndarray
+    scores: np.ndarray
+    bound: np.ndarray
+    better: np.ndarray
+    how: str
+
+
+class Bench:
+    """The target's and the validation set's features, and who trains and judges.
+
+    Rows count through both sets: the target's come first.
+
+    Args:
+        config: all settings.
+        sets: target and, if there is one, validation set.
+        workdir: for the features' temporary file.
+
+    Attributes:
+        trunk: the frozen trunk with its starting weights.
+        features: float32 [N + M, F].
+        labels: int [N + M].
+        count: N, target images.
+        given: int, rows of the validation set; none without one.
+    """
+
+    def __init__(self, config: RunConfig, sets: Sets, workdir: Workdir) -> None:
+        self.config, self.settings, self.target = config, config.prune, sets.target
+        judged_by = [sets.target, *([sets.validation] if sets.validation is not None else [])]
+        self.labels = np.concatenate([images.labels for images in judged_by])
+        self.count = len(sets.target)
+        self.given = np.arange(self.count, len(self.labels))
+        if not self.settings.cross_fit:
+            self.train, self.judging  # noqa: B018  refused before features are computed
+        keras.utils.set_random_seed(config.training.seed)
+        self.trunk = build_run_trunk(config, config.model.weights)
+        self.features = trunk_features(
+            self.trunk, judged_by, network_view(config), workdir.influence, config.training.eval_batch_size
+        )
+
+    @cached_property
+    def _split(self) -> np.ndarray:
+        if len(self.given):
+            return np.zeros(self.count, bool)
+        names, seed = self.target.class_names, self.config.training.seed
+        return held_out(self.target.labels, names, self.settings.holdout, seed)
+
+    @cached_property
+    def train(self) -> np.ndarray:
+        """Target rows the head trains on, which are those that are scored."""
+        return np.flatnonzero(~self._split)
+
+    @cached_property
+    def judging(self) -> np.ndarray:
+        """Rows whose loss counts: the validation set, or what was held out; of the focus classes only."""
+        rows = self.given if len(self.given) else np.flatnonzero(self._split)
+        return rows[in_focus(self.labels[rows], self.target.class_names, self.settings.focus_class)]
+
+    @cached_property
+    def scaling(self) -> Scaling:
+        """Fitted to the target images."""
+        return Scaling.of(self.features, np.arange(self.count))
+
+    def examples(self, rows: np.ndarray) -> Examples:
+        """The images of these rows."""
+        return Examples(self.features, self.labels, self.scaling, rows)
+
+    def fit(self, rows: np.ndarray, l2: float) -> Head:
+        """The head trained on these rows."""
+        return fit_head(SoftmaxObjective(self.examples(rows), self.target.num_classes, l2)).check()
+
+    def l2(self, *pairs: tuple[np.ndarray, np.ndarray]) -> float:
+        """--head_l2, or the choice by these (training, validation) rows."""
+        chosen = [(self.examples(train), self.examples(validation)) for train, validation in pairs]
+        return self.settings.head_l2 or choose_l2(chosen, self.target.num_classes)
+
+    @cached_property
+    def head(self) -> Head:
+        """The head trained on `train`."""
+        rows = self.given if len(self.given) else np.flatnonzero(self._split)
+        return self.fit(self.train, self.l2((self.train, rows)))
+
+
+def by_head(bench: Bench) -> Judged:
+    """Influence on the convex head."""
+    settings, head = bench.settings, bench.head
+    solver = HeadSolver(head, settings.solver, settings.damping, settings.solve_tolerance or HEAD_TOLERANCE)
+    candidates, judges = bench.examples(bench.train), bench.examples(bench.judging)
+    found = influence(solver, candidates, judges)
+    bound = found.influence
+    if settings.drop_confidence:
+        bound = Bootstrap(block for _, block in influence_matrix(solver, candidates, judges)).lower(
+            settings.drop_confidence
+        )
+    how = (
+        f"convex head (l2 {head.objective.l2:g}, gradient norm {head.gradient_norm:.1e}) judged by {len(judges)} "
+        f"validation images; {found.solution}"
+    )
+    return Judged(bench.train, found.influence, bound, found.better_class, how)
+
+
+def cross_fit(bench: Bench) -> Judged:
+    """Influence by heads that trained neither on the image nor on its judges."""
+    settings, target = bench.settings, bench.target
+    fold_of = folds(target.labels, target.class_names, settings.cross_fit, bench.config.training.seed)
+    everyone = np.concatenate([np.arange(bench.count), bench.given])
+    pool = bench.given if len(bench.given) else np.arange(bench.count)
+    judges = np.zeros(len(everyone), bool)
+    judges[pool] = in_focus(bench.labels[pool], target.class_names, settings.focus_class)
+    work = parts_with_validation(fold_of, bench.given) if len(bench.given) else parts(fold_of)
+    # Two of the heads tell which strength suits all: there are as many as pairs of folds.
+    l2 = bench.l2(*((part.train, part.judged[0][1]) for part in work[:2]))
+    tolerance = settings.solve_tolerance or HEAD_TOLERANCE
+    by_label = cross_fitted(
+        work,
+        lambda rows: HeadSolver(bench.fit(rows, l2), settings.solver, settings.damping, tolerance),
+        bench.examples,
+        judges,
+        bench.count,
+        target.num_classes,
+    )
+    scores = by_label[np.arange(bench.count), target.labels]
+    how = f"{len(work)} convex heads (l2 {l2:g}) of {settings.cross_fit} folds, every solve within {tolerance:.0e}"
+    return Judged(np.arange(bench.count), scores, scores, by_label.argmin(axis=1), how)
+
+
+def by_alternative(bench: Bench) -> Judged:
+    """By loss, confident learning or chance, from heads that did not train on the image."""
+    name, target, seed = bench.settings.prune_by, bench.target, bench.config.training.seed
+    count = bench.settings.cross_fit or FOLDS
+    fold_of = folds(target.labels, target.class_names, count, seed)
+    l2 = bench.l2(*((np.flatnonzero(fold_of != f), np.flatnonzero(fold_of == f)) for f in range(2)))
+    p = held_out_probabilities(fold_of, lambda rows: bench.fit(rows, l2), bench.examples, target.num_classes)
+    if name == "loss":
+        scores = by_loss(p, target.labels)
+    elif name == "confident":
+        scores = by_confident_learning(p, target.labels)
+    else:
+        scores = at_random(bench.count, seed)
+    if name != "confident" and bench.settings.drop_share == 1.0:
+        raise InputError(f"--prune_by={name} ranks, but does not say how many to drop: give --drop_share")
+    how = f"ranked by {name}; probabilities of {count} convex heads (l2 {l2:g})"
+    return Judged(np.arange(bench.count), scores, scores, p.argmax(axis=1), how)

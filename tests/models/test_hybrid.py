@@ -1,0 +1,40 @@
+"""Hybrid starts: layers before the named one keep their weights, the others get random ones."""
+
+import keras
+import numpy as np
+import pytest
+
+from sjft_tf.errors import InputError
+from sjft_tf.models import build_trunk, reset_from
+
+
+def trunk(seed):
+    keras.utils.set_random_seed(seed)
+    return build_trunk("preact_resnet", 8, depth=8, width=2)
+
+
+def kernels(model):
+    return {one.name: one.get_weights()[0] for one in model.layers if one.name.endswith("conv")}
+
+
+def test_the_first_layers_stay_and_the_rest_is_random():
+    trained, random = trunk(1), trunk(2)
+    before, other = kernels(trained), kernels(random)
+    found = kernels(reset_from(trained, "stage2_unit1_1_conv", random))
+    kept = [name for name in before if np.array_equal(found[name], before[name])]
+    reset = [name for name in before if np.array_equal(found[name], other[name])]
+    assert kept == ["stem_conv", "stage1_unit1_1_conv", "stage1_unit1_2_conv"]
+    assert set(kept) | set(reset) == set(before)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ("block9", "the trunk has no such layer. Layers with weights: stem_conv, "),
+        ("pool", "no layer with weights comes from there on"),
+        ("stem_conv", "nothing with weights comes before it; take --weights=none"),
+    ],
+)
+def test_refusals(layer, message):
+    with pytest.raises(InputError, match=message):
+        reset_from(trunk(1), layer, trunk(2))
