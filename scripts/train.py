@@ -5,6 +5,9 @@
 The same command started again continues where it stopped. --selector=none is plain fine-tuning.
 """
 
+import shlex
+import sys
+
 from sjft_tf.scripts import program
 
 
@@ -21,7 +24,7 @@ def main(_: list[str]) -> None:
     program.start_tensorflow(config.training.seed, config.training.deterministic)
     workdir = Workdir(program.FLAGS.workdir)
     with workdir.locked():
-        program.say_lines(commands.run(config, workdir).lines())
+        program.say_lines(commands.run(config, workdir, shlex.join(sys.argv)).lines())
 
 
 def run() -> None:

@@ -22,6 +22,7 @@ from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_desc
 from sjft_tf.pipeline.learning import build_model, train
 from sjft_tf.pipeline.looks import Looks
 from sjft_tf.pipeline.neighbors import list_length, neighbor_table, target_edges
+from sjft_tf.pipeline.projection import write_projection
 from sjft_tf.pipeline.results import HEADLINE, show_neighbors, summarize, write_borrowed
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.selection import smallest_k
@@ -71,15 +72,15 @@ def _figures(found: dict[str, Any]) -> str:
     )
 
 
-def run(config: RunConfig, workdir: Workdir) -> Report:
-    """The whole job: sets, neighbors, rounds, figures, SavedModel."""
+def run(config: RunConfig, workdir: Workdir, command: str | None = None) -> Report:
+    """The whole job: sets, neighbors, rounds, figures, SavedModel; `command` is shown on TensorBoard."""
     with workdir.timed("opening image sets"):
         sets = open_sets(config, workdir)
     refuse_other_run(config, workdir)
     sets = audited(config, sets, workdir)
     source_classes = sets.source.class_names if sets.source is not None else ()
     artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": source_classes})
-    model = train(config, sets, workdir)
+    model = train(config, sets, workdir, command)
     figures = summarize(sets, workdir)
     _write_last_borrowing(config, sets, workdir)
     with workdir.timed("export"):
@@ -87,6 +88,8 @@ def run(config: RunConfig, workdir: Workdir) -> Report:
         _export(config, sets.target.class_names, model, workdir, last, workdir.saved_model, figures["final"])
         if not workdir.trunk.exists():  # finished rounds do not change
             save_trunk(model, workdir.trunk)
+    with workdir.timed("projector"):
+        write_projection(config, sets, model, workdir)
     return Report(figures, workdir)
 
 

@@ -9,11 +9,11 @@ import keras
 
 from sjft_tf import artifacts
 from sjft_tf.models import Scorer, build_joint_model, build_trunk, momentum_for_run
+from sjft_tf.pipeline.board import Board
 from sjft_tf.pipeline.inputs import Sets, network_view
 from sjft_tf.pipeline.neighbors import neighbor_table
 from sjft_tf.pipeline.results import evaluate_round, show_neighbors
 from sjft_tf.retrieval import NeighborTable
-from sjft_tf.summaries import RoundSummaries, TrainingSummaries
 from sjft_tf.training import HardSampleMining, RoundState, TrainingSets, train_rounds
 from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
@@ -46,8 +46,14 @@ def training_made_from(config: RunConfig, sets: Sets, table: NeighborTable | Non
     }
 
 
-def train(config: RunConfig, sets: Sets, workdir: Workdir) -> keras.Model:
+def train(config: RunConfig, sets: Sets, workdir: Workdir, command: str | None = None) -> keras.Model:
     """Retrieves (unless there is a table), trains the missing rounds and evaluates each.
+
+    Args:
+        config: all settings.
+        sets: the image sets.
+        workdir: where everything lies.
+        command: the command line, to be shown on TensorBoard.
 
     Returns:
         The joint model with the last round's weights.
@@ -57,32 +63,18 @@ def train(config: RunConfig, sets: Sets, workdir: Workdir) -> keras.Model:
         show_neighbors(sets.target, sets.source, table, workdir)
     model = build_model(config, sets.target.num_classes, sets.source.num_classes if sets.source else None)
     scorer = Scorer(model, network_view(config), config.training.eval_batch_size)
-    boards: dict[int, RoundSummaries] = {}
-
-    def callbacks(index: int) -> list[keras.callbacks.Callback]:
-        boards[index] = RoundSummaries(workdir.logs, index)
-        images = config.training.batch_size * (2 if sets.source is not None else 1)
-        every = max(1, min(50, config.training.steps_per_round // 20))
-        return [TrainingSummaries(boards[index], every, images)]
+    board = Board(config, sets, workdir, command)
 
     def after_round(state: RoundState, _: keras.Model, mining: HardSampleMining | None) -> None:
         # A resumed run comes by here with its last finished round; only what was killed before this is missing.
         with workdir.timed("evaluation"):
             figures = evaluate_round(scorer, sets, workdir, state.index)
-        board = boards.pop(state.index, None)
-        if board is None or mining is None:
-            return
-        with board:
-            found = state.metrics["scoring"]
-            for name, metrics in figures.items():
-                board.scalars(state.global_step, {f"{name}/{key}": metrics[key] for key in metrics if key != "count"})
-            board.scalars(state.global_step, {"hard/wrong": found["wrong"], "hard/uncertain": found["uncertain"]})
-            if mining.borrowing is not None:
-                board.borrowing(state.global_step, mining.borrowing.counts, len(mining.borrowing.union))
-            if table is not None and state.index == 0:
-                board.picture(state.global_step, "borrowed/neighbors", workdir.picture)
+        if mining is None:
+            board.resumed(state)
+        else:
+            board.finished(state, figures, model, mining)
 
-    with workdir.timed("training and scoring"):
+    with workdir.timed("training and scoring"), board:
         train_rounds(
             config,
             model,
@@ -90,7 +82,7 @@ def train(config: RunConfig, sets: Sets, workdir: Workdir) -> keras.Model:
             TrainingSets(sets.target, sets.source, None if table is None else table.rows),
             workdir.rounds,
             training_made_from(config, sets, table),
-            callbacks=callbacks,
+            callbacks=board.callbacks,
             after_round=after_round,
         )
     return model

@@ -37,6 +37,7 @@ class HardSampleMining(keras.callbacks.Callback):
         found: numbers of the last scoring, for reports.
         entropy: float32 [N_t] of the last scoring, nats; None before it.
         wrong: bool [N_t] of the last scoring; None before it.
+        predicted: int32 [N_t], the most probable classes of the last scoring; None before it.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class HardSampleMining(keras.callbacks.Callback):
         self.found: dict[str, Any] = {}
         self.entropy: np.ndarray | None = None
         self.wrong: np.ndarray | None = None
+        self.predicted: np.ndarray | None = None
 
     def on_train_end(self, logs: dict | None = None) -> None:
         probabilities = self.scorer(self.target, description="Scoring the target")
@@ -74,6 +76,7 @@ class HardSampleMining(keras.callbacks.Callback):
 
     def _report(self, found: Hardness, probabilities: np.ndarray) -> None:
         self.entropy, self.wrong = found.entropy.numpy(), found.wrong.numpy()
+        self.predicted = probabilities.argmax(axis=-1).astype(np.int32)
         self.found = {
             "train_top1": float(1 - self.wrong.mean()),
             "wrong": int(self.wrong.sum()),

@@ -6,6 +6,7 @@ The sections are in `settings.py`; flags are made from their fields in scripts/.
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.training.settings import (
     DataConfig,
     ModelConfig,
+    MonitorConfig,
     RetrievalConfig,
     SelectionConfig,
     TrainingConfig,
@@ -30,6 +32,7 @@ class RunConfig:
     selection: SelectionConfig = field(default_factory=SelectionConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
 
     def to_json(self) -> dict[str, Any]:
         """Nested dictionaries of plain values."""
@@ -72,6 +75,24 @@ class RunConfig:
         """K0 if it was given as a number; None for auto."""
         return None if self.selection.k0 == "auto" else int(self.selection.k0)
 
+    def profiled_steps(self) -> range:
+        """The steps of the run that --profile names, empty when it is off.
+
+        Raises:
+            InputError: it is not START:STOP with 0 <= START < STOP, or the run has no such steps.
+        """
+        given = self.monitor.profile
+        if not given:
+            return range(0)
+        found = re.fullmatch(r"(\d{1,10}):(\d{1,10})", given, re.ASCII)
+        if not found or int(found[1]) >= int(found[2]):
+            raise InputError(f"--profile must be START:STOP, two step numbers such as 20:25. Received: {given!r}")
+        if int(found[2]) > self.total_steps:
+            raise InputError(
+                f"--profile={given} goes beyond the {self.total_steps} steps of the run (--rounds x --steps_per_round)"
+            )
+        return range(int(found[1]), int(found[2]))
+
     def validate(self) -> RunConfig:
         """Checks every setting that can be judged without looking at the data; returns self.
 
@@ -97,6 +118,7 @@ class RunConfig:
                 f"--warmup_steps must be below the {self.total_steps} steps of the run (--rounds x --steps_per_round). "
                 f"Received: {self.training.warmup_steps}"
             )
+        self.profiled_steps()
         view = self.view
         if view.resize < view.image_size:
             raise InputError(f"--image_size={view.image_size} is cut from --resize={view.resize}, which is smaller")

@@ -155,3 +155,18 @@ class TrainingConfig:
     deterministic: bool = option(
         False, "bit-equal results for the same seed and machine, at some cost in speed", free=True
     )
+
+
+@dataclass(frozen=True)
+class MonitorConfig:
+    """What TensorBoard gets beside the curves; changes no result."""
+
+    profile: str = option(
+        "", "START:STOP writes a profiler trace of these steps of the run, from 0, STOP not included", free=True
+    )
+    projector_images: int = option(
+        2000,
+        "most training, validation and test images in TensorBoard's projector; 0: none",
+        limits=(0, 8192),
+        free=True,
+    )
