@@ -32,6 +32,7 @@ def confusion_picture(confusion: np.ndarray, class_names: Sequence[str], title: 
     Raises:
         InputError: the matrix is not [C, C].
     """
+    from matplotlib.colors import PowerNorm
     from matplotlib.figure import Figure
 
     confusion, count = np.asarray(confusion), len(class_names)
@@ -41,22 +42,24 @@ def confusion_picture(confusion: np.ndarray, class_names: Sequence[str], title: 
     shares = confusion / np.maximum(totals, 1)
     named = count <= _NAMED
     names = [_shortened(str(name), 16) for name in class_names]
-    left, bottom = (1.5, 1.5) if named else (0.75, 0.65)
+    left, bottom = (1.9, 1.9) if named else (0.75, 0.65)
     width, height = left + _SIDE + 3.9, bottom + _SIDE + 0.5
     figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white")
     axes = figure.add_axes((left / width, bottom / height, _SIDE / width, _SIDE / height))
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+    # The root makes small shares visible, which is where the mistakes are.
+    axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
     if named:
-        style: dict[str, Any] = {"fontsize": 8 if count > 20 else 9, "parse_math": False}
+        style: dict[str, Any] = {"fontsize": 8, "parse_math": False}
         axes.set_xticks(range(count), names, rotation=90, **style)
         axes.set_yticks(range(count), names, **style)
     axes.tick_params(colors=PALE)
-    axes.set_xlabel("predicted", color=PALE)
-    axes.set_ylabel("label", color=PALE)
+    what = "" if named else ", class number"
+    axes.set_xlabel(f"predicted{what} (shade: share of the label's images)", color=PALE)
+    axes.set_ylabel(f"label{what}", color=PALE)
     axes.set_title(f"{title}: {int(np.trace(confusion))} of {int(confusion.sum())} right", fontsize=11, color=INK)
     if count <= _COUNTED:
         for row, column in zip(*np.nonzero(confusion), strict=True):
-            color = "white" if shares[row, column] > 0.5 else INK
+            color = "white" if shares[row, column] > 0.3 else INK
             text = str(confusion[row, column])
             axes.text(column, row, text, ha="center", va="center", fontsize=9, color=color)
     _mistakes(figure, (left + _SIDE + 0.3) / width, 1 - 0.5 / height, 0.27 / height, confusion, class_names)
@@ -69,7 +72,14 @@ def _mistakes(
     wrong = confusion * (1 - np.eye(len(confusion), dtype=confusion.dtype))
     order = np.argsort(-wrong, axis=None, kind="stable")[:_LISTED]
     found = [(*divmod(int(cell), len(confusion)), int(wrong.flat[cell])) for cell in order if wrong.flat[cell]]
-    figure.text(x, top, "most frequent mistakes" if found else "no mistakes", fontsize=10, color=PALE, va="top")
+    figure.text(
+        x,
+        top,
+        "most frequent mistakes: label → prediction" if found else "no mistakes",
+        fontsize=10,
+        color=PALE,
+        va="top",
+    )
     for place, (label, predicted, number) in enumerate(found, start=1):
         of = int(confusion[label].sum())
         names = f"{_shortened(str(class_names[label]), 18)} → {_shortened(str(class_names[predicted]), 18)}"
