@@ -6,6 +6,9 @@ The same command started again continues where it stopped; SIGTERM writes a chec
 --selector=none is plain fine-tuning.
 """
 
+import shlex
+import sys
+
 from sjft_tf.scripts import program
 
 
@@ -32,7 +35,8 @@ def main(_: list[str]) -> None:
         return
     workdir = Workdir(program.FLAGS.workdir)
     with workdir.locked():
-        program.say_lines(commands.run(config, workdir, StopRequest(), cluster).lines())
+        command = shlex.join(sys.argv)
+        program.say_lines(commands.run(config, workdir, StopRequest(), cluster, command).lines())
 
 
 def run() -> None:

@@ -31,6 +31,7 @@ from sjft_tf.pipeline.inputs import (
 from sjft_tf.pipeline.learning import build_model, train
 from sjft_tf.pipeline.looks import Looks
 from sjft_tf.pipeline.neighbors import list_length, neighbor_table, target_edges
+from sjft_tf.pipeline.projection import write_projection
 from sjft_tf.pipeline.pruning import pruned
 from sjft_tf.pipeline.results import HEADLINE, show_neighbors, summarize, write_borrowed
 from sjft_tf.retrieval import NeighborTable
@@ -87,10 +88,16 @@ def describe(found: dict[str, Any]) -> str:
     )
 
 
-def run(config: RunConfig, workdir: Workdir, stop: StopRequest | None = None, cluster: Cluster = ALONE) -> Report:
+def run(
+    config: RunConfig,
+    workdir: Workdir,
+    stop: StopRequest | None = None,
+    cluster: Cluster = ALONE,
+    command: str | None = None,
+) -> Report:
     """The whole job: sets, neighbors, rounds, figures, SavedModel; in the chief, where there are several processes.
 
-    `stop` ends the training at the next step.
+    `stop` ends the training at the next step; `command` is shown on TensorBoard.
     """
     refuse_unknown_network(config)
     with workdir.timed("opening image sets"):
@@ -107,7 +114,7 @@ def run(config: RunConfig, workdir: Workdir, stop: StopRequest | None = None, cl
     sets = audited(config, sets, workdir, cluster)
     source_classes = sets.source.class_names if sets.source is not None else ()
     artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": source_classes})
-    model = train(config, sets, workdir, stop, cluster)
+    model = train(config, sets, workdir, stop, cluster, command)
 
     def finish() -> dict[str, Any]:
         figures = summarize(sets, workdir, views_stamp(config))
@@ -117,6 +124,8 @@ def run(config: RunConfig, workdir: Workdir, stop: StopRequest | None = None, cl
             _export(config, sets.target.class_names, model, workdir, last, workdir.saved_model, figures["final"])
             if not workdir.trunk.exists():  # finished rounds do not change
                 save_trunk(model, workdir.trunk)
+        with workdir.timed("projector"):
+            write_projection(config, sets, model, workdir)
         return {}
 
     # The other processes stay until this is done: where one goes, TensorFlow takes it for lost and ends the rest.
@@ -138,7 +147,11 @@ def assist(config: RunConfig, cluster: Cluster) -> None:
 
 def _fingerprints(config: RunConfig, sets: Sets) -> dict[str, str]:
     source = sets.source.fingerprint if sets.source is not None else "none"
-    settings = {name: section for name, section in config.to_json().items() if name not in ("data", "distribution")}
+    settings = {
+        name: section
+        for name, section in config.to_json().items()
+        if name not in ("data", "distribution", "monitor", "checkpoints")
+    }
     return {
         "target images": sets.target.fingerprint,
         "source images": source,

@@ -21,11 +21,11 @@ from sjft_tf.models import (
     precision_scope,
     reset_from,
 )
+from sjft_tf.pipeline.board import Board
 from sjft_tf.pipeline.inputs import Sets, evaluation_views, network_view, views_stamp
 from sjft_tf.pipeline.neighbors import neighbor_table
 from sjft_tf.pipeline.results import evaluate_round, evaluated, show_neighbors, validation_score
 from sjft_tf.retrieval import NeighborTable
-from sjft_tf.summaries import RoundSummaries, TrainingSummaries
 from sjft_tf.training import (
     HardSampleMining,
     RoundState,
@@ -89,7 +89,12 @@ def training_made_from(config: RunConfig, sets: Sets, table: NeighborTable | Non
 
 
 def train(
-    config: RunConfig, sets: Sets, workdir: Workdir, stop: StopRequest | None = None, cluster: Cluster = ALONE
+    config: RunConfig,
+    sets: Sets,
+    workdir: Workdir,
+    stop: StopRequest | None = None,
+    cluster: Cluster = ALONE,
+    command: str | None = None,
 ) -> keras.Model:
     """Retrieves (unless there is a table), trains the missing rounds and evaluates each.
 
@@ -101,6 +106,7 @@ def train(
         workdir: where everything lies.
         stop: ends the training at the next step when it is made; on one device only.
         cluster: the devices.
+        command: the command line, to be shown on TensorBoard.
 
     Returns:
         The joint model with the last round's weights.
@@ -130,36 +136,17 @@ def train(
     judge: Scorer | MultiViewScorer = scorer
     if views != "center":
         judge = make_scorer(model, evaluation_views(config), config.training.eval_batch_size)
-    boards: dict[int, RoundSummaries] = {}
-
-    def mark(index: int, step: int) -> None:
-        if index in boards:
-            boards[index].cut(step)
-        else:
-            boards[index] = RoundSummaries(workdir.logs, index, step)
-
-    def callbacks(index: int) -> list[keras.callbacks.Callback]:
-        images = config.training.batch_size * (2 if sets.source is not None else 1)
-        every = max(1, min(50, config.training.steps_per_round // 20))
-        return [TrainingSummaries(boards[index], every, images)]
+    board = Board(config, sets, workdir, command)
 
     def after_round(state: RoundState, _: keras.Model, mining: HardSampleMining | None) -> None:
         # A resumed run comes by here with its last finished round; only what was killed before this is missing.
         with workdir.timed("evaluation"):
             figures = evaluate_round(judge, sets, workdir, state.index, views)
         prune_rounds(workdir.rounds, settings.keep_rounds, lambda index: validation_score(workdir, index))
-        board = boards.pop(state.index, None)
-        if board is None or mining is None:
-            return
-        with board:
-            found = state.metrics["scoring"]
-            for name, metrics in figures.items():
-                board.scalars(state.global_step, {f"{name}/{key}": metrics[key] for key in metrics if key != "count"})
-            board.scalars(state.global_step, {"hard/wrong": found["wrong"], "hard/uncertain": found["uncertain"]})
-            if mining.borrowing is not None:
-                board.borrowing(state.global_step, mining.borrowing.counts, len(mining.borrowing.union))
-            if table is not None and state.index == 0:
-                board.picture(state.global_step, "borrowed/neighbors", workdir.picture)
+        if mining is None:
+            board.resumed(state)
+        else:
+            board.finished(state, figures, model, mining)
 
     made_from = training_made_from(config, sets, table, cluster.replicas)
 
@@ -181,9 +168,9 @@ def train(
     # The states of single replicas (statistics, dropout) are in no checkpoint: with several the round is the unit.
     alone = cluster.replicas == 1
     store = Checkpoints(workdir.checkpoints, settings.keep_checkpoints, made_from) if alone else None
-    keeping = Keeping(workdir.rounds, store, settings.checkpoint_steps, mark, stop if alone else None)
-    with workdir.timed("training and scoring"):
-        fit(callbacks=callbacks, after_round=after_round, keeping=keeping)
+    keeping = Keeping(workdir.rounds, store, settings.checkpoint_steps, board.mark, stop if alone else None)
+    with workdir.timed("training and scoring"), board:
+        fit(callbacks=board.callbacks, after_round=after_round, keeping=keeping)
     _evaluate_again(judge, sets, workdir, views, model)
     return model
 

@@ -68,48 +68,33 @@ class RoundSummaries:
                 if value is not None:
                     tf.summary.scalar(tag, float(value))
 
-    def borrowing(
-        self, step: int, counts: np.ndarray, union_size: int, wrong: int | None = None, uncertain: int | None = None
-    ) -> None:
-        """Writes how much is borrowed, and for how many hard images.
+    def histogram(self, step: int, tag: str, values: np.ndarray) -> None:
+        """Writes how numbers are spread; without any numbers, nothing."""
+        values = np.asarray(values)
+        if values.size:
+            with self._writer.as_default(step=int(step)):
+                tf.summary.histogram(tag, values)
 
-        Args:
-            step: the global step.
-            counts: int [N_t], K of every target image.
-            union_size: how many different source images that makes.
-            wrong: target images the model gets wrong; None before the first scoring.
-            uncertain: target images it gets right with an entropy of delta or more; likewise.
-        """
-        counts = np.asarray(counts)
-        mean = counts.mean() if counts.size else 0.0
-        self.scalars(
-            step,
-            {
-                "borrowed/union_size": union_size,
-                "borrowed/mean_k": mean,
-                "hard/wrong": wrong,
-                "hard/uncertain": uncertain,
-            },
-        )
+    def text(self, step: int, tag: str, markdown: str) -> None:
+        """Writes a card that TensorBoard shows as Markdown."""
         with self._writer.as_default(step=int(step)):
-            tf.summary.histogram("borrowed/k_per_target", counts)
+            tf.summary.text(tag, markdown)
 
-    def test(self, step: int, metrics: Any) -> None:
-        """Writes an `evaluation.Metrics` of the test set: top-1, mean class accuracy, loss."""
-        self.scalars(
-            step,
-            {
-                "test/top1": metrics.top1,
-                "test/mean_class_accuracy": metrics.mean_class_accuracy,
-                "test/loss": metrics.loss,
-            },
-        )
+    def layout(self, value: Any) -> None:
+        """Writes what the custom-scalars tab shows: a `Layout` of TensorBoard's plugin."""
+        from tensorboard.plugins.custom_scalar import summary
+
+        with self._writer.as_default(step=0):
+            tf.summary.experimental.write_raw_pb(summary.pb(value).SerializeToString())
+
+    def image(self, step: int, tag: str, pixels: np.ndarray) -> None:
+        """Shows a picture, uint8 [H, W, 3]."""
+        with self._writer.as_default(step=int(step)):
+            tf.summary.image(tag, np.asarray(pixels)[np.newaxis])
 
     def picture(self, step: int, tag: str, path: str | os.PathLike[str]) -> None:
         """Shows a PNG file, such as a `neighbor_montage`."""
-        pixels = tf.io.decode_png(tf.io.read_file(os.fspath(path)), channels=3)
-        with self._writer.as_default(step=int(step)):
-            tf.summary.image(tag, pixels[tf.newaxis])
+        self.image(step, tag, tf.io.decode_png(tf.io.read_file(os.fspath(path)), channels=3).numpy())
 
     def flush(self) -> None:
         """Puts everything written so far on disk."""

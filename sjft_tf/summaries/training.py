@@ -22,7 +22,8 @@ class TrainingSummaries(keras.callbacks.Callback):
     smooth, and a little behind. The step is `optimizer.iterations`, so a model whose optimizer goes on through
     the rounds writes one continuous curve. Also writes once when the fit ends, however short it was.
 
-    Tags: `loss/total`, `loss/target`, `loss/source`, `accuracy/target`, `accuracy/source`, `learning_rate` and
+    Tags: `loss/total`, `loss/target`, `loss/source`, `accuracy/target`, `accuracy/source`, `learning_rate`,
+    `training/NAME` for whatever else the training step logs (such as a gradient norm), and
     `speed/images_per_second` (since the last entry, waiting for data included; the first batch of a fit, in which
     everything is traced, does not count).
 
@@ -84,21 +85,23 @@ def scalars_from_logs(logs: Mapping[str, Any]) -> dict[str, float | None]:
 
     Keras 3 names an entry after the output's key (`target_loss`), Keras 2.15 after the output's layer, whatever
     that is called (`target_logits_loss`), and neither names a head if there is only one. An accuracy is any
-    metric with "acc" or "top" in its name; of several for a head, the first counts.
+    metric with "acc" or "top" in its name; of several for a head, the first counts. What is none of these becomes
+    `training/NAME`.
     """
     found: dict[str, float | None] = {"loss/total": _number(logs.get("loss"))}
+    known = {"loss"}
     alone = not any(name.startswith("source") for name in logs)
     for head in HEADS:
-        own = {name[len(head) :]: value for name, value in logs.items() if name.startswith(f"{head}_")}
+        own = {name[len(head) :]: name for name in logs if name.startswith(f"{head}_")}
         if head == "target" and alone:
-            own = {f"_{name}": value for name, value in logs.items() if not name.startswith("target_")} | own
-        losses = [value for name, value in own.items() if name.endswith("_loss")]
-        accuracies = [value for name, value in own.items() if "_acc" in name or "_top" in name or "accuracy" in name]
-        if losses:
-            found[f"loss/{head}"] = _number(losses[-1])
-        if accuracies:
-            found[f"accuracy/{head}"] = _number(accuracies[0])
-    return found
+            own = {f"_{name}": name for name in logs if not name.startswith("target_")} | own
+        losses = [name for short, name in own.items() if short.endswith("_loss")]
+        accuracies = [name for short, name in own.items() if "_acc" in short or "_top" in short or "accuracy" in short]
+        for tag, names in ((f"loss/{head}", losses[-1:]), (f"accuracy/{head}", accuracies[:1])):
+            for name in names:
+                found[tag] = _number(logs[name])
+                known.add(name)
+    return found | {f"training/{name}": _number(value) for name, value in logs.items() if name not in known}
 
 
 def _number(value: Any) -> float | None:

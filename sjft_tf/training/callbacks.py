@@ -45,6 +45,7 @@ class HardSampleMining(keras.callbacks.Callback):
         entropy: float32 [N_t] of the last scoring, nats; None before it.
         wrong: bool [N_t] of the last scoring; None before it.
         hard: bool [N_t], wrong or uncertain in the last scoring; as given before it.
+        predicted: int32 [N_t], the most probable classes of the last scoring; None before it.
     """
 
     def __init__(
@@ -70,11 +71,12 @@ class HardSampleMining(keras.callbacks.Callback):
         self.found: dict[str, Any] = {}
         self.entropy: np.ndarray | None = None
         self.wrong: np.ndarray | None = None
+        self.predicted: np.ndarray | None = None
         self.hard = hard
 
     def on_train_end(self, logs: dict | None = None) -> None:
         scored = self.once(self._score)
-        self.entropy, self.wrong = scored["entropy"], scored["wrong"]
+        self.entropy, self.wrong, self.predicted = (scored[name] for name in ("entropy", "wrong", "predicted"))
         self.hard = np.logical_or(scored["wrong"], scored["uncertain"])
         self.found = {
             "train_top1": float(1 - self.wrong.mean()),
@@ -90,6 +92,7 @@ class HardSampleMining(keras.callbacks.Callback):
         probabilities = self.scorer(self.target, description="Scoring the target")
         found = hardness(probabilities, self.target.labels, self.delta)
         arrays = {name: value.numpy() for name, value in found._asdict().items()}
+        arrays["predicted"] = probabilities.argmax(axis=-1).astype(np.int32)
         if self.selector is None:
             return arrays
         counts = update_counts(

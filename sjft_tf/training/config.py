@@ -6,6 +6,7 @@ The sections are in `settings.py`; flags are made from their fields in scripts/.
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from sjft_tf.training.settings import (
     DistributionConfig,
     EvaluationConfig,
     ModelConfig,
+    MonitorConfig,
     PruneConfig,
     RetrievalConfig,
     SelectionConfig,
@@ -40,6 +42,7 @@ class RunConfig:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     distribution: DistributionConfig = field(default_factory=DistributionConfig)
     prune: PruneConfig = field(default_factory=PruneConfig)
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
 
     def to_json(self) -> dict[str, Any]:
         """Nested dictionaries of plain values."""
@@ -89,6 +92,24 @@ class RunConfig:
             raise InputError(f"--eval_scales must be sides in pixels, from 1 to 8192. Received: {', '.join(given)}")
         return tuple(int(text) for text in given)
 
+    def profiled_steps(self) -> range:
+        """The steps of the run that --profile names, empty when it is off.
+
+        Raises:
+            InputError: it is not START:STOP with 0 <= START < STOP, or the run has no such steps.
+        """
+        given = self.monitor.profile
+        if not given:
+            return range(0)
+        found = re.fullmatch(r"(\d{1,10}):(\d{1,10})", given, re.ASCII)
+        if not found or int(found[1]) >= int(found[2]):
+            raise InputError(f"--profile must be START:STOP, two step numbers such as 20:25. Received: {given!r}")
+        if int(found[2]) > self.total_steps:
+            raise InputError(
+                f"--profile={given} goes beyond the {self.total_steps} steps of the run (--rounds x --steps_per_round)"
+            )
+        return range(int(found[1]), int(found[2]))
+
     def validate(self) -> RunConfig:
         """Checks every setting that can be judged without looking at the data; returns self.
 
@@ -117,6 +138,7 @@ class RunConfig:
                 f"--warmup_steps must be below the {self.total_steps} steps of the run (--rounds x --steps_per_round). "
                 f"Received: {self.training.warmup_steps}"
             )
+        self.profiled_steps()
         view = self.view
         if view.resize < view.image_size:
             raise InputError(f"--image_size={view.image_size} is cut from --resize={view.resize}, which is smaller")

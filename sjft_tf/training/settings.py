@@ -320,3 +320,18 @@ class PruneConfig:
         limits=(0.0, 0.9999),
     )
     keep_per_class: int = option(1, "images each class keeps", limits=(1, LARGE))
+
+
+@dataclass(frozen=True)
+class MonitorConfig:
+    """What TensorBoard gets beside the curves; changes no result."""
+
+    profile: str = option(
+        "", "START:STOP writes a profiler trace of these steps of the run, from 0, STOP not included", free=True
+    )
+    projector_images: int = option(
+        2000,
+        "most training, validation and test images in TensorBoard's projector; 0: none",
+        limits=(0, 8192),
+        free=True,
+    )

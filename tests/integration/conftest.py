@@ -52,6 +52,7 @@ def config(world: Path) -> RunConfig:
         selection=replace(plain.selection, k0="3"),
         model=replace(plain.model, trunk="preact_resnet", weights="none", depth=8, width=4),
         training=replace(plain.training, rounds=2, steps_per_round=4, batch_size=6, eval_batch_size=8),
+        monitor=replace(plain.monitor, projector_images=0),  # test_board.py asks for it
     ).validate()
 
 
@@ -71,7 +72,7 @@ def flags(world: Path) -> list[str]:
             "--k0=3",
         ],
         *["--trunk=preact_resnet", "--weights=none", "--depth=8", "--width=4"],
-        *["--rounds=2", "--steps_per_round=4", "--batch_size=6", "--eval_batch_size=8"],
+        *["--rounds=2", "--steps_per_round=4", "--batch_size=6", "--eval_batch_size=8", "--projector_images=0"],
     ]
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.errors import InputError
@@ -70,10 +69,6 @@ def test_the_whole_job(config, workdir, world):
     assert [predictor.class_names[i] for i in probabilities.argmax(axis=1)] == predicted
     # What a user looks at
     assert workdir.picture.stat().st_size > 1000
-    events = EventAccumulator(str(workdir.logs)).Reload()
-    assert {"loss/target", "loss/source", "accuracy/target", "learning_rate", "borrowed/union_size"} <= set(
-        events.Tags()["tensors"] + events.Tags()["scalars"]
-    )
     lines = "\n".join(report.lines())
     assert "test: top-1" in lines
     assert str(workdir.saved_model) in lines

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import types
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,6 +9,7 @@ from PIL import Image
 
 from sjft_tf.errors import InputError
 from sjft_tf.summaries import RoundSummaries
+from sjft_tf.summaries.layout import comparisons
 
 
 def read(logdir):
@@ -35,34 +34,34 @@ def test_scalars_at_the_global_step(tmp_path):
     assert found["loss/source"] == [(10, 2.0)]
 
 
-def test_borrowing_and_test_figures(tmp_path):
-    metrics = types.SimpleNamespace(top1=0.75, mean_class_accuracy=0.5, loss=1.25)
+def test_histogram(tmp_path):
     with RoundSummaries(tmp_path, 1) as summaries:
-        summaries.borrowing(100, np.array([10, 10, 50, 30], np.int32), union_size=77, wrong=1, uncertain=2)
-        summaries.test(200, metrics)
+        summaries.histogram(100, "borrowed/k_per_target", np.array([10, 10, 50, 30], np.int32))
+        summaries.histogram(100, "of/nothing", np.zeros(0))
     found = read(tmp_path)
-    scalars = {tag: events[0] for tag, events in found.items() if events[0][1].ndim == 0}
-    assert scalars == {
-        "borrowed/union_size": (100, 77.0),
-        "borrowed/mean_k": (100, 25.0),
-        "hard/wrong": (100, 1.0),
-        "hard/uncertain": (100, 2.0),
-        "test/top1": (200, 0.75),
-        "test/mean_class_accuracy": (200, 0.5),
-        "test/loss": (200, 1.25),
-    }
-    step, buckets = found["borrowed/k_per_target"][0]
+    assert set(found) == {"borrowed/k_per_target"}
+    [(step, buckets)] = found["borrowed/k_per_target"]
     assert step == 100
     assert buckets[:, 2].sum() == 4, "every target image is in one bucket"
     assert (buckets[0, 0], buckets[-1, 1]) == (10, 50)
 
 
-def test_borrowing_before_the_first_scoring_and_of_nothing(tmp_path):
+def test_text(tmp_path):
     with RoundSummaries(tmp_path, 0) as summaries:
-        summaries.borrowing(0, np.zeros(5, np.int32), union_size=0)
-    found = read(tmp_path)
-    assert set(found) == {"borrowed/union_size", "borrowed/mean_k", "borrowed/k_per_target"}
-    assert found["borrowed/mean_k"] == [(0, 0.0)]
+        summaries.text(7, "run/card", "# Title")
+    [(step, value)] = read(tmp_path)["run/card"]
+    assert (step, value.item()) == (7, b"# Title")
+
+
+def test_the_layout_is_what_the_custom_scalars_tab_reads(tmp_path):
+    from tensorboard.plugins.custom_scalar import layout_pb2, metadata
+
+    with RoundSummaries(tmp_path, 0) as summaries:
+        summaries.layout(comparisons())
+    [(step, value)] = read(tmp_path)[metadata.CONFIG_SUMMARY_TAG]
+    found = layout_pb2.Layout.FromString(value.item())
+    assert step == 0
+    assert "^test/top1$" in found.category[0].chart[0].multiline.tag
 
 
 def test_picture(tmp_path, rng):

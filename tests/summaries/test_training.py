@@ -129,6 +129,20 @@ def test_log_names_of_both_keras(logs):
     assert scalars_from_logs(logs) == want
 
 
+@pytest.mark.parametrize("head", ["target_", ""])
+def test_other_entries_of_the_logs_go_under_training(head):
+    logs = {"loss": 1.0, f"{head}loss": 1.0, f"{head}accuracy": 0.5, f"{head}top5": 0.9}
+    logs |= {"gradient_norm": np.float32(2.5), "loss_scale": 1024.0}
+    assert scalars_from_logs(logs) == {
+        "loss/total": 1.0,
+        "loss/target": 1.0,
+        "accuracy/target": 0.5,
+        f"training/{head}top5": 0.9,
+        "training/gradient_norm": 2.5,
+        "training/loss_scale": 1024.0,
+    }
+
+
 def test_logs_without_accuracy_or_anything():
     assert scalars_from_logs({}) == {"loss/total": None}
     assert scalars_from_logs({"loss": 1.0}) == {"loss/total": 1.0, "loss/target": 1.0}

@@ -102,11 +102,13 @@ def test_what_is_found_is_reported(sets, selector, rng):
     mining = HardSampleMining(sets.target, selector(), scorer, 2, np.full(9, 2))
     assert mining.entropy is None
     assert mining.wrong is None
+    assert mining.predicted is None
     mining.on_train_end()
     p = probabilities.astype(np.float64)
     entropy, wrong = -(p * np.log(p)).sum(1), p.argmax(1) != labels
     np.testing.assert_allclose(mining.entropy, entropy, rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(mining.wrong, wrong)
+    np.testing.assert_array_equal(mining.predicted, p.argmax(1))
     assert 0 < wrong.sum() < 9
     assert mining.found == {
         "train_top1": pytest.approx(1 - wrong.mean()),

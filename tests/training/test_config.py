@@ -169,3 +169,26 @@ def test_reading_settings_does_not_import_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_profiled_steps():
+    assert PLAIN.validate().profiled_steps() == range(0)
+    assert changed("monitor", profile="20:25").validate().profiled_steps() == range(20, 25)
+    assert changed("monitor", profile="0:16000").validate().profiled_steps() == range(16_000)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        *[(text, "two step numbers such as 20:25. Received: ") for text in ("20", "a:b", "5:5", "9:3", "-1:4", ":4")],
+        *[(text, "two step numbers") for text in ("1:2:3", "٣:٤", " 1:2", "1:99999999999")],
+        ("3:16001", "beyond the 16000 steps of the run"),
+    ],
+)
+def test_bad_profiles_are_refused(given, said):
+    with pytest.raises(InputError, match=said):
+        changed("monitor", profile=given).validate()
+
+
+def test_what_monitors_a_run_changes_no_result():
+    assert PLAIN.stamp("monitor") == {}

@@ -1,0 +1,23 @@
+"""What all pictures share: a figure becomes pixels, and the colors."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+INK, PALE, HAIR = "#222222", "#777777", "#dddddd"
+WRONG, RIGHT = "#d1495b", "#2a6f97"
+
+
+def pixels_of(figure: Any) -> np.ndarray:
+    """Draws a matplotlib `Figure` (of the object interface) as uint8 [H, W, 3]."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    with warnings.catch_warnings():
+        # Names in a script the font lacks come out as boxes; the picture is still worth having.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -1,0 +1,90 @@
+"""A picture of the target images that the model finds hardest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sjft_tf.errors import InputError
+from sjft_tf.summaries.drawing import HAIR, INK, PALE, RIGHT, WRONG, pixels_of
+from sjft_tf.summaries.montage import _shortened
+
+_DPI = 100
+_CELL = 1.28  # inches an image
+_CAPTION = 0.52  # inches under it, three lines of text
+_GAP = 0.14
+_ACROSS = 8
+_TITLE = 0.36
+
+
+def hardest(wrong: np.ndarray, entropy: np.ndarray, count: int) -> np.ndarray:
+    """Rows of the hardest images: wrong ones first, the surest mistakes leading; then the least certain right ones.
+
+    A sure mistake is the most telling: the label may be wrong, or the image not what its class says.
+
+    Args:
+        wrong: bool [N].
+        entropy: float [N], nats.
+        count: how many.
+
+    Returns:
+        int [min(count, N)].
+    """
+    wrong, entropy = np.asarray(wrong, bool), np.asarray(entropy)
+    return np.lexsort((np.where(wrong, entropy, -entropy), ~wrong))[:count]
+
+
+def hardest_picture(
+    target: Any, rows: np.ndarray, wrong: np.ndarray, predicted: np.ndarray, entropy: np.ndarray
+) -> np.ndarray:
+    """Draws the images of `rows` with label, prediction and entropy; wrong ones framed in red.
+
+    Args:
+        target: `images.ImageSet`.
+        rows: int [n], positions in it, n at least 1.
+        wrong: bool [N] of all its images.
+        predicted: int [N], predicted classes, likewise.
+        entropy: float [N] in nats, likewise.
+
+    Returns:
+        uint8 [H, W, 3].
+
+    Raises:
+        InputError: there are no rows, or the arrays are not of all the set's images.
+    """
+    from matplotlib.figure import Figure
+
+    if not len(rows) or {len(wrong), len(predicted), len(entropy)} != {len(target)}:
+        raise InputError(
+            f"A picture needs rows, and `wrong`, `predicted` and `entropy` of all {len(target)} images. "
+            f"Received: {len(rows)} rows, {len(wrong)}, {len(predicted)}, {len(entropy)}"
+        )
+    across = min(_ACROSS, len(rows))
+    lines = -(-len(rows) // across)
+    width = across * (_CELL + _GAP) + _GAP
+    height = _TITLE + lines * (_CELL + _CAPTION + _GAP) + _GAP
+    figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white")
+    title = "hardest target images: label, → prediction, entropy in nats" if across > 3 else "hardest target images"
+    figure.text(_GAP / width, 1 - 0.12 / height, title, va="top", fontsize=9, color=PALE)
+    for place, row in enumerate(map(int, rows)):
+        line, column = divmod(place, across)
+        left, top = _GAP + column * (_CELL + _GAP), height - _TITLE - line * (_CELL + _CAPTION + _GAP)
+        image = np.asarray(target.load(row))
+        axes = figure.add_axes((left / width, (top - _CELL) / height, _CELL / width, _CELL / height))
+        small = max(image.shape[:2]) <= _CELL * _DPI
+        axes.imshow(image, interpolation="nearest" if small else "hanning")
+        axes.set(xticks=[], yticks=[])
+        for spine in axes.spines.values():
+            spine.set(color=WRONG if wrong[row] else HAIR, linewidth=2.5 if wrong[row] else 0.6)
+        said = _shortened(str(target.class_names[int(predicted[row])]), 18)
+        words = (
+            (_shortened(str(target.class_names[int(target.labels[row])])), 8, INK),
+            (f"→ {said}", 8, WRONG if wrong[row] else RIGHT),
+            (f"{float(entropy[row]):.3f}", 7, PALE),
+        )
+        for number, (text, size, color) in enumerate(words):
+            below = (top - _CELL - 0.06 - 0.15 * number) / height
+            style: dict[str, Any] = {"ha": "center", "va": "top", "parse_math": False}
+            figure.text((left + _CELL / 2) / width, below, text, fontsize=size, color=color, **style)
+    return pixels_of(figure)
