@@ -90,6 +90,20 @@ def test_other_errors_are_not_taken_for_a_full_disk(tmp_path):
             raise error
 
 
+def test_room_is_asked_for_and_given_back(tmp_path, monkeypatch):
+    artifacts.check_room(tmp_path / "x", 100_000)
+    with pytest.raises(OSError, match="large|space") as caught:
+        artifacts.check_room(tmp_path / "x", 2**62)
+    assert artifacts.shortage(caught.value)
+
+    def cannot(*_):
+        raise OSError(errno.EOPNOTSUPP, "this file system cannot")
+
+    monkeypatch.setattr("os.posix_fallocate", cannot)
+    artifacts.check_room(tmp_path / "x", 2**62)
+    assert names_in(tmp_path) == []
+
+
 def test_a_folder_is_removed_as_a_whole(tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     artifacts.remove_directory(tmp_path / "a")

@@ -36,6 +36,9 @@ def save_model(folder: Path, model: keras.Model) -> dict[str, str]:
     Returns:
         Digests of the files, for `load_model`: keys "weights" and "optimizer".
     """
+    numbers = sum(variable.numpy().nbytes for variable in model.weights)
+    # HDF5 keeps each variable in a group of its own.
+    artifacts.check_room(folder / WEIGHTS, numbers + 4096 * (len(model.weights) + 8))
     _bare(model).save_weights(str(folder / WEIGHTS))
     optimizer = {f"optimizer/{name}": value for name, value in optimizer_state(model.optimizer).items()}
     extra = {name: np.array(variable.numpy()) for name, variable in extra_state(model).items()}
