@@ -130,6 +130,9 @@ def _optimizer(model: JointModel, config: RunConfig) -> Any:
     else:
         if config.model.precision == "float16":
             raise InputError("--layer_rate and --precision=float16 do not go together on TensorFlow Addons' stack")
+        if tf.distribute.has_strategy():
+            # It keeps the gradients in one place, into which all replicas would write.
+            raise InputError("--layer_rate works on one device on TensorFlow Addons' stack: leave out --strategy")
         groups: dict[float, list[Any]] = {}
         for layer in model.layers:
             if layer.trainable_variables:

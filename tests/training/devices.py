@@ -23,6 +23,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, View
 from sjft_tf.images.joint import joint_dataset
 from sjft_tf.models import Scorer, build_joint_model, build_trunk
+from sjft_tf.models.dropout import ResumableDropout
 from sjft_tf.training import TrainingSets, train_rounds
 from sjft_tf.training.compiling import compile_joint
 from sjft_tf.training.config import RunConfig
@@ -57,12 +58,12 @@ def images() -> TrainingSets:
     )
 
 
-def model_on(cluster: Cluster, config: RunConfig, dropout: float = 0.0) -> keras.Model:
+def model_on(cluster: Cluster, config: RunConfig) -> keras.Model:
     """A joint model of the same weights in every call."""
     keras.utils.set_random_seed(3)
     with cluster.building():
         trunk = build_trunk("preact_resnet", SIZE, depth=8, width=config.model.width)
-        return build_joint_model(trunk, 3, 4, dropout=dropout)
+        return build_joint_model(trunk, 3, 4)
 
 
 class Losses(keras.callbacks.Callback):
@@ -79,10 +80,10 @@ class Losses(keras.callbacks.Callback):
         self.seen.append({name: float(value) for name, value in logs.items()})
 
 
-def steps(config: RunConfig, cluster: Cluster, count: int, dropout: float = 0.0) -> dict[str, np.ndarray]:
+def steps(config: RunConfig, cluster: Cluster, count: int) -> dict[str, np.ndarray]:
     """Losses of `count` single steps, and the weights after them."""
     sets = images()
-    model = model_on(cluster, config, dropout)
+    model = model_on(cluster, config)
     with cluster.scope():
         compile_joint(model, config)
     selector = make_selector(config, sets)
@@ -104,8 +105,6 @@ def steps(config: RunConfig, cluster: Cluster, count: int, dropout: float = 0.0)
     found = {name: np.array([step[name] for step in losses.seen]) for name in losses.seen[0]}
     first = next(layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization))
     found |= {"first mean": first.moving_mean.numpy(), "steps": model.optimizer.iterations.numpy()}
-    if dropout:
-        found["dropout state"] = model.get_layer("head_dropout").state.numpy()
     return found | {"weights": flat(model.weights)}
 
 
@@ -128,7 +127,7 @@ def flat(variables) -> np.ndarray:
 
 RUN = changed(CONFIG, "training", recompute_batch_norm=2, average_weights=0.9, steps_per_execution=3)
 CASES = {
-    "plain": (CONFIG, 20, 0.0),
+    "plain": (CONFIG, 20),
     "all": (
         changed(
             changed(CONFIG, "model", freeze="stem"),
@@ -142,10 +141,8 @@ CASES = {
             learning_rate=1e-3,
         ),
         3,
-        0.0,
     ),
-    "batch norm": (changed(changed(CONFIG, "model", freeze_batch_norm=False), "training", accumulate=2), 1, 0.0),
-    "dropout": (CONFIG, 2, 0.5),
+    "batch norm": (changed(changed(CONFIG, "model", freeze_batch_norm=False), "training", accumulate=2), 1),
 }
 
 
@@ -155,18 +152,31 @@ def mirrored(out: Path) -> None:
     two = open_cluster(changed(CONFIG, "distribution", strategy="mirrored", logical_cpus=2))
     assert two.replicas == 2
     found = {}
-    only = sys.argv[3:]
-    for name, (config, count, dropout) in CASES.items():
-        if only and name not in only:
-            continue
+    for name, (config, count) in CASES.items():
         for cluster in (ALONE, two):
-            for what, value in steps(config, cluster, count, dropout).items():
+            for what, value in steps(config, cluster, count).items():
                 found[f"{name}/{cluster.replicas}/{what}"] = value
-    np.savez(out, **found)
     for cluster in (ALONE, two):
         for what, value in whole_run(RUN, cluster, out.parent / f"rounds{cluster.replicas}").items():
             found[f"run/{cluster.replicas}/{what}"] = value
-    np.savez(out, **found)
+    np.savez(out, **found, **dropped(two))
+
+
+def dropped(two: Cluster) -> dict[str, np.ndarray]:
+    """What one device and each of two replicas keep in two calls of a dropout layer, and the states after them."""
+    kept = {}
+    for cluster in (ALONE, two):
+        keras.utils.set_random_seed(3)
+        with cluster.building():
+            layer = ResumableDropout(0.5)
+            layer.build((None, 50))
+        for call in range(2):
+            run = cluster.strategy.run if cluster.strategy else lambda function: function()
+            out = run(lambda layer=layer: layer(tf.ones([1, 50]), training=True))
+            every = cluster.strategy.experimental_local_results(out) if cluster.strategy else [out]
+            kept[f"dropout/{cluster.replicas}/{call}"] = np.concatenate(every)
+        kept[f"dropout/{cluster.replicas}/state"] = layer.state.numpy()
+    return kept
 
 
 def worker(out: Path) -> None:

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import pytest
+import tensorflow as tf
 
+from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
 from sjft_tf.training.compiling import compile_joint, largest_divisor
 
@@ -39,3 +41,10 @@ def test_freezing_takes_place_before_the_optimizer_is_made(config, new_model):
 def test_what_is_refused(config, new_model, section, values, message):
     with pytest.raises(InputError, match=message):
         compile_joint(new_model(), changed(config, section, **values))
+
+
+@pytest.mark.skipif(KERAS_3, reason="Keras 3 scales the rates of single variables itself")
+def test_the_addons_optimizer_of_several_rates_is_refused_on_several_devices(config, new_model):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with strategy.scope(), pytest.raises(InputError, match="--layer_rate works on one device"):
+        compile_joint(new_model(), changed(config, "training", layer_rate=["trunk:0.1"]))
