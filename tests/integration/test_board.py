@@ -29,7 +29,7 @@ def monitored(config, **values):
 CURVES = {f"{group}/{head}" for group in ("loss", "accuracy") for head in ("target", "source")}
 CURVES |= {"loss/total", "learning_rate", "speed/images_per_second"}
 ROUNDS = {"train/top1", "speed/round_seconds", "hard/wrong", "hard/uncertain", "hard/mean_entropy", "hard/entropy"}
-ROUNDS |= {f"{name}/{key}" for name in ("validation", "test") for key in ("top1", "mean_class_accuracy", "loss")}
+ROUNDS |= {f"{name}/{key}" for name in ("validation", "test") for key in ("top1", "mean_class_accuracy", "loss", "calibration_error")}
 ROUNDS |= {f"{name}/{key}" for name in ("validation", "test") for key in ("class_accuracy", "confusion")}
 ROUNDS |= {"hard/images", *[f"weights/{name}" for name in ("trunk_stride_1", "trunk_stride_2", "trunk_stride_4")]}
 BORROWED = {f"borrowed/{name}" for name in ("union_size", "source_classes", "mean_k", "max_k", "k_per_target")}
@@ -37,7 +37,7 @@ BORROWED = {f"borrowed/{name}" for name in ("union_size", "source_classes", "mea
 
 def test_a_run_that_borrows(config, tmp_path):
     workdir = Workdir(tmp_path / "run")
-    commands.run(monitored(config, profile="5:7", projector_images=2000), workdir, "train.py --x=1")
+    commands.run(monitored(config, profile="5:7", projector_images=2000), workdir, command="train.py --x=1")
     found = read(workdir.logs)
     heads = {"weights/target_head", "weights/source_head"}
     once = {"run/configuration", "run/image_sets", "custom_scalars__config__"}
