@@ -15,6 +15,7 @@ import tensorflow as tf
 from sjft_tf.errors import InputError
 from sjft_tf.images.augment import Augmentation
 from sjft_tf.images.image_set import ImageSet, on_cpu, untuned
+from sjft_tf.images.positions import WHOLE, Batches, Shard
 
 # Streams of random numbers that must not repeat each other take different second words of the seed.
 _ORDER, _NEIGHBOR, _TARGET_VIEW, _SOURCE_VIEW = range(4)
@@ -70,6 +71,8 @@ def joint_dataset(
     first_step: int,
     steps: int,
     seed: int,
+    shard: Shard | None = None,
+    accumulate: int = 1,
 ) -> tf.data.Dataset:
     """Batches for `steps` training steps, beginning at the run's global step `first_step`.
 
@@ -79,21 +82,26 @@ def joint_dataset(
         pools: the current neighbors of each target image; None with `source=None`.
         source_labels: int32 [N_s], label of each source row in the source head; -1 takes no part in its loss.
         augmentation: what is done to every training image.
-        batch_size: B, target images a step.
+        batch_size: B, target images of a step, or of each of its micro-batches.
         first_step: global step of the first batch.
-        steps: number of batches.
+        steps: number of steps.
         seed: the run's seed.
+        shard: the devices that this process feeds, of all that share each batch; None (default): one has it all.
+        accumulate: A, micro-batches a step (default 1); the next A * B positions in order.
 
     Returns:
-        Dataset of `(images float32 [2B, H, W, 3], {"target": int32 [2B], "source": int32 [2B]})`, the target
-        half first, label -1 where a row is of the other domain. Without a source: B rows and the key "target".
+        Dataset of `(images float32 [2b, H, W, 3], {"target": int32 [2b], "source": int32 [2b]})`, the target half
+        first, label -1 where a row is of the other domain; b is B / replicas. One element a step and local replica:
+        those of a step come in turn, and over all replicas they are the rows of the whole batch. With more than one
+        micro-batch everything has a leading axis of length A. Without a source: b rows and the key "target".
 
     Raises:
-        InputError: if a source comes without pools or the other way round.
+        InputError: a source comes without pools or the other way round, or the batch cannot be divided.
     """
+    cut = Batches(batch_size, first_step, steps, shard or WHOLE, accumulate).check()
     if (source is None) != (pools is None) or (source is None) != (source_labels is None):
         raise InputError("`source`, `pools` and `source_labels` come together or not at all")
-    positions = tf.data.Dataset.range(first_step * batch_size, (first_step + steps) * batch_size)
+    positions = tf.data.Dataset.range(cut.elements).map(cut.positions).unbatch()
     target_labels = on_cpu(target.labels)
 
     def draw(image_set: ImageSet, row: tf.Tensor, position: tf.Tensor, stream: int) -> tf.Tensor:
@@ -110,7 +118,7 @@ def joint_dataset(
             _, image, label = target_example(position)
             return image, {"target": label}
 
-        return _finish(positions.map(alone, tf.data.AUTOTUNE, deterministic=True).batch(batch_size, True))
+        return _finish(_batched(positions.map(alone, tf.data.AUTOTUNE, deterministic=True), cut), cut)
 
     # Made here, in host memory, and not inside the function below, whose graph would carry them as text.
     borrowed, labels = source, on_cpu(source_labels.astype(np.int32))
@@ -122,20 +130,25 @@ def joint_dataset(
         return target_image, target_label, draw(borrowed, row, position, _SOURCE_VIEW), tf.gather(labels, row)
 
     def halves(target_images, target_label, source_images, source_label):
-        other = tf.fill([batch_size], -1)
-        return tf.concat([target_images, source_images], 0), {
-            "target": tf.concat([target_label, other], 0),
-            "source": tf.concat([other, source_label], 0),
+        other, axis = tf.fill(target_label.shape, -1), len(target_label.shape) - 1
+        return tf.concat([target_images, source_images], axis), {
+            "target": tf.concat([target_label, other], axis),
+            "source": tf.concat([other, source_label], axis),
         }
 
     # Decoding and augmenting run in parallel an example at a time; only small batches of finished images wait.
-    pairs = positions.map(pair, tf.data.AUTOTUNE, deterministic=True).batch(batch_size, drop_remainder=True)
-    return _finish(pairs.map(halves))
+    return _finish(_batched(positions.map(pair, tf.data.AUTOTUNE, deterministic=True), cut).map(halves), cut)
+
+
+def _batched(examples: tf.data.Dataset, cut: Batches) -> tf.data.Dataset:
+    micro = examples.batch(cut.per_replica, drop_remainder=True)
+    return micro if cut.accumulate == 1 else micro.batch(cut.accumulate, drop_remainder=True)
 
 
 def _seed_at(position: tf.Tensor, seed: int, stream: int) -> tf.Tensor:
     return tf.stack([tf.constant(seed * 8 + stream, tf.int64), tf.cast(position, tf.int64)])
 
 
-def _finish(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    return untuned(dataset.prefetch(2))
+def _finish(dataset: tf.data.Dataset, cut: Batches) -> tf.data.Dataset:
+    counted = dataset.apply(tf.data.experimental.assert_cardinality(cut.elements))
+    return untuned(counted.prefetch(2))

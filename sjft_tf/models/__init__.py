@@ -7,39 +7,62 @@ Public surface:
                                         fast batch normalization with a momentum that suits the run's length
     build_joint_model, target_logits    the two-headed model, and its target half
     Scorer                              probabilities of the target classes for whole image sets
-    MaskedCrossEntropy, MaskedAccuracy  per-head loss and metric over the rows that have a label (-1: none)
+    JointModel                          its training step: masked losses, accumulation, clipping, weight average
+    head_sums, valid_rows               a head's loss and hits over the rows that have a label (-1: none)
+    freeze, rate_factors, parse_rates   layers by their place in the trunk
+    precision_scope, with_loss_scale    16-bit trunks
+    recompute_statistics                moving statistics of batch normalization, made anew
     make_schedule, make_optimizer       learning-rate schedules over the global step; SGD with coupled L2 and others
     optimizer_state, restore_optimizer_state
                                         the optimizer's variables as arrays, for exact continuation
 """
 
+from sjft_tf.models.addons import make_multi_optimizer
+from sjft_tf.models.averaging import shadow
+from sjft_tf.models.depth import freeze, parse_rates, rate_factors
 from sjft_tf.models.families import trunk_names
 from sjft_tf.models.joint import build_joint_model, target_logits
-from sjft_tf.models.losses import MaskedAccuracy, MaskedCrossEntropy
+from sjft_tf.models.losses import head_sums, valid_rows
 from sjft_tf.models.normalization import FusedBatchNormalization, momentum_for_run, replace_batch_norm
-from sjft_tf.models.optimizers import OPTIMIZERS, make_optimizer, optimizer_state, restore_optimizer_state
+from sjft_tf.models.optimizer_state import build_optimizer, optimizer_state, restore_optimizer_state
+from sjft_tf.models.optimizers import OPTIMIZERS, make_optimizer
+from sjft_tf.models.precision import PRECISIONS, precision_scope, with_loss_scale
 from sjft_tf.models.schedules import SCHEDULES, StepDecay, make_schedule
 from sjft_tf.models.scoring import Scorer, View
-from sjft_tf.models.trunks import build_trunk, save_trunk
+from sjft_tf.models.statistics import recompute_statistics
+from sjft_tf.models.step import JointModel
+from sjft_tf.models.trunks import build_trunk, save_trunk, trunk_of
 
 __all__ = [
     "OPTIMIZERS",
+    "PRECISIONS",
     "SCHEDULES",
     "FusedBatchNormalization",
-    "MaskedAccuracy",
-    "MaskedCrossEntropy",
+    "JointModel",
     "Scorer",
     "StepDecay",
     "View",
     "build_joint_model",
+    "build_optimizer",
     "build_trunk",
+    "freeze",
+    "head_sums",
+    "make_multi_optimizer",
     "make_optimizer",
     "make_schedule",
     "momentum_for_run",
     "optimizer_state",
+    "parse_rates",
+    "precision_scope",
+    "rate_factors",
+    "recompute_statistics",
     "replace_batch_norm",
     "restore_optimizer_state",
     "save_trunk",
+    "shadow",
     "target_logits",
     "trunk_names",
+    "trunk_of",
+    "valid_rows",
+    "with_loss_scale",
 ]

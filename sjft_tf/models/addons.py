@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from sjft_tf.compat import KERAS_3
@@ -31,14 +32,7 @@ def make_addons_optimizer(name: str, schedule: Any, **settings: Any) -> Any:
             "Install the addons stack (pip install 'sjft_tf[addons]', or make ... STACK=addons), or use one of "
             "sgd, adam, adamw."
         )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # TFA announces its end of life at import
-            optimizers = importlib.import_module("tensorflow_addons").optimizers
-    except ImportError as error:
-        raise InputError(
-            f"Optimizer 'tfa:{name}' needs TensorFlow Addons: pip install 'sjft_tf[addons]'. ({error})"
-        ) from error
+    optimizers = _addons(f"Optimizer 'tfa:{name}'")
     usable: dict[str, Any] = {n: c for n, c in vars(optimizers).items() if inspect.isclass(c) and _takes_a_rate(c)}
     if name not in usable:
         raise InputError(f"There is no optimizer 'tfa:{name}'. There are: {', '.join(sorted(usable))}")
@@ -50,3 +44,31 @@ def make_addons_optimizer(name: str, schedule: Any, **settings: Any) -> Any:
 
 def _takes_a_rate(optimizer: Any) -> bool:
     return "learning_rate" in inspect.signature(optimizer.__init__).parameters
+
+
+def make_multi_optimizer(optimizers_and_layers: Sequence[tuple[Any, Sequence[Any]]]) -> Any:
+    """`tfa.optimizers.MultiOptimizer`: an optimizer for each group of layers.
+
+    Args:
+        optimizers_and_layers: `(optimizer, layers)`; every layer with trainable weights is in one group.
+
+    Raises:
+        InputError: TensorFlow Addons is not there.
+    """
+    optimizers = _addons("A learning rate of their own for some layers (--layer_rate)")
+    return optimizers.MultiOptimizer([(optimizer, list(layers)) for optimizer, layers in optimizers_and_layers])
+
+
+def parts_of(optimizer: Any) -> list[tuple[Any, frozenset[str]]] | None:
+    """A multi-optimizer's optimizers, each with the names of its variables; None for any other optimizer."""
+    specs = getattr(optimizer, "optimizer_specs", None)
+    return None if specs is None else [(spec["optimizer"], frozenset(spec["weights"])) for spec in specs]
+
+
+def _addons(what: str) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # TFA announces its end of life at import
+            return importlib.import_module("tensorflow_addons").optimizers
+    except ImportError as error:
+        raise InputError(f"{what} needs TensorFlow Addons: pip install 'sjft_tf[addons]'. ({error})") from error

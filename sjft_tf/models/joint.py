@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from sjft_tf.errors import InputError
 from sjft_tf.models.dropout import ResumableDropout
+from sjft_tf.models.step import JointModel
 
 TARGET, SOURCE = "target", "source"
 """Keys of the joint model's outputs; the Dense layers that make them are called `target_head` and `source_head`."""
@@ -14,7 +15,7 @@ TARGET, SOURCE = "target", "source"
 
 def build_joint_model(
     trunk: keras.Model, num_target_classes: int, num_source_classes: int | None, dropout: float = 0.0
-) -> keras.Model:
+) -> JointModel:
     """Puts randomly initialized heads on a trunk (paper section 3.1; label spaces stay separate).
 
     The model is flat and shares the trunk's layers: what trains here trains `trunk`.
@@ -26,7 +27,7 @@ def build_joint_model(
         dropout: share of the features dropped before both heads in training, in [0, 1).
 
     Returns:
-        keras.Model with the trunk's input and outputs `{"target": logits, "source": logits}`, float32 [N, classes];
+        A `JointModel` with the trunk's input and outputs `{"target": logits, "source": logits}`, float32 [N, classes];
         only "target" without a source.
 
     Raises:
@@ -43,11 +44,8 @@ def build_joint_model(
         features = ResumableDropout(dropout, dtype="float32", name="head_dropout")(features)
     outputs = {}
     for domain, count in counts.items():
-        logits = keras.layers.Dense(count, dtype="float32", name=f"{domain}_head")(features)
-        # Keras 2.15 names losses and metrics after the output's layer, Keras 3 after its key: with a layer called like
-        # the key both say "target_loss" and "target_accuracy".
-        outputs[domain] = keras.layers.Activation("linear", dtype="float32", name=domain)(logits)
-    return keras.Model(trunk.input, outputs, name="joint")
+        outputs[domain] = keras.layers.Dense(count, dtype="float32", name=f"{domain}_head")(features)
+    return JointModel(trunk.input, outputs, name="joint")
 
 
 def target_logits(model: keras.Model) -> keras.Model:

@@ -1,12 +1,11 @@
-"""Optimizers with the paper's coupled L2 penalty, and their state as plain arrays for exact continuation."""
+"""Optimizers with the paper's coupled L2 penalty, L2 toward the starting weights, and rates of single layers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from sjft_tf.errors import InputError
@@ -15,36 +14,63 @@ from sjft_tf.models.addons import make_addons_optimizer
 OPTIMIZERS = ("sgd", "adam", "adamw")
 
 
-class _CoupledL2:
-    """Adds `l2 * w` to the gradient of every variable of rank 2 and more: kernels, not biases, gammas or betas.
+class _Regularized:
+    """Adds weight decay to every variable of rank 2 and more (kernels, not biases, gammas or betas), and layer rates.
 
-    This is the L2 penalty of Caffe's `weight_decay`, which the paper trained with: it goes through the momentum and is
-    scaled by the learning rate. Keras's own `weight_decay` argument shrinks weights beside the gradient (decoupled).
+    The penalty is `l2 / 2 * |w|^2`, or `l2_sp / 2 * |w - start|^2` for variables that were given a start (L2-SP:
+    Li, Grandvalet & Davoine 2018, equation 3). Coupled, its gradient is added to the loss's: Caffe's `weight_decay`,
+    which the paper trained with; it goes through the momentum. Decoupled, it shrinks the weights beside the
+    gradient by `rate * l2 * w` (Loshchilov & Hutter 2019).
     """
 
-    def __init__(self, *args: Any, l2: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, l2: float = 0.0, decoupled: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.l2 = float(l2)
+        self.l2, self.decoupled, self.l2_sp = float(l2), bool(decoupled), 0.0
+        self._starts: dict[str, Any] = {}
+        self._factors: dict[str, float] = {}
 
-    def update_step(self, gradient: Any, variable: Any, *args: Any) -> Any:
+    def pull_to_start(self, l2_sp: float, starts: Iterable[tuple[Any, Any]]) -> None:
+        """Gives variables their starting values: `(variable, start)`; the penalty is then on the way from there."""
+        self.l2_sp = float(l2_sp)
+        self._starts = {self._var_key(variable): start for variable, start in starts}  # type: ignore[attr-defined]
+
+    def scale_rates(self, factors: Iterable[tuple[Any, float]]) -> None:
+        """Gives variables a factor of their own on the learning rate: `(variable, factor)`. Keras 3 only."""
+        self._factors = {self._var_key(variable): factor for variable, factor in factors}  # type: ignore[attr-defined]
+
+    def update_step(self, gradient: Any, variable: Any, *rate: Any) -> Any:
         """Keras 3 passes the learning rate as third argument, Keras 2.15 does not."""
-        if self.l2 and len(variable.shape) >= 2:
-            gradient = gradient + tf.cast(self.l2, gradient.dtype) * tf.cast(variable, gradient.dtype)
-        return super().update_step(gradient, variable, *args)  # type: ignore[misc]
+        key = self._var_key(variable)  # type: ignore[attr-defined]
+        if rate and (factor := self._factors.get(key, 1.0)) != 1.0:
+            rate = (rate[0] * factor,)
+        if (pull := self._pull(variable, key)) is not None:
+            if self.decoupled:
+                learning_rate = tf.cast(rate[0] if rate else self.learning_rate, variable.dtype)  # type: ignore[attr-defined]
+                variable.assign_sub(learning_rate * pull)
+            else:
+                gradient = gradient + tf.cast(pull, gradient.dtype)
+        return super().update_step(gradient, variable, *rate)  # type: ignore[misc]
+
+    def _pull(self, variable: Any, key: str) -> Any:
+        if len(variable.shape) < 2:
+            return None
+        if key in self._starts:
+            return self.l2_sp * (variable - tf.cast(self._starts[key], variable.dtype))
+        return self.l2 * variable if self.l2 else None
 
     def get_config(self) -> dict[str, Any]:
-        """The stock configuration and `l2`."""
-        return {**super().get_config(), "l2": self.l2}  # type: ignore[misc]
+        """The stock configuration, `l2` and `decoupled`."""
+        return {**super().get_config(), "l2": self.l2, "decoupled": self.decoupled}  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable(package="sjft_tf")
-class SGD(_CoupledL2, keras.optimizers.SGD):
+class SGD(_Regularized, keras.optimizers.SGD):
     """`keras.optimizers.SGD` with the argument `l2`: g = grad + l2 * w; v = momentum * v - rate * g; w = w + v."""
 
 
 @keras.saving.register_keras_serializable(package="sjft_tf")
-class Adam(_CoupledL2, keras.optimizers.Adam):
-    """`keras.optimizers.Adam` with the argument `l2`, added to the gradient before its moments are taken."""
+class Adam(_Regularized, keras.optimizers.Adam):
+    """`keras.optimizers.Adam` with the arguments `l2` (added to the gradient before its moments) and `decoupled`."""
 
 
 def make_optimizer(
@@ -81,47 +107,5 @@ def make_optimizer(
     if name == "adam":
         return Adam(schedule, l2=weight_decay)
     if name == "adamw":
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-        return optimizer
+        return Adam(schedule, l2=weight_decay, decoupled=True)
     raise InputError(f"There is no optimizer {name!r}; choose one of {', '.join(OPTIMIZERS)}, or tfa:NAME")
-
-
-def optimizer_state(optimizer: Any) -> dict[str, np.ndarray]:
-    """All of the optimizer's variables (step count, momenta, ...) as arrays, keyed "000", "001", ... in order."""
-    return {f"{i:03d}": np.array(v.numpy()) for i, v in enumerate(_variables(optimizer))}
-
-
-def restore_optimizer_state(optimizer: Any, model: keras.Model, state: Mapping[str, np.ndarray]) -> None:
-    """Gives a fresh optimizer the state of another, so that training `model` continues bit for bit.
-
-    Args:
-        optimizer: made by the same `make_optimizer` call as the one the state is from.
-        model: the model it will train, with the same trainable variables in the same order.
-        state: from `optimizer_state`.
-
-    Raises:
-        InputError: number, shape or type of the arrays differ from what this optimizer and model need.
-    """
-    if hasattr(optimizer, "build"):
-        optimizer.build(model.trainable_variables)
-    else:  # the older optimizer class TensorFlow Addons builds on
-        optimizer._create_all_weights(model.trainable_variables)
-    variables = _variables(optimizer)
-    arrays = [state[key] for key in sorted(state)]
-    wanted = [(tuple(v.shape), tf.as_dtype(v.dtype).as_numpy_dtype) for v in variables]
-    found = [(tuple(a.shape), a.dtype.type) for a in arrays]
-    if wanted != found:
-        at = next((i for i, (w, f) in enumerate(zip(wanted, found, strict=False)) if w != f), None)
-        detail = "" if at is None else f"; first difference at {at}: {found[at]} there, {wanted[at]} here"
-        raise InputError(
-            f"This optimizer state is of another optimizer or model: it has {len(found)} arrays, "
-            f"{len(wanted)} are expected{detail}. Use the settings the state was saved with, or start a new --workdir."
-        )
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array)
-
-
-def _variables(optimizer: Any) -> list[Any]:
-    variables = optimizer.variables
-    return list(variables() if callable(variables) else variables)

@@ -105,6 +105,11 @@ def _application(family: Family, scaled: object, weights: str, alpha: float | No
         raise
 
 
+def trunk_of(model: keras.Model) -> keras.Model:
+    """The trunk of a joint model: the same layers, without the heads."""
+    return keras.Model(model.input, model.get_layer(FEATURES).output, name="trunk")
+
+
 def save_trunk(model: keras.Model, path: str | os.PathLike[str]) -> None:
     """Writes the trunk's weights of a joint model, for `build_trunk(weights=path)`; atomically.
 
@@ -112,7 +117,7 @@ def save_trunk(model: keras.Model, path: str | os.PathLike[str]) -> None:
         model: from `build_joint_model`.
         path: a file name ending in `.weights.h5`.
     """
-    trunk = keras.Model(model.input, model.get_layer(FEATURES).output)
+    trunk = trunk_of(model)
     with tempfile.TemporaryDirectory() as folder, artifacts.atomic_write(path) as stream:
         temporary = Path(folder) / "trunk.weights.h5"
         trunk.save_weights(temporary)

@@ -60,7 +60,7 @@ class Board:
         if not self._told:
             self._tell(begin)
             self._told = True
-        images = training.batch_size * (2 if self._sets.source is not None else 1)
+        images = training.batch_size * training.accumulate * (2 if self._sets.source is not None else 1)
         every = max(1, min(50, training.steps_per_round // 20))
         self._profiler = StepProfiler(self._workdir.logs, self._config.profiled_steps(), begin)
         return [TrainingSummaries(self._summaries, every, images), self._profiler]

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from sjft_tf import artifacts
-from sjft_tf.models import Scorer, build_joint_model, build_trunk, momentum_for_run
+from sjft_tf.models import JointModel, Scorer, build_joint_model, build_trunk, momentum_for_run, precision_scope
 from sjft_tf.pipeline.board import Board
 from sjft_tf.pipeline.inputs import Sets, network_view
 from sjft_tf.pipeline.neighbors import neighbor_table
@@ -19,19 +19,20 @@ from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
 
-def build_model(config: RunConfig, target_classes: int, source_classes: int | None) -> keras.Model:
+def build_model(config: RunConfig, target_classes: int, source_classes: int | None) -> JointModel:
     """The joint model with its starting weights, the heads drawn from the run's seed."""
     keras.utils.set_random_seed(config.training.seed)
     settings = config.model
-    trunk = build_trunk(
-        settings.trunk,
-        config.view.image_size,
-        weights=settings.weights,
-        alpha=settings.alpha or None,
-        depth=settings.depth,
-        width=settings.width,
-        batch_norm_momentum=settings.batch_norm_momentum or momentum_for_run(config.total_steps),
-    )
+    with precision_scope(settings.precision):
+        trunk = build_trunk(
+            settings.trunk,
+            config.view.image_size,
+            weights=settings.weights,
+            alpha=settings.alpha or None,
+            depth=settings.depth,
+            width=settings.width,
+            batch_norm_momentum=settings.batch_norm_momentum or momentum_for_run(config.total_steps),
+        )
     return build_joint_model(trunk, target_classes, source_classes, dropout=settings.dropout)
 
 

@@ -17,7 +17,7 @@ _HOME = {
     "RunConfig": "config",
     "TrainingSets": "rounds",
     "train_rounds": "rounds",
-    "compile_joint": "rounds",
+    "compile_joint": "compiling",
     "HardSampleMining": "callbacks",
     "RoundState": "state",
     "finished_rounds": "state",

@@ -11,14 +11,17 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from sjft_tf.errors import InputError
 from sjft_tf.images import Augmentation, ImageSet
 from sjft_tf.images.joint import joint_dataset
-from sjft_tf.models import MaskedAccuracy, MaskedCrossEntropy, Scorer, make_optimizer, make_schedule
+from sjft_tf.models import Scorer
 from sjft_tf.selection import Selector, smallest_k
 from sjft_tf.training.callbacks import HardSampleMining, StepProgress, StopOnNonFiniteLoss
+from sjft_tf.training.compiling import compile_joint
 from sjft_tf.training.config import RunConfig
+from sjft_tf.training.finishing import FinishWeights, micro_batches
 from sjft_tf.training.state import RoundState, finished_rounds, load_round, save_round
 
 log = logging.getLogger(__name__)
@@ -41,32 +44,6 @@ class TrainingSets:
 
 RoundHook = Callable[[RoundState, keras.Model, HardSampleMining | None], None]
 """Called after a round was written: its state, the model, and the callback that scored it (None when resumed)."""
-
-
-def compile_joint(model: keras.Model, config: RunConfig) -> None:
-    """Compiles the joint model with masked losses, their weights, and the optimizer over the global step."""
-    training = config.training
-    schedule = make_schedule(
-        training.schedule,
-        training.learning_rate,
-        config.total_steps,
-        decay_steps=training.decay_steps or max(1, config.total_steps // 4),
-        warmup_steps=training.warmup_steps,
-    )
-    heads = list(model.output)
-    # The weights balance two losses. One alone counts whole, or plain fine-tuning would train at half its rate.
-    weights = (
-        {"target": training.target_weight, "source": training.source_weight} if len(heads) > 1 else {"target": 1.0}
-    )
-    model.compile(
-        optimizer=make_optimizer(
-            training.optimizer, schedule, momentum=training.momentum, weight_decay=training.weight_decay
-        ),
-        loss={head: MaskedCrossEntropy() for head in heads},
-        loss_weights={head: weights[head] for head in heads},
-        metrics={head: [MaskedAccuracy(name="accuracy")] for head in heads},
-        steps_per_execution=_divisor(training.steps_per_round, training.steps_per_execution),
-    )
 
 
 def train_rounds(
@@ -143,30 +120,35 @@ def _one_round(
 ) -> RoundState:
     training, borrowing = config.training, mining.borrowing
     steps = training.steps_per_round
-    batches = joint_dataset(
-        sets.target,
-        sets.source if borrowing else None,
-        borrowing.pools if borrowing else None,
-        borrowing.source_labels if borrowing else None,
-        augmentation(config),
-        batch_size=training.batch_size,
-        first_step=index * steps,
-        steps=steps,
-        seed=training.seed,
-    )
+    first = index * steps
+
+    def stream(count: int) -> tf.data.Dataset:
+        return joint_dataset(
+            sets.target,
+            sets.source if borrowing else None,
+            borrowing.pools if borrowing else None,
+            borrowing.source_labels if borrowing else None,
+            augmentation(config),
+            batch_size=training.batch_size,
+            first_step=first,
+            steps=count,
+            seed=training.seed,
+            accumulate=training.accumulate,
+        )
+
+    again = min(steps, -(-training.recompute_batch_norm // training.accumulate))
+    finish = FinishWeights((lambda: micro_batches(stream(again), training.accumulate)) if again else None)
     label = f"Round {index + 1}/{training.rounds}"
     begun = time.perf_counter()
     history = model.fit(
-        batches,
+        stream(steps),
         epochs=1,
         steps_per_epoch=steps,
         verbose=0,
         shuffle=False,
-        callbacks=[StopOnNonFiniteLoss(), *extra, StepProgress(steps, label), mining],
+        callbacks=[StopOnNonFiniteLoss(), *extra, StepProgress(steps, label), finish, mining],
     ).history
     metrics: dict[str, Any] = {name: float(values[-1]) for name, values in history.items()}
-    if "accuracy" in metrics:  # Keras does not say whose where there is one head only
-        metrics |= {"target_accuracy": metrics.pop("accuracy"), "target_loss": metrics["loss"]}
     metrics |= {"borrowed": borrowing.summary()} if borrowing else {}
     metrics |= {"scoring": mining.found, "seconds": time.perf_counter() - begun}
     return RoundState(index, (index + 1) * steps, mining.k0, mining.counts, metrics)
@@ -217,8 +199,3 @@ def first_counts(config: RunConfig, selector: Selector | None, num_target: int) 
                 100 * share,
             )
     return k0, np.full(num_target, k0, np.int32)
-
-
-def _divisor(steps: int, wanted: int) -> int:
-    # Keras runs whole executions only; a divisor of the round's length keeps every step in its round.
-    return max(d for d in range(1, min(steps, wanted) + 1) if steps % d == 0)

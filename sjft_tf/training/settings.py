@@ -122,6 +122,15 @@ class ModelConfig:
     depth: int = option(20, "preact_resnet: layers, 6n + 2", limits=(8, 10000))
     width: int = option(16, "preact_resnet: channels of the first stage", limits=(1, 65536))
     dropout: float = option(0.0, "dropout between trunk and heads", limits=(0.0, 0.99))
+    precision: str = option(
+        "float32",
+        "what the trunk computes in; weights, heads and losses stay float32",
+        ("float32", "bfloat16", "float16"),
+    )
+    freeze: str = option(
+        "", "train nothing of the trunk up to here: trunk, how many layers, or a layer's or stage's name such as conv3"
+    )
+    freeze_batch_norm: bool = option(False, "batch normalization keeps its statistics, scales and shifts")
     batch_norm_momentum: float = option(
         0.0, "momentum of the moving statistics; 0: suited to the run's length", limits=(0.0, 0.99999)
     )
@@ -141,6 +150,26 @@ class TrainingConfig:
         0, "schedule=step: divide the rate by 10 every so many steps; 0: a quarter of the run", limits=(0, LARGE)
     )
     warmup_steps: int = option(0, "steps over which the rate rises linearly from zero", limits=(0, LARGE))
+    accumulate: int = option(
+        1, "batches whose gradients are added up before one step (the paper: 10 of 10 + 10 images)", limits=(1, 10000)
+    )
+    layer_rate: list[str] = option(
+        [], "PLACE:FACTOR on the rate of the trunk up to PLACE (as --freeze names it), e.g. trunk:0.1; may be repeated"
+    )
+    clip_norm: float = option(0.0, "largest norm of the whole gradient; 0 does not clip", limits=(0.0, 1e9))
+    label_smoothing: float = option(0.0, "share of the wanted probability spread over all classes", limits=(0.0, 0.99))
+    l2_sp: float = option(
+        0.0,
+        "L2 of the trunk's kernels toward their starting values, in place of --weight_decay there",
+        limits=(0.0, 1e3),
+    )
+    average_weights: float = option(
+        0.0, "momentum of a moving average of the weights, which is then what is scored and kept", limits=(0.0, 0.99999)
+    )
+    recompute_batch_norm: int = option(
+        0, "after each round, make the moving statistics anew over so many batches", limits=(0, LARGE)
+    )
+    jit: bool = option(False, "compile the training step with XLA")
     momentum: float = option(0.9, "momentum of sgd", limits=(0.0, 0.99999))
     weight_decay: float = option(1e-4, "L2 on weights (not on biases and batch norms)", limits=(0.0, 1e3))
     target_weight: float = option(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sjft_tf.errors import InputError
 from sjft_tf.images import Augmentation, ImageSet
-from sjft_tf.images.joint import Pools, joint_dataset, source_row_at, target_row_at
+from sjft_tf.images.joint import Pools, Shard, joint_dataset, source_row_at, target_row_at
 
 PLAIN = Augmentation(resize=(4, 4), crop=4, mirror=False)
 
@@ -19,13 +19,13 @@ def numbered(count, classes, offset=0):
     return ImageSet.from_arrays("numbered", images.copy(), np.arange(count) % classes, [str(c) for c in range(classes)])
 
 
-def batches(first_step=0, steps=6, seed=0, size=4, augmentation=PLAIN, labels=None):
+def batches(first_step=0, steps=6, seed=0, size=4, augmentation=PLAIN, labels=None, **more):
     target, source = numbered(5, 2), numbered(20, 3, offset=100)
     pools = Pools(np.array([0, 1, 5, 7, 8, 9, 19], np.int32), np.array([0, 2, 3, 4, 6]), np.array([2, 1, 1, 2, 1]))
     labels = source.labels if labels is None else labels
-    dataset = joint_dataset(
-        target, source, pools, labels, augmentation, batch_size=size, first_step=first_step, steps=steps, seed=seed
-    )
+    run = {"batch_size": size, "first_step": first_step, "steps": steps, "seed": seed}
+    dataset = joint_dataset(target, source, pools, labels, augmentation, **run, **more)
+    assert dataset.cardinality() == steps * (more["shard"].local if "shard" in more else 1)
     return list(dataset.as_numpy_iterator())
 
 
@@ -92,3 +92,82 @@ def test_without_a_source_only_the_target_comes():
 def test_half_a_source_is_refused():
     with pytest.raises(InputError, match="together or not at all"):
         joint_dataset(numbered(5, 2), numbered(5, 2), None, None, PLAIN, batch_size=1, first_step=0, steps=1, seed=0)
+
+
+SHIFTED = Augmentation(resize=(4, 6), crop=4, pad=1)
+
+
+def rows_of(element):
+    """One record of pixels and labels for each row of a batch, halves kept apart."""
+    images, labels = element
+    half = len(images) // 2
+    records = [(x.tobytes(), t, s) for x, t, s in zip(images, labels["target"], labels["source"], strict=True)]
+    return records[:half], records[half:]
+
+
+@pytest.mark.parametrize("locals_", [[3], [1, 2], [1, 1, 1]], ids=str)
+def test_the_parts_of_all_devices_are_the_whole_batch(locals_):
+    whole = batches(first_step=2, steps=3, size=6, augmentation=SHIFTED)
+    firsts = np.cumsum([0, *locals_])
+    parts = [
+        batches(first_step=2, steps=3, size=6, augmentation=SHIFTED, shard=Shard(3, int(first), local))
+        for first, local in zip(firsts, locals_, strict=False)
+    ]
+    for step, element in enumerate(whole):
+        targets, sources = [], []
+        for part, local in zip(parts, locals_, strict=True):
+            for own in part[step * local : (step + 1) * local]:
+                assert own[0].shape == (4, 4, 4, 3)
+                for found, rows in zip((targets, sources), rows_of(own), strict=True):
+                    found += rows
+        assert (targets, sources) == rows_of(element)
+
+
+def test_micro_batches_of_a_step_follow_each_other():
+    found = batches(first_step=1, steps=2, size=2, augmentation=SHIFTED, accumulate=3)
+    one_by_one = batches(first_step=3, steps=6, size=2, augmentation=SHIFTED)
+    for step, (images, labels) in enumerate(found):
+        assert images.shape == (3, 4, 4, 4, 3)
+        assert labels["target"].shape == labels["source"].shape == (3, 4)
+        for micro in range(3):
+            wanted = one_by_one[3 * step + micro]
+            assert rows_of((images[micro], {k: v[micro] for k, v in labels.items()})) == rows_of(wanted)
+
+
+def test_micro_batches_are_divided_among_devices():
+    whole = batches(steps=2, size=4, accumulate=2)
+    parts = batches(steps=2, size=4, accumulate=2, shard=Shard(2, 0, 2))
+    for step, (images, labels) in enumerate(whole):
+        (a, x), (b, y) = parts[2 * step : 2 * step + 2]
+        np.testing.assert_array_equal(np.concatenate([a[:, :2], b[:, :2], a[:, 2:], b[:, 2:]], 1), images)
+        for head, wanted in labels.items():
+            p, q = x[head], y[head]
+            np.testing.assert_array_equal(np.concatenate([p[:, :2], q[:, :2], p[:, 2:], q[:, 2:]], 1), wanted)
+
+
+def test_the_target_alone_is_divided_too():
+    def alone(**more):
+        run = {"batch_size": 4, "first_step": 1, "steps": 2, "seed": 0}
+        return list(joint_dataset(numbered(5, 2), None, None, None, PLAIN, **run, **more).as_numpy_iterator())
+
+    whole = [images for images, _ in alone()]
+    parts = [images for images, _ in alone(shard=Shard(2, 0, 2))]
+    np.testing.assert_array_equal(np.concatenate(parts), np.concatenate(whole))
+    images, labels = alone(accumulate=2)[0]
+    assert images.shape == (2, 4, 4, 4, 3)
+    assert labels["target"].shape == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ({"shard": Shard(3, 0, 3)}, "4 target images cannot be divided equally among 3 devices"),
+        ({"shard": Shard(2, 1, 2)}, "`shard` must name"),
+        ({"shard": Shard(2, -1, 1)}, "`shard` must name"),
+        ({"shard": Shard(2, 0, 0)}, "`shard` must name"),
+        ({"accumulate": 0}, "accumulate=0"),
+    ],
+)
+def test_a_batch_that_cannot_be_divided_is_refused(more, named):
+    with pytest.raises(InputError, match=named):
+        batches(**more)

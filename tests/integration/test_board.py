@@ -71,6 +71,7 @@ def test_a_run_that_borrows(config, tmp_path):
 def test_plain_fine_tuning_taken_up_again(config, tmp_path, monkeypatch):
     workdir = Workdir(tmp_path / "run")
     plain = replace(config, selection=replace(config.selection, selector="none"))
+    plain = replace(plain, training=replace(plain.training, clip_norm=1.0))
 
     def cut(*_):
         raise KeyboardInterrupt
@@ -87,7 +88,8 @@ def test_plain_fine_tuning_taken_up_again(config, tmp_path, monkeypatch):
     commands.run(monitored(plain, projector_images=10), workdir)
     assert points.stat().st_mtime_ns == before
     found = read(workdir.logs)
-    assert set(found) == (CURVES | ROUNDS | {"weights/target_head"}) - {"loss/source", "accuracy/source"} | {
+    added = {"weights/target_head", "training/gradient_norm"}
+    assert set(found) == (CURVES | ROUNDS | added) - {"loss/source", "accuracy/source"} | {
         "run/configuration",
         "run/image_sets",
         "custom_scalars__config__",

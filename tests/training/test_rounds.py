@@ -166,15 +166,6 @@ def test_rounds_with_a_gap_or_too_many_are_refused(config, sets, new_model, tmp_
             rounds.train_rounds(asked, model, None, sets, tmp_path, MADE_FROM)
 
 
-def test_steps_per_execution_divides_the_round():
-    for steps in range(1, 40):
-        for wanted in range(1, 45):
-            found = rounds._divisor(steps, wanted)
-            assert steps % found == 0
-            assert 1 <= found <= min(steps, wanted)
-            assert not any(steps % d == 0 for d in range(found + 1, min(steps, wanted) + 1))
-
-
 def test_k0_as_a_number(config, sets):
     k0, counts = rounds.first_counts(config, rounds.make_selector(config, sets), 9)
     assert (k0, counts.tolist(), counts.dtype) == (2, [2] * 9, np.int32)

@@ -1,0 +1,123 @@
+"""From settings to a compiled joint model: what is frozen, the optimizer with its schedule, how a step is made."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sjft_tf.compat import KERAS_3
+from sjft_tf.errors import InputError
+from sjft_tf.models import (
+    JointModel,
+    build_optimizer,
+    freeze,
+    make_multi_optimizer,
+    make_optimizer,
+    make_schedule,
+    parse_rates,
+    rate_factors,
+    shadow,
+    trunk_of,
+    with_loss_scale,
+)
+from sjft_tf.training.config import RunConfig
+
+
+def compile_joint(model: JointModel, config: RunConfig) -> None:
+    """Compiles the joint model with the optimizer over the global step and the rules of a step.
+
+    To be called with the starting weights in the model: L2-SP remembers them.
+
+    Args:
+        model: from `build_joint_model`.
+        config: all settings.
+
+    Raises:
+        InputError: a place in the trunk that does not exist, or an option that the optimizer does not know.
+    """
+    training = config.training
+    freeze(trunk_of(model), config.model.freeze, config.model.freeze_batch_norm)
+    optimizer = _optimizer(model, config)
+    heads = list(model.output)
+    # The weights balance two losses. One alone counts whole, or plain fine-tuning would train at half its rate.
+    weights = (
+        {"target": training.target_weight, "source": training.source_weight} if len(heads) > 1 else {"target": 1.0}
+    )
+    model.prepare(
+        {head: weights[head] for head in heads},
+        label_smoothing=training.label_smoothing,
+        clip_norm=training.clip_norm,
+        accumulate=training.accumulate,
+        average_momentum=training.average_weights,
+    )
+    model.compile(
+        optimizer=optimizer,
+        jit_compile=training.jit,
+        steps_per_execution=steps_per_execution(config),
+        **({"auto_scale_loss": False} if KERAS_3 else {}),
+    )
+    build_optimizer(model.optimizer, model)
+
+
+def schedule_of(config: RunConfig, factor: float = 1.0) -> Any:
+    """The learning rate over the global step; `factor` multiplies it."""
+    training = config.training
+    return make_schedule(
+        training.schedule,
+        training.learning_rate * factor,
+        config.total_steps,
+        decay_steps=training.decay_steps or max(1, config.total_steps // 4),
+        warmup_steps=training.warmup_steps,
+    )
+
+
+def steps_per_execution(config: RunConfig) -> int:
+    """The wanted number of steps in one call of the compiled loop, or the largest below it that divides a round.
+
+    Keras runs whole executions only; a divisor of the round's length keeps every step in its round.
+    """
+    steps, wanted = config.training.steps_per_round, config.training.steps_per_execution
+    return max(d for d in range(1, min(steps, wanted) + 1) if math.gcd(steps, d) == d)
+
+
+def _optimizer(model: JointModel, config: RunConfig) -> Any:
+    training = config.training
+    trunk = trunk_of(model)
+    factors = rate_factors(trunk, parse_rates(training.layer_rate))
+
+    def make(factor: float = 1.0) -> Any:
+        optimizer = make_optimizer(
+            training.optimizer,
+            schedule_of(config, factor),
+            momentum=training.momentum,
+            weight_decay=training.weight_decay,
+        )
+        if training.l2_sp:
+            if not hasattr(optimizer, "pull_to_start"):
+                raise InputError(f"--l2_sp works with sgd, adam and adamw. Received: --optimizer={training.optimizer}")
+            variables = [v for v in trunk.trainable_variables if len(v.shape) >= 2]
+            starts = [(v, shadow(v, f"start_{i:03d}")) for i, v in enumerate(variables)]
+            optimizer.pull_to_start(training.l2_sp, starts)
+        return optimizer
+
+    if not factors:
+        optimizer = make()
+    elif KERAS_3:
+        optimizer = make()
+        optimizer.scale_rates(
+            (v, factors[layer.name])
+            for layer in model.layers
+            if layer.name in factors
+            for v in layer.trainable_variables
+        )
+    else:
+        if config.model.precision == "float16":
+            raise InputError("--layer_rate and --precision=float16 do not go together on TensorFlow Addons' stack")
+        groups: dict[float, list[Any]] = {}
+        for layer in model.layers:
+            if layer.trainable_variables:
+                groups.setdefault(factors.get(layer.name, 1.0), []).append(layer)
+        # The heads' group comes last: its rate is the one that is shown.
+        order = sorted(groups, key=lambda factor: factor == 1.0)
+        optimizer = make_multi_optimizer([(make(factor), groups[factor]) for factor in order])
+    return with_loss_scale(optimizer, config.model.precision)
