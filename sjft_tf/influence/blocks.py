@@ -42,10 +42,10 @@ class Scaling:
             InputError: a feature is not finite, or all images have the same features.
         """
         total, squares, width = np.zeros(features.shape[1]), 0.0, features.shape[1]
-        for part in _parts(len(rows), width):
+        for part in _parts(len(rows), width, BLOCK_BYTES // 8):
             total += np.asarray(features[rows[part]], np.float64).sum(axis=0)
         mean = total / len(rows)
-        for part in _parts(len(rows), width):
+        for part in _parts(len(rows), width, BLOCK_BYTES // 8):
             squares += float(((np.asarray(features[rows[part]], np.float64) - mean) ** 2).sum())
         if not np.isfinite(squares):
             raise InputError("The features hold NaN or infinite numbers: the trunk's weights have diverged")

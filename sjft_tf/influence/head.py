@@ -16,7 +16,7 @@ from sjft_tf.influence.softmax import SoftmaxObjective, probabilities
 log = logging.getLogger(__name__)
 
 GRADIENT_TOLERANCE = 1e-9
-L2_CHOICES = (1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3)
+L2_CHOICES = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3)
 
 
 @dataclass(frozen=True)

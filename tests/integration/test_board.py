@@ -29,7 +29,11 @@ def monitored(config, **values):
 CURVES = {f"{group}/{head}" for group in ("loss", "accuracy") for head in ("target", "source")}
 CURVES |= {"loss/total", "learning_rate", "speed/images_per_second"}
 ROUNDS = {"train/top1", "speed/round_seconds", "hard/wrong", "hard/uncertain", "hard/mean_entropy", "hard/entropy"}
-ROUNDS |= {f"{name}/{key}" for name in ("validation", "test") for key in ("top1", "mean_class_accuracy", "loss", "calibration_error")}
+ROUNDS |= {
+    f"{name}/{key}"
+    for name in ("validation", "test")
+    for key in ("top1", "mean_class_accuracy", "loss", "calibration_error")
+}
 ROUNDS |= {f"{name}/{key}" for name in ("validation", "test") for key in ("class_accuracy", "confusion")}
 ROUNDS |= {"hard/images", *[f"weights/{name}" for name in ("trunk_stride_1", "trunk_stride_2", "trunk_stride_4")]}
 BORROWED = {f"borrowed/{name}" for name in ("union_size", "source_classes", "mean_k", "max_k", "k_per_target")}
@@ -71,6 +75,7 @@ def test_a_run_that_borrows(config, tmp_path):
 def test_plain_fine_tuning_taken_up_again(config, tmp_path, monkeypatch):
     workdir = Workdir(tmp_path / "run")
     plain = replace(config, selection=replace(config.selection, selector="none"))
+    plain = replace(plain, training=replace(plain.training, clip_norm=1.0))
 
     def cut(*_):
         raise KeyboardInterrupt
@@ -87,7 +92,8 @@ def test_plain_fine_tuning_taken_up_again(config, tmp_path, monkeypatch):
     commands.run(monitored(plain, projector_images=10), workdir)
     assert points.stat().st_mtime_ns == before
     found = read(workdir.logs)
-    assert set(found) == (CURVES | ROUNDS | {"weights/target_head"}) - {"loss/source", "accuracy/source"} | {
+    added = {"weights/target_head", "training/gradient_norm"}
+    assert set(found) == (CURVES | ROUNDS | added) - {"loss/source", "accuracy/source"} | {
         "run/configuration",
         "run/image_sets",
         "custom_scalars__config__",
