@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import mmap
 import os
 import shutil
@@ -12,13 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from sjft_tf.artifacts import atomic_write, read_json
+from sjft_tf.artifacts import NoSpace, atomic_write, read_json, shortage
 from sjft_tf.errors import InputError
 
 KIND = "descriptor store"
 COUNTS, META = "counts.npy", "meta.json"
-# Disk full, quota used up, file larger than the file system allows.
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def counts_dtype(meta: Mapping[str, Any]) -> np.dtype:
@@ -74,15 +71,15 @@ def reserve(path: Path, shape: tuple[int, int], dtype: np.dtype) -> None:
                 os.posix_fallocate(stream.fileno(), stream.tell(), size)
             else:
                 stream.truncate(stream.tell() + size)
-    except OSError as error:
+    except (OSError, NoSpace) as error:
         raise no_room(path.parent, size, error) from error
 
 
-def no_room(folder: Path, needed: int, error: OSError) -> Exception:
-    if error.errno not in _NO_ROOM:
+def no_room(folder: Path, needed: int, error: Exception) -> Exception:
+    if (reason := shortage(error)) is None:
         return error
     free = shutil.disk_usage(folder).free
-    return InputError(
+    return NoSpace(
         f"The disk is too full to keep descriptors in {folder}: {needed:,} bytes needed, {free:,} free "
-        f"({error.strerror}). Make room, choose another folder, or do not keep them."
+        f"({reason}). Make room, choose another folder, or do not keep them."
     )
