@@ -91,7 +91,7 @@ def run_in_steps_of(model: keras.Model, steps: int) -> None:
             return
         model.steps_per_execution = steps
     else:
-        if int(model._steps_per_execution) == steps:
+        if int(model._steps_per_execution.numpy()) == steps:
             return
         model._steps_per_execution.assign(steps)
     model.train_function = None  # was made for the other number
