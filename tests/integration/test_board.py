@@ -107,10 +107,10 @@ def test_a_card_for_every_start_that_trains(config, tmp_path, monkeypatch):
     workdir = Workdir(tmp_path / "run")
     original = commands.train.__globals__["evaluate_round"]
 
-    def cut(scorer, sets, place, index):
+    def cut(scorer, sets, place, index, views):
         if index == 1:
             raise KeyboardInterrupt
-        return original(scorer, sets, place, index)
+        return original(scorer, sets, place, index, views)
 
     config = replace(config, training=replace(config.training, rounds=3))
     with monkeypatch.context() as patch:
