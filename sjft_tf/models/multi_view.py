@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
 from sjft_tf.models.joint import TARGET, target_logits
 from sjft_tf.models.scoring import Scorer
@@ -35,7 +36,10 @@ def at_side(model: keras.Model, side: int) -> keras.Model:
     def fresh(layer: keras.layers.Layer) -> keras.layers.Layer:
         # A nested Sequential would insist on the size it was built for.
         if isinstance(layer, keras.Sequential):
-            return keras.Sequential([fresh(inner) for inner in layer.layers], name=layer.name)
+            # With an input of its own, as the old one has since it was called: Keras 2.15 counts a layer's calls from
+            # there, and looks for one that does not come, forever, where the two differ.
+            given = [] if KERAS_3 else [keras.Input((None, None, layer.input_shape[-1]))]
+            return keras.Sequential([*given, *(fresh(inner) for inner in layer.layers)], name=layer.name)
         return type(layer).from_config(layer.get_config())
 
     try:

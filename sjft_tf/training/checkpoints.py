@@ -16,7 +16,6 @@ import keras
 import numpy as np
 
 from sjft_tf import artifacts
-from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
 from sjft_tf.training import snapshot
 
@@ -140,7 +139,7 @@ class Checkpoints:
 
 
 def metric_variables(model: keras.Model) -> list[Any]:
-    """The variables behind the running means that `fit` reports; complete once the metrics are built."""
+    """The variables behind the running means that `fit` reports."""
     return [variable for metric in model.metrics for variable in metric.variables]
 
 
@@ -150,7 +149,6 @@ def restore_metrics(model: keras.Model, values: list[np.ndarray]) -> None:
     Raises:
         InputError: number or shapes differ from those of this model's metrics.
     """
-    _build_compiled_metrics(model)
     variables = metric_variables(model)
     if [tuple(v.shape) for v in variables] != [value.shape for value in values]:
         raise InputError(
@@ -159,15 +157,3 @@ def restore_metrics(model: keras.Model, values: list[np.ndarray]) -> None:
         )
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-
-
-def _build_compiled_metrics(model: keras.Model) -> None:
-    # Both versions of Keras make the variables of losses and metrics given to `compile` within the first step, too
-    # late to set them before it.
-    if KERAS_3:
-        for part in (model._compile_loss, model._compile_metrics):
-            if part is not None and not part.built:
-                part.build(model.output, model.output)
-    elif model.compiled_loss is not None and not model.compiled_metrics.built:
-        model.compiled_loss.build(model.output)
-        model.compiled_metrics.build(model.output, model.output)
