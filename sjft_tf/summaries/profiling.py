@@ -44,9 +44,9 @@ class StepProfiler(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         self._last = self._first - 1  # the last step that is done
-        # A number in Keras 3; a variable in Keras 2.15, under a name of its own.
+        # A number in Keras 3; in Keras 2.15 a variable under a name of its own, mirrored with several devices.
         size = getattr(self.model, "steps_per_execution" if KERAS_3 else "_steps_per_execution", None)
-        self._size = 1 if size is None else int(np.asarray(size))
+        self._size = 1 if size is None else int(size.numpy() if tf.is_tensor(size) else size)
         self._waits = bool(self._steps) and self._first <= self._steps.start
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:

@@ -76,6 +76,13 @@ def test_whole_executions_from_the_first_step_to_the_last(tmp_path, profiler, st
     assert not list(tmp_path.rglob("*.tmp"))
 
 
+@pytest.mark.filterwarnings("ignore:Using MirroredStrategy eagerly")
+def test_a_mirrored_models_execution_length_is_read(tmp_path, profiler):
+    with tf.distribute.MirroredStrategy(["cpu:0"]).scope():
+        fit([Count(profiler), StepProfiler(tmp_path / "logs", range(3, 5))], steps_per_execution=4)
+    assert profiler.switched == [("start", 0), ("stop", 8)]
+
+
 def test_steps_are_the_runs_and_a_trace_is_not_begun_late(tmp_path, profiler):
     steps = range(14, 16)
     fit([Count(profiler), StepProfiler(tmp_path, steps, 0)])
