@@ -61,12 +61,14 @@ def flowers(arguments: argparse.Namespace, cache: Path = Path("runs/influence-be
 
 
 def flipped(labels: np.ndarray, rows: np.ndarray, share: float, num_classes: int, seed: int) -> np.ndarray:
-    """The labels, with a random wrong one for `share` of `rows`."""
+    """The labels, with a random wrong one for `share` of `rows`; drawn again where a class keeps fewer than 3."""
     rng = np.random.default_rng(seed)
-    changed = rng.choice(rows, round(share * len(rows)), replace=False)
-    found = labels.copy()
-    found[changed] = (labels[changed] + rng.integers(1, num_classes, len(changed))) % num_classes
-    return found
+    while True:
+        changed = rng.choice(rows, round(share * len(rows)), replace=False)
+        found = labels.copy()
+        found[changed] = (labels[changed] + rng.integers(1, num_classes, len(changed))) % num_classes
+        if np.bincount(found[rows], minlength=num_classes).min() >= 3:
+            return found
 
 
 def _joined(features: list[np.ndarray], labels: list[np.ndarray], num_classes: int) -> Data:

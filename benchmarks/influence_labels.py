@@ -5,13 +5,15 @@
 
 Every arm trains the same convex head (l2 chosen once a seed, on the validation images with all training images) on what
 it keeps, and is tested on the test images. "validation" judges by the set's own, clean validation images; "cross-fit"
-has only the training images, flipped labels included; loss and cleanlab work on probabilities of 5 folds of them.
+has only the training images, flipped labels included; "cross-fit, validation" has heads of 5 folds of them and the
+validation images; loss and cleanlab work on probabilities of the 5 folds. --score_l2 is the l2 of all heads that judge.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 from influence_data import Data, add_flags, digits, flipped, flowers
@@ -31,12 +33,13 @@ from sjft_tf.influence import (
     held_out_probabilities,
     influence,
     parts,
+    parts_with_validation,
 )
 
 FOLDS = 5
 
 
-def one_seed(data: Data, share: float, seed: int) -> dict[str, dict[str, float]]:
+def one_seed(data: Data, share: float, seed: int, score_l2: float) -> dict[str, dict[str, float]]:
     """AUC, test accuracy in % and share dropped in % of every arm."""
     labels = flipped(data.labels, data.train, share, data.num_classes, seed)
     names, count = [str(c) for c in range(data.num_classes)], len(data.train)
@@ -46,20 +49,30 @@ def one_seed(data: Data, share: float, seed: int) -> dict[str, dict[str, float]]
 
     l2 = choose_l2([(examples(data.train), examples(data.validation))], data.num_classes)
 
-    def fit(rows: np.ndarray):
-        return fit_head(SoftmaxObjective(examples(rows), data.num_classes, l2)).check()
+    def fit(rows: np.ndarray, strength: float = 0.0):
+        return fit_head(SoftmaxObjective(examples(rows), data.num_classes, strength or l2)).check()
 
     given, wrong = labels[data.train], labels[data.train] != data.labels[data.train]
     fold_of = folds(given, names, FOLDS, seed)
-    whole = fit(data.train)
-    by_label = cross_fitted(
-        parts(fold_of), lambda r: HeadSolver(fit(r), "cg"), examples, np.ones(count, bool), count, data.num_classes
+    whole = fit(data.train, score_l2)
+    # Positions are rows here: the training images come first. Its own l2, as the program chooses it: by noisy judges.
+    work, judges = parts(fold_of), np.ones(len(labels), bool)
+    own = score_l2 or choose_l2([(examples(p.train), examples(p.judged[0][1])) for p in work[:2]], data.num_classes)
+    by_label = cross_fitted(work, lambda r: HeadSolver(fit(r, own), "cg"), examples, judges, count, data.num_classes)
+    by_given = cross_fitted(
+        parts_with_validation(fold_of, data.validation),
+        lambda r: HeadSolver(fit(r, score_l2), "cg"),
+        examples,
+        judges,
+        count,
+        data.num_classes,
     )
     p = held_out_probabilities(fold_of, fit, examples, data.num_classes)
     judged = influence(HeadSolver(whole, "cg"), examples(data.train), examples(data.validation))
     scores = {
         "validation": judged.influence,
         "cross-fit": by_label[np.arange(count), given],
+        "cross-fit, validation": by_given[np.arange(count), given],
         "loss": by_loss(p, given),
         "cleanlab": by_confident_learning(p, given),
         "random": at_random(count, seed),
@@ -69,18 +82,19 @@ def one_seed(data: Data, share: float, seed: int) -> dict[str, dict[str, float]]
         "everything": np.zeros(count, bool),
         "validation, positive": choose(scores["validation"], given),
         "cross-fit, positive": choose(scores["cross-fit"], given),
+        "cross-fit, validation, positive": choose(scores["cross-fit, validation"], given),
         "cleanlab's choice": cleanlab,
         "random, as many as cross-fit": choose(
             scores["random"], given, max_share=choose(scores["cross-fit"], given).mean()
         ),
     }
     if share:
-        for name in ("validation", "cross-fit", "loss", "random"):
+        for name in ("validation", "cross-fit", "cross-fit, validation", "loss", "random"):
             chosen[f"{name}, worst {share:.0%}"] = choose(scores[name], given, max_share=share)
         chosen["without the flipped"] = wrong
     else:
         for part in (0.05, 0.1):
-            for name in ("cross-fit", "validation"):
+            for name in ("validation", "cross-fit", "cross-fit, validation"):
                 chosen[f"{name}, worst {part:.0%}"] = choose(scores[name], given, max_share=part)
     found: dict[str, dict[str, float]] = defaultdict(dict)
     test = data.examples(data.test)
@@ -117,19 +131,23 @@ def report(title: str, seeds: list[dict[str, dict[str, float]]]) -> None:
         print(line, flush=True)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_flags(parser)
     parser.add_argument("--share", type=float, default=0.2)
+    parser.add_argument("--score_l2", type=float, default=0.0, help="0: chosen as the program does")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--per_class", type=int, nargs="*", default=[5, 20, 50])
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     for per_class in arguments.per_class:
-        found = [one_seed(digits(per_class, seed), arguments.share, seed) for seed in range(arguments.seeds)]
+        found = [
+            one_seed(digits(per_class, seed), arguments.share, seed, arguments.score_l2)
+            for seed in range(arguments.seeds)
+        ]
         report(f"digits, {per_class} a class, {arguments.share:.0%} flipped, {arguments.seeds} seeds", found)
     if arguments.flowers:
         data = flowers(arguments)
-        found = [one_seed(data, arguments.share, seed) for seed in range(arguments.seeds)]
+        found = [one_seed(data, arguments.share, seed, arguments.score_l2) for seed in range(arguments.seeds)]
         report(f"Flowers-102, {arguments.share:.0%} flipped, {arguments.seeds} seeds", found)
 
 

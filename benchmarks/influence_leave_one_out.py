@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from influence_data import Data, add_flags, digits, flowers
@@ -44,19 +45,20 @@ def solvers(name: str, data: Data, classes: int, l2: float) -> None:
     print(f"{name}, {classes} classes, {head.weights.size} weights: cg differs from direct by {error:.1e} relative")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_flags(parser)
     parser.add_argument("--retrainings", type=int, default=200)
-    arguments = parser.parse_args()
-    for per_class in (20, 50):
-        for l2 in (0.0, 0.01, 0.1):
+    parser.add_argument("--per_class", type=int, nargs="*", default=[20, 50])
+    arguments = parser.parse_args(argv)
+    for per_class in arguments.per_class:
+        for l2 in (0.0, 0.01, 0.1, 0.3):
             compare(f"digits, {per_class} a class", digits(per_class, 0), arguments.retrainings, l2)
     solvers("digits", digits(50, 0), 10, 0.01)
     if arguments.flowers:
         data = flowers(arguments)
         solvers("flowers", data, 4, 0.01)
-        for l2 in (0.0, 0.01):
+        for l2 in (0.0, 0.01, 0.1, 0.3):
             compare("flowers", data, arguments.retrainings, l2)
 
 

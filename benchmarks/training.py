@@ -20,6 +20,7 @@ import tensorflow as tf
 from timing import in_turn, ratio, seconds
 
 from sjft_tf.images import ImageSet
+from sjft_tf.images.image_set import untuned
 from sjft_tf.images.joint import joint_dataset
 from sjft_tf.models import build_joint_model, build_trunk
 from sjft_tf.selection import Selector
@@ -96,7 +97,8 @@ def stock(arguments: argparse.Namespace) -> Callable[[], object]:
         {name: rng.integers(0, 100, 2 * half) for name in heads},
         {"target": np.repeat([1.0, 0.0], half), "source": np.repeat([0.0, 1.0], half)},
     )
-    data = tf.data.Dataset.from_tensors(batch).repeat(arguments.steps).prefetch(2)
+    # Untuned as ours is: ending TensorFlow's tuner leaves the cores idle for seconds, once a fit, however long.
+    data = untuned(tf.data.Dataset.from_tensors(batch).repeat(arguments.steps).prefetch(2))
     return lambda: model.fit(data, epochs=1, verbose=0, shuffle=False)
 
 
