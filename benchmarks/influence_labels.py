@@ -32,6 +32,7 @@ from sjft_tf.influence import (
     folds,
     held_out_probabilities,
     influence,
+    least_l2,
     parts,
     parts_with_validation,
 )
@@ -54,14 +55,16 @@ def one_seed(data: Data, share: float, seed: int, score_l2: float) -> dict[str, 
 
     given, wrong = labels[data.train], labels[data.train] != data.labels[data.train]
     fold_of = folds(given, names, FOLDS, seed)
-    whole = fit(data.train, score_l2)
+    whole = fit(data.train, score_l2 or max(l2, least_l2(examples(data.train))))
     # Positions are rows here: the training images come first. Its own l2, as the program chooses it: by noisy judges.
     work, judges = parts(fold_of), np.ones(len(labels), bool)
-    own = score_l2 or choose_l2([(examples(p.train), examples(p.judged[0][1])) for p in work[:2]], data.num_classes)
+    pairs = [(examples(p.train), examples(p.judged[0][1])) for p in work[:2]]
+    own = score_l2 or max(choose_l2(pairs, data.num_classes), *(least_l2(train) for train, _ in pairs))
+    given_l2 = score_l2 or max(l2, least_l2(examples(np.flatnonzero(fold_of != 0))))
     by_label = cross_fitted(work, lambda r: HeadSolver(fit(r, own), "cg"), examples, judges, count, data.num_classes)
     by_given = cross_fitted(
         parts_with_validation(fold_of, data.validation),
-        lambda r: HeadSolver(fit(r, score_l2), "cg"),
+        lambda r: HeadSolver(fit(r, given_l2), "cg"),
         examples,
         judges,
         count,

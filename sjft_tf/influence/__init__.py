@@ -3,7 +3,7 @@
 On a frozen trunk with a convex head, where influence is exact:
     trunk_features                  what the trunk makes of images
     Scaling, Examples               features of chosen images, in blocks
-    SoftmaxObjective, fit_head, Head, choose_l2
+    SoftmaxObjective, fit_head, Head, choose_l2, least_l2
                                     L2-regularized multinomial logistic regression, trained to its minimum
     HeadSolver, influence, influence_matrix
                                     influence of every image on validation loss, by conjugate gradients or directly
@@ -26,7 +26,7 @@ from sjft_tf.influence.alternatives import at_random, by_confident_learning, by_
 from sjft_tf.influence.blocks import Examples, Scaling
 from sjft_tf.influence.crossfit import cross_fitted, held_out_probabilities, parts, parts_with_validation
 from sjft_tf.influence.features import trunk_features
-from sjft_tf.influence.head import Head, choose_l2, fit_head
+from sjft_tf.influence.head import Head, choose_l2, fit_head, least_l2
 from sjft_tf.influence.holdout import folds, held_out, in_focus
 from sjft_tf.influence.kept import kept_rows, save_kept
 from sjft_tf.influence.leave_one_out import Comparison, leave_one_out
@@ -65,6 +65,7 @@ __all__ = [
     "influence_matrix",
     "kept_rows",
     "largest_eigenvalue",
+    "least_l2",
     "leave_one_out",
     "lissa",
     "parts",

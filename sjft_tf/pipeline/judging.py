@@ -29,6 +29,7 @@ from sjft_tf.influence import (
     in_focus,
     influence,
     influence_matrix,
+    least_l2,
     parts,
     parts_with_validation,
     trunk_features,
@@ -127,10 +128,13 @@ class Bench:
         """The head trained on these rows."""
         return fit_head(SoftmaxObjective(self.examples(rows), self.target.num_classes, l2)).check()
 
-    def l2(self, *pairs: tuple[np.ndarray, np.ndarray]) -> float:
-        """--head_l2, or the choice by these (training, validation) rows."""
+    def l2(self, *pairs: tuple[np.ndarray, np.ndarray], judging: bool = True) -> float:
+        """--head_l2, or the choice by these (training, validation) rows; `judging`: not below `least_l2`."""
+        if self.settings.head_l2:
+            return self.settings.head_l2
         chosen = [(self.examples(train), self.examples(validation)) for train, validation in pairs]
-        return self.settings.head_l2 or choose_l2(chosen, self.target.num_classes)
+        best = choose_l2(chosen, self.target.num_classes)
+        return max(best, *(least_l2(train) for train, _ in chosen)) if judging else best
 
     @cached_property
     def head(self) -> Head:
@@ -187,7 +191,8 @@ def by_alternative(bench: Bench) -> Judged:
     name, target, seed = bench.settings.prune_by, bench.target, bench.config.training.seed
     count = bench.settings.cross_fit or FOLDS
     fold_of = folds(target.labels, target.class_names, count, seed)
-    l2 = bench.l2(*((np.flatnonzero(fold_of != f), np.flatnonzero(fold_of == f)) for f in range(2)))
+    splits = ((np.flatnonzero(fold_of != f), np.flatnonzero(fold_of == f)) for f in range(2))
+    l2 = bench.l2(*splits, judging=False)
     p = held_out_probabilities(fold_of, lambda rows: bench.fit(rows, l2), bench.examples, target.num_classes)
     if name == "loss":
         scores = by_loss(p, target.labels)

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from sjft_tf.errors import InputError
-from sjft_tf.influence import SoftmaxObjective, choose_l2, fit_head
+from sjft_tf.influence import (
+    HeadSolver,
+    SoftmaxObjective,
+    choose_l2,
+    fit_head,
+    influence,
+    least_l2,
+    leave_one_out,
+)
 
 
 def test_it_is_the_minimum_scikit_learn_finds(problem):
@@ -54,3 +62,22 @@ def test_the_l2_chosen_has_the_lowest_validation_loss_so_far(problem):
         for l2 in (chosen * 3.3, chosen, chosen / 3.3)
     }
     assert min(losses, key=losses.get) == chosen
+
+
+def test_the_least_l2_to_judge_by_bounds_the_mean_leverage(problem):
+    train = problem.examples(problem.rows)
+    (block,) = train.blocks()
+    leverage = (block.inputs**2).sum(axis=1) / (len(train) * least_l2(train))
+    assert leverage.mean() == pytest.approx(2.0, rel=1e-6)
+
+
+def test_from_there_on_influence_predicts_leaving_one_out(problem):
+    train, validation = problem.examples(problem.rows), problem.examples(problem.validation_rows)
+    agreement = {}
+    for l2 in (least_l2(train) / 300, least_l2(train)):
+        head = fit_head(SoftmaxObjective(train, 3, l2))
+        scores = influence(HeadSolver(head), train, validation).influence
+        agreement[l2] = leave_one_out(head, scores, validation, problem.rows).pearson
+    weak, enough = agreement.values()
+    assert enough > 0.95
+    assert weak < enough
