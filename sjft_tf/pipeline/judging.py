@@ -134,7 +134,11 @@ class Bench:
             return self.settings.head_l2
         chosen = [(self.examples(train), self.examples(validation)) for train, validation in pairs]
         best = choose_l2(chosen, self.target.num_classes)
-        return max(best, *(least_l2(train) for train, _ in chosen)) if judging else best
+        least = max(least_l2(train) for train, _ in chosen)
+        if not judging or best >= least:
+            return best
+        log.info("head_l2: %.3g instead, so that leaving out one image is a small step, as influence takes it", least)
+        return least
 
     @cached_property
     def head(self) -> Head:
@@ -155,7 +159,7 @@ def by_head(bench: Bench) -> Judged:
             settings.drop_confidence
         )
     how = (
-        f"convex head (l2 {head.objective.l2:g}, gradient norm {head.gradient_norm:.1e}) judged by {len(judges)} "
+        f"convex head (l2 {head.objective.l2:.3g}, gradient norm {head.gradient_norm:.1e}) judged by {len(judges)} "
         f"validation images; {found.solution}"
     )
     return Judged(bench.train, found.influence, bound, found.better_class, how)
@@ -182,7 +186,7 @@ def cross_fit(bench: Bench) -> Judged:
         target.num_classes,
     )
     scores = by_label[np.arange(bench.count), target.labels]
-    how = f"{len(work)} convex heads (l2 {l2:g}) of {settings.cross_fit} folds, every solve within {tolerance:.0e}"
+    how = f"{len(work)} convex heads (l2 {l2:.3g}) of {settings.cross_fit} folds, every solve within {tolerance:.0e}"
     return Judged(np.arange(bench.count), scores, scores, by_label.argmin(axis=1), how)
 
 
