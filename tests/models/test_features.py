@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from sjft_tf.images import ImageSet, View
-from sjft_tf.influence import trunk_features
+from sjft_tf.models import trunk_features
 
 
 def test_features_are_the_trunks(rng, tmp_path):
