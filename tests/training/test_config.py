@@ -61,7 +61,11 @@ def test_the_defaults_with_images_are_valid():
         ("view", {"resize_max": 255}, "--resize_max=255 is below --resize=256"),
         ("retrieval", {"bins": 1}, r"--bins must be between 2 and 65535\. Received: 1"),
         ("retrieval", {"descriptor_crop": 257}, "--descriptor_crop=257 is cut from --descriptor_resize=256"),
-        ("selection", {"selector": "best"}, r"--selector must be one of nearest, random, all, class_importance, none\. Received: 'best'"),
+        (
+            "selection",
+            {"selector": "best"},
+            r"--selector must be one of nearest, .*, class_importance, none\. Received: 'best'",
+        ),
         ("selection", {"source_share": 0.0}, "--source_share must be between 1e-09 and 1"),
         ("selection", {"source_share": 1.5}, "--source_share must be between 1e-09 and 1"),
         ("model", {"dropout": 1.0}, "--dropout must be between"),
