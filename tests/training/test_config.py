@@ -92,6 +92,34 @@ def test_what_is_refused(section, values, message):
         changed(section, **values).validate()
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"search": "approximate"}, "--search=approximate is for filter banks; --bank=features has no descriptors"),
+        ({"keep_descriptors": True}, "--keep_descriptors is for filter banks"),
+        ({"reduced_decoding": True}, "--reduced_decoding is for filter banks"),
+        ({"bank_layers": ["conv1"]}, "--bank_layers is for filter banks"),
+        ({"bank_weights": "imagenet"}, "--bank_weights is for filter banks"),
+    ],
+)
+def test_features_have_no_descriptors(values, message):
+    changed("retrieval", bank="features").validate()
+    with pytest.raises(InputError, match=message):
+        changed("retrieval", bank="features", **values).validate()
+
+
+def test_a_random_trunk_chooses_nothing():
+    for section, values, which in (
+        ("retrieval", {"bank": "features"}, "--bank=features"),
+        ("selection", {"selector": "class_importance"}, "--selector=class_importance"),
+    ):
+        config = replace(changed(section, **values), model=replace(PLAIN.model, weights="none"))
+        with pytest.raises(InputError, match=f"^{which} looks at images through .* --weights=none is random"):
+            config.validate()
+        # Plain fine-tuning with the same flags chooses nothing.
+        replace(config, selection=replace(config.selection, selector="none")).validate()
+
+
 @pytest.mark.parametrize("k0", ["0", "-3", "2.5", "many", "", " 7", "²"])
 def test_k0_is_a_number_or_auto(k0):
     with pytest.raises(InputError, match="--k0 must be a number from 1 or auto"):
