@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sjft_tf.images import View, open_image_set
-from sjft_tf.influence import Examples, Scaling, trunk_features
-from sjft_tf.models import build_trunk
+from sjft_tf.influence import Examples, Scaling
+from sjft_tf.models import build_trunk, trunk_features
 
 
 class Data(NamedTuple):

@@ -36,6 +36,8 @@ class Workdir:
         leaks_csv: source images that are target images (CSV: source id, role, target id, kind, score).
         leaks_picture: such pairs side by side (PNG).
         influence: folder of what pruning found: scores, the list of kept images, pictures.
+        importance: importance of the source's classes, with what it was made from (NPZ).
+        importance_csv: the same as a list, with how many images of each class are drawn (CSV).
         borrowed: what was borrowed at the end (CSV: target id, source id, distance, rank).
         picture: target images beside their nearest borrowed images (PNG).
         rounds: one folder a finished round.
@@ -65,6 +67,8 @@ class Workdir:
         self.leaks_csv = self.root / "leaks.csv"
         self.leaks_picture = self.root / "leaks.png"
         self.influence = self.root / "influence"
+        self.importance = self.root / "class_importance.npz"
+        self.importance_csv = self.root / "class_importance.csv"
         self.borrowed = self.root / "borrowed.csv"
         self.picture = self.root / "neighbors.png"
         self.rounds = self.root / "rounds"

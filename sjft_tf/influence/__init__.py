@@ -1,7 +1,6 @@
 """Instance-based transfer: which target images hurt (IDTL, Wang, Huan & Zhu 2018; Koh & Liang 2017).
 
 On a frozen trunk with a convex head, where influence is exact:
-    trunk_features                  what the trunk makes of images
     Scaling, Examples               features of chosen images, in blocks
     SoftmaxObjective, fit_head, Head, choose_l2, least_l2
                                     L2-regularized multinomial logistic regression, trained to its minimum
@@ -25,7 +24,6 @@ What follows from it:
 from sjft_tf.influence.alternatives import at_random, by_confident_learning, by_loss
 from sjft_tf.influence.blocks import Examples, Scaling
 from sjft_tf.influence.crossfit import cross_fitted, held_out_probabilities, parts, parts_with_validation
-from sjft_tf.influence.features import trunk_features
 from sjft_tf.influence.head import Head, choose_l2, fit_head, least_l2
 from sjft_tf.influence.holdout import folds, held_out, in_focus
 from sjft_tf.influence.kept import kept_rows, save_kept
@@ -72,5 +70,4 @@ __all__ = [
     "parts_with_validation",
     "ranks",
     "save_kept",
-    "trunk_features",
 ]

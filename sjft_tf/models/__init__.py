@@ -3,6 +3,8 @@
 Public surface:
     build_trunk, trunk_names            pixels to pooled features, preprocessing and starting weights included
     save_trunk                          a trained trunk, to start another model with
+    FeatureStream, trunk_features       what a frozen trunk makes of images
+    fit_source_head                     a convex softmax head on such features, fitted quickly
     reset_from                          hybrid starts: first layers pre-trained, the rest random
     FusedBatchNormalization, replace_batch_norm, momentum_for_run
                                         fast batch normalization with a momentum that suits the run's length
@@ -22,6 +24,7 @@ from sjft_tf.models.addons import make_multi_optimizer
 from sjft_tf.models.averaging import shadow
 from sjft_tf.models.depth import freeze, parse_rates, rate_factors
 from sjft_tf.models.families import trunk_names
+from sjft_tf.models.features import FeatureStream, trunk_features
 from sjft_tf.models.hybrid import reset_from
 from sjft_tf.models.joint import build_joint_model, target_logits
 from sjft_tf.models.losses import head_sums, valid_rows
@@ -37,6 +40,7 @@ from sjft_tf.models.optimizers import OPTIMIZERS, make_optimizer
 from sjft_tf.models.precision import PRECISIONS, precision_scope, with_loss_scale
 from sjft_tf.models.schedules import SCHEDULES, StepDecay, make_schedule
 from sjft_tf.models.scoring import Scorer, View
+from sjft_tf.models.source_head import SourceHead, fit_source_head
 from sjft_tf.models.statistics import recompute_statistics
 from sjft_tf.models.step import JointModel
 from sjft_tf.models.trunks import build_trunk, save_trunk, trunk_of
@@ -45,15 +49,18 @@ __all__ = [
     "OPTIMIZERS",
     "PRECISIONS",
     "SCHEDULES",
+    "FeatureStream",
     "FusedBatchNormalization",
     "JointModel",
     "MultiViewScorer",
     "Scorer",
+    "SourceHead",
     "StepDecay",
     "View",
     "build_joint_model",
     "build_optimizer",
     "build_trunk",
+    "fit_source_head",
     "freeze",
     "head_sums",
     "make_multi_optimizer",
@@ -73,6 +80,7 @@ __all__ = [
     "save_trunk",
     "shadow",
     "target_logits",
+    "trunk_features",
     "trunk_names",
     "trunk_of",
     "valid_rows",

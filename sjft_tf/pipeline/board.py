@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from sjft_tf import artifacts
 from sjft_tf.pipeline.inputs import Sets
+from sjft_tf.selection import TABLE_SELECTORS
 from sjft_tf.summaries import RoundSummaries, StepProfiler, TrainingSummaries, configuration_card, image_set_card
 from sjft_tf.summaries.confusion import confusion_picture
 from sjft_tf.summaries.hardest import hardest, hardest_picture
@@ -98,7 +99,7 @@ class Board:
                 board.scalars(step, {f"borrowed/{name}": value for name, value in state.metrics["borrowed"].items()})
                 counts = np.full(len(state.counts), state.k0) if self._counts is None else self._counts
                 board.histogram(step, "borrowed/k_per_target", counts)
-            if state.index == 0 and self._config.selection.selector in ("nearest", "random"):
+            if state.index == 0 and self._config.selection.selector in TABLE_SELECTORS:
                 board.picture(step, "borrowed/neighbors", self._workdir.picture)
             board.scalars(step, {f"weights/{name}": value for name, value in weight_norms(model).items()})
             board.scalars(step, {"speed/round_seconds": state.metrics["seconds"]})

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from sjft_tf import artifacts
 from sjft_tf.descriptors import target_descriptors
@@ -19,6 +18,7 @@ from sjft_tf.models import make_optimizer, save_trunk
 from sjft_tf.models.families import find_family
 from sjft_tf.models.weights import check_weight_file
 from sjft_tf.pipeline.audit import audited
+from sjft_tf.pipeline.importance import class_importance
 from sjft_tf.pipeline.inputs import (
     Sets,
     descriptor_view,
@@ -29,13 +29,13 @@ from sjft_tf.pipeline.inputs import (
     views_stamp,
 )
 from sjft_tf.pipeline.learning import build_model, train
-from sjft_tf.pipeline.looks import Looks
-from sjft_tf.pipeline.neighbors import list_length, neighbor_table, target_edges
+from sjft_tf.pipeline.neighbors import list_length, target_edges
 from sjft_tf.pipeline.projection import write_projection
 from sjft_tf.pipeline.pruning import pruned
-from sjft_tf.pipeline.results import HEADLINE, show_neighbors, summarize, write_borrowed
+from sjft_tf.pipeline.results import HEADLINE, summarize, write_borrowed
+from sjft_tf.pipeline.retrieving import retrieve as retrieve
 from sjft_tf.retrieval import NeighborTable
-from sjft_tf.selection import smallest_k
+from sjft_tf.selection import TABLE_SELECTORS
 from sjft_tf.training import RunConfig, TrainingSets, finished_rounds, load_round_weights, read_round
 from sjft_tf.training.distribution import ALONE, Cluster
 from sjft_tf.training.rounds import first_counts, make_selector
@@ -185,11 +185,14 @@ def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
 
 def _write_last_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
     # A workdir may hold a table that this run has no use for: scripts/retrieve.py was there before.
-    table = None
-    if config.selection.selector in ("nearest", "random") and sets.source is not None:
+    table, pool = None, None
+    if config.selection.selector in TABLE_SELECTORS and sets.source is not None:
         # Checked when training began; opening bank and edges once more would tell nothing new.
         table = NeighborTable.load(workdir.neighbors).prefix(list_length(config, len(sets.source)))
-    selector = make_selector(config, TrainingSets(sets.target, sets.source, None if table is None else table.rows))
+    elif config.selection.selector == "class_importance":
+        pool = class_importance(config, sets, workdir).pool
+    rows = None if table is None else table.rows
+    selector = make_selector(config, TrainingSets(sets.target, sets.source, rows, pool))
     if selector is None:
         return
     # A round's state holds K for the round after it; what the last round used is in the one before.
@@ -240,31 +243,6 @@ def extract(config: RunConfig, workdir: Workdir) -> list[str]:
     return [
         f"     edges: {workdir.edges} ({sum(edges.layer_channels)} filters of bank {bank.name}, {edges.bins} bins)",
         f"  descriptors: {path} ({histograms.shape[0]} images x {histograms.shape[1]} numbers)",
-    ]
-
-
-def retrieve(config: RunConfig, workdir: Workdir, looks: Looks | None = None) -> list[str]:
-    """Makes the neighbor table and shows what it would borrow at the start, and single target images on request."""
-    sets = open_sets(config, workdir)
-    if looks is not None:
-        looks.check(sets.target)
-    sets = audited(config, sets, workdir)
-    table = neighbor_table(config, sets, workdir)
-    assert sets.source is not None
-    show_neighbors(sets.target, sets.source, table, workdir)
-    fixed, share = config.fixed_k0(), config.selection.source_share
-    k0 = fixed if fixed is not None else smallest_k(table.rows, len(sets.source), share)[0]
-    counts = np.full(len(sets.target), k0, np.int32)
-    union = np.unique(table.rows[:, :k0])
-    if not finished_rounds(workdir.rounds):  # else the file says what training borrowed in the end
-        write_borrowed(sets, table, union, counts, workdir)
-    part = len(union) / len(sets.source)
-    return [
-        f"  table: {workdir.neighbors} ({len(sets.target)} target images, {table.k_max} neighbors each)",
-        f"  K0 = {k0}: borrows {len(union)} of {len(sets.source)} source images ({part:.1%})",
-        f"  borrowed: {workdir.borrowed}",
-        f"  picture: {workdir.picture}",
-        *(looks.lines(config, sets, table, workdir) if looks is not None else ()),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sjft_tf.descriptors import FilterBank, open_bank
+from sjft_tf.errors import InputError
 from sjft_tf.images import (
     ImageSet,
     View,
@@ -102,8 +103,17 @@ def views_stamp(config: RunConfig) -> str:
 
 
 def filter_bank(config: RunConfig) -> FilterBank:
-    """The configured filter bank."""
+    """The configured filter bank.
+
+    Raises:
+        InputError: --bank=features, which has none; or see `open_bank`.
+    """
     settings = config.retrieval
+    if settings.bank == "features":
+        raise InputError(
+            "--bank=features compares images by the trunk's features: it has no filters to describe or explain images "
+            "with. Choose a filter bank such as --bank=gabor."
+        )
     return open_bank(
         settings.bank,
         layers=tuple(settings.bank_layers),

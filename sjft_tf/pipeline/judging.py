@@ -32,10 +32,10 @@ from sjft_tf.influence import (
     least_l2,
     parts,
     parts_with_validation,
-    trunk_features,
 )
+from sjft_tf.models import trunk_features
 from sjft_tf.pipeline.inputs import Sets, network_view
-from sjft_tf.pipeline.learning import build_run_trunk
+from sjft_tf.pipeline.networks import build_run_trunk
 from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from sjft_tf import artifacts
 from sjft_tf.images.order import check_max_per_class
@@ -15,17 +14,14 @@ from sjft_tf.models import (
     MultiViewScorer,
     Scorer,
     build_joint_model,
-    build_trunk,
     make_scorer,
-    momentum_for_run,
-    precision_scope,
     reset_from,
 )
 from sjft_tf.pipeline.board import Board
 from sjft_tf.pipeline.inputs import Sets, evaluation_views, network_view, views_stamp
-from sjft_tf.pipeline.neighbors import neighbor_table
-from sjft_tf.pipeline.results import evaluate_round, evaluated, show_neighbors, validation_score
-from sjft_tf.retrieval import NeighborTable
+from sjft_tf.pipeline.networks import build_run_trunk
+from sjft_tf.pipeline.results import evaluate_round, evaluated, validation_score
+from sjft_tf.pipeline.retrieving import retrieved
 from sjft_tf.training import (
     HardSampleMining,
     RoundState,
@@ -44,21 +40,6 @@ from sjft_tf.training.stopping import StopRequest
 from sjft_tf.workdir import Workdir
 
 
-def build_run_trunk(config: RunConfig, weights: str) -> keras.Model:
-    """The configured trunk with these weights."""
-    settings = config.model
-    with precision_scope(settings.precision):
-        return build_trunk(
-            settings.trunk,
-            config.view.image_size,
-            weights=weights,
-            alpha=settings.alpha or None,
-            depth=settings.depth,
-            width=settings.width,
-            batch_norm_momentum=settings.batch_norm_momentum or momentum_for_run(config.total_steps),
-        )
-
-
 def build_model(
     config: RunConfig, target_classes: int, source_classes: int | None, cluster: Cluster = ALONE
 ) -> JointModel:
@@ -72,17 +53,18 @@ def build_model(
         return build_joint_model(trunk, target_classes, source_classes, dropout=settings.dropout)
 
 
-def training_made_from(config: RunConfig, sets: Sets, table: NeighborTable | None, replicas: int = 1) -> dict[str, Any]:
-    """What the trained rounds depend on: settings, images, neighbors, starting weights, devices if several."""
+def training_made_from(config: RunConfig, sets: TrainingSets, replicas: int = 1) -> dict[str, Any]:
+    """What the trained rounds depend on: settings, images, neighbors or pool, starting weights, devices if several."""
     weights = Path(config.model.weights)
-    several = {"devices": replicas} if replicas > 1 else {}
+    more: dict[str, Any] = {"devices": replicas} if replicas > 1 else {}
+    more |= {"pool": artifacts.fingerprint(sets.pool)} if sets.pool is not None else {}
     return (
         config.stamp("view", "augmentation", "selection", "model", "training")
-        | several
+        | more
         | {
             "target images": sets.target.fingerprint,
             "source images": sets.source.fingerprint if sets.source is not None else None,
-            "neighbors": artifacts.fingerprint(table.rows) if table is not None else None,
+            "neighbors": artifacts.fingerprint(sets.neighbors) if sets.neighbors is not None else None,
             "weights": artifacts.fingerprint(weights.read_bytes()) if weights.is_file() else config.model.weights,
         }
     )
@@ -114,18 +96,7 @@ def train(
     # Said before hours of describing.
     check_max_per_class(sets.target.labels, config.training.batch_size, config.training.max_per_class)
     augmentation(config)
-    table: NeighborTable | None = None
-    rows: np.ndarray | None = None
-
-    def retrieve() -> dict[str, np.ndarray]:
-        nonlocal table
-        table = neighbor_table(config, sets, workdir)
-        if sets.source is not None:
-            show_neighbors(sets.target, sets.source, table, workdir)
-        return {"rows": table.rows}
-
-    if config.selection.selector in ("nearest", "random"):
-        rows = cluster.once(retrieve)["rows"]
+    training_sets = retrieved(config, sets, workdir, cluster)
     model = build_model(config, sets.target.num_classes, sets.source.num_classes if sets.source else None, cluster)
     settings = config.checkpoints
     scorer = Scorer(
@@ -148,14 +119,14 @@ def train(
         else:
             board.finished(state, figures, model, mining)
 
-    made_from = training_made_from(config, sets, table, cluster.replicas)
+    made_from = training_made_from(config, training_sets, cluster.replicas)
 
     def fit(**reports: Any) -> None:
         train_rounds(
             config,
             model,
             scorer,
-            TrainingSets(sets.target, sets.source, rows),
+            training_sets,
             workdir.rounds,
             made_from,
             cluster=cluster,

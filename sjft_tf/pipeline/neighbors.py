@@ -8,6 +8,7 @@ from sjft_tf.artifacts import check_made_from, write_json
 from sjft_tf.descriptors import BinEdges, FilterBank, edges_made_from, target_descriptors
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, reduction_error
+from sjft_tf.pipeline.feature_neighbors import feature_table
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors
 from sjft_tf.retrieval import (
     NeighborTable,
@@ -44,7 +45,8 @@ def list_length(config: RunConfig, num_source: int) -> int:
 def neighbor_table(config: RunConfig, sets: Sets, workdir: Workdir) -> NeighborTable:
     """The ranked neighbors of every target image.
 
-    A table in the workdir is used if it was made from the same images, bank, view and bins and is long enough.
+    A table in the workdir is used if it was made from the same images, bank, view and bins (or trunk, weights and view)
+    and is long enough.
 
     Raises:
         ArtifactMismatch: there is a table, but of something else or too short.
@@ -52,7 +54,10 @@ def neighbor_table(config: RunConfig, sets: Sets, workdir: Workdir) -> NeighborT
     """
     if sets.source is None:
         raise InputError("There is nothing to retrieve from: give --source, and a --selector other than none")
-    k, bank, view = list_length(config, len(sets.source)), filter_bank(config), descriptor_view(config)
+    k = list_length(config, len(sets.source))
+    if config.retrieval.bank == "features":
+        return feature_table(config, sets, k, workdir)
+    bank, view = filter_bank(config), descriptor_view(config)
     target, source = for_descriptors(config, sets.target), for_descriptors(config, sets.source)
     settings = config.retrieval
     places = Places(workdir.edges, workdir.search, workdir.descriptors if keeps_descriptors(config) else None)

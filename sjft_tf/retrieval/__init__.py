@@ -3,6 +3,7 @@
 - `Layout`, `symmetric_kl`: the weighted symmetric KL divergence of descriptors.
 - `nearest`, `Search`: exact top-K over a stream of source descriptors; `SearchCheckpoint`: goes on after a kill.
 - `nearest_approximate`: nearly the same from kept descriptors, for sources beyond exact reach.
+- `Cosine`, `build_feature_table`: neighbors by the angle between feature vectors, with the same search.
 - `NeighborTable`, `build_neighbor_table`: the artifact, and the whole way from two image sets to it; `Places`: where
   its files lie.
 """
@@ -15,18 +16,23 @@ from sjft_tf.retrieval.build import (
     neighbors_made_from,
 )
 from sjft_tf.retrieval.checkpoint import SearchCheckpoint
+from sjft_tf.retrieval.cosine import COSINE, Cosine
 from sjft_tf.retrieval.divergence import Layout, symmetric_kl
+from sjft_tf.retrieval.features import build_feature_table
 from sjft_tf.retrieval.neighbors import NeighborTable
 from sjft_tf.retrieval.search import Search, nearest
 
 __all__ = [
+    "COSINE",
     "ApproximateReport",
+    "Cosine",
     "Layout",
     "NeighborTable",
     "Places",
     "Search",
     "SearchCheckpoint",
     "build_approximate_table",
+    "build_feature_table",
     "build_neighbor_table",
     "nearest",
     "nearest_approximate",

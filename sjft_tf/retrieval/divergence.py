@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -41,6 +42,11 @@ class Layout:
         """Digest of the distance: layout and definition."""
         return fingerprint("symmetric-kl", 1, list(self.layer_channels), self.bins, EPSILON)
 
+    @property
+    def width(self) -> int:
+        """Columns of the search's products."""
+        return 2 * self.dimensions
+
     def weights(self) -> np.ndarray:
         """float64 [D]: 1/N_l in the columns of layer l, so that every layer counts the same."""
         return np.concatenate([np.full(self.bins * count, 1 / count) for count in self.layer_channels])
@@ -57,6 +63,14 @@ class Layout:
                 f"{what} histograms must have {self.dimensions} columns ({self.bins} bins x "
                 f"{sum(self.layer_channels)} filters). Received: shape={tuple(histograms.shape)}"
             )
+
+    def of_target(self, histograms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `augmented_target`."""
+        return augmented_target(histograms, self)
+
+    def of_source(self, histograms: np.ndarray, augmented: np.ndarray, own: np.ndarray) -> None:
+        """See `augment`."""
+        augment(histograms, self, augmented, own)
 
 
 # The definition. With L(x) = log(x + EPSILON) and w = 1/N_l (SJFT paper, equation 1, halved as in the released code):
@@ -108,6 +122,30 @@ def relative_logs(histograms: np.ndarray, layout: Layout) -> np.ndarray:
     return augmented_source(histograms, layout)[0][:, : layout.dimensions].copy()
 
 
+class Distance(Protocol):
+    """A distance as the search needs it: (own of the target + own of the source - an inner product) / 2, at least 0.
+
+    `Layout` is that of histograms, `Cosine` that of features.
+    """
+
+    @property
+    def dimensions(self) -> int:
+        """Columns of a descriptor."""
+
+    @property
+    def width(self) -> int:
+        """Columns of the inner product's two sides."""
+
+    def check(self, descriptors: np.ndarray, what: str) -> None:
+        """Raises InputError if these are not descriptors float32 [N, dimensions]."""
+
+    def of_target(self, descriptors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The target's side of the product, `aligned` float32 [N, width], and its own terms, float32 [N]."""
+
+    def of_source(self, descriptors: np.ndarray, side: np.ndarray, own: np.ndarray) -> None:
+        """Writes the source's side float32 [N, width] and own terms float32 [N], in this thread alone."""
+
+
 class Products:
     """The inner products of source images with all target images.
 
@@ -116,7 +154,7 @@ class Products:
 
     Args:
         histograms: float32 [N_t, D] of the target.
-        layout: how the columns are divided.
+        layout: how the columns are divided; or another distance.
 
     Attributes:
         own: c(t) of every target image, float32 [N_t].
@@ -125,8 +163,8 @@ class Products:
 
     SOURCE_ROWS = 512
 
-    def __init__(self, histograms: np.ndarray, layout: Layout):
-        augmented, self.own = augmented_target(histograms, layout)
+    def __init__(self, histograms: np.ndarray, layout: Distance):
+        augmented, self.own = layout.of_target(histograms)
         self.factor = tf.transpose(shared(augmented))
 
     def __call__(self, augmented: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from sjft_tf.errors import InputError
 from sjft_tf.parallel import over_ranges
-from sjft_tf.retrieval.divergence import Layout, Products, aligned, augment
+from sjft_tf.retrieval.divergence import Distance, Layout, Products, aligned
 from sjft_tf.retrieval.topk import RunningTopK
 
 _MB = 1 << 20
@@ -16,7 +16,7 @@ _LEAST_SLACK, _MOST_SLACK = 256, 8192
 
 
 class Search:
-    """The k nearest source images of every target image so far, by symmetric KL divergence.
+    """The k nearest source images of every target image so far, by symmetric KL divergence (or `Cosine`).
 
     Source descriptors are taken in any number and order and forgotten: what is kept is the target, one block of
     `Products.SOURCE_ROWS` descriptors, and the lists. Neither the blocks nor their order change the result.
@@ -24,14 +24,14 @@ class Search:
     Args:
         target_histograms: float32 [N_t, D]. Not kept.
         k: neighbors for each target image, at least 1.
-        layout: how the D columns are divided into layers, filters and bins.
+        layout: how the D columns are divided into layers, filters and bins; or another distance.
         memory_mb: most memory that target, block and lists may take, in MiB; 0 (default) is no limit.
 
     Raises:
         InputError: no target images, k out of range, histograms of another size, or too little memory.
     """
 
-    def __init__(self, target_histograms: np.ndarray, k: int, layout: Layout, memory_mb: float = 0):
+    def __init__(self, target_histograms: np.ndarray, k: int, layout: Distance, memory_mb: float = 0):
         target_histograms = np.ascontiguousarray(target_histograms, np.float32)
         layout.check(target_histograms, "Target")
         if len(target_histograms) == 0:
@@ -44,7 +44,7 @@ class Search:
         self._products = Products(target_histograms, layout)
         self._seen = np.zeros(0, bool)
         self._rows = np.empty(Products.SOURCE_ROWS, np.int32)
-        self._augmented = aligned((Products.SOURCE_ROWS, 2 * layout.dimensions))
+        self._augmented = aligned((Products.SOURCE_ROWS, layout.width))
         self._augmented[:] = 0  # any finite values: they stand in missing rows' places
         self._own = np.empty(Products.SOURCE_ROWS, np.float32)
         self._pieces: list[tuple[int, np.ndarray]] = []
@@ -78,7 +78,7 @@ class Search:
     def _augment(self, begin: int, end: int) -> None:
         for first, piece in self._pieces[begin:end]:
             rows = slice(first, first + len(piece))
-            augment(piece, self._layout, self._augmented[rows], self._own[rows])
+            self._layout.of_source(piece, self._augmented[rows], self._own[rows])
 
     def _mark(self, rows: np.ndarray) -> None:
         beyond = int(rows.max(initial=-1)) + 1 - len(self._seen)
@@ -119,21 +119,22 @@ class Search:
         return self._best.result()
 
 
-def _slack(targets: int, k: int, layout: Layout, memory_mb: float) -> int:
+def _slack(targets: int, k: int, layout: Distance, memory_mb: float) -> int:
     """How many pairs a list may hold beyond k."""
     wanted = min(max(k, 2048), _MOST_SLACK)
     if not memory_mb:
         return wanted
-    # Target: the factor of twice its width and, while that is made, the histograms and the factor once more. Source:
-    # one block of twice the width, its products, and as many descriptors on their way.
-    fixed = 4 * (5 * targets + 4 * Products.SOURCE_ROWS) * layout.dimensions + 4 * Products.SOURCE_ROWS * targets
+    # Target: the factor and, while that is made, the descriptors and the factor once more. Source: one block of the
+    # factor's width, its products, and twice as many descriptors on their way.
+    target, source = layout.dimensions + 2 * layout.width, 2 * layout.dimensions + layout.width
+    fixed = 4 * (target * targets + source * Products.SOURCE_ROWS) + 4 * Products.SOURCE_ROWS * targets
     room = int((memory_mb * _MB - fixed) / (8 * targets)) - k
     if room < _LEAST_SLACK:
         least = -(-(fixed + 8 * targets * (k + _LEAST_SLACK)) // _MB)
         raise InputError(
             f"{targets} target images with {layout.dimensions} numbers each and lists of {k} neighbors need at least "
             f"{least} MiB to be searched. Received: --search_memory_mb={memory_mb:g}. Give more, or use shorter lists "
-            "(--max_neighbors), fewer bins (--bins) or fewer target images."
+            "(--max_neighbors), fewer target images or, of a filter bank, fewer bins (--bins)."
         )
     return min(wanted, room)
 

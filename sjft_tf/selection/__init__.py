@@ -1,22 +1,28 @@
 """Selection: who is borrowed for whom, and who needs more (paper sections 3.2 and 3.3).
 
 - `Selector`, `SELECTORS`, `Borrowing`: a K per target image turned into rows, pools and classes.
+- `class_weights`, `importance_pool`: class importance (Ngiam et al. 2018), and the pool that follows from it.
 - `entropy`, `hardness`, `update_counts`: the hard-sample rule.
 - `smallest_k`: K0 = auto.
 """
 
-from sjft_tf.selection.borrowing import SELECTORS, Borrowing, Selector
+from sjft_tf.selection.borrowing import SELECTORS, TABLE_SELECTORS, Borrowing, Selector
+from sjft_tf.selection.class_importance import ClassWeights, class_weights, importance_pool
 from sjft_tf.selection.expansion import classes_with_enough, smallest_k, union_mask
 from sjft_tf.selection.hardness import Hardness, entropy, hardness, update_counts
 
 __all__ = [
     "SELECTORS",
+    "TABLE_SELECTORS",
     "Borrowing",
+    "ClassWeights",
     "Hardness",
     "Selector",
+    "class_weights",
     "classes_with_enough",
     "entropy",
     "hardness",
+    "importance_pool",
     "smallest_k",
     "union_mask",
     "update_counts",

@@ -11,7 +11,10 @@ from sjft_tf.errors import InputError
 from sjft_tf.images.joint import Pools
 from sjft_tf.selection import expansion, kernels
 
-SELECTORS = ("nearest", "random", "all", "none")
+SELECTORS = ("nearest", "random", "all", "class_importance", "none")
+
+TABLE_SELECTORS = ("nearest", "random")
+"""Those that need a neighbor table."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,9 @@ class Selector:
     Args:
         name: one of `SELECTORS` but "none" (plain fine-tuning borrows nothing and needs no selector).
             "nearest": the first K_i neighbors. "random": as many source rows as nearest would have, drawn once
-            by `seed` (a larger union contains the smaller one). "all": the whole source.
-        neighbors: int32 [N_t, K_max], ranked source rows; not needed by "all".
+            by `seed` (a larger union contains the smaller one). "all": the whole source. "class_importance": the rows
+            of `pool`, for every target image and whatever its K.
+        neighbors: int32 [N_t, K_max], ranked source rows; not needed by "all" and "class_importance".
         num_target: N_t.
         source_labels: int32 [N_s].
         num_source_classes: C_s.
@@ -59,6 +63,7 @@ class Selector:
         seed: for "random".
         compiled: whether compiled loops go through the lists, in host memory, instead of TensorFlow's operations on
             the device, with the same results. None (default): where there is no GPU.
+        pool: int32 [M], for "class_importance": source rows, those that are drawn more often more than once.
 
     Attributes:
         neighbors: int32 [N_t, K_max], in host memory if compiled, else on the device; or None.
@@ -77,11 +82,15 @@ class Selector:
         least_sample_per_class: int = 0,
         seed: int = 0,
         compiled: bool | None = None,
+        pool: np.ndarray | None = None,
     ) -> None:
         if name not in SELECTORS or name == "none":
             raise InputError(f"`selector` must be one of {', '.join(SELECTORS)}. Received: {name!r}")
-        if neighbors is None and name != "all":
+        if neighbors is None and name in TABLE_SELECTORS:
             raise InputError(f"Selector {name!r} needs a neighbor table. Run the retrieval first.")
+        if (pool is None) == (name == "class_importance"):
+            raise InputError(f"`pool` is for selector class_importance, which needs one. Received: {name!r}")
+        self._pool = None if pool is None else np.asarray(pool, np.int32)
         self.name = name
         self.num_target = num_target
         self.num_source = len(source_labels)
@@ -96,7 +105,9 @@ class Selector:
 
     @property
     def k_max(self) -> int:
-        """Length of the ranked lists; the source's size for "all"."""
+        """Length of the ranked lists; the source's size for "all", the pool's for "class_importance"."""
+        if self._pool is not None:
+            return len(self._pool)
         return self.num_source if self.neighbors is None else int(self.neighbors.shape[1])
 
     def borrow(self, counts: np.ndarray) -> Borrowing:
@@ -119,13 +130,18 @@ class Selector:
             )
         usable = tf.logical_and(picked, tf.gather(kept, self._labels))
         union = tf.cast(tf.where(usable)[:, 0], tf.int32)
-        pools = self._own_pools(counts, usable) if self.name == "nearest" else self._shared_pool(union)
+        if self.name == "nearest":
+            pools = self._own_pools(counts, usable)
+        else:
+            pools = self._shared_pool(union.numpy() if self._pool is None else self._pool[usable.numpy()[self._pool]])
         labels = tf.where(tf.gather(kept, self._labels), self._labels, -1)
         return Borrowing(counts, union.numpy(), pools, kept.numpy(), labels.numpy())
 
     def _picked(self, counts: np.ndarray) -> tf.Tensor:
         if self.name == "all":
             return tf.ones([self.num_source], tf.bool)
+        if self._pool is not None:
+            return tf.constant(np.bincount(self._pool, minlength=self.num_source) > 0)
         nearest = (kernels if self.compiled else expansion).union_mask(self.neighbors, counts, self.num_source)
         if self.name == "nearest":
             return tf.convert_to_tensor(nearest)
@@ -134,9 +150,9 @@ class Selector:
         mask[self._random_order[:size]] = True
         return tf.constant(mask)
 
-    def _shared_pool(self, union: tf.Tensor) -> Pools:
+    def _shared_pool(self, rows: np.ndarray) -> Pools:
         lines = self.num_target
-        return Pools(union.numpy(), np.zeros(lines, np.int64), np.full(lines, len(union), np.int64))
+        return Pools(rows, np.zeros(lines, np.int64), np.full(lines, len(rows), np.int64))
 
     def _own_pools(self, counts: np.ndarray, usable: tf.Tensor) -> Pools:
         if isinstance(self.neighbors, np.ndarray):

@@ -131,6 +131,7 @@ class RunConfig:
             for item in dataclasses.fields(getattr(self, group.name)):
                 _check(item, getattr(getattr(self, group.name), item.name))
         self._check_pruning()
+        self._check_features()
         if self.model.reset_from and self.model.weights == "none":
             raise InputError("--reset_from keeps the first layers of --weights, but --weights=none has none to keep")
         if self.training.warmup_steps >= self.total_steps:
@@ -176,6 +177,33 @@ class RunConfig:
         if self.training.jit or self.model.precision == "float16":
             what = "--jit" if self.training.jit else "--precision=float16"
             raise InputError(f"{what} works on one device. Leave it out, or --strategy={strategy}.")
+
+    def _check_features(self) -> None:
+        """Both that look at images through the starting trunk: neighbors by its features, and class importance."""
+        retrieval, by_class = self.retrieval, self.selection.selector == "class_importance"
+        by_features = retrieval.bank == "features"
+        if self.selection.selector == "none" or not (by_features or by_class):
+            return
+        which = "--selector=class_importance" if by_class else "--bank=features"
+        if self.model.weights == "none":
+            raise InputError(
+                f"{which} looks at images through the trunk's --weights, and --weights=none is random: its features "
+                "mean nothing. Give weights, or choose neighbors by a filter bank such as --bank=gabor."
+            )
+        if not by_features:
+            return
+        wrong = {
+            "--search=approximate": retrieval.search != "exact",
+            "--keep_descriptors": retrieval.keep_descriptors,
+            "--reduced_decoding": retrieval.reduced_decoding,
+            "--bank_layers": bool(retrieval.bank_layers),
+            "--bank_weights": bool(retrieval.bank_weights),
+        }
+        for flag, given in wrong.items():
+            if given:
+                raise InputError(
+                    f"{flag} is for filter banks; --bank=features has no descriptors. Leave one of them out."
+                )
 
     def _check_pruning(self) -> None:
         prune = self.prune

@@ -42,11 +42,13 @@ class TrainingSets:
         target: target training images.
         source: images to borrow from, None for plain fine-tuning.
         neighbors: int32 [N_t, K_max] ranked source rows; None where the selector needs none.
+        pool: int32 [M] source rows, with repeats, of which all target images borrow alike; for class_importance.
     """
 
     target: ImageSet
     source: ImageSet | None = None
     neighbors: np.ndarray | None = None
+    pool: np.ndarray | None = None
 
 
 RoundHook = Callable[[RoundState, keras.Model, HardSampleMining | None], None]
@@ -239,6 +241,7 @@ def make_selector(config: RunConfig, sets: TrainingSets) -> Selector | None:
         sets.source.num_classes,
         config.selection.least_sample_per_class,
         config.training.seed,
+        pool=sets.pool,
     )
 
 

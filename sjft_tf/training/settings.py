@@ -85,7 +85,10 @@ class AugmentationConfig:
 class RetrievalConfig:
     """How likeness is measured, and how many neighbors are kept."""
 
-    bank: str = option("gabor", "filter bank: gabor, alexnet, squeezenet_conv1, keras:NAME or model:PATH")
+    bank: str = option(
+        "gabor",
+        "filter bank: gabor, alexnet, squeezenet_conv1, keras:NAME or model:PATH; or features, those of the trunk",
+    )
     bank_layers: list[str] = option([], "layers of a keras: or model: bank; give the flag again for more")
     bank_weights: str = option("", "local weight file of the bank, or imagenet for a keras: bank")
     bank_before_nonlinearity: bool = option(True, "read the layers before their nonlinearity, as the authors' code")
@@ -119,10 +122,16 @@ class RetrievalConfig:
 class SelectionConfig:
     """Which images are borrowed, and how that grows."""
 
-    selector: str = option("nearest", "what to borrow; none is plain fine-tuning", ("nearest", "random", "all", "none"))
+    selector: str = option(
+        "nearest",
+        "what to borrow; none is plain fine-tuning",
+        ("nearest", "random", "all", "class_importance", "none"),
+    )
     k0: str = option("auto", "neighbors each target image begins with: a number, or auto (see --source_share)")
     source_share: float = option(
-        0.15, "k0=auto: the smallest K0 whose union is this share of the source", limits=(1e-9, 1.0)
+        0.15,
+        "k0=auto: the smallest K0 whose union is this share of the source; class_importance: size of its pool",
+        limits=(1e-9, 1.0),
     )
     delta: float = option(0.1, "entropy in nats from which a right prediction counts as uncertain", limits=(0.0, 1e3))
     wrong_growth: int = option(4, "after a round, a wrong image's K grows by this many times K0", limits=(0, 1000))

@@ -98,7 +98,11 @@ def test_broken_off_and_started_again_ends_the_same(config, tmp_path, stage, mon
     class PowerCut(BaseException):
         pass
 
-    where = {"save_round": "sjft_tf.training.rounds", "summarize": "sjft_tf.pipeline.commands"}
+    where = {
+        "neighbor_table": "sjft_tf.pipeline.retrieving",
+        "save_round": "sjft_tf.training.rounds",
+        "summarize": "sjft_tf.pipeline.commands",
+    }
     place, left = where.get(stage, "sjft_tf.pipeline.learning"), [2 if stage in ("evaluate_round", "save_round") else 1]
 
     def cut(*_, **__):

@@ -61,7 +61,11 @@ def test_the_defaults_with_images_are_valid():
         ("view", {"resize_max": 255}, "--resize_max=255 is below --resize=256"),
         ("retrieval", {"bins": 1}, r"--bins must be between 2 and 65535\. Received: 1"),
         ("retrieval", {"descriptor_crop": 257}, "--descriptor_crop=257 is cut from --descriptor_resize=256"),
-        ("selection", {"selector": "best"}, r"--selector must be one of nearest, random, all, none\. Received: 'best'"),
+        (
+            "selection",
+            {"selector": "best"},
+            r"--selector must be one of nearest, .*, class_importance, none\. Received: 'best'",
+        ),
         ("selection", {"source_share": 0.0}, "--source_share must be between 1e-09 and 1"),
         ("selection", {"source_share": 1.5}, "--source_share must be between 1e-09 and 1"),
         ("model", {"dropout": 1.0}, "--dropout must be between"),
@@ -86,6 +90,34 @@ def test_the_defaults_with_images_are_valid():
 def test_what_is_refused(section, values, message):
     with pytest.raises(InputError, match=message):
         changed(section, **values).validate()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"search": "approximate"}, "--search=approximate is for filter banks; --bank=features has no descriptors"),
+        ({"keep_descriptors": True}, "--keep_descriptors is for filter banks"),
+        ({"reduced_decoding": True}, "--reduced_decoding is for filter banks"),
+        ({"bank_layers": ["conv1"]}, "--bank_layers is for filter banks"),
+        ({"bank_weights": "imagenet"}, "--bank_weights is for filter banks"),
+    ],
+)
+def test_features_have_no_descriptors(values, message):
+    changed("retrieval", bank="features").validate()
+    with pytest.raises(InputError, match=message):
+        changed("retrieval", bank="features", **values).validate()
+
+
+def test_a_random_trunk_chooses_nothing():
+    for section, values, which in (
+        ("retrieval", {"bank": "features"}, "--bank=features"),
+        ("selection", {"selector": "class_importance"}, "--selector=class_importance"),
+    ):
+        config = replace(changed(section, **values), model=replace(PLAIN.model, weights="none"))
+        with pytest.raises(InputError, match=f"^{which} looks at images through .* --weights=none is random"):
+            config.validate()
+        # Plain fine-tuning with the same flags chooses nothing.
+        replace(config, selection=replace(config.selection, selector="none")).validate()
 
 
 @pytest.mark.parametrize("k0", ["0", "-3", "2.5", "many", "", " 7", "²"])

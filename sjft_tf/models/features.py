@@ -1,0 +1,81 @@
+"""What a frozen trunk makes of images: features as a stream, or on disk, so that memory does not grow with them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sjft_tf import progress
+from sjft_tf.errors import InputError
+
+
+class FeatureStream:
+    """Features of images in batches of one shape; the forward pass is compiled once.
+
+    Args:
+        trunk: images float32 [B, S, S, 3] to features float32 [B, F].
+        view: image uint8 [H, W, 3] -> float32 [S, S, 3]; `images.View`.
+        batch_size: images a forward pass.
+
+    Attributes:
+        width: F.
+    """
+
+    def __init__(self, trunk: keras.Model, view: Callable[[Any], Any], batch_size: int = 128) -> None:
+        self._view, self._batch_size, self.width = view, batch_size, int(trunk.output.shape[-1])
+        self._forward = tf.function(lambda images: trunk(images, training=False), reduce_retracing=True)
+
+    def blocks(self, image_set: Any, rows: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields `(rows int32 [n], features float32 [n, F])` in the order of `rows` (default: all).
+
+        Args:
+            image_set: an `images.ImageSet`.
+            rows: int32 [M], or None.
+        """
+        wanted = np.arange(len(image_set), dtype=np.int32) if rows is None else np.asarray(rows, np.int32)
+        views = image_set.dataset(wanted).map(
+            lambda element: self._view(element["image"]), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        )
+        filled = 0
+        for images in views.batch(self._batch_size).prefetch(2):
+            size = int(images.shape[0])
+            # All batches have one shape: kernels round differently for different ones.
+            padded = tf.pad(images, [[0, self._batch_size - size], [0, 0], [0, 0], [0, 0]])
+            yield wanted[filled : filled + size], self._forward(padded).numpy()[:size]
+            filled += size
+        if filled != len(wanted):
+            raise InputError(
+                f"The image sets gave {filled} images where {len(wanted)} were expected. Check for bad images."
+            )
+
+
+def trunk_features(
+    trunk: keras.Model, image_sets: Sequence[Any], view: Callable[[Any], Any], folder: Path, batch_size: int = 128
+) -> np.ndarray:
+    """The features of all images of all sets, one set after the other.
+
+    Args:
+        trunk, view, batch_size: see `FeatureStream`.
+        image_sets: `images.ImageSet`s.
+        folder: where the file lies that holds them; it has no name and goes with the process.
+
+    Returns:
+        float32 [N, F], memory-mapped.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    total, filled = sum(map(len, image_sets)), 0
+    stream = FeatureStream(trunk, view, batch_size)
+    with tempfile.TemporaryFile(dir=folder) as file, progress.bar(total, "Features") as shown:
+        found = np.memmap(file, np.float32, "w+", shape=(total, stream.width))
+        for image_set in image_sets:
+            for rows, features in stream.blocks(image_set):
+                found[filled : filled + len(rows)] = features
+                filled += len(rows)
+                shown.update(len(rows))
+    return found

@@ -1,0 +1,57 @@
+"""The run's trunk: as training has it, and as it looks at images before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from sjft_tf import artifacts
+from sjft_tf.models import FeatureStream, build_trunk, momentum_for_run, precision_scope
+from sjft_tf.models.families import find_family
+from sjft_tf.models.weights import check_weight_file
+from sjft_tf.pipeline.inputs import network_view
+from sjft_tf.training.config import RunConfig
+
+
+def build_run_trunk(config: RunConfig, weights: str) -> keras.Model:
+    """The configured trunk with these weights."""
+    settings = config.model
+    with precision_scope(settings.precision):
+        return build_trunk(
+            settings.trunk,
+            config.view.image_size,
+            weights=weights,
+            alpha=settings.alpha or None,
+            depth=settings.depth,
+            width=settings.width,
+            batch_norm_momentum=settings.batch_norm_momentum or momentum_for_run(config.total_steps),
+        )
+
+
+def starting_trunk(config: RunConfig) -> keras.Model:
+    """The trunk that looks at images before training: --weights in every layer (also with --reset_from), in float32."""
+    model = dataclasses.replace(config.model, precision="float32")
+    return build_run_trunk(dataclasses.replace(config, model=model), config.model.weights)
+
+
+def starting_features(config: RunConfig) -> FeatureStream:
+    """The features of `starting_trunk`: resized and cropped in the middle as for evaluation, without augmentation."""
+    return FeatureStream(starting_trunk(config), network_view(config), config.training.eval_batch_size)
+
+
+def starting_stamp(config: RunConfig) -> dict[str, Any]:
+    """What such features depend on beside the images: trunk, digest of its weights, view.
+
+    Raises:
+        InputError: no such trunk or weight file.
+    """
+    settings, family = config.model, find_family(config.model.trunk)
+    options = [settings.depth, settings.width] if family.build is None else [settings.alpha or 1.0] * family.has_alpha
+    weights = settings.weights
+    if weights not in ("none", "imagenet"):
+        weights = artifacts.fingerprint(Path(check_weight_file(weights)).read_bytes())
+    view = network_view(config)
+    return {"trunk": [family.name, *options], "weights": weights, "view": [int(view.resize), int(view.crop)]}

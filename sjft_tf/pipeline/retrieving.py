@@ -1,0 +1,71 @@
+"""What is borrowed from: a neighbor table or a pool, for training and for scripts/retrieve.py."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sjft_tf.errors import InputError
+from sjft_tf.pipeline.audit import audited
+from sjft_tf.pipeline.importance import class_importance, importance_lines
+from sjft_tf.pipeline.inputs import Sets, filter_bank, open_sets
+from sjft_tf.pipeline.looks import Looks
+from sjft_tf.pipeline.neighbors import neighbor_table
+from sjft_tf.pipeline.results import show_neighbors, write_borrowed
+from sjft_tf.selection import TABLE_SELECTORS, smallest_k
+from sjft_tf.training import RunConfig, TrainingSets, finished_rounds
+from sjft_tf.training.distribution import ALONE, Cluster
+from sjft_tf.workdir import Workdir
+
+
+def retrieved(config: RunConfig, sets: Sets, workdir: Workdir, cluster: Cluster = ALONE) -> TrainingSets:
+    """The sets to train on with what the selector needs, in all processes; made by the chief, or found by it."""
+    selector = config.selection.selector
+
+    def table() -> dict[str, np.ndarray]:
+        found = neighbor_table(config, sets, workdir)
+        assert sets.source is not None
+        show_neighbors(sets.target, sets.source, found, workdir)
+        return {"rows": found.rows}
+
+    rows, pool = None, None
+    if selector in TABLE_SELECTORS:
+        rows = cluster.once(table)["rows"]
+    elif selector == "class_importance":
+        pool = cluster.once(lambda: {"pool": class_importance(config, sets, workdir).pool})["pool"]
+    return TrainingSets(sets.target, sets.source, rows, pool)
+
+
+def retrieve(config: RunConfig, workdir: Workdir, looks: Looks | None = None) -> list[str]:
+    """Makes the neighbor table and shows what it would borrow at the start, and single target images on request.
+
+    With --selector=class_importance there is no table: the importances are made, and the first of them shown.
+    """
+    by_class = config.selection.selector == "class_importance"
+    if looks is not None:
+        if by_class and (looks.explain or looks.montage):
+            raise InputError("--selector=class_importance has no neighbors for --explain and --montage to show")
+        if looks.explain:
+            filter_bank(config)  # refuses where there is none
+    sets = open_sets(config, workdir)
+    if looks is not None:
+        looks.check(sets.target)
+    sets = audited(config, sets, workdir)
+    if by_class:
+        return importance_lines(config, sets, workdir)
+    table = neighbor_table(config, sets, workdir)
+    assert sets.source is not None
+    show_neighbors(sets.target, sets.source, table, workdir)
+    fixed, share = config.fixed_k0(), config.selection.source_share
+    k0 = fixed if fixed is not None else smallest_k(table.rows, len(sets.source), share)[0]
+    counts = np.full(len(sets.target), k0, np.int32)
+    union = np.unique(table.rows[:, :k0])
+    if not finished_rounds(workdir.rounds):  # else the file says what training borrowed in the end
+        write_borrowed(sets, table, union, counts, workdir)
+    part = len(union) / len(sets.source)
+    return [
+        f"  table: {workdir.neighbors} ({len(sets.target)} target images, {table.k_max} neighbors each)",
+        f"  K0 = {k0}: borrows {len(union)} of {len(sets.source)} source images ({part:.1%})",
+        f"  borrowed: {workdir.borrowed}",
+        f"  picture: {workdir.picture}",
+        *(looks.lines(config, sets, table, workdir) if looks is not None else ()),
+    ]

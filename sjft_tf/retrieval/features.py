@@ -1,0 +1,64 @@
+"""From the features of two image sets to a neighbor table: by the angle between them, the source as a stream."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sjft_tf.descriptors import full_float32
+from sjft_tf.errors import InputError
+from sjft_tf.parallel import ahead
+from sjft_tf.retrieval.checkpoint import SearchCheckpoint
+from sjft_tf.retrieval.cosine import Cosine
+from sjft_tf.retrieval.neighbors import NeighborTable
+from sjft_tf.retrieval.search import Search
+
+Blocks = Iterable[tuple[np.ndarray, np.ndarray]]
+
+
+def build_feature_table(
+    target: np.ndarray,
+    source: Callable[[np.ndarray], Blocks],
+    source_size: int,
+    k: int,
+    made_from: Mapping[str, Any],
+    checkpoint: Path | None = None,
+    *,
+    memory_mb: float = 0,
+    checkpoint_images: int = 20_000,
+) -> NeighborTable:
+    """The k source images whose features point most nearly where the target image's do, for every target image.
+
+    Exact. Of the source nothing is kept but the lists.
+
+    Args:
+        target: float32 [N_t, F].
+        source: gives `(rows int32 [n], features float32 [n, F])` for the rows it is asked for.
+        source_size: N_s.
+        k: neighbors of each target image, from 1 to N_s.
+        made_from: the table's stamp.
+        checkpoint: the search as it goes on; to be removed once the table is safe. None: none is written.
+        memory_mb: see `Search`.
+        checkpoint_images: source images between two writings of it.
+
+    Raises:
+        InputError: k out of range, too little memory, features that are not finite.
+        ArtifactMismatch: the checkpoint is of another search.
+    """
+    if not 1 <= k <= source_size:
+        raise InputError(f"`k` must be between 1 and {source_size}, the number of source images. Received: k={k}")
+    search = Search(target, k, Cosine(target.shape[1]), memory_mb)
+    kept = None if checkpoint is None else SearchCheckpoint(checkpoint, made_from, k, checkpoint_images)
+    with full_float32():
+        if kept is not None:
+            kept.load(search)
+        with contextlib.closing(ahead(source(search.missing(source_size)))) as blocks:
+            for rows, features in blocks:
+                search.add(rows, features)
+                if kept is not None and kept.passed(len(rows)):
+                    kept.save(search)
+    return NeighborTable(*search.result(), made_from)
