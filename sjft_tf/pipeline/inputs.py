@@ -12,6 +12,7 @@ from sjft_tf.images import (
     check_disjoint,
     check_trainable,
     default_splits,
+    few_of_each,
     open_image_set,
     open_source,
 )
@@ -52,6 +53,8 @@ def open_sets(config: RunConfig, workdir: Workdir) -> Sets:
     target = _open(found.get("train", data.target), "target", config, workdir)
     if data.target_rows:
         target = target.subset(kept_rows(data.target_rows, target))
+    if data.per_class:
+        target = few_of_each(target, data.per_class, config.training.seed)
     check_trainable(target)
     scored = {}
     for role, spec in specs.items():

@@ -45,6 +45,9 @@ class DataConfig:
     audit: bool = option(True, "look for source images that are target images, and warn")
     exclude_leaks: bool = option(False, "leave the source images that the audit finds out of the source")
     target_rows: str = option("", "train on these target images only: kept.json of scripts/prune.py for this --target")
+    per_class: int = option(
+        0, "train on so many images of each class of the target, drawn by --seed; 0: all", limits=(0, LARGE)
+    )
     prune_target: bool = option(
         False, "drop the target images that hurt before anything else (see scripts/prune.py --help)"
     )
