@@ -51,7 +51,18 @@ setup(
     entry_points={
         "console_scripts": [
             f"sjft-{name} = sjft_tf.scripts.{name}:run"
-            for name in ("train", "extract", "retrieve", "evaluate", "export", "predict", "audit", "prune", "demo")
+            for name in (
+                "train",
+                "extract",
+                "retrieve",
+                "evaluate",
+                "export",
+                "predict",
+                "audit",
+                "prune",
+                "compare",
+                "demo",
+            )
         ]
     },
     classifiers=[

@@ -5,6 +5,7 @@
 Finds equal files and re-encoded, resized, mirrored or slightly cropped ones. Training does the same by itself.
 """
 
+from absl import flags
 from sjft_tf.scripts import program
 
 from sjft_tf.errors import InputError
@@ -15,6 +16,7 @@ def define() -> None:
     program.define_config("data")
     for name in ("audit", "exclude_leaks"):  # settings of programs that go on after it
         delattr(program.FLAGS, name)
+    flags.DEFINE_integer("seed", 0, "seed of --per_class, that of the training")
 
 
 def main(_: list[str]) -> None:

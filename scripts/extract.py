@@ -3,12 +3,14 @@
 python scripts/extract.py --target=folder:MY_IMAGES --workdir=runs/mine
 """
 
+from absl import flags
 from sjft_tf.scripts import program
 
 
 def define() -> None:
     program.define_common()
     program.define_config("data", "retrieval")
+    flags.DEFINE_integer("seed", 0, "seed of --per_class, that of the training")
 
 
 def main(_: list[str]) -> None:

@@ -14,7 +14,17 @@ from sjft_tf.scripts import program
 def define() -> None:
     program.define_common()
     program.define_config("data", "view", "model", "prune")
-    for name in ("source", "audit", "exclude_leaks", "target_rows", "prune_target", "pad", "mirror", "resize_max"):
+    for name in (
+        "source",
+        "source_rows",
+        "audit",
+        "exclude_leaks",
+        "target_rows",
+        "prune_target",
+        "pad",
+        "mirror",
+        "resize_max",
+    ):
         delattr(program.FLAGS, name)  # settings of programs that go on after it
     for name in ("dropout", "reset_from", "batch_norm_momentum"):
         delattr(program.FLAGS, name)

@@ -34,26 +34,24 @@ def save_kept(path: str | os.PathLike[str], target: Any, kept: np.ndarray, made_
     artifacts.write_json(path, content)
 
 
-def kept_rows(path: str | os.PathLike[str], target: Any) -> np.ndarray:
+def kept_rows(path: str | os.PathLike[str], target: Any, flag: str = "--target_rows") -> np.ndarray:
     """The rows of `target` that a file of `save_kept` names, ascending: int [M].
 
     Raises:
         InputError: no such file, another kind of file, made for other images, or an id the target does not have.
     """
     if not Path(path).is_file():
-        raise InputError(f"--target_rows={path}: there is no such file. scripts/prune.py writes one (kept.json)")
+        raise InputError(f"{flag}={path}: there is no such file. scripts/prune.py writes one (kept.json)")
     content = artifacts.read_json(path)
     if not isinstance(content, dict) or content.get("kind") != KIND:
-        raise InputError(f"--target_rows={path} is not a list of kept images. scripts/prune.py writes one (kept.json)")
+        raise InputError(f"{flag}={path} is not a list of kept images. scripts/prune.py writes one (kept.json)")
     if content.get("target") != target.fingerprint:
         raise InputError(
-            f"--target_rows={path} was made for other images (target {content.get('target')} with "
+            f"{flag}={path} was made for other images (target {content.get('target')} with "
             f"{content.get('images')} images there, {target.fingerprint} with {len(target)} here). Prune this --target."
         )
     ids = content.get("kept")
     row_of = {name: row for row, name in enumerate(target.ids.tolist())}
     if not isinstance(ids, list) or not ids or any(name not in row_of for name in ids):
-        raise InputError(
-            f"--target_rows={path}: `kept` must be a list of ids of the target, e.g. {str(target.ids[0])!r}"
-        )
+        raise InputError(f"{flag}={path}: `kept` must be a list of ids of the target, e.g. {str(target.ids[0])!r}")
     return np.unique([row_of[name] for name in ids])

@@ -94,10 +94,12 @@ def run(
     stop: StopRequest | None = None,
     cluster: Cluster = ALONE,
     command: str | None = None,
+    saved_model: bool = True,
 ) -> Report:
     """The whole job: sets, neighbors, rounds, figures, SavedModel; in the chief, where there are several processes.
 
-    `stop` ends the training at the next step; `command` is shown on TensorBoard.
+    `stop` ends the training at the next step; `command` is shown on TensorBoard; without `saved_model` neither that
+    nor the trained trunk is written.
     """
     refuse_unknown_network(config)
     with workdir.timed("opening image sets"):
@@ -119,6 +121,8 @@ def run(
     def finish() -> dict[str, Any]:
         figures = summarize(sets, workdir, views_stamp(config))
         _write_last_borrowing(config, sets, workdir)
+        if not saved_model:
+            return {}
         with workdir.timed("export"):
             last = figures["final"]["round"]
             _export(config, sets.target.class_names, model, workdir, last, workdir.saved_model, figures["final"])

@@ -22,7 +22,7 @@ from sjft_tf.evaluation import (
 from sjft_tf.images import ImageSet, align_classes, open_image_set
 from sjft_tf.models import make_scorer
 from sjft_tf.pipeline.commands import describe, restore
-from sjft_tf.pipeline.inputs import evaluation_views, open_sets, views_stamp
+from sjft_tf.pipeline.inputs import NO_IMAGES, evaluation_views, open_sets, views_stamp
 from sjft_tf.training import RunConfig, finished_rounds, load_round_weights
 from sjft_tf.training.settings import EvaluationConfig
 from sjft_tf.workdir import Workdir
@@ -96,7 +96,7 @@ def evaluate(workdir: Workdir, asked: Asked, output: str = "") -> Iterator[str]:
 
 
 def _images(config: RunConfig, workdir: Workdir, spec: str) -> ImageSet:
-    if spec := spec or config.data.test:
+    if spec := spec or (config.data.test if config.data.test != NO_IMAGES else ""):
         return open_image_set(spec, bad_images=config.data.bad_images)
     alone = dataclasses.replace(config.selection, selector="none")
     found = open_sets(dataclasses.replace(config, selection=alone), workdir).test

@@ -13,6 +13,9 @@ from sjft_tf.images import (
     check_disjoint,
     check_trainable,
     default_splits,
+    few_of_each,
+    fold,
+    hold_out,
     open_image_set,
     open_source,
 )
@@ -20,6 +23,9 @@ from sjft_tf.images import evaluation_views as views_of
 from sjft_tf.influence import kept_rows
 from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
+
+NO_IMAGES = "none"
+"""The spec of a set that is not wanted, although the target may have such a split."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +59,13 @@ def open_sets(config: RunConfig, workdir: Workdir) -> Sets:
     target = _open(found.get("train", data.target), "target", config, workdir)
     if data.target_rows:
         target = target.subset(kept_rows(data.target_rows, target))
+    target, divided = _divide(target, {role for role, spec in specs.items() if spec}, config)
     check_trainable(target)
     scored = {}
     for role, spec in specs.items():
-        if spec:
+        if role in divided:
+            scored[role] = divided[role]
+        elif spec and spec != NO_IMAGES:
             images = _open(spec, role, config, workdir)
             check_disjoint(target, images)
             scored[role] = align_classes(target.class_names, images)
@@ -65,9 +74,33 @@ def open_sets(config: RunConfig, workdir: Workdir) -> Sets:
         source = open_source(
             data.source, bad_images=data.bad_images, cache=workdir.scans, report=workdir.bad_images("source")
         )
+        if data.source_rows:
+            source = source.subset(kept_rows(data.source_rows, source, "--source_rows"))
         for images in (target, *scored.values()):
             check_disjoint(images, source)
     return Sets(target, source=source, **scored)
+
+
+def _divide(target: ImageSet, given: set[str], config: RunConfig) -> tuple[ImageSet, dict[str, ImageSet]]:
+    """What of the target is trained on, and the sets that are divided off it.
+
+    The test part goes first and does not depend on --seed, so that runs of all seeds leave the same images alone.
+    With --test=none it is set aside, but not scored.
+    """
+    data, divided, fold_of = config.data, {}, config.fold()
+    if data.holdout_test:
+        if "test" in given and data.test != NO_IMAGES:
+            raise InputError("--holdout_test is for a target without test images, and this one has some: leave it out")
+        target, held = hold_out(target, data.holdout_test, seed=0)
+        if data.test != NO_IMAGES:
+            divided["test"] = held
+    if data.per_class:
+        target = few_of_each(target, data.per_class, config.training.seed)
+    if fold_of is not None:
+        if "validation" in given and data.validation != NO_IMAGES:
+            raise InputError("--validation_fold is for a target without validation images: give --validation=none")
+        target, divided["validation"] = fold(target, *fold_of, config.training.seed)
+    return target, divided
 
 
 def _open(spec: str, role: str, config: RunConfig, workdir: Workdir) -> ImageSet:

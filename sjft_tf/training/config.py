@@ -110,6 +110,20 @@ class RunConfig:
             )
         return range(int(found[1]), int(found[2]))
 
+    def fold(self) -> tuple[int, int] | None:
+        """Number (from 1) and count of --validation_fold; None when it is off.
+
+        Raises:
+            InputError: it is not I/K with 1 <= I <= K and K from 2.
+        """
+        given = self.data.validation_fold
+        if not given:
+            return None
+        found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", given, re.ASCII)
+        if not found or not 1 <= int(found[1]) <= int(found[2]) or int(found[2]) < 2:
+            raise InputError(f"--validation_fold must be I/K, such as 1/3: fold I of K. Received: {given!r}")
+        return int(found[1]), int(found[2])
+
     def validate(self) -> RunConfig:
         """Checks every setting that can be judged without looking at the data; returns self.
 
@@ -123,6 +137,7 @@ class RunConfig:
                 f"--selector={self.selection.selector} borrows images, but no --source was given. "
                 "Give one (e.g. --source=folder:PATH), or --selector=none for plain fine-tuning."
             )
+        self.fold()
         if self.data.exclude_leaks and not self.data.audit:
             raise InputError("--exclude_leaks needs the audit that --noaudit turns off: leave one of the two out")
         if self.selection.k0 != "auto" and not (self.selection.k0.isdecimal() and int(self.selection.k0) > 0):

@@ -38,13 +38,25 @@ class DataConfig:
     """Which images."""
 
     target: str = option("", "target training images, e.g. folder:PATH or folder:PATH#train (see README, Image sets)")
-    validation: str = option("", "target validation images; found beside --target where it has such a split")
-    test: str = option("", "target test images; found beside --target where it has such a split")
+    validation: str = option(
+        "", "target validation images; found beside --target where it has such a split; none: none"
+    )
+    test: str = option("", "target test images; found beside --target where it has such a split; none: none")
     source: list[str] = option([], "images to borrow from; give the flag again for more sets")
     bad_images: str = option("error", "what to do with a file that cannot be decoded", ("error", "skip"))
     audit: bool = option(True, "look for source images that are target images, and warn")
     exclude_leaks: bool = option(False, "leave the source images that the audit finds out of the source")
     target_rows: str = option("", "train on these target images only: kept.json of scripts/prune.py for this --target")
+    per_class: int = option(
+        0, "train on so many images of each class of the target, drawn by --seed; 0: all", limits=(0, LARGE)
+    )
+    holdout_test: float = option(
+        0.0, "without test images: share of each class of the target set aside as such", limits=(0.0, 0.9)
+    )
+    validation_fold: str = option(
+        "", "I/K: the target's training images are dealt into K folds, and fold I is for validation"
+    )
+    source_rows: str = option("", "borrow from these source images only: a file like that of --target_rows")
     prune_target: bool = option(
         False, "drop the target images that hurt before anything else (see scripts/prune.py --help)"
     )

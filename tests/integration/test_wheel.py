@@ -16,7 +16,7 @@ from sjft_tf.artifacts import read_json
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("train", "extract", "retrieve", "evaluate", "export", "predict", "audit", "prune", "demo")
+COMMANDS = ("train", "extract", "retrieve", "evaluate", "export", "predict", "audit", "prune", "compare", "demo")
 
 
 def run(*command, cwd, check=True):

@@ -1,0 +1,86 @@
+"""Does borrowing help? Several ways to learn a target, their settings chosen alike, over several seeds.
+
+  python scripts/compare.py --target=folder:MY_IMAGES --source=folder:LARGE_SET --workdir=runs/mine-compare
+
+Every run is an ordinary one in WORKDIR/runs/ARM/. Learning rates and source weights are chosen on validation images
+(or folds of the training images), never on test images. The same command again goes on; --plan lists the runs.
+"""
+
+import shlex
+import sys
+
+from absl import flags
+from sjft_tf.scripts import program
+from sjft_tf.scripts.compare_run import launch
+
+from sjft_tf.comparison import ARMS, MAIN_ARMS
+
+
+def define() -> None:
+    program.define_common()
+    program.define_config()
+    for name in ("holdout_test", "validation_fold", "prune_target", "source_rows", "profile", "projector_images"):
+        delattr(program.FLAGS, name)
+    for name in ("selector", "learning_rate", "source_weight", "seed", "keep_rounds"):
+        delattr(program.FLAGS, name)
+    flags.DEFINE_list("arms", list(MAIN_ARMS), f"ways to learn that are compared; there are {', '.join(ARMS)}")
+    flags.DEFINE_multi_string("seeds", ["0,1,2,3,4"], "seeds of the runs: of weights, batches and few-shot draws")
+    flags.DEFINE_multi_string("choice_seeds", ["0"], "seeds of the trials that settings are chosen by")
+    flags.DEFINE_multi_string("rates", ["0.003,0.01,0.03"], "learning rates to choose from")
+    flags.DEFINE_multi_string(
+        "source_weights", [], "weights of the source loss to choose from; default: 1 and 0.3 times --target_weight"
+    )
+    flags.DEFINE_enum(
+        "choice", "coordinate", ["coordinate", "grid"], "all rates at the first weight, then weights; or all pairs"
+    )
+    flags.DEFINE_integer("choice_folds", 3, "without validation images: most folds of the training images to choose by")
+    flags.DEFINE_float(
+        "holdout_test",
+        0.3,
+        "without test images: share of each class set aside as such",
+        lower_bound=0,
+        upper_bound=0.9,
+    )
+    flags.DEFINE_string("learned_bank", "squeezenet_conv1", "bank of the arm selective-learned, as for --bank")
+    flags.DEFINE_string("learned_bank_weights", "", "its weights, as for --bank_weights; without them no such arm")
+    flags.DEFINE_bool("keep_weights", False, "keep the weights of every round of every run")
+    flags.DEFINE_bool("plan", False, "list the runs and end")
+
+
+def main(_: list[str]) -> None:
+    given = program.FLAGS
+    config = program.config_from_flags(selector="nearest", holdout_test=0.0)
+    from sjft_tf.comparison.arms import pick_arms
+    from sjft_tf.comparison.planning import Asked
+    from sjft_tf.pipeline.comparing import Comparison, numbers
+    from sjft_tf.workdir import Workdir
+
+    asked = Asked(
+        config,
+        tuple(pick_arms(given.arms)),
+        seeds=numbers(given.seeds, "--seeds", int),
+        choice_seeds=numbers(given.choice_seeds, "--choice_seeds", int),
+        rates=numbers(given.rates, "--rates"),
+        weights=numbers(given.source_weights, "--source_weights"),
+        kind=given.choice,
+        folds=given.choice_folds,
+        holdout_test=given.holdout_test,
+        bank=given.learned_bank,
+        bank_weights=given.learned_bank_weights,
+        keep_weights=given.keep_weights,
+        command=shlex.join(sys.argv),
+    )
+    workdir = Workdir(given.workdir)
+    with workdir.locked():
+        comparison = Comparison(asked, workdir, launch)
+        program.say_lines(comparison.plan() if given.plan else comparison.run())
+        if comparison.failed:
+            sys.exit(f"{len(comparison.failed)} runs failed. The same command tries them again.")
+
+
+def run() -> None:
+    program.start(main, define)
+
+
+if __name__ == "__main__":
+    run()

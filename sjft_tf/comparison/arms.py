@@ -1,0 +1,198 @@
+"""The arms of a comparison: each is a named recipe, a few changes of the settings that all arms share.
+
+Every arm sees as many target images in training: rounds x steps x batch of the base settings. Arms whose borrowing does
+not change from round to round train in one fit of as many steps, which is the same training without the scoring in
+between.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sjft_tf.errors import InputError
+from sjft_tf.training.config import RunConfig
+
+BASELINE = "fine-tune"
+_NO_GROWTH = {"wrong_growth": 0, "uncertain_growth": 0}
+_NEAREST = {"selector": "nearest", **_NO_GROWTH}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm.
+
+    Attributes:
+        name: for `--arms` and for its folder.
+        title: for tables.
+        description: what it does, a sentence.
+        changes: {section: {setting: value}} over the base settings.
+        kind: "train" is a run of the pipeline, "head" a convex head on the frozen trunk, "fusion" the averaged
+            predictions of the rounds of the arm `rounds`.
+        grows: keeps the base's rounds, because what is borrowed changes between them.
+        learned_bank: takes the bank that `--learned_bank` names.
+    """
+
+    name: str
+    title: str
+    description: str
+    changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    kind: str = "train"
+    grows: bool = False
+    learned_bank: bool = False
+
+    @property
+    def borrows(self) -> bool:
+        """Whether it trains on source images."""
+        return self.kind == "train" and self.changes.get("selection", {}).get("selector") != "none"
+
+    def config(self, base: RunConfig, bank: str = "", bank_weights: str = "") -> RunConfig:
+        """The arm's settings, validated.
+
+        Args:
+            base: what all arms share.
+            bank: the learned bank.
+            bank_weights: its weights.
+
+        Raises:
+            InputError: the settings do not go together.
+        """
+        changed = base
+        for section, values in self.changes.items():
+            changed = with_settings(changed, section, **values)
+        if self.learned_bank:
+            changed = with_settings(changed, "retrieval", bank=bank, bank_weights=bank_weights, bank_layers=[])
+        if not self.grows:
+            changed = with_settings(changed, "training", rounds=1, steps_per_round=base.total_steps)
+        if not self.borrows:
+            changed = with_settings(changed, "data", source_rows="")
+        return changed.validate()
+
+
+def with_settings(config: RunConfig, section: str, **values: Any) -> RunConfig:
+    """`config` with other values in one of its sections.
+
+    Raises:
+        InputError: there is no such setting.
+    """
+    known = {item.name for item in dataclasses.fields(getattr(config, section))}
+    if unknown := set(values) - known:
+        raise InputError(f"Section {section} of the settings has no {', '.join(sorted(unknown))}")
+    return dataclasses.replace(config, **{section: dataclasses.replace(getattr(config, section), **values)})
+
+
+_ALL = (
+    Arm(
+        "frozen",
+        "Frozen trunk + linear classifier",
+        "A convex softmax head on the features of the trunk as it starts; its L2 is chosen on the validation images.",
+        {"selection": {"selector": "none"}},
+        kind="head",
+    ),
+    Arm(
+        BASELINE,
+        "Plain fine-tuning",
+        "The whole network trained on the target alone.",
+        {"selection": {"selector": "none"}},
+    ),
+    Arm("all", "Joint, all of the source", "Joint training with the whole source.", {"selection": {"selector": "all"}}),
+    Arm(
+        "random",
+        "Joint, random source images",
+        "Joint training with as many source images as `selective` borrows, drawn at random.",
+        {"selection": {"selector": "random", **_NO_GROWTH}},
+    ),
+    Arm(
+        "selective",
+        "Selective, one round",
+        "Joint training with the nearest source images; what is borrowed stays the same.",
+        {"selection": _NEAREST},
+    ),
+    Arm(
+        "rounds",
+        "Selective, rounds",
+        "Selective joint fine-tuning: after each round hard images get more neighbors.",
+        {"selection": {"selector": "nearest"}},
+        grows=True,
+    ),
+    Arm(
+        "fusion",
+        "Selective, rounds fused",
+        "The predictions of the models after each round of `rounds`, averaged; nothing is trained for it.",
+        {"selection": {"selector": "nearest"}},
+        kind="fusion",
+        grows=True,
+    ),
+    Arm(
+        "selective-gabor",
+        "Selective by Gabor filters",
+        "As `selective`, neighbors by the Gabor bank.",
+        {"selection": _NEAREST, "retrieval": {"bank": "gabor", "bank_weights": "", "bank_layers": []}},
+    ),
+    Arm(
+        "selective-learned",
+        "Selective by learned filters",
+        "As `selective`, neighbors by the first layers of a trained network.",
+        {"selection": _NEAREST},
+        learned_bank=True,
+    ),
+    Arm(
+        "scratch",
+        "From scratch",
+        "The network from random weights, trained on the target alone.",
+        {"selection": {"selector": "none"}, "model": {"weights": "none"}},
+    ),
+    Arm(
+        "scratch-selective",
+        "From scratch, selective",
+        "The network from random weights, with the nearest source images.",
+        {"selection": _NEAREST, "model": {"weights": "none"}},
+    ),
+    Arm(
+        "class-importance",
+        "Joint, important source classes",
+        "Joint training with the source classes that a classifier of the source finds in the target.",
+        {"selection": {"selector": "class_importance", **_NO_GROWTH}},
+    ),
+    Arm(
+        "features",
+        "Selective by trunk features",
+        "As `selective`, neighbors by the features of the trunk instead of low-level statistics.",
+        {"selection": _NEAREST, "retrieval": {"bank": "features", "bank_weights": "", "bank_layers": []}},
+    ),
+)
+
+
+def _accepted(arm: Arm) -> bool:
+    """Whether this version's settings know what the arm asks for."""
+    given = RunConfig()
+    given = with_settings(given, "data", target="digits", source=["glyphs"])
+    try:
+        arm.config(given, "squeezenet_conv1", "weights.npz")
+    except InputError:
+        return False
+    bank = arm.changes.get("retrieval", {}).get("bank", "gabor")
+    # A bank is a free text that only opening it judges; the flag's help lists the names.
+    return bank in RunConfig().retrieval.__dataclass_fields__["bank"].metadata["help"]
+
+
+ARMS: dict[str, Arm] = {arm.name: arm for arm in _ALL if _accepted(arm)}
+"""All arms that the settings of this version accept, by name, in the order of tables."""
+
+MAIN_ARMS = ("frozen", BASELINE, "all", "random", "selective", "rounds", "fusion")
+
+
+def pick_arms(names: Sequence[str]) -> list[Arm]:
+    """The arms of these names (default: `MAIN_ARMS`), each once, in the order of tables.
+
+    Raises:
+        InputError: there is no such arm, or `fusion` is asked for without the rounds it fuses.
+    """
+    wanted = list(names) or list(MAIN_ARMS)
+    if unknown := [name for name in wanted if name not in ARMS]:
+        raise InputError(f"--arms={','.join(unknown)}: there is no such arm. Arms: {', '.join(ARMS)}")
+    if "fusion" in wanted and "rounds" not in wanted:
+        raise InputError("--arms=fusion averages the predictions of the arm `rounds`: add it")
+    return [arm for name, arm in ARMS.items() if name in wanted]

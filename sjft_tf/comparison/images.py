@@ -1,0 +1,52 @@
+"""Which test images each run had right, read from its files: for intervals over seeds and images together."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sjft_tf import artifacts
+from sjft_tf.comparison.statistics import Interval, image_interval
+
+
+def image_intervals(root: Path, content: dict[str, Any]) -> dict[str, Interval | None]:
+    """Of each arm the interval of its difference to the baseline, over seeds and images; None where files are missing.
+
+    Args:
+        root: the comparison's workdir.
+        content: that of comparison.json.
+    """
+    right: dict[str, dict[int, np.ndarray]] = {}
+    labels: np.ndarray | None = None
+    for arm in content["arms"]:
+        right[arm["name"]] = {}
+        for run in arm["runs"]:
+            read = _right(root / run["workdir"], fused=arm["name"] == "fusion")
+            if read is not None:
+                right[arm["name"]][run["seed"]], labels = read
+    plain, found = right.get(content["baseline"], {}), {}
+    for name, of_seed in right.items():
+        seeds = [seed for seed in of_seed if seed in plain]
+        if name == content["baseline"] or labels is None or len(seeds) < 2:
+            continue
+        gains = np.stack([of_seed[seed] - plain[seed] for seed in seeds])
+        found[name] = image_interval(gains, labels)
+    return found
+
+
+def _right(run: Path, fused: bool) -> tuple[np.ndarray, np.ndarray] | None:
+    """`(right float64 [N], labels int64 [N])` of a run's test images, in order; None if it has no predictions."""
+    if not (run / "predictions.csv").is_file():
+        return None
+    with open(run / "predictions.csv", newline="", encoding="utf-8") as stream:
+        lines = list(csv.DictReader(stream))
+    place = {name: number for number, name in enumerate(artifacts.read_json(run / "classes.json")["target"])}
+    labels = np.array([place[line["label"]] for line in lines])
+    predicted = np.array([place[line["predicted"]] for line in lines])
+    if fused:
+        files = sorted((run / "rounds").glob("*/probabilities-test.npz"))
+        predicted = np.mean([artifacts.load_npz(path)[0]["probabilities"] for path in files], axis=0).argmax(axis=1)
+    return (predicted == labels).astype(np.float64), labels

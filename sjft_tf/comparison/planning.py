@@ -1,0 +1,197 @@
+"""The settings of every run of a comparison, from the base settings, the arm, the point, the seed and the fold."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from sjft_tf import artifacts
+from sjft_tf.comparison.arms import Arm, with_settings
+from sjft_tf.comparison.choice import Choice
+from sjft_tf.comparison.trials import Trial
+from sjft_tf.errors import InputError
+from sjft_tf.training.config import RunConfig
+
+DEFAULT_RATES = (0.003, 0.01, 0.03)
+DEFAULT_WEIGHTS = (1.0, 0.3)
+"""Times `--target_weight`: as heavy as the target's loss, and about a third of it."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a comparison is asked for.
+
+    Attributes:
+        base: what all arms share.
+        arms: in the order of tables.
+        seeds: of the runs that are reported.
+        choice_seeds: of the trials that settings are chosen by.
+        rates: learning rates to choose from.
+        weights: source weights to choose from; empty: `DEFAULT_WEIGHTS` times the target's.
+        kind: see `Choice`.
+        folds: most folds where training images are the judges.
+        holdout_test: share of each class set aside for testing where there are no test images.
+        bank: the learned bank of arms that use one.
+        bank_weights: its weights; "" skips these arms.
+        keep_weights: keep the weights of all rounds of all runs.
+        command: the command line, for the record.
+    """
+
+    base: RunConfig
+    arms: tuple[Arm, ...]
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    choice_seeds: tuple[int, ...] = (0,)
+    rates: tuple[float, ...] = DEFAULT_RATES
+    weights: tuple[float, ...] = ()
+    kind: str = "coordinate"
+    folds: int = 3
+    holdout_test: float = 0.3
+    bank: str = "squeezenet_conv1"
+    bank_weights: str = ""
+    keep_weights: bool = False
+    command: str = ""
+
+    def check(self) -> Asked:
+        """Itself, if it can be done.
+
+        Raises:
+            InputError: what cannot, and what to do.
+        """
+        for flag, values in (("--seeds", self.seeds), ("--choice_seeds", self.choice_seeds)):
+            if not values or len(set(values)) < len(values) or min(values) < 0:
+                raise InputError(f"{flag} must be different numbers from 0, at least one. Received: {list(values)}")
+        if self.base.data.prune_target:
+            raise InputError(
+                "--prune_target judges every run anew: run scripts/prune.py first, then give --target_rows"
+            )
+        if self.base.data.validation_fold or self.base.data.holdout_test:
+            raise InputError("A comparison divides images itself: leave --validation_fold out")
+        if self.base.distribution.strategy == "multi_worker":
+            raise InputError("A comparison runs on one host: leave --strategy=multi_worker out")
+        if self.folds < 2:
+            raise InputError(f"--choice_folds must be at least 2. Received: {self.folds}")
+        for arm in self.arms:
+            self.choice(arm)
+            arm.config(self.base, self.bank, self.bank_weights)
+        return self
+
+    def choice(self, arm: Arm) -> Choice:
+        """What is tried for an arm."""
+        target = self.base.training.target_weight
+        weights = self.weights or tuple(float(f"{w * target:.6g}") for w in DEFAULT_WEIGHTS)
+        return Choice(self.rates, weights if arm.borrows else (), self.kind)
+
+    def config(self, arm: Arm, trial: Trial, found: Found, final: bool) -> RunConfig:
+        """The settings of one run.
+
+        Args:
+            arm: the trial's arm.
+            trial: what distinguishes it.
+            found: what is known of the image sets.
+            final: test images are scored; without it the run does not open them.
+        """
+        config = arm.config(self.base, self.bank, self.bank_weights)
+        training: dict[str, Any] = {"seed": trial.seed}
+        if trial.point is not None:
+            training["learning_rate"] = trial.point.learning_rate
+            if trial.point.source_weight is not None:
+                training["source_weight"] = trial.point.source_weight
+        # The source was audited once, for all runs.
+        data: dict[str, Any] = {"audit": False, "exclude_leaks": False, "holdout_test": found.holdout}
+        if arm.borrows and found.source_rows:
+            data["source_rows"] = found.source_rows
+        if not final:
+            data["test"] = "none"
+        if trial.fold is not None:
+            data |= {"validation": "none", "validation_fold": "{}/{}".format(*trial.fold)}
+        config = with_settings(config, "training", **training)
+        config = with_settings(config, "monitor", projector_images=0, profile="")
+        config = with_settings(config, "checkpoints", keep_rounds=0)
+        return with_settings(config, "data", **data).validate()
+
+    def table_config(self, config: RunConfig) -> RunConfig:
+        """The settings that the neighbor table of a run is made with: long enough for every arm."""
+        selection = {
+            name: getattr(self.base.selection, name)
+            for name in ("k0", "source_share", "wrong_growth", "uncertain_growth")
+        }
+        longest = with_settings(config, "selection", selector="nearest", **selection)
+        return with_settings(longest, "training", rounds=self.base.training.rounds)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What opening the image sets told.
+
+    Attributes:
+        validation: there are validation images.
+        holdout: share of the target that is held out for testing; 0 where there are test images.
+        smallest: images of the smallest class in the training set, before `--per_class`.
+        smallest_name: that class.
+        images: {role: number of images}.
+        fingerprints: {role: fingerprint}.
+        source_rows: list of the source images that are left by the audit; "" for all.
+        warnings: what the user must know.
+    """
+
+    validation: bool
+    holdout: float
+    smallest: int
+    smallest_name: str
+    images: dict[str, int]
+    fingerprints: dict[str, str]
+    source_rows: str = ""
+    warnings: tuple[str, ...] = ()
+
+    def folds(self, asked: Asked) -> int:
+        """Folds that judge; 0 where there are validation images.
+
+        Raises:
+            InputError: a class with a single image.
+        """
+        if self.validation:
+            return 0
+        smallest = min(self.smallest, asked.base.data.per_class or self.smallest)
+        if smallest < 2:
+            raise InputError(
+                "There are no validation images, and cross-validation needs two training images of each class: "
+                f"'{self.smallest_name}' has {smallest}. Give --validation, or a larger --per_class"
+            )
+        return min(asked.folds, smallest)
+
+
+def uses_table(config: RunConfig) -> bool:
+    """Whether a run needs neighbor lists."""
+    return config.selection.selector in ("nearest", "random")
+
+
+def table_name(config: RunConfig) -> str:
+    """Folder of the neighbor table that a run with `table_config` settings uses: by bank and target subset."""
+    data = {
+        item: getattr(config.data, item)
+        for item in ("target", "target_rows", "per_class", "holdout_test", "validation_fold", "source", "source_rows")
+    }
+    drawn = config.data.per_class or config.data.validation_fold
+    selection = config.selection
+    length = (
+        (selection.k0, selection.wrong_growth, selection.uncertain_growth, config.training.rounds)
+        if selection.k0 != "auto"
+        else ()
+    )
+    key = artifacts.fingerprint(
+        {**data, **config.stamp("retrieval"), "seed": config.training.seed if drawn else None, "length": length}
+    )
+    return f"{re.sub(r'[^A-Za-z0-9_]+', '-', config.retrieval.bank)[:24].strip('-')}-{key[:8]}"
+
+
+def run_stamp(config: RunConfig, found: Found) -> str:
+    """What a finished run was made from."""
+    data = dataclasses.asdict(config.data)
+    return artifacts.fingerprint(
+        config.stamp("view", "augmentation", "retrieval", "selection", "model", "training"),
+        dataclasses.asdict(config.evaluation),
+        {name: value for name, value in data.items() if name not in ("target", "validation", "source", "source_rows")},
+        found.fingerprints,
+    )

@@ -1,0 +1,146 @@
+"""What the processes of a comparison do: look at the image sets, make a neighbor table, train one run."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+from sjft_tf import artifacts
+from sjft_tf.comparison.arms import with_settings
+from sjft_tf.influence import save_kept
+from sjft_tf.pipeline import commands
+from sjft_tf.pipeline.audit import audit_of, warnings
+from sjft_tf.pipeline.frozen_head import evaluate_head
+from sjft_tf.pipeline.inputs import open_sets
+from sjft_tf.pipeline.neighbors import neighbor_table
+from sjft_tf.training import finished_rounds
+from sjft_tf.training.config import RunConfig
+from sjft_tf.training.distribution import open_cluster
+from sjft_tf.training.state import kept_rounds
+from sjft_tf.training.stopping import StopRequest
+from sjft_tf.workdir import Workdir
+
+RESULT = "result.json"
+"""Written last into a run's folder."""
+
+
+def work(job: dict[str, Any]) -> None:
+    """Does a job: `{"kind": "look", "table", "train" or "head", "config": ..., ...}`, see the functions below."""
+    config = RunConfig.from_json(job["config"])
+    {"look": look, "table": make_table, "train": train, "head": head}[job["kind"]](config, job)
+
+
+def look(config: RunConfig, job: dict[str, Any]) -> None:
+    """Opens all image sets, audits the source, and writes what a comparison must know (`planning.Found`).
+
+    Args:
+        config: the base settings.
+        job: "shared": folder for scans and the audit; "holdout_test": share for testing where no test images are;
+            "output": the file.
+    """
+    commands.refuse_unknown_network(config)
+    shared = Workdir(job["shared"])
+    sets, holdout = open_sets(with_settings(config, "data", per_class=0), shared), 0.0
+    if sets.test is None:
+        holdout = job["holdout_test"]
+        sets = open_sets(with_settings(config, "data", per_class=0, holdout_test=holdout), shared)
+    told, rows = [], config.data.source_rows
+    if sets.source is not None and config.data.audit:
+        audit = audit_of(sets, shared)
+        told = warnings(sets.source, audit, shared, config.data.exclude_leaks)
+        if config.data.exclude_leaks and audit.leaks:
+            leaks = {leak.source_row for leak in audit.leaks}
+            rows = str(shared.root / "source-kept.json")
+            # Made for the source as it is opened, before --source_rows.
+            whole = open_sets(with_settings(config, "data", source_rows=""), shared).source
+            assert whole is not None
+            left = {name for row, name in enumerate(sets.source.ids.tolist()) if row not in leaks}
+            kept = [name in left for name in whole.ids.tolist()]
+            import numpy as np
+
+            save_kept(rows, whole, np.array(kept), {"audit": "--exclude_leaks"})
+    counts = sets.target.class_counts
+    roles = {"target": sets.target, "source": sets.source, **sets.scored()}
+    content = {
+        "validation": sets.validation is not None,
+        "holdout": holdout,
+        "smallest": int(counts.min()),
+        "smallest_name": sets.target.class_names[int(counts.argmin())],
+        "images": {role: len(images) for role, images in roles.items() if images is not None},
+        "fingerprints": {role: images.fingerprint for role, images in roles.items() if images is not None},
+        "source_rows": rows,
+        "warnings": told,
+    }
+    artifacts.write_json(job["output"], content)
+
+
+def make_table(config: RunConfig, job: dict[str, Any]) -> None:
+    """Makes the neighbor table "table" in "shared"."""
+    workdir = run_workdir(job["folder"], job["shared"], job["table"])
+    with workdir.timed("opening image sets"):
+        sets = open_sets(config, workdir)
+    neighbor_table(config, sets, workdir)
+
+
+def train(config: RunConfig, job: dict[str, Any]) -> None:
+    """One run in "folder", as scripts/train.py makes it, but without a SavedModel; "stamp" goes into its result."""
+    workdir = run_workdir(job["folder"], job["shared"], job["table"])
+    with workdir.locked():
+        finished = finished_rounds(workdir.rounds)
+        if finished and finished != kept_rounds(workdir.rounds):
+            # Trained, not chosen, its weights removed; now it is chosen after all.
+            artifacts.remove_directory(workdir.rounds)
+        commands.run(config, workdir, StopRequest(), open_cluster(config), job["command"], saved_model=False)
+        _link(workdir)
+        _write_result(workdir, job["stamp"])
+
+
+def head(config: RunConfig, job: dict[str, Any]) -> None:
+    """The convex head on the frozen trunk, in "folder"."""
+    workdir = run_workdir(job["folder"], job["shared"], "")
+    with workdir.locked():
+        evaluate_head(config, workdir, job["folds"])
+        _link(workdir)
+        _write_result(workdir, job["stamp"])
+
+
+def run_workdir(folder: str, shared: str, table: str) -> Workdir:
+    """A run's workdir whose image scans and neighbor table lie in the shared folder."""
+    workdir, common = Workdir(folder), Path(shared)
+    workdir.scans = common / "images"
+    if table:
+        for name in ("edges", "neighbors", "search", "search_report", "descriptors", "picture"):
+            setattr(workdir, name, common / table / getattr(workdir, name).name)
+    return workdir
+
+
+def _link(workdir: Workdir) -> None:
+    """Links to what is shared, so that every other program finds it in the run's folder."""
+    for path in (workdir.scans, workdir.edges, workdir.neighbors, workdir.picture):
+        place = workdir.root / path.name
+        if path.parent != workdir.root and path.exists() and not place.exists():
+            with contextlib.suppress(OSError):  # a file system without links: other programs make their own
+                place.symlink_to(os.path.relpath(path, workdir.root))
+
+
+def _write_result(workdir: Workdir, stamp: str) -> None:
+    figures = artifacts.read_json(workdir.metrics)
+    times = artifacts.read_json(workdir.times) if workdir.times.is_file() else {}
+    found = {
+        name: {kind: figures[part][kind][name] for kind in ("validation", "test") if kind in figures[part]}
+        for part, name in (("final", "mean_class_accuracy"), ("final", "top1"), ("final", "loss"))
+    }
+    fusion = {
+        name: {kind: one[name] for kind, one in figures["fusion of rounds"].items()}
+        for name in ("mean_class_accuracy", "top1", "loss")
+    }
+    content = {"made_from": stamp, "final": found, "fusion": fusion, "seconds": round(sum(times.values()), 3)}
+    artifacts.write_json(workdir.root / RESULT, content)
+
+
+def job_json(kind: str, config: RunConfig, **more: Any) -> dict[str, Any]:
+    """A job as JSON."""
+    return {"kind": kind, "config": dataclasses.asdict(config), **more}

@@ -1,0 +1,71 @@
+"""The arm without training of the trunk: a convex softmax head on its features, its L2 chosen on validation images."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from sjft_tf import artifacts
+from sjft_tf.evaluation import class_report, evaluate_probabilities, save_predictions, save_report
+from sjft_tf.images import fold
+from sjft_tf.influence import Examples, Scaling, SoftmaxObjective, choose_l2, fit_head, trunk_features
+from sjft_tf.pipeline.inputs import Sets, network_view, open_sets
+from sjft_tf.pipeline.learning import build_run_trunk
+from sjft_tf.training.config import RunConfig
+from sjft_tf.workdir import Workdir
+
+
+def evaluate_head(config: RunConfig, workdir: Workdir, folds: int = 0) -> None:
+    """Fits the head on the target's features and scores validation and test images.
+
+    Writes metrics.json (in the form of a run's, with the L2), predictions.csv and report.csv.
+
+    Args:
+        config: all settings; the trunk starts as `--weights` says and stays so.
+        workdir: where to.
+        folds: without validation images, L2 is chosen by so many folds of the training images.
+    """
+    with workdir.timed("opening image sets"):
+        sets = open_sets(config, workdir)
+    workdir.write_config(config)
+    artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": ()})
+    with workdir.timed("features"):
+        keras.utils.set_random_seed(config.training.seed)
+        trunk = build_run_trunk(config, config.model.weights)
+        opened = [sets.target, *sets.scored().values()]
+        features = trunk_features(trunk, opened, network_view(config), workdir.root, config.training.eval_batch_size)
+    with workdir.timed("training and scoring"):
+        _fit_and_score(config, sets, workdir, features, folds)
+
+
+def _fit_and_score(config: RunConfig, sets: Sets, workdir: Workdir, features: np.ndarray, folds: int) -> None:
+    opened = {"training": sets.target, **sets.scored()}
+    labels = np.concatenate([images.labels for images in opened.values()])
+    ends = np.cumsum([0, *map(len, opened.values())])
+    rows = {name: np.arange(*ends[i : i + 2]) for i, name in enumerate(opened)}
+    scaling, classes = Scaling.of(features, rows["training"]), sets.target.num_classes
+
+    def examples(chosen: np.ndarray) -> Examples:
+        return Examples(features, labels, scaling, chosen)
+
+    pairs = [(rows["training"], rows["validation"])] if "validation" in rows else _folds(sets, config, folds)
+    l2 = config.prune.head_l2 or choose_l2([(examples(a), examples(b)) for a, b in pairs], classes)
+    head = fit_head(SoftmaxObjective(examples(rows["training"]), classes, l2)).check()
+    final = {}
+    for name, images in sets.scored().items():
+        p = head.probabilities(examples(rows[name])).astype(np.float32)
+        final[name] = evaluate_probabilities(p, images.labels, images.class_names).to_json()
+        save_report(workdir.report, class_report(p, images.labels, images.class_names))
+        if name == "test":
+            save_predictions(workdir.predictions, images.ids, images.class_names, p, images.labels)
+    figures = {"views": "center", "final": {"head_l2": l2, **final}, "fusion of rounds": {}, "rounds": []}
+    artifacts.write_json(workdir.metrics, figures)
+
+
+def _folds(sets: Sets, config: RunConfig, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    place = {name: row for row, name in enumerate(sets.target.ids.tolist())}
+    found = []
+    for number in range(1, count + 1):
+        parts = fold(sets.target, number, count, config.training.seed)
+        found.append(tuple(np.array([place[name] for name in part.ids.tolist()]) for part in parts))
+    return found  # type: ignore[return-value]
