@@ -1,9 +1,11 @@
-"""Every recipe in flags/: its settings are valid, and its header shows the command that uses it."""
+"""Every recipe in flags/: its settings are valid, its model can be built, its header shows the command that uses it."""
 
 import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,20 @@ from sjft_tf.training.config import RunConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = sorted((ROOT / "flags").glob("*.cfg"))
+# The papers' recipes: K0, and a figure of the paper that the header must name (see Ge & Yu 2017, section 4, and
+# Wang, Huan & Zhu 2018 for the last).
+PAPER = {
+    "stanford_dogs": ("100", "90.2"),
+    "flowers102": ("300", "94.7"),
+    "caltech256_15": ("100", "80.5"),
+    "caltech256_30": ("100", "83.8"),
+    "caltech256_45": ("50", "87.0"),
+    "caltech256_60": ("50", "89.1"),
+    "mit_indoor_imagenet": ("100", "82.8"),
+    "mit_indoor_places": ("100", "85.8"),
+    "mit_indoor_both": ("100", "85.5"),
+    "cifar10": (None, "4.11"),
+}
 # Flags can be defined once in a process, so each recipe is read in one of its own.
 READ = """
 import json, sys
@@ -37,21 +53,73 @@ def header(path):
     return "\n".join(lines).replace("\\\n", " ")
 
 
+@cache
 def read(path, *more):
     command = [sys.executable, "-c", READ, f"--flagfile={path}", "--workdir=run", *more]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+def configuration(path):
+    done = read(path)
+    assert done.returncode == 0, done.stderr
+    return RunConfig.from_json(json.loads(done.stdout)).validate()
+
+
+@cache
+def built(model, view):
+    """The joint model without its weights; most recipes share one, so each is built once."""
+    from sjft_tf.pipeline.learning import build_model
+
+    return build_model(replace(RunConfig(), model=replace(model, weights="none"), view=view), 3, 4)
+
+
 def test_there_are_recipes():
-    assert {"demo", "flowers102_small"} <= {path.stem for path in RECIPES}
+    assert {"demo", "flowers102_small", *PAPER} <= {path.stem for path in RECIPES}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_is_a_valid_configuration(path):
-    done = read(path)
-    assert done.returncode == 0, done.stderr
-    config = RunConfig.from_json(json.loads(done.stdout)).validate()
-    assert config != RunConfig()
+    assert configuration(path) != RunConfig()
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipes_model_can_be_built(path):
+    config = configuration(path)
+    model = built(config.model, config.view)
+    assert model.input_shape[1:] == (config.view.image_size, config.view.image_size, 3)
+
+
+@pytest.mark.parametrize("name", [name for name in PAPER if name != "cifar10"])
+def test_selective_recipes_are_the_papers(name):
+    config = configuration(ROOT / "flags" / f"{name}.cfg")
+    training, selection = config.training, config.selection
+    assert selection.k0 == PAPER[name][0]
+    assert (config.retrieval.bank, config.model.trunk, config.model.weights) == ("alexnet", "ResNet152V2", "imagenet")
+    assert (training.batch_size, training.accumulate, training.max_per_class) == (10, 10, 2)
+    assert (training.learning_rate, config.total_steps, training.rounds) == (0.01, 16000, 5)
+    assert 2400 <= training.decay_steps <= 5000
+    assert (training.optimizer, training.momentum, training.weight_decay) == ("sgd", 0.9, 1e-4)
+    assert (selection.delta, selection.wrong_growth, selection.uncertain_growth) == (0.1, 4, 2)
+    assert config.evaluation.eval_views == "dense"
+
+
+def test_the_pruning_recipe_is_the_papers():
+    config = configuration(ROOT / "flags" / "cifar10.cfg")
+    assert (config.selection.selector, config.data.prune_target, config.prune.holdout) == ("none", True, 0.1)
+    assert (config.training.optimizer, config.training.learning_rate, config.training.batch_size) == ("adam", 1e-3, 128)
+    assert config.training.decay_steps * 2 == config.total_steps  # the rate divided by 10 at half time
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_the_header_tells_what_to_expect(path):
+    text = header(path)
+    if path.stem in PAPER:
+        figure = PAPER[path.stem][1]
+        assert re.search(rf"^Figure of the paper[^:]*:[^.]*\b{re.escape(figure)}\b", text, re.MULTILINE)
+        assert "Not run here" in text
+        assert "differences from the paper" in text
+    else:
+        assert "docs/evidence.md" in text
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
