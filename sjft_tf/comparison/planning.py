@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -195,3 +196,25 @@ def run_stamp(config: RunConfig, found: Found) -> str:
         {name: value for name, value in data.items() if name not in ("target", "validation", "source", "source_rows")},
         found.fingerprints,
     )
+
+
+def held_out_note(found: Found) -> str:
+    """What must be said of figures on held-out images."""
+    return (
+        f"NOTE: there are no test images. {found.holdout:.0%} of each class of the target was set aside for testing: "
+        "the same images for all arms and seeds, trained on by none. Figures are of these images."
+    )
+
+
+def numbers(values: Sequence[str], flag: str, kind: type = float) -> tuple[Any, ...]:
+    """The numbers of a flag that may be repeated, hold commas, or both.
+
+    Raises:
+        InputError: something is no number.
+    """
+    words = [word for text in values for word in text.split(",") if word.strip()]
+    try:
+        return tuple(kind(word) for word in words)
+    except ValueError as error:
+        what = "whole numbers" if kind is int else "numbers"
+        raise InputError(f"{flag} must be {what}, separated by commas. Received: {', '.join(values)}") from error
