@@ -15,7 +15,8 @@ from sjft_tf.comparison.trials import Trial
 from sjft_tf.errors import InputError
 from sjft_tf.training.config import RunConfig
 
-DEFAULT_RATES = (0.003, 0.01, 0.03)
+DEFAULT_RATES = (0.3, 1.0, 3.0)
+"""Times `--learning_rate`."""
 DEFAULT_WEIGHTS = (1.0, 0.3)
 """Times `--target_weight`: as heavy as the target's loss, and about a third of it."""
 
@@ -29,7 +30,7 @@ class Asked:
         arms: in the order of tables.
         seeds: of the runs that are reported.
         choice_seeds: of the trials that settings are chosen by.
-        rates: learning rates to choose from.
+        rates: learning rates to choose from; empty: `DEFAULT_RATES` times the base's.
         weights: source weights to choose from; empty: `DEFAULT_WEIGHTS` times the target's.
         kind: see `Choice`.
         folds: most folds where training images are the judges.
@@ -44,7 +45,7 @@ class Asked:
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     choice_seeds: tuple[int, ...] = (0,)
-    rates: tuple[float, ...] = DEFAULT_RATES
+    rates: tuple[float, ...] = ()
     weights: tuple[float, ...] = ()
     kind: str = "coordinate"
     folds: int = 3
@@ -80,9 +81,10 @@ class Asked:
 
     def choice(self, arm: Arm) -> Choice:
         """What is tried for an arm."""
-        target = self.base.training.target_weight
-        weights = self.weights or tuple(float(f"{w * target:.6g}") for w in DEFAULT_WEIGHTS)
-        return Choice(self.rates, weights if arm.borrows else (), self.kind)
+        training = self.base.training
+        rates = self.rates or _times(DEFAULT_RATES, training.learning_rate)
+        weights = self.weights or _times(DEFAULT_WEIGHTS, training.target_weight)
+        return Choice(rates, weights if arm.borrows else (), self.kind)
 
     def config(self, arm: Arm, trial: Trial, found: Found, final: bool) -> RunConfig:
         """The settings of one run.
@@ -120,6 +122,10 @@ class Asked:
         }
         longest = with_settings(config, "selection", selector="nearest", **selection)
         return with_settings(longest, "training", rounds=self.base.training.rounds)
+
+
+def _times(factors: tuple[float, ...], unit: float) -> tuple[float, ...]:
+    return tuple(float(f"{factor * unit:.6g}") for factor in factors)  # 0.003, not 0.0029999999999999996
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,9 @@ def test_weights_are_tried_relative_to_the_targets_unless_given():
     assert ASKED.choice(ARMS["rounds"]).weights == (0.5, 0.15)
     assert replace(ASKED, weights=(0.7,)).choice(ARMS["rounds"]).weights == (0.7,)
     assert ASKED.choice(ARMS["fine-tune"]).weights == ()
+    assert ASKED.choice(ARMS["fine-tune"]).rates == (0.003, 0.01, 0.03)
+    steeper = replace(ASKED, base=with_settings(BASE, "training", learning_rate=0.1))
+    assert steeper.choice(ARMS["fine-tune"]).rates == (0.03, 0.1, 0.3)
 
 
 def test_folders():
@@ -110,7 +113,7 @@ def test_folds_fit_the_smallest_class():
         ({"seeds": ()}, "--seeds must be different numbers from 0, at least one"),
         ({"seeds": (1, 1)}, "--seeds must be different"),
         ({"choice_seeds": (-1,)}, "--choice_seeds must be"),
-        ({"rates": ()}, "--rates must be"),
+        ({"rates": (0.0,)}, "--rates must be"),
         ({"weights": (0.0,)}, "--source_weights must be"),
         ({"folds": 1}, "--choice_folds must be at least 2"),
         ({"base": with_settings(BASE, "data", prune_target=True)}, "run scripts/prune.py first"),
