@@ -50,7 +50,7 @@ class Comparison:
                 if not self.asked.keep_weights:
                     places = [[entry["workdir"] for entry in part] for part in (record.runs, record.trials)]
                     self._runs.drop_weights(*places)
-            self._write()
+        self._write(complete=True)
         # The HTML report of the comparison is to be written here, from comparison.json.
         yield ""
         yield from (self.root / "comparison.md").read_text(encoding="utf-8").splitlines()
@@ -194,12 +194,12 @@ class Comparison:
                 trial = Trial("rounds", rounds.chosen, run["seed"])
                 record.runs.append(run_record(trial, {"final": result["fusion"], "seconds": None}))
 
-    def _write(self) -> None:
+    def _write(self, complete: bool = False) -> None:
         content = comparison_json(self.asked, self._records)
         artifacts.write_json(self.root / "comparison.json", content)
         notes = [held_out_note(self._runs.found)] if self._runs.found.holdout else []
         notes += [f"Failed: {name}: {error}" for name, error in self.failed.items()]
-        write_tables(self.root, content, notes, self._runs.found)
+        write_tables(self.root, content, notes, self._runs.found, with_images=complete)
 
 
 def _duration(seconds: float) -> str:

@@ -50,7 +50,7 @@ class Runs:
             ArtifactMismatch: the workdir was begun with other settings or images.
             InputError: the sets do not fit together, or cannot be divided.
         """
-        self._check_settings()
+        settings = self._settings()
         output, fresh = self.shared / "sets.json", self.shared / "sets-now.json"
         job = self._job("look", self.asked.base, output=str(fresh), holdout_test=self.asked.holdout_test)
         if error := self._launch(job, self.shared / "log.txt"):
@@ -60,10 +60,12 @@ class Runs:
         if output.is_file():
             artifacts.check_made_from(output, artifacts.read_json(output)["fingerprints"], now["fingerprints"])
         artifacts.write_json(output, now)
+        artifacts.write_json(self.root / "settings.json", settings)
         self.found = Found(**{**now, "warnings": tuple(now["warnings"])})
         self.folds = self.found.folds(self.asked)
 
-    def _check_settings(self) -> None:
+    def _settings(self) -> dict[str, Any]:
+        """What all runs of the workdir have in common; checked if it was begun."""
         path, base = self.root / "settings.json", self.asked.base
         stamp = base.stamp("view", "augmentation", "retrieval", "selection", "model", "training")
         for chosen in ("learning_rate", "source_weight", "seed"):
@@ -71,8 +73,7 @@ class Runs:
         stamp |= {"per_class": base.data.per_class, "exclude_leaks": base.data.exclude_leaks}
         if path.is_file():
             artifacts.check_made_from(path, artifacts.read_json(path), stamp)
-        else:
-            artifacts.write_json(path, stamp)
+        return stamp
 
     def one(self, arm: Arm, trial: Trial, final: bool) -> tuple[dict[str, Any] | None, bool]:
         """Makes sure that a run is there.
