@@ -69,7 +69,9 @@ class Asked:
                 "--prune_target judges every run anew: run scripts/prune.py first, then give --target_rows"
             )
         if self.base.data.validation_fold or self.base.data.holdout_test:
-            raise InputError("A comparison divides images itself: leave --validation_fold out")
+            raise InputError("A comparison divides images itself: leave --validation_fold and --holdout_test out")
+        if self.base.data.test == "none":
+            raise InputError("A comparison needs test images: leave --test=none out, or see --holdout_test")
         if self.base.distribution.strategy == "multi_worker":
             raise InputError("A comparison runs on one host: leave --strategy=multi_worker out")
         if self.folds < 2:

@@ -96,11 +96,9 @@ def run(
     command: str | None = None,
     saved_model: bool = True,
 ) -> Report:
-    """The whole job: sets, neighbors, rounds, figures, SavedModel; in the chief, where there are several processes.
+    """The whole job: sets, neighbors, rounds, figures; with `saved_model` that, the trunk and the projector.
 
-    `stop` ends the training at the next step; `command` is shown on TensorBoard; without `saved_model` neither that
-    nor the trained trunk is written.
-    """
+    It is the chief's where there are several processes. `stop` ends it at the next step; TensorBoard shows `command`."""
     refuse_unknown_network(config)
     with workdir.timed("opening image sets"):
         sets = open_sets(config, workdir)

@@ -117,6 +117,8 @@ def test_folds_fit_the_smallest_class():
         ({"weights": (0.0,)}, "--source_weights must be"),
         ({"folds": 1}, "--choice_folds must be at least 2"),
         ({"base": with_settings(BASE, "data", prune_target=True)}, "run scripts/prune.py first"),
+        ({"base": with_settings(BASE, "data", test="none")}, "A comparison needs test images"),
+        ({"base": with_settings(BASE, "data", validation_fold="1/2")}, "A comparison divides images itself"),
         ({"base": with_settings(BASE, "distribution", strategy="multi_worker")}, "A comparison runs on one host"),
         ({"base": with_settings(BASE, "data", source=[])}, "no --source was given"),
     ],
