@@ -98,7 +98,8 @@ def run(
 ) -> Report:
     """The whole job: sets, neighbors, rounds, figures; with `saved_model` that, the trunk and the projector.
 
-    It is the chief's where there are several processes. `stop` ends it at the next step; TensorBoard shows `command`."""
+    Of several processes it is the chief's. `stop` ends it at the next step; TensorBoard shows `command`.
+    """
     refuse_unknown_network(config)
     with workdir.timed("opening image sets"):
         sets = open_sets(config, workdir)
@@ -130,8 +131,7 @@ def run(
             write_projection(config, sets, model, workdir)
         return {}
 
-    # The other processes stay until this is done: where one goes, TensorFlow takes it for lost and ends the rest.
-    cluster.once(finish)
+    cluster.once(finish)  # the others stay until it is done: TensorFlow takes one that goes for lost and ends the rest
     return Report(artifacts.read_json(workdir.metrics), workdir)
 
 
