@@ -5,17 +5,23 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from sjft_tf import artifacts
+from sjft_tf.comparison.arms import pick_arms
+from sjft_tf.comparison.planning import Asked
+from sjft_tf.pipeline.comparing import Comparison
 from sjft_tf.pipeline.comparison_jobs import work
+from sjft_tf.pipeline.frozen_head import evaluate_head
 from sjft_tf.training.state import finished_rounds
+from sjft_tf.workdir import Workdir
 
 pytestmark = pytest.mark.slow
 
-ARMS = "--arms=frozen,fine-tune,selective,rounds,fusion"
+ARMS = ("frozen", "fine-tune", "selective", "rounds", "fusion")
 
 
 def directly(job, log):
@@ -29,45 +35,35 @@ def arms(workdir):
     return {arm["name"]: arm for arm in artifacts.read_json(workdir / "comparison.json")["arms"]}
 
 
-def test_two_seeds_of_all_main_arms(program, flags, tmp_path):
-    workdir = tmp_path / "compare"
-    given = [*flags, ARMS, "--seeds=0,1", "--rates=0.01,0.02", "--source_weights=0.5", f"--workdir={workdir}"]
-    done = program("compare", *given)
-    assert "about 0 s left" in done.stdout
-    found = arms(workdir)
+def test_two_seeds_of_all_main_arms(program, config, tmp_path):
+    asked = Asked(config, tuple(pick_arms(ARMS)), seeds=(0, 1), rates=(0.01, 0.02), weights=(0.5,))
+    lines = list(Comparison(asked, Workdir(tmp_path), directly).run())
+    assert any("about 0 s left" in line for line in lines)
+    found = arms(tmp_path)
     for arm in found.values():
         assert arm["summary"]["n"] == 2
         assert all(0 <= run["test"] <= 1 for run in arm["runs"])
-    assert len({run["test"] for run in found["frozen"]["runs"]}) == 1  # nothing of it depends on the seed
-    run = workdir / found["rounds"]["runs"][1]["workdir"]
+    run = tmp_path / found["rounds"]["runs"][1]["workdir"]
     assert finished_rounds(run / "rounds") == [0, 1]
     assert not (run / "saved_model").exists()
     metrics = artifacts.read_json(run / "metrics.json")
     assert metrics["final"]["test"]["mean_class_accuracy"] == found["rounds"]["runs"][1]["test"]
     assert metrics["fusion of rounds"]["test"]["mean_class_accuracy"] == found["fusion"]["runs"][1]["test"]
+    # As many target images everywhere.
+    settings = [
+        artifacts.read_json(tmp_path / arm["runs"][0]["workdir"] / "config.json")["config"]["training"]
+        for arm in found.values()
+    ]
+    assert {one["rounds"] * one["steps_per_round"] * one["batch_size"] for one in settings} == {2 * 4 * 6}
+    # One search for all arms and seeds.
+    assert len(list((tmp_path / "shared").glob("*/neighbors.npz"))) == 1
+    # Nothing is repeated.
+    assert not [line for line in Comparison(asked, Workdir(tmp_path), directly).run() if "left" in line]
     # Ordinary runs: other programs work on them.
     assert "round 2 on" in program("evaluate", f"--workdir={run}").stdout
-    # As many target images everywhere.
-    steps = {
-        name: artifacts.read_json(workdir / arm["runs"][0]["workdir"] / "config.json")["config"]["training"]
-        for name, arm in found.items()
-    }
-    assert {one["rounds"] * one["steps_per_round"] * one["batch_size"] for one in steps.values()} == {2 * 4 * 6}
-    # One search for all arms and seeds.
-    assert len(list((workdir / "shared").glob("*/neighbors.npz"))) == 1
-    again = program("compare", *given)
-    assert "left" not in again.stdout
-    assert "seed0" not in again.stdout
 
 
 def test_nothing_but_two_folders_without_splits(config, world, tmp_path):
-    from dataclasses import replace
-
-    from sjft_tf.comparison.arms import pick_arms
-    from sjft_tf.comparison.planning import Asked
-    from sjft_tf.pipeline.comparing import Comparison
-    from sjft_tf.workdir import Workdir
-
     config = replace(
         config, data=replace(config.data, target=f"folder:{world / 'target' / 'train'}", exclude_leaks=True)
     )
@@ -123,11 +119,6 @@ def test_a_run_that_is_not_started_by_a_comparison(program):
 
 
 def test_frozen_head_is_the_convex_minimum_on_the_features(config, tmp_path):
-    from dataclasses import replace
-
-    from sjft_tf.pipeline.frozen_head import evaluate_head
-    from sjft_tf.workdir import Workdir
-
     plain = replace(config, selection=replace(config.selection, selector="none"))
     evaluate_head(plain, Workdir(tmp_path / "a"))
     figures = artifacts.read_json(tmp_path / "a" / "metrics.json")
