@@ -81,7 +81,8 @@ def test_nothing_but_two_folders_without_splits(config, world, tmp_path):
     assert sizes == {3}  # 30 % of 4 images of each of 3 classes
 
 
-def test_killed_and_started_again(flags, world, tmp_path):
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_ended_and_started_again(flags, end, tmp_path):
     workdir = tmp_path / "compare"
     command = [sys.executable, "-m", "sjft_tf.scripts.compare", *flags, "--arms=fine-tune,selective", "--seeds=0,1"]
     command += ["--rates=0.01", "--source_weights=0.5", f"--workdir={workdir}", "--steps_per_round=30"]
@@ -91,8 +92,8 @@ def test_killed_and_started_again(flags, world, tmp_path):
         while not list(workdir.glob("runs/fine-tune/*/seed1/rounds")) and time.monotonic() < deadline:
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(timeout=0.2)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.send_signal(end)
+        assert process.wait() == (-signal.SIGKILL if end == signal.SIGKILL else 143)
     before = {path: path.stat().st_mtime_ns for path in workdir.glob("runs/*/*/*/result.json")}
     assert before
     done = subprocess.run(command, capture_output=True, text=True, check=False)
