@@ -12,6 +12,7 @@ import numpy as np
 from sjft_tf import artifacts
 from sjft_tf.comparison.arms import with_settings
 from sjft_tf.errors import InputError
+from sjft_tf.images import few_of_each
 from sjft_tf.influence import save_kept
 from sjft_tf.pipeline import commands
 from sjft_tf.pipeline.audit import audit_of, warnings
@@ -49,6 +50,8 @@ def look(config: RunConfig, job: dict[str, Any]) -> None:
         if not holdout:
             raise InputError("There are no test images: give --test, or a --holdout_test above 0")
         sets = open_sets(with_settings(config, "data", per_class=0, holdout_test=holdout), shared)
+    if config.data.per_class:
+        few_of_each(sets.target, config.data.per_class, config.training.seed)  # said now rather than by every run
     told, rows = [], ""
     if sets.source is not None and config.data.audit:
         audit = audit_of(sets, shared)
