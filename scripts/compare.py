@@ -19,14 +19,13 @@ from sjft_tf.comparison import ARMS, MAIN_ARMS
 def define() -> None:
     program.define_common()
     program.define_config()
-    for name in ("holdout_test", "validation_fold", "prune_target", "source_rows", "profile", "projector_images"):
-        delattr(program.FLAGS, name)
-    for name in ("selector", "learning_rate", "source_weight", "seed", "keep_rounds"):
+    # Flags that recipes set stay, also where an arm or the choice replaces them (--selector, --learning_rate, ...).
+    for name in ("holdout_test", "validation_fold", "source_rows"):
         delattr(program.FLAGS, name)
     flags.DEFINE_list("arms", list(MAIN_ARMS), f"ways to learn that are compared; there are {', '.join(ARMS)}")
     flags.DEFINE_multi_string("seeds", ["0,1,2,3,4"], "seeds of the runs: of weights, batches and few-shot draws")
     flags.DEFINE_multi_string("choice_seeds", ["0"], "seeds of the trials that settings are chosen by")
-    flags.DEFINE_multi_string("rates", ["0.003,0.01,0.03"], "learning rates to choose from")
+    flags.DEFINE_multi_string("rates", [], "learning rates to choose from; default: 0.3, 1 and 3 times --learning_rate")
     flags.DEFINE_multi_string(
         "source_weights", [], "weights of the source loss to choose from; default: 1 and 0.3 times --target_weight"
     )
@@ -51,8 +50,8 @@ def main(_: list[str]) -> None:
     given = program.FLAGS
     config = program.config_from_flags(selector="nearest", holdout_test=0.0)
     from sjft_tf.comparison.arms import pick_arms
-    from sjft_tf.comparison.planning import Asked
-    from sjft_tf.pipeline.comparing import Comparison, numbers
+    from sjft_tf.comparison.planning import Asked, numbers
+    from sjft_tf.pipeline.comparing import Comparison
     from sjft_tf.workdir import Workdir
 
     asked = Asked(

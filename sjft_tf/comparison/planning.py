@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,8 @@ from sjft_tf.comparison.trials import Trial
 from sjft_tf.errors import InputError
 from sjft_tf.training.config import RunConfig
 
-DEFAULT_RATES = (0.003, 0.01, 0.03)
+DEFAULT_RATES = (0.3, 1.0, 3.0)
+"""Times `--learning_rate`."""
 DEFAULT_WEIGHTS = (1.0, 0.3)
 """Times `--target_weight`: as heavy as the target's loss, and about a third of it."""
 
@@ -28,7 +30,7 @@ class Asked:
         arms: in the order of tables.
         seeds: of the runs that are reported.
         choice_seeds: of the trials that settings are chosen by.
-        rates: learning rates to choose from.
+        rates: learning rates to choose from; empty: `DEFAULT_RATES` times the base's.
         weights: source weights to choose from; empty: `DEFAULT_WEIGHTS` times the target's.
         kind: see `Choice`.
         folds: most folds where training images are the judges.
@@ -43,7 +45,7 @@ class Asked:
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     choice_seeds: tuple[int, ...] = (0,)
-    rates: tuple[float, ...] = DEFAULT_RATES
+    rates: tuple[float, ...] = ()
     weights: tuple[float, ...] = ()
     kind: str = "coordinate"
     folds: int = 3
@@ -67,7 +69,9 @@ class Asked:
                 "--prune_target judges every run anew: run scripts/prune.py first, then give --target_rows"
             )
         if self.base.data.validation_fold or self.base.data.holdout_test:
-            raise InputError("A comparison divides images itself: leave --validation_fold out")
+            raise InputError("A comparison divides images itself: leave --validation_fold and --holdout_test out")
+        if self.base.data.test == "none":
+            raise InputError("A comparison needs test images: leave --test=none out, or see --holdout_test")
         if self.base.distribution.strategy == "multi_worker":
             raise InputError("A comparison runs on one host: leave --strategy=multi_worker out")
         if self.folds < 2:
@@ -79,9 +83,10 @@ class Asked:
 
     def choice(self, arm: Arm) -> Choice:
         """What is tried for an arm."""
-        target = self.base.training.target_weight
-        weights = self.weights or tuple(float(f"{w * target:.6g}") for w in DEFAULT_WEIGHTS)
-        return Choice(self.rates, weights if arm.borrows else (), self.kind)
+        training = self.base.training
+        rates = self.rates or _times(DEFAULT_RATES, training.learning_rate)
+        weights = self.weights or _times(DEFAULT_WEIGHTS, training.target_weight)
+        return Choice(rates, weights if arm.borrows else (), self.kind)
 
     def config(self, arm: Arm, trial: Trial, found: Found, final: bool) -> RunConfig:
         """The settings of one run.
@@ -119,6 +124,10 @@ class Asked:
         }
         longest = with_settings(config, "selection", selector="nearest", **selection)
         return with_settings(longest, "training", rounds=self.base.training.rounds)
+
+
+def _times(factors: tuple[float, ...], unit: float) -> tuple[float, ...]:
+    return tuple(float(f"{factor * unit:.6g}") for factor in factors)  # 0.003, not 0.0029999999999999996
 
 
 @dataclass(frozen=True)
@@ -195,3 +204,25 @@ def run_stamp(config: RunConfig, found: Found) -> str:
         {name: value for name, value in data.items() if name not in ("target", "validation", "source", "source_rows")},
         found.fingerprints,
     )
+
+
+def held_out_note(found: Found) -> str:
+    """What must be said of figures on held-out images."""
+    return (
+        f"NOTE: there are no test images. {found.holdout:.0%} of each class of the target was set aside for testing: "
+        "the same images for all arms and seeds, trained on by none. Figures are of these images."
+    )
+
+
+def numbers(values: Sequence[str], flag: str, kind: type = float) -> tuple[Any, ...]:
+    """The numbers of a flag that may be repeated, hold commas, or both.
+
+    Raises:
+        InputError: something is no number.
+    """
+    words = [word for text in values for word in text.split(",") if word.strip()]
+    try:
+        return tuple(kind(word) for word in words)
+    except ValueError as error:
+        what = "whole numbers" if kind is int else "numbers"
+        raise InputError(f"{flag} must be {what}, separated by commas. Received: {', '.join(values)}") from error

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
 
 COMPLETE = 50_000
 """Resamples up to which all of them are enumerated: n^n for n <= 6."""
@@ -59,6 +58,8 @@ def bootstrap_interval(values: Sequence[float], confidence: float = CONFIDENCE) 
 
 def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval | None:
     """Student's interval of the mean of `values` [n]; None for fewer than two."""
+    from scipy.special import stdtrit  # not for --help
+
     x = np.asarray(values, np.float64)
     if len(x) < 2:
         return None

@@ -13,7 +13,9 @@ from sjft_tf.comparison.planning import Found
 from sjft_tf.comparison.statistics import Interval, differences, t_interval
 
 
-def write_tables(root: Path, content: dict[str, Any], notes: Sequence[str], found: Found) -> None:
+def write_tables(
+    root: Path, content: dict[str, Any], notes: Sequence[str], found: Found, with_images: bool = True
+) -> None:
     """Writes comparison.md and comparison.csv into `root`.
 
     Args:
@@ -21,8 +23,9 @@ def write_tables(root: Path, content: dict[str, Any], notes: Sequence[str], foun
         content: that of comparison.json.
         notes: what must be said above the table.
         found: the image sets.
+        with_images: compute the intervals over seeds and images, about a second an arm for thousands of images.
     """
-    both = image_intervals(root, content)
+    both = image_intervals(root, content) if with_images else {}
     with atomic_write(root / "comparison.md", "w") as stream:
         stream.write("\n".join(markdown(content, notes, found, both)) + "\n")
     with atomic_write(root / "comparison.csv", "w") as stream:

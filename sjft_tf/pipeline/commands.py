@@ -96,10 +96,9 @@ def run(
     command: str | None = None,
     saved_model: bool = True,
 ) -> Report:
-    """The whole job: sets, neighbors, rounds, figures, SavedModel; in the chief, where there are several processes.
+    """The whole job: sets, neighbors, rounds, figures; with `saved_model` that, the trunk and the projector.
 
-    `stop` ends the training at the next step; `command` is shown on TensorBoard; without `saved_model` neither that
-    nor the trained trunk is written.
+    Of several processes it is the chief's. `stop` ends it at the next step; TensorBoard shows `command`.
     """
     refuse_unknown_network(config)
     with workdir.timed("opening image sets"):
@@ -132,8 +131,7 @@ def run(
             write_projection(config, sets, model, workdir)
         return {}
 
-    # The other processes stay until this is done: where one goes, TensorFlow takes it for lost and ends the rest.
-    cluster.once(finish)
+    cluster.once(finish)  # the others stay until it is done: TensorFlow takes one that goes for lost and ends the rest
     return Report(artifacts.read_json(workdir.metrics), workdir)
 
 

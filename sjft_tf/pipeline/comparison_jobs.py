@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sjft_tf import artifacts
 from sjft_tf.comparison.arms import with_settings
+from sjft_tf.errors import InputError
+from sjft_tf.images import few_of_each
 from sjft_tf.influence import save_kept
 from sjft_tf.pipeline import commands
 from sjft_tf.pipeline.audit import audit_of, warnings
+from sjft_tf.pipeline.comparison_runs import RESULT
 from sjft_tf.pipeline.frozen_head import evaluate_head
 from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.neighbors import neighbor_table
@@ -22,9 +26,6 @@ from sjft_tf.training.distribution import open_cluster
 from sjft_tf.training.state import kept_rounds
 from sjft_tf.training.stopping import StopRequest
 from sjft_tf.workdir import Workdir
-
-RESULT = "result.json"
-"""Written last into a run's folder."""
 
 
 def work(job: dict[str, Any]) -> None:
@@ -46,22 +47,20 @@ def look(config: RunConfig, job: dict[str, Any]) -> None:
     sets, holdout = open_sets(with_settings(config, "data", per_class=0), shared), 0.0
     if sets.test is None:
         holdout = job["holdout_test"]
+        if not holdout:
+            raise InputError("There are no test images: give --test, or a --holdout_test above 0")
         sets = open_sets(with_settings(config, "data", per_class=0, holdout_test=holdout), shared)
-    told, rows = [], config.data.source_rows
+    if config.data.per_class:
+        few_of_each(sets.target, config.data.per_class, config.training.seed)  # said now rather than by every run
+    told, rows = [], ""
     if sets.source is not None and config.data.audit:
         audit = audit_of(sets, shared)
         told = warnings(sets.source, audit, shared, config.data.exclude_leaks)
         if config.data.exclude_leaks and audit.leaks:
             leaks = {leak.source_row for leak in audit.leaks}
             rows = str(shared.root / "source-kept.json")
-            # Made for the source as it is opened, before --source_rows.
-            whole = open_sets(with_settings(config, "data", source_rows=""), shared).source
-            assert whole is not None
-            left = {name for row, name in enumerate(sets.source.ids.tolist()) if row not in leaks}
-            kept = [name in left for name in whole.ids.tolist()]
-            import numpy as np
-
-            save_kept(rows, whole, np.array(kept), {"audit": "--exclude_leaks"})
+            kept = np.array([row not in leaks for row in range(len(sets.source))])
+            save_kept(rows, sets.source, kept, {"audit": "--exclude_leaks"})
     counts = sets.target.class_counts
     roles = {"target": sets.target, "source": sets.source, **sets.scored()}
     content = {
@@ -129,18 +128,10 @@ def _link(workdir: Workdir) -> None:
 def _write_result(workdir: Workdir, stamp: str) -> None:
     figures = artifacts.read_json(workdir.metrics)
     times = artifacts.read_json(workdir.times) if workdir.times.is_file() else {}
-    found = {
-        name: {kind: figures[part][kind][name] for kind in ("validation", "test") if kind in figures[part]}
-        for part, name in (("final", "mean_class_accuracy"), ("final", "top1"), ("final", "loss"))
-    }
-    fusion = {
-        name: {kind: one[name] for kind, one in figures["fusion of rounds"].items()}
-        for name in ("mean_class_accuracy", "top1", "loss")
-    }
-    content = {"made_from": stamp, "final": found, "fusion": fusion, "seconds": round(sum(times.values()), 3)}
+    content = {"made_from": stamp, "seconds": round(sum(times.values()), 3)}
+    for key, part in (("final", figures["final"]), ("fusion", figures["fusion of rounds"])):
+        content[key] = {
+            name: {images: part[images][name] for images in ("validation", "test") if images in part}
+            for name in ("mean_class_accuracy", "top1", "loss")
+        }
     artifacts.write_json(workdir.root / RESULT, content)
-
-
-def job_json(kind: str, config: RunConfig, **more: Any) -> dict[str, Any]:
-    """A job as JSON."""
-    return {"kind": kind, "config": dataclasses.asdict(config), **more}

@@ -14,7 +14,7 @@ import pytest
 from sjft_tf.artifacts import read_json
 from sjft_tf.retrieval import NeighborTable
 
-PROGRAMS = ("train", "extract", "retrieve", "evaluate", "export", "predict", "audit", "prune", "demo")
+PROGRAMS = ("train", "extract", "retrieve", "evaluate", "export", "predict", "audit", "prune", "compare", "demo")
 RETRIEVAL = ("--target", "--source", "--bins", "--descriptor_resize", "--descriptor_crop")
 
 

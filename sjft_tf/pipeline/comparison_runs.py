@@ -1,0 +1,134 @@
+"""The runs of a comparison, one at a time, each a process of its own: what is finished is found again, not repeated."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sjft_tf import artifacts
+from sjft_tf.comparison.arms import Arm
+from sjft_tf.comparison.planning import Asked, Found, run_stamp, table_name, uses_table
+from sjft_tf.comparison.trials import Trial
+from sjft_tf.errors import InputError
+
+Launch = Callable[[dict[str, Any], Path], str]
+"""Does a job of `comparison_jobs` in a process of its own, its output in the file; returns the error, "" for none."""
+
+RESULT = "result.json"
+"""Written last into a run's folder: figures, seconds, and a stamp of what it was made from."""
+
+
+class Runs:
+    """Opens the image sets, makes neighbor tables once, trains and scores.
+
+    Args:
+        asked: what is compared.
+        root: the comparison's workdir.
+        launch: see `Launch`.
+
+    Attributes:
+        found: what opening the image sets told; set by `look`.
+        folds: folds that judge; 0 where there are validation images.
+        failed: the message of each run that failed.
+        spent: seconds of each process that was started for a run, with those for its neighbor table.
+    """
+
+    found: Found
+    folds: int
+
+    def __init__(self, asked: Asked, root: Path, launch: Launch) -> None:
+        self.asked, self.root, self.shared, self._launch = asked, root, root / "shared", launch
+        self.failed: dict[str, str] = {}
+        self.spent: list[float] = []
+
+    def look(self) -> None:
+        """Opens the sets once, in a process.
+
+        Raises:
+            ArtifactMismatch: the workdir was begun with other settings or images.
+            InputError: the sets do not fit together, or cannot be divided.
+        """
+        settings = self._settings()
+        output, fresh = self.shared / "sets.json", self.shared / "sets-now.json"
+        job = self._job("look", self.asked.base, output=str(fresh), holdout_test=self.asked.holdout_test)
+        if error := self._launch(job, self.shared / "log.txt"):
+            raise InputError(error)
+        now = artifacts.read_json(fresh)
+        fresh.unlink()
+        if output.is_file():
+            artifacts.check_made_from(output, artifacts.read_json(output)["fingerprints"], now["fingerprints"])
+        artifacts.write_json(output, now)
+        artifacts.write_json(self.root / "settings.json", settings)
+        self.found = Found(**{**now, "warnings": tuple(now["warnings"])})
+        self.folds = self.found.folds(self.asked)
+
+    def _settings(self) -> dict[str, Any]:
+        """What all runs of the workdir have in common; checked if it was begun."""
+        path, base = self.root / "settings.json", self.asked.base
+        stamp = base.stamp("view", "augmentation", "retrieval", "selection", "model", "training")
+        for chosen in ("learning_rate", "source_weight", "seed"):
+            del stamp[chosen]
+        stamp |= {"per_class": base.data.per_class, "exclude_leaks": base.data.exclude_leaks}
+        if path.is_file():
+            artifacts.check_made_from(path, artifacts.read_json(path), stamp)
+        return stamp
+
+    def one(self, arm: Arm, trial: Trial, final: bool) -> tuple[dict[str, Any] | None, bool]:
+        """Makes sure that a run is there.
+
+        Args:
+            arm: the trial's arm.
+            trial: what it is.
+            final: it is scored on test images; else on validation images only.
+
+        Returns:
+            `(its result, whether something was done)`; None for a run that failed, see `failed`.
+        """
+        if (there := self.finished(arm, trial, final)) is not None:
+            return there, False
+        config, folder = self.asked.config(arm, trial, self.found, final), self.root / trial.folder
+        begun, table, error = time.perf_counter(), "", ""
+        if arm.kind == "train" and uses_table(config):
+            longest = self.asked.table_config(config)
+            table = table_name(longest)
+            if not (self.shared / table / "neighbors.npz").is_file():
+                job = self._job("table", longest, folder=str(self.shared / table), table=table)
+                error = self._launch(job, self.shared / table / "log.txt")
+        if not error:
+            stamp = run_stamp(config, self.found)
+            job = self._job(arm.kind, config, folder=str(folder), table=table, stamp=stamp, folds=self.folds)
+            error = self._launch(job, folder / "log.txt")
+        self.spent.append(time.perf_counter() - begun)
+        if error:
+            self.failed[str(trial)] = error
+            return None, True
+        return artifacts.read_json(folder / RESULT), True
+
+    def finished(self, arm: Arm, trial: Trial, final: bool) -> dict[str, Any] | None:
+        """The result of a run that is there; one that was scored on test images is a trial too."""
+        path = self.root / trial.folder / RESULT
+        if not path.is_file():
+            return None
+        result = artifacts.read_json(path)
+        kinds = (True,) if final else (False,) if trial.fold else (False, True)
+        stamps = [run_stamp(self.asked.config(arm, trial, self.found, kind), self.found) for kind in kinds]
+        return result if result["made_from"] in stamps else None
+
+    def drop_weights(self, chosen: Sequence[str], others: Sequence[str]) -> None:
+        """Weights are the bulk of a run: those that were chosen keep them of their last round, `others` of none.
+
+        Args:
+            chosen: workdirs, relative to the comparison's.
+            others: likewise.
+        """
+        for place in {*chosen, *others}:
+            rounds = sorted((self.root / place / "rounds").glob("[0-9]*"))
+            for folder in rounds[:-1] if place in chosen else rounds:
+                for name in ("optimizer.npz", "model.weights.h5"):
+                    (folder / name).unlink(missing_ok=True)
+
+    def _job(self, kind: str, config: Any, **more: Any) -> dict[str, Any]:
+        common = {"kind": kind, "config": config.to_json(), "shared": str(self.shared), "command": self.asked.command}
+        return {**common, **more}

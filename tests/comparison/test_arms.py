@@ -1,0 +1,62 @@
+"""The arms: every one is a valid run, sees as many target images, and differs in what it says."""
+
+from dataclasses import replace
+
+import pytest
+
+from sjft_tf.comparison.arms import _ALL, ARMS, BASELINE, MAIN_ARMS, pick_arms, with_settings
+from sjft_tf.errors import InputError
+from sjft_tf.training.config import RunConfig
+
+BASE = with_settings(RunConfig(), "data", target="digits", source=["glyphs"])
+BASE = with_settings(BASE, "training", rounds=4, steps_per_round=7, batch_size=6, decay_steps=5)
+
+
+def settings(name):
+    return ARMS[name].config(BASE, "squeezenet_conv1", "weights.npz")
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_an_arm_is_a_valid_run_that_sees_as_many_target_images(name):
+    config = settings(name)
+    assert config.validate() is config
+    assert config.total_steps == 28
+    assert replace(config.training, rounds=4, steps_per_round=7) == BASE.training
+    assert config.view == BASE.view
+    assert config.training.rounds == (4 if ARMS[name].grows else 1)
+
+
+def test_what_the_arms_are():
+    assert settings(BASELINE).selection.selector == "none"
+    assert [settings(name).selection.selector for name in ("all", "random", "selective", "rounds")] == [
+        *("all", "random", "nearest", "nearest")
+    ]
+    for name in ("random", "selective", "selective-gabor", "selective-learned", "scratch-selective"):
+        assert (settings(name).selection.wrong_growth, settings(name).selection.uncertain_growth) == (0, 0)
+    assert settings("rounds").selection == replace(BASE.selection, selector="nearest")
+    assert settings("selective-gabor").retrieval.bank == "gabor"
+    learned = settings("selective-learned").retrieval
+    assert (learned.bank, learned.bank_weights) == ("squeezenet_conv1", "weights.npz")
+    assert {settings(name).model.weights for name in ("scratch", "scratch-selective")} == {"none"}
+    assert settings("selective").model == BASE.model
+    assert [name for name, arm in ARMS.items() if not arm.borrows] == [*("frozen", BASELINE, "fusion", "scratch")]
+
+
+def test_names_titles_and_folders_are_told_apart():
+    assert len({arm.name for arm in _ALL}) == len({arm.title for arm in _ALL}) == len(_ALL)
+    assert all(arm.description.endswith(".") and "/" not in arm.name for arm in _ALL)
+    assert set(ARMS) <= {arm.name for arm in _ALL}
+
+
+def test_arms_are_picked_by_name_in_the_order_of_tables():
+    assert [arm.name for arm in pick_arms([])] == list(MAIN_ARMS)
+    assert [arm.name for arm in pick_arms(["selective", "frozen", "selective"])] == ["frozen", "selective"]
+    with pytest.raises(InputError, match=r"--arms=best: there is no such arm\. Arms: frozen, fine-tune, all"):
+        pick_arms(["best", "all"])
+    with pytest.raises(InputError, match="--arms=fusion averages the predictions of the arm `rounds`: add it"):
+        pick_arms(["fusion"])
+
+
+def test_a_misspelled_setting_is_refused():
+    with pytest.raises(InputError, match="Section training of the settings has no rate"):
+        with_settings(BASE, "training", rate=1.0)
