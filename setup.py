@@ -26,7 +26,7 @@ setup(
     # package they are sjft_tf.scripts and sjft_tf.flags, so that nothing else's names are taken.
     packages=[*find_packages(include=["sjft_tf", "sjft_tf.*"]), "sjft_tf.scripts", "sjft_tf.flags"],
     package_dir={"sjft_tf.scripts": "scripts", "sjft_tf.flags": "flags"},
-    package_data={"sjft_tf.flags": ["*.cfg"]},
+    package_data={"sjft_tf.flags": ["*.cfg"], "sjft_tf.report": ["templates/*"]},
     install_requires=[
         "tensorflow>=2.15.1",
         "keras>=2.15",
@@ -37,6 +37,7 @@ setup(
         "tensorboard>=2.15",
         "pillow>=10",
         "matplotlib>=3.7",
+        "jinja2>=3.1",
         "tqdm>=4.60",
     ],
     extras_require={
@@ -52,16 +53,8 @@ setup(
         "console_scripts": [
             f"sjft-{name} = sjft_tf.scripts.{name}:run"
             for name in (
-                "train",
-                "extract",
-                "retrieve",
-                "evaluate",
-                "export",
-                "predict",
-                "audit",
-                "prune",
-                "compare",
-                "demo",
+                *("train", "extract", "retrieve", "evaluate", "export", "predict"),
+                *("audit", "prune", "compare", "report", "demo"),
             )
         ]
     },

@@ -45,6 +45,21 @@ class Borrowing:
             "max_k": int(self.counts.max()),
         }
 
+    def draw_shares(self) -> np.ndarray:
+        """The share of all source draws that falls on each source row, when every target image is drawn alike.
+
+        A target image draws from its pool uniformly, so a row counts 1 / length in each pool that has it; the mean
+        of that over the target images.
+
+        Returns:
+            float64 [N_s], sums to 1.
+        """
+        # Pools follow one another, or all target images share the one that begins at 0.
+        _, first, sharers = np.unique(np.asarray(self.pools.starts), return_index=True, return_counts=True)
+        lengths = np.asarray(self.pools.lengths)[first]
+        each = np.repeat(sharers / (lengths * len(self.counts)), lengths)
+        return np.bincount(np.asarray(self.pools.rows), weights=each, minlength=len(self.source_labels))
+
 
 class Selector:
     """Turns a K per target image into a `Borrowing`; holds the neighbor table on the device.

@@ -29,6 +29,7 @@ from sjft_tf.training.config import RunConfig
 from sjft_tf.training.distribution import ALONE, Arrays, Cluster, JoinReplicas
 from sjft_tf.training.finishing import FinishWeights, micro_batches
 from sjft_tf.training.keeping import Keeping
+from sjft_tf.training.record import round_record
 from sjft_tf.training.state import RoundState, finished_rounds, load_round, run_variables, save_round
 
 log = logging.getLogger(__name__)
@@ -161,7 +162,7 @@ def _one_round(
     resumed: Resumed | None,
     cluster: Cluster,
 ) -> RoundState:
-    training, borrowing = config.training, mining.borrowing
+    training, borrowing, counts = config.training, mining.borrowing, mining.counts
     steps = training.steps_per_round
     begin, end = index * steps, (index + 1) * steps
     first = resumed.step if resumed is not None else begin
@@ -204,7 +205,8 @@ def _one_round(
     metrics: dict[str, Any] = {name: float(values[-1]) for name, values in history.items()}
     metrics |= {"borrowed": borrowing.summary()} if borrowing else {}
     metrics |= {"scoring": mining.found, "seconds": time.perf_counter() - begun}
-    return RoundState(index, end, mining.k0, mining.counts, metrics, mining.hard)
+    record = round_record(sets.target.labels, mining, counts, borrowing)
+    return RoundState(index, end, mining.k0, mining.counts, metrics, mining.hard, record)
 
 
 def augmentation(config: RunConfig) -> Augmentation:

@@ -21,6 +21,7 @@ from sjft_tf.training import snapshot
 from sjft_tf.training.snapshot import OPTIMIZER, WEIGHTS
 
 STATE = "state.npz"
+SCORING = "scoring.npz"
 _ROUND = re.compile(r"\d{2,}")
 
 
@@ -35,6 +36,7 @@ class RoundState:
         counts: int32 [N_t], K of each target image for the NEXT round.
         metrics: numbers about this round (losses, hard and uncertain images, union size, seconds).
         hard: bool [N_t], target images found wrong or uncertain at its end; None where that was not written down.
+        scoring: what reports need of the round, see `record.round_record`; not read back, nothing depends on it.
     """
 
     index: int
@@ -43,6 +45,7 @@ class RoundState:
     counts: np.ndarray
     metrics: dict[str, Any]
     hard: np.ndarray | None = None
+    scoring: dict[str, np.ndarray] | None = None
 
 
 def round_folder(folder: Path, index: int) -> Path:
@@ -76,6 +79,8 @@ def save_round(folder: Path, state: RoundState, model: keras.Model, made_from: d
         }
         found = {"counts": state.counts} | ({} if state.hard is None else {"hard": state.hard})
         artifacts.save_npz(temporary / STATE, found, meta)
+        if state.scoring is not None:
+            artifacts.save_npz(temporary / SCORING, state.scoring, {"made_from": made_from, "index": state.index})
     return place
 
 

@@ -16,7 +16,10 @@ from sjft_tf.artifacts import read_json
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("train", "extract", "retrieve", "evaluate", "export", "predict", "audit", "prune", "compare", "demo")
+COMMANDS = (
+    *("train", "extract", "retrieve", "evaluate", "export", "predict"),
+    *("audit", "prune", "compare", "report", "demo"),
+)
 
 
 def run(*command, cwd, check=True):
@@ -70,6 +73,9 @@ def test_what_is_inside(wheel):
     recipes = {f"sjft_tf/flags/{path.name}" for path in (ROOT / "flags").glob("*.cfg")}
     assert len(recipes) >= 2
     assert recipes <= set(names)
+    templates = {f"sjft_tf/report/templates/{p.name}" for p in (ROOT / "sjft_tf" / "report" / "templates").iterdir()}
+    assert len(templates) >= 4
+    assert templates <= set(names)
     modules = {f"sjft_tf/{path.relative_to(ROOT / 'sjft_tf')}" for path in (ROOT / "sjft_tf").rglob("*.py")}
     modules |= {f"sjft_tf/scripts/{path.name}" for path in (ROOT / "scripts").glob("*.py")}
     assert modules == {name for name in names if name.endswith(".py")}
@@ -99,3 +105,5 @@ def test_a_small_run_with_a_recipe_outside_the_checkout(installed, world, tmp_pa
     assert settings["revision"] is None
     done = run(installed / "sjft-predict", "--workdir=run", f"--images={world}/target/test", cwd=tmp_path)
     assert len(done.stdout.splitlines()) == 1 + 9  # header, answers: the devices are on standard error
+    run(installed / "sjft-report", "--workdir=run", cwd=tmp_path)
+    assert "<h2>Summary</h2>" in (tmp_path / "run" / "report.html").read_text()

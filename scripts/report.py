@@ -1,0 +1,32 @@
+"""Writes one HTML file about a run, or about a comparison, with charts and pictures; it needs nothing beside it.
+
+python scripts/report.py --workdir=runs/mine
+
+--target and --source say where the images lie now, if they have moved since the run was made.
+"""
+
+from absl import flags
+from sjft_tf.scripts import program
+
+
+def define() -> None:
+    program.define_common()
+    flags.DEFINE_string("output", "", "HTML file; WORKDIR/report.html when not given")
+    flags.DEFINE_string("target", "", "target images, for the pictures; where the run found them when not given")
+    flags.DEFINE_multi_string("source", [], "source images, likewise; give the flag again for more sets")
+
+
+def main(_: list[str]) -> None:
+    from sjft_tf.report import write_report
+
+    given = program.FLAGS
+    path = write_report(given.workdir, given.output, target=given.target, source=given.source)
+    program.say(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+def run() -> None:
+    program.start(main, define)
+
+
+if __name__ == "__main__":
+    run()

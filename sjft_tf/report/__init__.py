@@ -1,0 +1,11 @@
+"""A run, or a comparison of arms over seeds, as one HTML file that needs nothing beside it.
+
+- `write_report`: finds out what lies in a workdir and writes the page.
+- `reading`, `comparison`, `curves`: what the artifacts say; `pictures`: thumbnails of the images.
+- `run_sections`, `run_images`, `comparison_sections`: the values of each section; `run_charts`, `comparison_charts`,
+  `svg`: the charts; `page` and `templates/`: how it looks.
+"""
+
+from sjft_tf.report.write import write_report
+
+__all__ = ["write_report"]

@@ -1,0 +1,120 @@
+"""Thumbnails of a run's images, as data URIs: the report fetches nothing."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from sjft_tf import artifacts
+from sjft_tf.errors import InputError
+from sjft_tf.images import ImageSet, default_splits, open_image_set, open_source
+from sjft_tf.influence import kept_rows
+from sjft_tf.report.reading import Run
+from sjft_tf.training.config import RunConfig
+
+SIDE = 72
+_EXACT = 32  # pixels; smaller images are kept to the pixel, and enlarged by the browser
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """Images of a run by row.
+
+    Attributes:
+        target: the target training images; None if they could not be opened.
+        source: the source images, without leaks that were left out; None likewise.
+        problem: why something is missing, in a sentence; "" if nothing is.
+    """
+
+    target: ImageSet | None = None
+    source: ImageSet | None = None
+    problem: str = ""
+
+    def target_id(self, row: int) -> str:
+        """The name of a target image, its row where nobody knows."""
+        return str(self.target.ids[row]) if self.target is not None else f"row {row}"
+
+    def target_uri(self, row: int) -> str | None:
+        """A thumbnail; None without images."""
+        return thumbnail(self.target, row)
+
+    def source_uri(self, row: int) -> str | None:
+        """Likewise of a source image."""
+        return thumbnail(self.source, row)
+
+    def source_class(self, row: int) -> str | None:
+        """The class of a source image."""
+        return str(self.source.class_names[int(self.source.labels[row])]) if self.source is not None else None
+
+
+def thumbnail(images: ImageSet | None, row: int) -> str | None:
+    """An image of at most 72 pixels a side as data URI; None where it cannot be had."""
+    if images is None:
+        return None
+    try:
+        image = Image.fromarray(np.asarray(images.load(row)))
+    except (InputError, OSError, tf.errors.OpError):
+        return None
+    stream = io.BytesIO()
+    if max(image.size) <= _EXACT:
+        image.save(stream, format="PNG", optimize=True)
+        return _uri("png", stream)
+    image.thumbnail((SIDE, SIDE))
+    image.save(stream, format="JPEG", quality=80)
+    return _uri("jpeg", stream)
+
+
+def _uri(kind: str, stream: io.BytesIO) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+def open_pictures(run: Run, target: str = "", source: list[str] | None = None) -> Pictures:
+    """Opens the images of a run, where they still are and still are the same.
+
+    Args:
+        run: whose images.
+        target, source: specs of where they lie now; by default where the run found them.
+    """
+    try:
+        config = RunConfig.from_json(run.config)
+        training = _target(run, config, target or config.data.target)
+    except (InputError, OSError, tf.errors.OpError) as error:
+        return Pictures(problem=f"The target images could not be opened: {error}")
+    if not run.borrows:
+        return Pictures(training)
+    try:
+        return Pictures(training, _source(run, config, source or config.data.source))
+    except (InputError, OSError, tf.errors.OpError) as error:
+        return Pictures(training, problem=f"The source images could not be opened: {error}")
+
+
+def _target(run: Run, config: RunConfig, spec: str) -> ImageSet:
+    images = open_image_set(
+        default_splits(spec).get("train", spec), bad_images=config.data.bad_images, cache=run.workdir.scans
+    )
+    kept = run.workdir.influence / "kept.json"
+    if config.data.target_rows or config.data.prune_target:
+        images = images.subset(kept_rows(config.data.target_rows or kept, images))
+    _check("target", images, len(run.states[0].counts), run)
+    return images
+
+
+def _source(run: Run, config: RunConfig, specs: list[str]) -> ImageSet:
+    images = open_source(specs, bad_images=config.data.bad_images, cache=run.workdir.scans)
+    if config.data.exclude_leaks and run.workdir.leaks.is_file():
+        leaked = artifacts.load_npz(run.workdir.leaks)[0]["source_row"]
+        images = images.subset(np.setdiff1d(np.arange(len(images)), leaked))
+    _check("source", images, run.source_size or len(images), run)
+    return images
+
+
+def _check(role: str, images: ImageSet, count: int, run: Run) -> None:
+    """Refuses other images than the run's: a picture beside a wrong name is worse than none."""
+    known = run.neighbors.made_from.get(role) if run.neighbors is not None else None
+    if len(images) != count or (known is not None and known != images.fingerprint):
+        raise InputError(f"'{images.name}' has other images now ({len(images)}) than when the run was made ({count}).")

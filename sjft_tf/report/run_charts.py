@@ -1,0 +1,171 @@
+"""The charts of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from markupsafe import Markup
+
+from sjft_tf.report.curves import Curve
+from sjft_tf.report.svg import BASELINE, INK, PALETTE, SOURCE, TARGET, WRONG, Chart
+
+_LEVELS = 8  # shades that the eye tells apart in a bar
+
+
+def losses(curves: dict[str, Curve], rounds: Sequence[int], name: str) -> Markup | None:
+    """Training loss of both heads over the steps; `rounds` are the steps at which rounds end."""
+    return _steps(curves, "loss", rounds, f"{name}-loss", "training loss", 1.0)
+
+
+def accuracies(curves: dict[str, Curve], rounds: Sequence[int], name: str) -> Markup | None:
+    """Training accuracy of both heads over the steps, in %."""
+    return _steps(curves, "accuracy", rounds, f"{name}-accuracy", "training accuracy (%)", 100.0)
+
+
+def _steps(
+    curves: dict[str, Curve], what: str, rounds: Sequence[int], name: str, title: str, scale: float
+) -> Markup | None:
+    found = {head: curves[f"{what}/{head}"] for head in ("target", "source") if f"{what}/{head}" in curves}
+    if not found:
+        return None
+    with Chart(name) as chart:
+        for end in rounds[:-1]:
+            chart.axes.axvline(end, color=INK, alpha=0.25, linewidth=0.8, linestyle=(0, (3, 3)))
+        for (head, (steps, values)), color in zip(found.items(), (TARGET, SOURCE), strict=False):
+            # The running means begin anew with every round: no line goes across.
+            begin = 0
+            for number, end in enumerate(rounds):
+                part = (steps > begin) & (steps <= end)
+                label = None if number else f"{head} head"
+                chart.axes.plot(steps[part], values[part] * scale, color=color, marker=".", markersize=3, label=label)
+                begin = end
+        chart.axes.set_ylim(bottom=0)
+        chart.label("training step", title)
+        chart.legend()
+        return chart.svg(f"{title} of the {' and '.join(found)} head over {rounds[-1]} training steps")
+
+
+def rounds_accuracy(lines: dict[str, list[float | None]], name: str) -> Markup:
+    """Accuracy after each round, in %: name of a line -> a share per round."""
+    with Chart(f"{name}-rounds") as chart:
+        count = max(map(len, lines.values()))
+        for (label, values), color in zip(lines.items(), PALETTE, strict=False):
+            numbers = np.array([np.nan if value is None else 100 * value for value in values], float)
+            chart.axes.plot(np.arange(1, len(values) + 1), numbers, color=color, marker="o", markersize=4, label=label)
+        chart.axes.set_xticks(range(1, count + 1))
+        chart.axes.set_xlim(0.7, count + 0.3)
+        chart.label("after round", "accuracy (%)")
+        chart.legend(2)
+        return chart.svg(f"accuracy after each of {count} rounds: {', '.join(lines)}")
+
+
+def hard_images(wrong: Sequence[int], uncertain: Sequence[int], total: int, name: str) -> Markup:
+    """Target images found wrong or uncertain after each round, in %."""
+    with Chart(f"{name}-hard") as chart:
+        places = np.arange(1, len(wrong) + 1)
+        low, high = 100 * np.array(wrong) / total, 100 * np.array(uncertain) / total
+        chart.axes.bar(places, low, color=WRONG, alpha=0.85, width=0.6, linewidth=0, label="wrong")
+        chart.axes.bar(places, high, bottom=low, color=PALETTE[4], alpha=0.6, width=0.6, linewidth=0, label="uncertain")
+        chart.axes.set_xticks(places)
+        chart.axes.set_ylim(0, max(5.0, float((low + high).max()) * 1.1))
+        chart.label("after round", "target training images (%)")
+        chart.legend()
+        said = ", ".join(f"{a} and {b}" for a, b in zip(wrong, uncertain, strict=True))
+        return chart.svg(f"wrong and uncertain target images after each round: {said} of {total}")
+
+
+def neighbor_counts(counts: Sequence[np.ndarray], name: str) -> Markup:
+    """A bar a round, divided by how many neighbors K the target images may draw from."""
+    starts, labels = _levels(np.concatenate(counts))
+    with Chart(f"{name}-k", height=0.95 + 0.32 * len(counts), grid="x") as chart:
+        left, places = np.zeros(len(counts)), np.arange(len(counts))
+        for level, label in enumerate(labels):
+            own = [np.searchsorted(starts, each, side="right") - 1 == level for each in counts]
+            shares = np.array([100 * each.mean() for each in own])
+            shade = 0.2 + 0.8 * level / max(1, len(labels) - 1)
+            chart.axes.barh(places, shares, left=left, color=TARGET, alpha=shade, height=0.7, label=f"K {label}")
+            left += shares
+        chart.names(places, [f"round {number + 1}" for number in places])
+        chart.axes.set_xlim(0, 100)
+        chart.label("share of the target images (%)")
+        chart.legend(5)
+        return chart.svg(f"how many neighbors the target images draw from in each of {len(counts)} rounds")
+
+
+def _levels(counts: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Where the classes of K begin, at most 8, and their names: single values where they are few, else ranges."""
+    values = np.unique(counts)
+    if len(values) <= _LEVELS:
+        return values, [str(value) for value in values]
+    starts = np.unique(np.quantile(values, np.linspace(0, 1, _LEVELS + 1)[:-1], method="lower"))
+    ends = [*(values[np.searchsorted(values, starts[1:]) - 1]), values[-1]]
+    return starts, [f"{low}" if low == high else f"{low} to {high}" for low, high in zip(starts, ends, strict=True)]
+
+
+def entropy_histogram(first: np.ndarray, last: np.ndarray, rounds: int, delta: float, name: str) -> Markup:
+    """How uncertain the predictions for the target images are after the first and after the last round."""
+    with Chart(f"{name}-entropy") as chart:
+        top = max(float(first.max()), float(last.max()), delta, 1e-3)
+        bins = np.linspace(0, top * 1.001, 31).tolist()
+        pairs = [(last, "after the only round", TARGET)]
+        if rounds > 1:
+            pairs = [(first, "after round 1", BASELINE), (last, f"after round {rounds}", TARGET)]
+        for values, label, color in pairs:
+            chart.axes.hist(values, bins, color=color, alpha=0.25)
+            chart.axes.hist(values, bins, histtype="step", color=color, linewidth=1.4, label=label)
+        chart.axes.axvline(delta, color=INK, alpha=0.6, linewidth=0.9, linestyle=(0, (3, 3)))
+        chart.axes.text(delta, 1.0, f" δ = {delta:g}", transform=chart.axes.get_xaxis_transform(), fontsize=8, va="top")
+        chart.axes.set_xlim(0, top)
+        chart.label("entropy of the prediction (nats)", "target images")
+        chart.legend(2)
+        said = f"mean {first.mean():.2f} after the first round, {last.mean():.2f} after the last"
+        return chart.svg(f"histogram of the entropies of {len(last)} target images: {said}")
+
+
+def union_growth(sizes: Sequence[int], classes: Sequence[int], total: int | None, name: str) -> Markup:
+    """Source images in use in each round, with their share of the source and the number of their classes."""
+    with Chart(f"{name}-union") as chart:
+        places = np.arange(1, len(sizes) + 1)
+        bars = chart.axes.bar(places, sizes, color=SOURCE, alpha=0.85, width=0.6, linewidth=0)
+        for bar, size, count in zip(bars, sizes, classes, strict=True):
+            share = f" ({100 * size / total:.0f} %)" if total else ""
+            text = f"{size:,}{share}\n{count:,} {'class' if count == 1 else 'classes'}"
+            middle = bar.get_x() + bar.get_width() / 2
+            chart.axes.annotate(
+                text, (middle, size), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=7.5
+            )
+        chart.axes.set_xticks(places)
+        chart.axes.set_ylim(0, max(sizes) * 1.25)
+        chart.label("round", "source images in use")
+        return chart.svg(f"source images in use in each round: {', '.join(map(str, sizes))}")
+
+
+def class_draws(names: Sequence[str], shares: np.ndarray, images: np.ndarray, name: str, most: int = 15) -> Markup:
+    """The source classes that most draws fall on."""
+    order = np.argsort(-shares, kind="stable")[:most]
+    order = order[shares[order] > 0]
+    with Chart(f"{name}-classes", height=0.7 + 0.22 * max(1, len(order)), grid="x") as chart:
+        places = np.arange(len(order))
+        chart.axes.barh(places, 100 * shares[order], color=SOURCE, alpha=0.85, height=0.7, linewidth=0)
+        for place, row in enumerate(order):
+            words = f" {images[row]:,} {'image' if images[row] == 1 else 'images'}"
+            chart.axes.text(100 * shares[row], place, words, va="center", fontsize=7.5)
+        chart.names(places, [names[row] for row in order])
+        chart.axes.set_xlim(0, 100 * float(shares.max(initial=0.01)) * 1.28)
+        chart.label("share of all draws (%)")
+        return chart.svg(f"the {len(order)} source classes drawn on most, by share of draws")
+
+
+def stage_times(times: dict[str, float], name: str) -> Markup:
+    """Seconds of each stage."""
+    order = sorted(times, key=lambda stage: -times[stage])
+    with Chart(f"{name}-times", height=0.7 + 0.24 * len(order), grid="x") as chart:
+        places = np.arange(len(order))
+        chart.axes.barh(places, [times[stage] for stage in order], color=BASELINE, height=0.66, linewidth=0)
+        for place, stage in enumerate(order):
+            chart.axes.text(times[stage], place, f" {times[stage]:,.1f} s", va="center", fontsize=7.5)
+        chart.names(places, order)
+        chart.axes.set_xlim(0, max(max(times.values()), 1e-3) * 1.22)
+        chart.label("seconds")
+        return chart.svg("seconds of each stage: " + ", ".join(f"{stage} {times[stage]:.1f}" for stage in order))

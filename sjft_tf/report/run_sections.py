@@ -1,0 +1,215 @@
+"""What the page says about one run: the values and charts of each section, ready for the template."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sjft_tf.report import run_charts
+from sjft_tf.report.pictures import Pictures
+from sjft_tf.report.reading import Run
+from sjft_tf.report.run_images import borrowed_images, hardest_images
+from sjft_tf.training.config import RunConfig
+
+_PAIRS = 12  # confusions in the table
+_CLASSES = 8  # weakest, and strongest, classes
+_LEAKS = 20  # leaks in the table
+
+
+def run_context(run: Run, pictures: Pictures, name: str = "run") -> dict[str, Any]:
+    """Everything the template of a run asks for.
+
+    Args:
+        run: the run.
+        pictures: its images, as far as there are any.
+        name: goes before the ids in the page, so that several runs could share one.
+    """
+    return {
+        "name": name,
+        "judge": run.judge,
+        "problem": pictures.problem,
+        "headline": _headline(run),
+        "changed": _changed(run),
+        "specs": {role: run.config["data"].get(role) for role in ("target", "validation", "test", "source")},
+        "rounds": _rounds(run),
+        "curves": _curves(run, name),
+        "neighbors": _neighbors(run, name),
+        "entropy": _entropy(run, name),
+        "union": _union(run, name),
+        "classes": _classes(run, name),
+        "borrowed": borrowed_images(run, pictures),
+        "hardest": hardest_images(run, pictures),
+        "confusions": _confusions(run),
+        "per_class": _per_class(run),
+        "leaks": _leaks(run),
+        "times": _times(run, name),
+        "settings": run.config,
+        "versions": _versions(run),
+    }
+
+
+def _headline(run: Run) -> list[dict[str, Any]]:
+    """The figures one looks at first: kind of number, value, what it is."""
+    tiles = []
+    if run.judge:
+        found = run.figures[-1][run.judge]
+        images = f"{found['count']:,} {run.judge} images"
+        tiles.append({"share": found["mean_class_accuracy"], "what": "mean class accuracy", "note": images})
+        tiles.append({"share": found["top1"], "what": "top-1 accuracy", "note": images})
+        if run.judge in run.fused:
+            fused = run.fused[run.judge]["mean_class_accuracy"]
+            note = f"mean prediction of {len(run.states)} rounds"
+            tiles.append({"share": fused, "what": "mean class accuracy, fused", "note": note})
+    else:
+        scoring = run.states[-1].metrics.get("scoring", {})
+        note = "no test or validation images"
+        tiles.append({"share": scoring.get("train_top1"), "what": "accuracy on the training images", "note": note})
+    last = run.states[-1].metrics.get("borrowed")
+    if last:
+        part = f" ({100 * last['union_size'] / run.source_size:.0f} % of the source)" if run.source_size else ""
+        note = f"of {last['source_classes']:,} classes, in the last round{part}"
+        tiles.append({"number": last["union_size"], "what": "source images borrowed", "note": note})
+    if run.times:
+        note = f"{len(run.states)} rounds, {run.states[-1].global_step:,} training steps"
+        tiles.append({"seconds": sum(run.times.values()), "what": "in all", "note": note})
+    return tiles
+
+
+def _changed(run: Run) -> list[dict[str, Any]]:
+    """The settings that are not at their defaults."""
+    usual = RunConfig().to_json()
+    return [
+        {"name": name, "value": value, "default": usual.get(section, {}).get(name)}
+        for section, settings in run.config.items()
+        for name, value in settings.items()
+        if value != usual.get(section, {}).get(name)
+    ]
+
+
+def _rounds(run: Run) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": state.index + 1,
+            "step": state.global_step,
+            "seconds": state.metrics.get("seconds"),
+            **state.metrics.get("scoring", {}),
+            **{f"{name}_accuracy": found["mean_class_accuracy"] for name, found in figures.items()},
+            **state.metrics.get("borrowed", {}),
+        }
+        for state, figures in zip(run.states, run.figures, strict=True)
+    ]
+
+
+def _curves(run: Run, name: str) -> list[Any]:
+    ends = [state.global_step for state in run.states]
+    lines: dict[str, list[float | None]] = {}
+    for kind in ("validation", "test"):
+        values = [figures.get(kind, {}).get("mean_class_accuracy") for figures in run.figures]
+        if any(value is not None for value in values):
+            lines[f"{kind}, mean class"] = values
+    train = [state.metrics.get("scoring", {}).get("train_top1") for state in run.states]
+    if any(value is not None for value in train):
+        lines["target training images"] = train
+    charts = [
+        run_charts.losses(run.curves, ends, name),
+        run_charts.accuracies(run.curves, ends, name),
+        run_charts.rounds_accuracy(lines, name) if lines else None,
+        _hard(run, name),
+    ]
+    return [chart for chart in charts if chart is not None]
+
+
+def _hard(run: Run, name: str) -> Any:
+    found = [state.metrics["scoring"] for state in run.states if "scoring" in state.metrics]
+    if len(found) < len(run.states):
+        return None
+    wrong, uncertain = [each["wrong"] for each in found], [each["uncertain"] for each in found]
+    return run_charts.hard_images(wrong, uncertain, len(run.states[0].counts), name)
+
+
+def _neighbors(run: Run, name: str) -> Any:
+    if not run.borrows:
+        return None
+    counts = [each for index in range(len(run.states)) if (each := run.counts(index)) is not None]
+    return run_charts.neighbor_counts(counts, name)
+
+
+def _entropy(run: Run, name: str) -> Any:
+    first, last = run.scorings[0], run.scorings[-1]
+    if first is None or last is None:
+        return None
+    delta = float(run.config["selection"]["delta"])
+    return run_charts.entropy_histogram(first["entropy"], last["entropy"], len(run.states), delta, name)
+
+
+def _union(run: Run, name: str) -> Any:
+    found = [state.metrics["borrowed"] for state in run.states if "borrowed" in state.metrics]
+    if len(found) < len(run.states):
+        return None
+    sizes, classes = [each["union_size"] for each in found], [each["source_classes"] for each in found]
+    return run_charts.union_growth(sizes, classes, run.source_size, name)
+
+
+def _classes(run: Run, name: str) -> Any:
+    last, names = run.scorings[-1], run.classes.get("source", [])
+    if last is None or "class_share" not in last or len(names) != len(last["class_share"]):
+        return None
+    return run_charts.class_draws(names, last["class_share"], last["class_images"], name)
+
+
+def _confusions(run: Run) -> list[dict[str, Any]]:
+    """The most frequent mistakes on the judging images."""
+    if not run.judge:
+        return []
+    found = run.figures[-1][run.judge]
+    confusion, names = np.array(found["confusion"]), found["class_names"]
+    wrong = confusion * (1 - np.eye(len(confusion), dtype=confusion.dtype))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:_PAIRS]
+    cells = [(*divmod(int(cell), len(confusion)), int(wrong.flat[cell])) for cell in order if wrong.flat[cell]]
+    return [
+        {"label": names[label], "predicted": names[other], "count": count, "of": int(confusion[label].sum())}
+        for label, other, count in cells
+    ]
+
+
+def _per_class(run: Run) -> list[dict[str, Any]]:
+    """Weakest and strongest classes; all of them where they are few. A gap stands between the two ends."""
+    lines = [
+        {
+            "name": line["class"],
+            "recall": float(line["recall"]),
+            "images": int(line["images"]),
+            "precision": float(line["precision"]) if line["precision"] else None,
+            "taken_for": line["confused_with"],
+            "confused": int(line["confused"]),
+        }
+        for line in run.class_lines
+        if line["recall"]
+    ]
+    if len(lines) <= 2 * _CLASSES + 4:
+        return lines
+    return [*lines[:_CLASSES], {"gap": len(lines) - 2 * _CLASSES}, *lines[-_CLASSES:]]
+
+
+def _leaks(run: Run) -> dict[str, Any] | None:
+    if run.leaks is None:
+        return None
+    kinds: dict[tuple[str, str], int] = {}
+    for line in run.leaks:
+        key = (line["role"], line["kind"])
+        kinds[key] = kinds.get(key, 0) + 1
+    counts = [{"role": role, "kind": kind, "count": count} for (role, kind), count in sorted(kinds.items())]
+    excluded = bool(run.config["data"]["exclude_leaks"])
+    return {"total": len(run.leaks), "counts": counts, "lines": run.leaks[:_LEAKS], "excluded": excluded}
+
+
+def _times(run: Run, name: str) -> Any:
+    return run_charts.stage_times(run.times, name) if run.times else None
+
+
+def _versions(run: Run) -> dict[str, Any]:
+    facts = {"sjft_tf": run.recorded.get("sjft_tf"), "revision": run.recorded.get("revision")}
+    facts |= {"Python": run.recorded.get("python"), "platform": run.recorded.get("platform")}
+    facts |= run.recorded.get("packages", {})
+    return {name: value for name, value in facts.items() if value is not None}

@@ -1,0 +1,63 @@
+"""The page of a comparison: table, charts, links and one run in full."""
+
+import json
+
+import pytest
+
+from sjft_tf.errors import InputError
+from sjft_tf.report import write_report
+from sjft_tf.report.comparison import read_comparison
+from sjft_tf.report.comparison_charts import arm_colors
+
+
+def test_all_sections_and_working_links(comparison, opened):
+    page = opened(write_report(comparison))
+    wanted = {"results", "accuracy", "differences", "trials", "arm-curves", "runs", "setup", "representative"}
+    assert wanted | {"run-summary", "run-hardest", "run-configuration"} <= set(page.ids)
+    assert "sjft/seed%201/" in page.addresses
+    assert page.tags["svg"] == 4 + 9
+    assert "<em>sjft</em>" in page.text
+    assert "em" not in page.tags
+    assert "+3.0" in page.text
+    assert "One run in full: <em>sjft</em>, seed 1" in page.text
+
+
+def test_links_follow_the_page(comparison, opened, tmp_path):
+    opened(write_report(comparison, tmp_path / "elsewhere" / "page.html"))
+
+
+def test_the_run_shown_is_the_median_of_the_best_that_borrows(comparison):
+    arm, entry = read_comparison(comparison).representative()
+    assert (arm["name"], entry["seed"]) == ("sjft", 1)  # fusion is better, but has no run of its own
+
+
+def test_few_figures(comparison, opened, tmp_path):
+    """One seed, nothing chosen, a baseline that failed, no run folders: all that may be missing is null."""
+    content = json.loads((comparison / "comparison.json").read_text())
+    for arm in content["arms"]:
+        arm.update(trials=[], chosen=None, runs=[{**arm["runs"][0], "workdir": None}])
+        arm["summary"] = dict.fromkeys(arm["summary"]) | {"n": 1, "mean": 0.5}
+    content["arms"][0]["runs"][0].update(test=None, validation=None)
+    (tmp_path / "comparison.json").write_text(json.dumps(content))
+    page = opened(write_report(tmp_path))
+    assert "No trials are recorded" in page.text
+    assert "none is shown in full" in page.text
+
+
+def test_a_folder_outside_is_not_linked(comparison):
+    found = read_comparison(comparison)
+    assert found.folder({"workdir": "../.."}) is None
+    assert found.folder({"workdir": "sjft/seed 0"}) == comparison / "sjft/seed 0"
+
+
+def test_another_shape_is_refused(tmp_path):
+    for content, missing in (("[]", "arms"), ('{"arms": []}', "baseline"), ("{", "not valid JSON")):
+        (tmp_path / "comparison.json").write_text(content)
+        with pytest.raises(InputError, match=missing):
+            write_report(tmp_path)
+
+
+def test_an_arm_keeps_its_color():
+    names = ["a", "plain", "b"]
+    assert arm_colors(names, "plain")["a"] == arm_colors(["a", "plain"], "plain")["a"]
+    assert len(set(arm_colors(names, "plain").values())) == 3
