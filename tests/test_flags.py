@@ -74,7 +74,7 @@ def built(model, view):
 
 
 def test_there_are_recipes():
-    assert {"demo", "flowers102_small", *PAPER} <= {path.stem for path in RECIPES}
+    assert {"demo", "flowers102_few", "flowers102_small", *PAPER} <= {path.stem for path in RECIPES}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 from sjft_tf import artifacts
@@ -51,11 +52,17 @@ class Comparison:
                     places = [[entry["workdir"] for entry in part] for part in (record.runs, record.trials)]
                     self._runs.drop_weights(*places)
         self._write(complete=True)
-        # The HTML report of the comparison is to be written here, from comparison.json.
+        page = self._report()
         yield ""
         yield from (self.root / "comparison.md").read_text(encoding="utf-8").splitlines()
         yield ""
-        yield f"results: {', '.join(str(self.root / f'comparison.{kind}') for kind in ('json', 'md', 'csv'))}"
+        yield f"results: {', '.join(str(self.root / f'comparison.{kind}') for kind in ('json', 'md', 'csv'))}, {page}"
+
+    def _report(self) -> Path:
+        # Late: pictures open the image sets, and with them TensorFlow, when all processes that train are done.
+        from sjft_tf.report import write_report
+
+        return write_report(self.root)
 
     def plan(self) -> Iterator[str]:
         """The runs there would be, and what of them is finished."""

@@ -57,6 +57,8 @@ def test_two_seeds_of_all_main_arms(program, config, tmp_path):
     assert {one["rounds"] * one["steps_per_round"] * one["batch_size"] for one in settings} == {2 * 4 * 6}
     # One search for all arms and seeds.
     assert len(list((tmp_path / "shared").glob("*/neighbors.npz"))) == 1
+    page = (tmp_path / "report.html").read_text()
+    assert all(title in page for title in ("Plain fine-tuning", "Selective, rounds fused"))
     # Nothing is repeated.
     assert not [line for line in Comparison(asked, Workdir(tmp_path), directly).run() if "left" in line]
     # Ordinary runs: other programs work on them.

@@ -126,7 +126,7 @@ def test_the_readme_has_the_commands_and_they_have_their_flags():
 
 def test_help_is_understood():
     assert {"target", "source", "mirror", "nomirror", "k0", "workdir"} <= flags_of("train")
-    assert "trunk" not in flags_of("retrieve")
+    assert "trunk" not in flags_of("extract")
     assert {"images", "output"} <= flags_of("evaluate")
 
 
