@@ -69,7 +69,7 @@ def hard_images(wrong: Sequence[int], uncertain: Sequence[int], total: int, name
         chart.axes.bar(places, high, bottom=low, color=PALETTE[4], alpha=0.6, width=0.6, linewidth=0, label="uncertain")
         chart.axes.set_xticks(places)
         chart.axes.set_ylim(0, max(5.0, float((low + high).max()) * 1.1))
-        chart.label("after round", "target training images (%)")
+        chart.label("after round", "training images (%)")
         chart.legend()
         said = ", ".join(f"{a} and {b}" for a, b in zip(wrong, uncertain, strict=True))
         return chart.svg(f"wrong and uncertain target images after each round: {said} of {total}")

@@ -16,6 +16,8 @@ BASELINE = "#7d8590"
 PALETTE = ("#3987c9", "#d9722b", "#2e9e77", "#b7569a", "#b08d1a", "#7f6bd0", "#c4484d", "#4ba3b5")
 TARGET, SOURCE, WRONG = PALETTE[0], PALETTE[1], PALETTE[6]
 
+_NARROW = 500  # pixels; wider charts are scrolled on a phone, where they would become too small to read
+
 _STYLE = {
     **{"svg.fonttype": "none", "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 9},
     **{"axes.edgecolor": INK, "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK, "ytick.color": INK},
@@ -100,7 +102,8 @@ def inline(text: str, name: str, description: str, width: int) -> Markup:
     view = re.search(r'viewBox="([^"]*)"', text)
     assert view is not None
     said = html.escape(description)
-    head = f'<svg class="chart" viewBox="{view[1]}" role="img" aria-label="{said}" style="max-width:{width}px">'
+    kind = "chart wide" if width > _NARROW else "chart"
+    head = f'<svg class="{kind}" viewBox="{view[1]}" role="img" aria-label="{said}" style="max-width:{width}px">'
     return Markup(re.sub(r"<svg\b[^>]*>", lambda _: f"{head}<title>{said}</title>", text, count=1))
 
 
