@@ -172,12 +172,12 @@ class Found:
 
 
 def uses_table(config: RunConfig) -> bool:
-    """Whether a run needs neighbor lists."""
-    return config.selection.selector in ("nearest", "random")
+    """Whether a run needs neighbor lists or importances of classes, which do not depend on its seed."""
+    return config.selection.selector in ("nearest", "random", "class_importance")
 
 
 def table_name(config: RunConfig) -> str:
-    """Folder of the neighbor table that a run with `table_config` settings uses: by bank and target subset."""
+    """Folder of what a run with `table_config` settings retrieves by: by bank (or selector) and target subset."""
     data = {
         item: getattr(config.data, item)
         for item in ("target", "target_rows", "per_class", "holdout_test", "validation_fold", "source", "source_rows")
@@ -192,7 +192,8 @@ def table_name(config: RunConfig) -> str:
     key = artifacts.fingerprint(
         {**data, **config.stamp("retrieval"), "seed": config.training.seed if drawn else None, "length": length}
     )
-    return f"{re.sub(r'[^A-Za-z0-9_]+', '-', config.retrieval.bank)[:24].strip('-')}-{key[:8]}"
+    kind = "class_importance" if selection.selector == "class_importance" else config.retrieval.bank
+    return f"{re.sub(r'[^A-Za-z0-9_]+', '-', kind)[:24].strip('-')}-{key[:8]}"
 
 
 def run_stamp(config: RunConfig, found: Found) -> str:

@@ -18,6 +18,7 @@ from sjft_tf.pipeline import commands
 from sjft_tf.pipeline.audit import audit_of, warnings
 from sjft_tf.pipeline.comparison_runs import RESULT
 from sjft_tf.pipeline.frozen_head import evaluate_head
+from sjft_tf.pipeline.importance import class_importance
 from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.neighbors import neighbor_table
 from sjft_tf.training import finished_rounds
@@ -77,11 +78,11 @@ def look(config: RunConfig, job: dict[str, Any]) -> None:
 
 
 def make_table(config: RunConfig, job: dict[str, Any]) -> None:
-    """Makes the neighbor table "table" in "shared"."""
+    """Makes the neighbor table (or the importances of classes) "table" in "shared"."""
     workdir = run_workdir(job["folder"], job["shared"], job["table"])
     with workdir.timed("opening image sets"):
         sets = open_sets(config, workdir)
-    neighbor_table(config, sets, workdir)
+    (class_importance if config.selection.selector == "class_importance" else neighbor_table)(config, sets, workdir)
 
 
 def train(config: RunConfig, job: dict[str, Any]) -> None:
@@ -111,14 +112,14 @@ def run_workdir(folder: str, shared: str, table: str) -> Workdir:
     workdir, common = Workdir(folder), Path(shared)
     workdir.scans = common / "images"
     if table:
-        for name in ("edges", "neighbors", "search", "search_report", "descriptors", "picture"):
+        for name in ("edges", "neighbors", "search", "search_report", "descriptors", "picture", "importance"):
             setattr(workdir, name, common / table / getattr(workdir, name).name)
     return workdir
 
 
 def _link(workdir: Workdir) -> None:
     """Links to what is shared, so that every other program finds it in the run's folder."""
-    for path in (workdir.scans, workdir.edges, workdir.neighbors, workdir.picture):
+    for path in (workdir.scans, workdir.edges, workdir.neighbors, workdir.picture, workdir.importance):
         place = workdir.root / path.name
         if path.parent != workdir.root and path.exists() and not place.exists():
             with contextlib.suppress(OSError):  # a file system without links: other programs make their own

@@ -13,6 +13,7 @@ import pytest
 from sjft_tf import artifacts
 from sjft_tf.comparison.arms import pick_arms
 from sjft_tf.comparison.planning import Asked
+from sjft_tf.models import build_trunk
 from sjft_tf.pipeline.comparing import Comparison
 from sjft_tf.pipeline.comparison_jobs import work
 from sjft_tf.pipeline.frozen_head import evaluate_head
@@ -63,6 +64,25 @@ def test_two_seeds_of_all_main_arms(program, config, tmp_path):
     assert not [line for line in Comparison(asked, Workdir(tmp_path), directly).run() if "left" in line]
     # Ordinary runs: other programs work on them.
     assert "round 2 on" in program("evaluate", f"--workdir={run}").stdout
+
+
+def test_the_rivals_retrieve_once_for_all_seeds(config, tmp_path):
+    weights = tmp_path / "tiny.weights.h5"
+    build_trunk("preact_resnet", 16, depth=8, width=4).save_weights(weights)
+    config = replace(config, model=replace(config.model, weights=str(weights)))
+    asked = Asked(
+        config, tuple(pick_arms(["class-importance", "features"])), seeds=(0, 1), rates=(0.01,), weights=(0.5,)
+    )
+    comparison = Comparison(asked, Workdir(tmp_path / "run"), directly)
+    list(comparison.run())
+    assert not comparison.failed
+    assert all(arm["summary"]["n"] == 2 for arm in arms(tmp_path / "run").values())
+    shared = sorted(path.relative_to(tmp_path / "run/shared") for path in (tmp_path / "run/shared").glob("*/*.npz"))
+    assert [(path.parts[0][:8], path.name) for path in shared] == [
+        ("class_im", "class_importance.npz"),
+        ("features", "neighbors.npz"),
+    ]
+    assert len(list((tmp_path / "run/runs").glob("class-importance/*/*/class_importance.csv"))) == 2
 
 
 def test_nothing_but_two_folders_without_splits(config, world, tmp_path):
