@@ -27,8 +27,8 @@ def run(monkeypatch, capsys):
 
 
 def test_leaving_one_out(run):
-    printed = run("influence_leave_one_out", "--retrainings=4", "--per_class=5")
-    assert len(re.findall(r"4 retrainings: Pearson [\d.]+, Spearman [\d.]+, slope [\d.]+", printed)) == 5
+    printed = run("influence_leave_one_out", "--retrainings=4", "--per_class=5", "--l2", "0", "0.1")
+    assert len(re.findall(r"4 retrainings: Pearson [\d.]+, Spearman [\d.]+, slope [\d.]+", printed)) == 2
     assert "cg differs from direct by" in printed
 
 
