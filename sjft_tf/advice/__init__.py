@@ -6,7 +6,20 @@
 """
 
 from sjft_tf.advice.commands import command, flags_of, with_settings
-from sjft_tf.advice.measurement import DIFFERENT, LITTLE, Measurement
+from sjft_tf.advice.measurement import BANK, BINS, DIFFERENT, LITTLE, SIDE, Measurement
 from sjft_tf.advice.rules import Advice, Recipe, advise
 
-__all__ = ["DIFFERENT", "LITTLE", "Advice", "Measurement", "Recipe", "advise", "command", "flags_of", "with_settings"]
+__all__ = [
+    "BANK",
+    "BINS",
+    "DIFFERENT",
+    "LITTLE",
+    "SIDE",
+    "Advice",
+    "Measurement",
+    "Recipe",
+    "advise",
+    "command",
+    "flags_of",
+    "with_settings",
+]

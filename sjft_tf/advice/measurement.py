@@ -11,8 +11,13 @@ LITTLE = 50
 class) lies clearly below it, Stanford Dogs (100) and CIFAR-10 (5,000) above."""
 
 DIFFERENT = 2.0
-"""From this ratio of distances on, the source counts as a different domain. A rule of thumb: six pairs of sets were
-measured (docs/evidence.md), three of one domain below 1.4 and three of different ones above 3."""
+"""From this ratio of distances on, the source counts as a different domain. A rule of thumb from six pairs of sets
+(docs/evidence.md): three alike ones have at most 1.6, three different ones at least 3. It holds for the bank, side and
+bins below only."""
+
+BANK, SIDE, BINS = "gabor", 64, 100
+"""What distances are measured with, whatever the training's flags say. In smaller views a bin has so few positions that
+most are empty, and the distance of anything to anything is about the same: at 16 px different sets look alike."""
 
 NEAR_LITTLE, NEAR_DIFFERENT = 1.5, 4 / 3
 """Within these factors of a threshold a measurement is called a bordering case."""
@@ -31,7 +36,6 @@ class Measurement:
         between, within: the two medians it is made of.
         candidates: images the nearest was taken of, on both sides.
         sampled_target, sampled_source: images that were described.
-        bank: the filters.
     """
 
     images: int
@@ -46,7 +50,6 @@ class Measurement:
     candidates: int = 0
     sampled_target: int = 0
     sampled_source: int = 0
-    bank: str = "gabor"
 
     @property
     def little(self) -> bool:

@@ -9,11 +9,22 @@ from pathlib import Path
 import numpy as np
 
 from sjft_tf import artifacts
-from sjft_tf.advice import DIFFERENT, LITTLE, Advice, Measurement, advise, command, with_settings
-from sjft_tf.descriptors import extract, target_descriptors
+from sjft_tf.advice import (
+    BANK,
+    BINS,
+    DIFFERENT,
+    LITTLE,
+    SIDE,
+    Advice,
+    Measurement,
+    advise,
+    command,
+    with_settings,
+)
+from sjft_tf.descriptors import extract, open_bank, target_descriptors
 from sjft_tf.errors import InputError
-from sjft_tf.images import ImageSet
-from sjft_tf.pipeline.inputs import NO_IMAGES, descriptor_view, filter_bank, for_descriptors, open_sets
+from sjft_tf.images import ImageSet, View
+from sjft_tf.pipeline.inputs import NO_IMAGES, open_sets
 from sjft_tf.retrieval import Layout, set_distance
 from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
@@ -22,30 +33,31 @@ from sjft_tf.workdir import Workdir
 def measure(config: RunConfig, workdir: Workdir, most_target: int = 256, most_source: int = 2048) -> Measurement:
     """Counts the target's classes, and compares descriptors of samples of both sets.
 
-    Bin edges are fitted to the target's sample; samples are drawn by `config.training.seed`.
+    Bank, side and bins are those the thresholds were found with, and no settings of the run. Bin edges are fitted to
+    the target's sample; samples are drawn by `config.training.seed`.
 
     Args:
-        config: which images, and how likeness is measured.
+        config: which images, and the seed.
         workdir: where the results of checking the files are kept.
         most_target: target images that are described, at least 2.
         most_source: source images, at least 1.
 
     Raises:
-        InputError: sets that do not fit, samples that are too small, --bank=features.
+        InputError: sets that do not fit, samples that are too small.
     """
     if most_target < 2 or most_source < 1:
         raise InputError(
             "The samples must have at least 2 target images and 1 source image. "
             f"Received: --sample_target={most_target} --sample_source={most_source}"
         )
-    bank, view, settings = filter_bank(config), descriptor_view(config), config.retrieval
+    bank, view = open_bank(BANK), View(SIDE, SIDE)
     # Images that are scored play no part here, and need not even be there.
     data = dataclasses.replace(config.data, validation=NO_IMAGES, test=NO_IMAGES)
     sets = open_sets(dataclasses.replace(config, data=data), workdir)
     assert sets.source is not None
-    target = for_descriptors(config, _sample(sets.target, most_target, config.training.seed))
-    source = for_descriptors(config, _sample(sets.source, most_source, config.training.seed))
-    edges, own = target_descriptors(target, bank, view, settings.bins)
+    target = _sample(sets.target, most_target, config.training.seed)
+    source = _sample(sets.source, most_source, config.training.seed)
+    edges, own = target_descriptors(target, bank, view, BINS)
     others = np.empty((len(source), edges.dimensions), np.float32)
     for rows, block in extract(source, bank, edges, view):
         others[rows] = block
@@ -64,7 +76,6 @@ def measure(config: RunConfig, workdir: Workdir, most_target: int = 256, most_so
         candidates=found.candidates,
         sampled_target=len(target),
         sampled_source=len(source),
-        bank=settings.bank,
     )
 
 
@@ -125,6 +136,7 @@ def say_advice(
         artifacts.write_json(
             path,
             {"measured": measured.to_json(), "thresholds": {"images a class": LITTLE, "ratio": DIFFERENT}}
+            | {"measured by": {"bank": BANK, "side": SIDE, "bins": BINS}}
             | {"case": advice.cell, "borrowing": advice.borrowing}
             | {"recipes": [{"name": r.name, "why": r.why, "command": commands[r.name]} for r in advice.recipes]}
             | {"compare": commands["compare"], "notes": list(advice.notes)},

@@ -40,10 +40,10 @@ def understood(program, lines):
     return [RunConfig.from_json(json.loads(line)) for line in done.stdout.splitlines()]
 
 
-def settings(target="digits#train?per_class=5", source="glyphs?n=260", **retrieval):
+def settings(target="digits#train?per_class=5", source="glyphs?n=260"):
     return RunConfig(
         data=DataConfig(target=target, source=[source]),
-        retrieval=RetrievalConfig(bins=16, descriptor_resize=16, descriptor_crop=16, **retrieval),
+        retrieval=RetrievalConfig(bins=16, descriptor_resize=16, descriptor_crop=16),
         model=ModelConfig(trunk="preact_resnet", weights="none", depth=8),
     ).validate()
 
@@ -63,8 +63,10 @@ def test_letters_are_similar_to_digits(tmp_path):
 
 def test_samples_are_drawn_by_the_seed(tmp_path):
     config = settings()
+    # The training's own view has no part in it: in 16 px all sets look alike.
+    other_view = measure(replace(config, retrieval=RetrievalConfig()), Workdir(tmp_path), 20, 100)
     first, again = (measure(config, Workdir(tmp_path), 20, 100) for _ in range(2))
-    assert first == again
+    assert first == again == other_view
     assert (first.sampled_target, first.sampled_source, first.candidates) == (20, 100, 19)
     assert (first.images, first.source_images) == (50, 260)
     other = measure(replace(config, training=replace(config.training, seed=1)), Workdir(tmp_path), 20, 100)
@@ -93,9 +95,6 @@ def test_refusals(tmp_path, rng):
     for samples in ((1, 100), (20, 0)):
         with pytest.raises(InputError, match="at least 2 target images and 1 source image"):
             measure(settings(), Workdir(tmp_path / "a"), *samples)
-    features, model = RetrievalConfig(bank="features"), ModelConfig(weights="imagenet")
-    with pytest.raises(InputError, match="it has no filters"):
-        measure(replace(settings(), retrieval=features, model=model), Workdir(tmp_path / "a"))
 
 
 def test_every_command_is_understood():
