@@ -6,6 +6,7 @@
 - `Cosine`, `build_feature_table`: neighbors by the angle between feature vectors, with the same search.
 - `NeighborTable`, `build_neighbor_table`: the artifact, and the whole way from two image sets to it; `Places`: where
   its files lie.
+- `set_distance`: how far apart two sets are, in units of the first one's spread.
 """
 
 from sjft_tf.retrieval.approximate import ApproximateReport, nearest_approximate
@@ -21,6 +22,7 @@ from sjft_tf.retrieval.divergence import Layout, symmetric_kl
 from sjft_tf.retrieval.features import build_feature_table
 from sjft_tf.retrieval.neighbors import NeighborTable
 from sjft_tf.retrieval.search import Search, nearest
+from sjft_tf.retrieval.set_distance import SetDistance, set_distance
 
 __all__ = [
     "COSINE",
@@ -31,11 +33,13 @@ __all__ = [
     "Places",
     "Search",
     "SearchCheckpoint",
+    "SetDistance",
     "build_approximate_table",
     "build_feature_table",
     "build_neighbor_table",
     "nearest",
     "nearest_approximate",
     "neighbors_made_from",
+    "set_distance",
     "symmetric_kl",
 ]

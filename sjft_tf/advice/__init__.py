@@ -1,0 +1,25 @@
+"""Which recipe suits a target and a source: the lecture's decision table over two measured axes.
+
+- `Measurement`: images a class, and the source's distance in units of the target's spread.
+- `advise`: Measurement -> `Advice`, pure rules; `Recipe`: settings with their reason.
+- `command`, `with_settings`: a recipe as the command that runs it.
+"""
+
+from sjft_tf.advice.commands import command, flags_of, with_settings
+from sjft_tf.advice.measurement import BANK, BINS, DIFFERENT, LITTLE, SIDE, Measurement
+from sjft_tf.advice.rules import Advice, Recipe, advise
+
+__all__ = [
+    "BANK",
+    "BINS",
+    "DIFFERENT",
+    "LITTLE",
+    "SIDE",
+    "Advice",
+    "Measurement",
+    "Recipe",
+    "advise",
+    "command",
+    "flags_of",
+    "with_settings",
+]

@@ -1,0 +1,47 @@
+"""Settings as the command that gives them."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from typing import Any
+
+from sjft_tf.training.config import RunConfig
+
+
+def with_settings(config: RunConfig, settings: dict[str, dict[str, Any]]) -> RunConfig:
+    """The configuration with these fields replaced, validated.
+
+    Args:
+        config: what the user gave.
+        settings: `{section: {field: value}}`.
+
+    Raises:
+        InputError: they do not go together.
+    """
+    sections = {name: dataclasses.replace(getattr(config, name), **values) for name, values in settings.items()}
+    return dataclasses.replace(config, **sections).validate()
+
+
+def flags_of(config: RunConfig) -> list[str]:
+    """One flag for every setting that is not the default, in the order of the sections."""
+    found = []
+    for group in dataclasses.fields(config):
+        section = getattr(config, group.name)
+        plain = type(section)()
+        for item in dataclasses.fields(section):
+            value = getattr(section, item.name)
+            if value == getattr(plain, item.name):
+                continue
+            if isinstance(value, bool):
+                found.append(f"--{item.name}" if value else f"--no{item.name}")
+            elif isinstance(value, list):
+                found += [f"--{item.name}={one}" for one in value]
+            else:
+                found.append(f"--{item.name}={value}")
+    return found
+
+
+def command(program: str, config: RunConfig, workdir: str, *more: str) -> str:
+    """`python scripts/PROGRAM.py ...`, quoted for a shell."""
+    return shlex.join(["python", f"scripts/{program}.py", *flags_of(config), f"--workdir={workdir}", *more])

@@ -1,0 +1,87 @@
+"""The two axes of the decision table, measured: how much data there is, and how far away the source is."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+LITTLE = 50
+"""Fewer images a class (median) are little data. Our choice, for the lecture's table names no number: Flowers-102 (10 a
+class) lies clearly below it, Stanford Dogs (100) and CIFAR-10 (5,000) above."""
+
+DIFFERENT = 2.0
+"""From this ratio of distances on, the source counts as a different domain. A rule of thumb from six pairs of sets
+(docs/evidence.md): three alike ones have at most 1.6, three different ones at least 3. It holds for the bank, side and
+bins below only."""
+
+BANK, SIDE, BINS = "gabor", 64, 100
+"""What distances are measured with, whatever the training's flags say. In smaller views a bin has so few positions that
+most are empty, and the distance of anything to anything is about the same: at 16 px different sets look alike."""
+
+NEAR_LITTLE, NEAR_DIFFERENT = 1.5, 4 / 3
+"""Within these factors of a threshold a measurement is called a bordering case."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """What is known of a target and a source before anything is trained.
+
+    Attributes:
+        images: target training images.
+        classes: classes of the target.
+        smallest, median, largest: images of a target class.
+        source_images: images there are to borrow from.
+        ratio: distance of the source in units of the target's own spread (`retrieval.set_distance`); may be infinite.
+        between, within: the two medians it is made of.
+        candidates: images the nearest was taken of, on both sides.
+        sampled_target, sampled_source: images that were described.
+    """
+
+    images: int
+    classes: int
+    smallest: int
+    median: float
+    largest: int
+    source_images: int
+    ratio: float
+    between: float = math.nan
+    within: float = math.nan
+    candidates: int = 0
+    sampled_target: int = 0
+    sampled_source: int = 0
+
+    @property
+    def little(self) -> bool:
+        """Little data: few images a class."""
+        return self.median < LITTLE
+
+    @property
+    def similar(self) -> bool:
+        """A source of a similar domain."""
+        return self.ratio < DIFFERENT
+
+    @property
+    def cell(self) -> str:
+        """The place in the table, in words."""
+        return _cell(self.little, self.similar)
+
+    def borders(self) -> list[tuple[str, str]]:
+        """What lies so near a threshold that the neighboring cell may be the right one, and that cell."""
+        found = []
+        if LITTLE / NEAR_LITTLE < self.median < LITTLE * NEAR_LITTLE:
+            text = f"{self.median:g} images a class are near the threshold of {LITTLE}"
+            found.append((text, _cell(not self.little, self.similar)))
+        if DIFFERENT / NEAR_DIFFERENT < self.ratio < DIFFERENT * NEAR_DIFFERENT:
+            text = f"a distance of {self.ratio:.2f} is near the threshold of {DIFFERENT:g}"
+            found.append((text, _cell(self.little, not self.similar)))
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; what is not finite becomes null, which JSON has."""
+        values = dataclasses.asdict(self)
+        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
+
+
+def _cell(little: bool, similar: bool) -> str:
+    return f"{'little' if little else 'much'} data, {'similar' if similar else 'different'} domain"

@@ -1,0 +1,156 @@
+"""The decision table of transfer learning (little or much data, similar or different domain) as a function.
+
+Lecture "Transfer Learning with ConvNets": little data and a similar domain, a linear classifier on the top layer;
+little and different, classifiers on earlier stages; much, fine-tune layers, the top at about a tenth and the middle at
+a hundredth of the original rate. What borrowing adds is from Ge & Yu 2017 and docs/evidence.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from sjft_tf.advice.measurement import Measurement
+from sjft_tf.advice.places import early_stage, middle_stage
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """One way to train.
+
+    Attributes:
+        name: short, fit for a folder.
+        why: the reason.
+        settings: `{section of RunConfig: {field: value}}`, in place of what the user gave.
+    """
+
+    name: str
+    why: str
+    settings: dict[str, dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Advice:
+    """What to try, first things first.
+
+    Attributes:
+        cell: place in the decision table.
+        borrowing: whether borrowing is likely to help, and why that is thought.
+        recipes: at least one.
+        notes: bordering cases, and what the measurement cannot tell.
+    """
+
+    cell: str
+    borrowing: str
+    recipes: tuple[Recipe, ...]
+    notes: tuple[str, ...]
+
+
+_BORROWING = {
+    (True, True): (
+        "likely to help. With ImageNet to borrow from, the paper gained 4.5 points on Flowers-102 (10 images a class) "
+        "and 4.1 on Caltech-256 (15 a class) over plain fine-tuning. docs/evidence.md also has a case where it lost."
+    ),
+    (True, False): (
+        "uncertain: no pair this far apart was trained. Look for a source that lies nearer, and compare before you "
+        "rely on it."
+    ),
+    (False, True): (
+        "may still help: the paper gained 9.8 points on Stanford Dogs (100 a class), which was cut from ImageNet, and "
+        "2.7 on Caltech-256 (60 a class). Steps see twice as many images."
+    ),
+    (False, False): (
+        "not likely to be worth it: there is enough of your own, and the source resembles it little. Steps see twice "
+        "as many images."
+    ),
+}
+
+
+def advise(measured: Measurement, trunk: str, pretrained: bool) -> Advice:
+    """The advice for a measurement.
+
+    Args:
+        measured: the two axes.
+        trunk: the network, whose stages are named in the settings.
+        pretrained: whether it starts from trained weights; else nothing of it is worth keeping.
+    """
+    borrow = _borrow(measured)
+    if not pretrained:
+        recipes = (borrow, _plain("there are no trained weights to keep: all layers learn at the full rate"))
+        if measured.cell == "much data, different domain":
+            recipes = recipes[::-1]
+    elif measured.little and measured.similar:
+        recipes = (_linear_head(), borrow)
+    elif measured.little:
+        recipes = (_early_frozen(trunk), borrow)
+    elif measured.similar:
+        recipes = (_layer_rates(trunk), borrow)
+    else:
+        recipes = (_plain("enough images to move every layer, and the new domain asks for it"), borrow)
+    return Advice(measured.cell, _BORROWING[measured.little, measured.similar], recipes, _notes(measured, pretrained))
+
+
+def _borrow(measured: Measurement) -> Recipe:
+    why = "selective joint fine-tuning: each of your images brings the source images whose look is nearest"
+    if measured.similar:
+        return Recipe("borrow", why, {"selection": {"selector": "nearest"}})
+    weak = "; with a smaller weight, so that a far source cannot lead"
+    return Recipe("borrow", why + weak, {"selection": {"selector": "nearest"}, "training": {"source_weight": 0.15}})
+
+
+def _linear_head() -> Recipe:
+    return Recipe(
+        "linear-head",
+        "too few images to move a whole network, and its features fit: train a linear classifier on them",
+        {"selection": _NO_SOURCE, "model": {"freeze": "trunk", "freeze_batch_norm": True}},
+    )
+
+
+def _early_frozen(trunk: str) -> Recipe:
+    place = early_stage(trunk)
+    return Recipe(
+        "early-frozen",
+        "the top of the network is about other images, its early stages about edges and textures: keep these "
+        f"(up to {place}), and let the later ones move at a tenth of the rate. The lecture puts linear classifiers on "
+        "early stages; here the head stays on top, and the stages between are adapted",
+        {
+            "selection": _NO_SOURCE,
+            "model": {"freeze": place, "freeze_batch_norm": True},
+            "training": {"layer_rate": ["trunk:0.1"]},
+        },
+    )
+
+
+def _layer_rates(trunk: str) -> Recipe:
+    place = middle_stage(trunk)
+    return Recipe(
+        "layer-rates",
+        f"fine-tune all layers: those up to {place} at 1/100, the rest of the trunk at 1/10 of the head's rate",
+        {"selection": _NO_SOURCE, "training": {"layer_rate": [f"{place}:0.01", "trunk:0.1"]}},
+    )
+
+
+def _plain(why: str) -> Recipe:
+    return Recipe("fine-tune", why, {"selection": _NO_SOURCE, "training": {"layer_rate": []}, "model": {"freeze": ""}})
+
+
+_NO_SOURCE = {"selector": "none"}
+
+
+def _notes(measured: Measurement, pretrained: bool) -> tuple[str, ...]:
+    notes = [f"Bordering case: {text}. It may as well be: {cell}." for text, cell in measured.borders()]
+    if math.isinf(measured.ratio):
+        notes.append(
+            "Most of the described target images have an exact copy among the others, so there is no spread to measure "
+            "by: remove the copies and ask again."
+        )
+    if measured.smallest * 10 < measured.median:
+        notes.append(f"Classes are uneven: the smallest has {measured.smallest} images. The median decides here.")
+    if pretrained:
+        notes.append(
+            "The lecture's domain is that of the images the trunk was trained on. If they are not this source, measure "
+            "them as well: give them as --source."
+        )
+    notes.append("The measurement is about low-level look only. What helps shows a comparison.")
+    return tuple(notes)

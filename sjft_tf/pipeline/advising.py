@@ -1,0 +1,144 @@
+"""Measures a target and a source before any training, and says which recipe suits them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from sjft_tf import artifacts
+from sjft_tf.advice import (
+    BANK,
+    BINS,
+    DIFFERENT,
+    LITTLE,
+    SIDE,
+    Advice,
+    Measurement,
+    advise,
+    command,
+    with_settings,
+)
+from sjft_tf.descriptors import extract, open_bank, target_descriptors
+from sjft_tf.errors import InputError
+from sjft_tf.images import ImageSet, View
+from sjft_tf.pipeline.inputs import NO_IMAGES, open_sets
+from sjft_tf.retrieval import Layout, set_distance
+from sjft_tf.training.config import RunConfig
+from sjft_tf.workdir import Workdir
+
+
+def measure(config: RunConfig, workdir: Workdir, most_target: int = 256, most_source: int = 2048) -> Measurement:
+    """Counts the target's classes, and compares descriptors of samples of both sets.
+
+    Bank, side and bins are those the thresholds were found with, and no settings of the run. Bin edges are fitted to
+    the target's sample; samples are drawn by `config.training.seed`.
+
+    Args:
+        config: which images, and the seed.
+        workdir: where the results of checking the files are kept.
+        most_target: target images that are described, at least 2.
+        most_source: source images, at least 1.
+
+    Raises:
+        InputError: sets that do not fit, samples that are too small.
+    """
+    if most_target < 2 or most_source < 1:
+        raise InputError(
+            "The samples must have at least 2 target images and 1 source image. "
+            f"Received: --sample_target={most_target} --sample_source={most_source}"
+        )
+    bank, view = open_bank(BANK), View(SIDE, SIDE)
+    # Images that are scored play no part here, and need not even be there.
+    data = dataclasses.replace(config.data, validation=NO_IMAGES, test=NO_IMAGES)
+    sets = open_sets(dataclasses.replace(config, data=data), workdir)
+    assert sets.source is not None
+    target = _sample(sets.target, most_target, config.training.seed)
+    source = _sample(sets.source, most_source, config.training.seed)
+    edges, own = target_descriptors(target, bank, view, BINS)
+    others = np.empty((len(source), edges.dimensions), np.float32)
+    for rows, block in extract(source, bank, edges, view):
+        others[rows] = block
+    found = set_distance(own, others, Layout(edges.layer_channels, edges.bins))
+    counts = sets.target.class_counts
+    return Measurement(
+        images=len(sets.target),
+        classes=sets.target.num_classes,
+        smallest=int(counts.min()),
+        median=float(np.median(counts)),
+        largest=int(counts.max()),
+        source_images=len(sets.source),
+        ratio=found.ratio,
+        between=found.between,
+        within=found.within,
+        candidates=found.candidates,
+        sampled_target=len(target),
+        sampled_source=len(source),
+    )
+
+
+def _sample(images: ImageSet, most: int, seed: int) -> ImageSet:
+    if len(images) <= most:
+        return images
+    rows = np.random.default_rng(seed).choice(len(images), most, replace=False)
+    return images.subset(np.sort(rows))
+
+
+def commands_for(advice: Advice, config: RunConfig, folder: str) -> dict[str, str]:
+    """The command of each recipe by its name, and of the comparison; every one is a valid configuration.
+
+    Args:
+        advice: the recipes.
+        config: what the user gave.
+        folder: the workdirs of the commands lie in it.
+    """
+    found = {
+        recipe.name: command("train", with_settings(config, recipe.settings), f"{folder}/{recipe.name}")
+        for recipe in advice.recipes
+    }
+    # Chosen by the comparison itself, and no flags of it.
+    plain = {"holdout_test": 0.0, "validation_fold": "", "source_rows": ""}
+    asked = with_settings(config, {"data": plain, "selection": {"selector": "nearest"}})
+    return found | {"compare": command("compare", asked, f"{folder}/compare")}
+
+
+def say_advice(
+    config: RunConfig, workdir: Workdir, keep: bool, most_target: int = 256, most_source: int = 2048
+) -> Iterator[str]:
+    """Measures, and yields the advice as lines; with `keep` it is written to `advice.json` in the workdir too."""
+    measured = measure(config, workdir, most_target, most_source)
+    advice = advise(measured, config.model.trunk, config.model.weights != "none")
+    commands = commands_for(advice, config, str(workdir.root.parent) if keep else "runs")
+    yield ""
+    yield (
+        f"    target: {measured.images} images in {measured.classes} classes; a class has {measured.smallest} to "
+        f"{measured.largest}, the median {measured.median:g} ({'below' if measured.little else 'at least'} {LITTLE})"
+    )
+    yield (
+        f"  distance: {measured.ratio:.2f} ({'below' if measured.similar else 'at least'} {DIFFERENT:g}): the nearest "
+        f"of {measured.candidates} source images is {measured.between:.3g} away, "
+        f"of other target images {measured.within:.3g}"
+    )
+    yield f"   sampled: {measured.sampled_target} target and {measured.sampled_source} source images"
+    yield f"      case: {advice.cell}"
+    yield f" borrowing: {advice.borrowing}"
+    for number, recipe in enumerate(advice.recipes, 1):
+        yield f"{number:>10}: {recipe.name}: {recipe.why}"
+        yield f"            {commands[recipe.name]}"
+    yield "   to know: compare them on your images"
+    yield f"            {commands['compare']}"
+    for note in advice.notes:
+        yield f"      note: {note}"
+    if keep:
+        path = Path(workdir.root) / "advice.json"
+        artifacts.write_json(
+            path,
+            {"measured": measured.to_json(), "thresholds": {"images a class": LITTLE, "ratio": DIFFERENT}}
+            | {"measured by": {"bank": BANK, "side": SIDE, "bins": BINS}}
+            | {"case": advice.cell, "borrowing": advice.borrowing}
+            | {"recipes": [{"name": r.name, "why": r.why, "command": commands[r.name]} for r in advice.recipes]}
+            | {"compare": commands["compare"], "notes": list(advice.notes)},
+        )
+        yield f"   details: {path}"
