@@ -9,9 +9,9 @@ Looks at labels and at descriptors of samples of both sets, trains nothing. Give
 import tempfile
 
 from absl import flags
+from sjft_tf.scripts import program
 
 from sjft_tf.errors import InputError
-from sjft_tf.scripts import program
 
 
 def define() -> None:
