@@ -117,7 +117,12 @@ class Asked:
         return with_settings(config, "data", **data).validate()
 
     def table_config(self, config: RunConfig) -> RunConfig:
-        """The settings that the neighbor table of a run is made with: long enough for every arm."""
+        """The settings that the neighbor table of a run is made with: long enough for every arm.
+
+        Importances of classes have no length: the run's own.
+        """
+        if config.selection.selector == "class_importance":
+            return config
         selection = {
             name: getattr(self.base.selection, name)
             for name in ("k0", "source_share", "wrong_growth", "uncertain_growth")

@@ -93,7 +93,7 @@ class Runs:
         if arm.kind == "train" and uses_table(config):
             longest = self.asked.table_config(config)
             table = table_name(longest)
-            if not (self.shared / table / "neighbors.npz").is_file():
+            if not any((self.shared / table / name).is_file() for name in ("neighbors.npz", "class_importance.npz")):
                 job = self._job("table", longest, folder=str(self.shared / table), table=table)
                 error = self._launch(job, self.shared / table / "log.txt")
         if not error:
