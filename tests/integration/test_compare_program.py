@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
@@ -103,8 +104,9 @@ def test_nothing_but_two_folders_without_splits(config, world, tmp_path):
     assert sizes == {3}  # 30 % of 4 images of each of 3 classes
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
-def test_ended_and_started_again(flags, end, tmp_path):
+def test_ended_and_started_again(flags, tmp_path):
+    # One way to end on each stack: a way takes half a minute, and none of this knows which Keras trains.
+    end = signal.SIGKILL if keras.__version__ >= "3" else signal.SIGTERM
     workdir = tmp_path / "compare"
     command = [sys.executable, "-m", "sjft_tf.scripts.compare", *flags, "--arms=fine-tune,selective", "--seeds=0,1"]
     command += ["--rates=0.01", "--source_weights=0.5", f"--workdir={workdir}", "--steps_per_round=30"]
