@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from sjft_tf.errors import InputError
 from sjft_tf.images.few_shot import class_orders
 from sjft_tf.images.image_set import ImageSet
+
+
+def share_of_each(orders: Sequence[np.ndarray], share: float) -> np.ndarray:
+    """The first `share` of each class, at least one row and never a whole class.
+
+    Args:
+        orders: the rows of each class in the order they are drawn; together 0 to N - 1.
+        share: between 0 and 1.
+
+    Returns:
+        bool [N], True for what is drawn.
+    """
+    chosen = np.zeros(sum(map(len, orders)), bool)
+    for order in orders:
+        chosen[order[: min(max(1, round(share * len(order))), len(order) - 1)]] = True
+    return chosen
+
+
+def deal(orders: Sequence[np.ndarray], count: int) -> np.ndarray:
+    """Deals each class out over `count` folds, sizes within a class differ by one at most.
+
+    Args:
+        orders: as in `share_of_each`.
+        count: folds.
+
+    Returns:
+        int64 [N], the fold of each row.
+    """
+    found, dealt = np.zeros(sum(map(len, orders)), np.int64), 0
+    for order in orders:
+        # Each class goes on where the one before ended, or all small classes would lie in the first folds.
+        found[order] = (dealt + np.arange(len(order))) % count
+        dealt += len(order)
+    return found
 
 
 def hold_out(images: ImageSet, share: float, seed: int) -> tuple[ImageSet, ImageSet]:
@@ -24,9 +60,7 @@ def hold_out(images: ImageSet, share: float, seed: int) -> tuple[ImageSet, Image
         InputError: a class with fewer than two images.
     """
     _enough(images, 2, f"--holdout_test={share:g} sets test images of each class aside")
-    held = np.zeros(len(images), bool)
-    for order in class_orders(images, f"test/{seed}"):
-        held[order[: min(max(1, round(share * len(order))), len(order) - 1)]] = True
+    held = share_of_each(class_orders(images, f"test/{seed}"), share)
     name = f"{images.name}, {share:.0%} held out"
     return images.subset(np.flatnonzero(~held)), images.subset(np.flatnonzero(held), name)
 
@@ -34,17 +68,11 @@ def hold_out(images: ImageSet, share: float, seed: int) -> tuple[ImageSet, Image
 def fold(images: ImageSet, number: int, count: int, seed: int) -> tuple[ImageSet, ImageSet]:
     """Deals each class out over `count` folds and takes fold `number` (from 1): `(the other folds, this one)`.
 
-    Sizes within a class differ by one at most; each class goes on where the one before ended, so that the folds are
-    of one size too.
-
     Raises:
         InputError: a class with fewer images than folds, which one of the folds would not test.
     """
     _enough(images, count, f"--validation_fold={number}/{count} deals each class over {count} folds")
-    chosen, dealt = np.zeros(len(images), bool), 0
-    for order in class_orders(images, f"fold/{seed}"):
-        chosen[order[(dealt + np.arange(len(order))) % count == number - 1]] = True
-        dealt += len(order)
+    chosen = deal(class_orders(images, f"fold/{seed}"), count) == number - 1
     name = f"{images.name}, fold {number} of {count}"
     return images.subset(np.flatnonzero(~chosen)), images.subset(np.flatnonzero(chosen), name)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sjft_tf.errors import InputError
+from sjft_tf.images.dividing import deal, share_of_each
 
 
 def held_out(labels: np.ndarray, class_names: Sequence[str], share: float, seed: int) -> np.ndarray:
@@ -17,10 +18,7 @@ def held_out(labels: np.ndarray, class_names: Sequence[str], share: float, seed:
         InputError: a class with fewer than two images.
     """
     _enough(labels, class_names, 2, "holding out validation images")
-    chosen = np.zeros(len(labels), bool)
-    for rows in _drawn(labels, seed):
-        chosen[rows[: min(max(1, round(share * len(rows))), len(rows) - 1)]] = True
-    return chosen
+    return share_of_each(_drawn(labels, seed), share)
 
 
 def folds(labels: np.ndarray, class_names: Sequence[str], count: int, seed: int) -> np.ndarray:
@@ -33,12 +31,7 @@ def folds(labels: np.ndarray, class_names: Sequence[str], count: int, seed: int)
     if count < 3:
         raise InputError(f"--cross_fit must be 0 (off) or at least 3 folds. Received: {count}")
     _enough(labels, class_names, 3, "cross-fitting")
-    found, dealt = np.zeros(len(labels), np.int64), 0
-    for rows in _drawn(labels, seed):
-        # Each class goes on where the one before ended, or all small classes would lie in the first folds.
-        found[rows] = (dealt + np.arange(len(rows))) % count
-        dealt += len(rows)
-    return found
+    return deal(_drawn(labels, seed), count)
 
 
 def in_focus(labels: np.ndarray, class_names: Sequence[str], focus: Sequence[str]) -> np.ndarray:
