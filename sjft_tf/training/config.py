@@ -1,6 +1,6 @@
 """All settings of a run together: what they may be, and their round trip through JSON.
 
-The sections are in `settings.py`; flags are made from their fields in scripts/.
+The sections are in `settings`; flags are made from their fields in scripts/.
 """
 
 from __future__ import annotations

@@ -1,0 +1,91 @@
+"""The trunk and how it is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sjft_tf.training.settings.option import LARGE, option
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network."""
+
+    trunk: str = option("ResNet152V2", "a keras.applications name, or preact_resnet for small images")
+    weights: str = option("imagenet", "the trunk's weights: imagenet, none or a local file")
+    alpha: float = option(0.0, "width multiplier of the MobileNets; 0: the family's own default", limits=(0.0, 10.0))
+    depth: int = option(20, "preact_resnet: layers, 6n + 2", limits=(8, 10000))
+    width: int = option(16, "preact_resnet: channels of the first stage", limits=(1, 65536))
+    dropout: float = option(0.0, "dropout between trunk and heads", limits=(0.0, 0.99))
+    precision: str = option(
+        "float32",
+        "what the trunk computes in; weights, heads and losses stay float32",
+        ("float32", "bfloat16", "float16"),
+    )
+    freeze: str = option(
+        "", "train nothing of the trunk up to here: trunk, how many layers, or a layer's or stage's name such as conv3"
+    )
+    freeze_batch_norm: bool = option(False, "batch normalization keeps its statistics, scales and shifts")
+    reset_from: str = option(
+        "", "this layer of the trunk and all after it start from random weights, the layers before it from --weights"
+    )
+    batch_norm_momentum: float = option(
+        0.0, "momentum of the moving statistics; 0: suited to the run's length", limits=(0.0, 0.99999)
+    )
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How the network is trained."""
+
+    rounds: int = option(5, "fits, with hard-sample scoring and neighbor expansion between them", limits=(1, 1000))
+    steps_per_round: int = option(3200, "training steps of each round", limits=(1, LARGE))
+    batch_size: int = option(10, "target images a step; as many source images come beside them", limits=(1, 65536))
+    max_per_class: int = option(0, "target images of one class in a batch at most; 0: no limit", limits=(0, 65536))
+    optimizer: str = option("sgd", "sgd (momentum, coupled L2), adam, adamw, or tfa:NAME on the addons stack")
+    learning_rate: float = option(0.01, "initial learning rate", limits=(1e-12, 1e3))
+    schedule: str = option("step", "learning rate over the global step", ("step", "cosine", "constant"))
+    decay_steps: int = option(
+        0, "schedule=step: divide the rate by 10 every so many steps; 0: a quarter of the run", limits=(0, LARGE)
+    )
+    warmup_steps: int = option(0, "steps over which the rate rises linearly from zero", limits=(0, LARGE))
+    accumulate: int = option(
+        1, "batches whose gradients are added up before one step (the paper: 10 of 10 + 10 images)", limits=(1, 10000)
+    )
+    layer_rate: list[str] = option(
+        [], "PLACE:FACTOR on the rate of the trunk up to PLACE (as --freeze names it), e.g. trunk:0.1; may be repeated"
+    )
+    clip_norm: float = option(0.0, "largest norm of the whole gradient; 0 does not clip", limits=(0.0, 1e9))
+    label_smoothing: float = option(0.0, "share of the wanted probability spread over all classes", limits=(0.0, 0.99))
+    l2_sp: float = option(
+        0.0,
+        "L2 of the trunk's kernels toward their starting values, in place of --weight_decay there",
+        limits=(0.0, 1e3),
+    )
+    average_weights: float = option(
+        0.0, "momentum of a moving average of the weights, which is then what is scored and kept", limits=(0.0, 0.99999)
+    )
+    recompute_batch_norm: int = option(
+        0, "after each round, make the moving statistics anew over so many batches", limits=(0, LARGE)
+    )
+    jit: bool = option(False, "compile the training step with XLA")
+    momentum: float = option(0.9, "momentum of sgd", limits=(0.0, 0.99999))
+    weight_decay: float = option(1e-4, "L2 on weights (not on biases and batch norms)", limits=(0.0, 1e3))
+    target_weight: float = option(
+        0.5, "weight of the target loss beside a source; alone it counts whole", limits=(0.0, 1e3)
+    )
+    source_weight: float = option(0.5, "weight of the source loss", limits=(0.0, 1e3))
+    eval_batch_size: int = option(128, "images a step in scoring and evaluation", limits=(1, 65536), free=True)
+    view_cache_mb: int = option(
+        256,
+        "MiB in which prepared images that are scored every round are kept, as far as they fit",
+        limits=(0, LARGE),
+        free=True,
+    )
+    steps_per_execution: int = option(
+        1, "steps run in one call of the compiled loop: more is faster on small networks", limits=(1, 10000), free=True
+    )
+    seed: int = option(0, "seed of weights, batches, augmentation and random selection", limits=(0, 2**31 - 1))
+    deterministic: bool = option(
+        False, "bit-equal results for the same seed and machine, at some cost in speed", free=True
+    )
