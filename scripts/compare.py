@@ -11,7 +11,7 @@ import sys
 
 from absl import flags
 from sjft_tf.scripts import program
-from sjft_tf.scripts.compare_run import launch
+from sjft_tf.scripts.compare_run import Launcher
 
 from sjft_tf.comparison import ARMS, MAIN_ARMS
 
@@ -43,6 +43,13 @@ def define() -> None:
     flags.DEFINE_string("learned_bank", "squeezenet_conv1", "bank of the arm selective-learned, as for --bank")
     flags.DEFINE_string("learned_bank_weights", "", "its weights, as for --bank_weights; without them no such arm")
     flags.DEFINE_bool("keep_weights", False, "keep the weights of every round of every run")
+    flags.DEFINE_integer(
+        "at_once",
+        1,
+        "runs done at the same time, each on its share of the processor cores; as many as there are cores get most "
+        "done where networks are small and no GPU is there",
+        lower_bound=1,
+    )
     flags.DEFINE_bool("plan", False, "list the runs and end")
 
 
@@ -70,8 +77,9 @@ def main(_: list[str]) -> None:
         command=shlex.join(sys.argv),
     )
     workdir = Workdir(given.workdir)
-    with workdir.locked():
-        comparison = Comparison(asked, workdir, launch)
+    launcher = Launcher(given.at_once)
+    with workdir.locked(), launcher.stoppable():
+        comparison = Comparison(asked, workdir, launcher, given.at_once, launcher.stop)
         program.say_lines(comparison.plan() if given.plan else comparison.run())
         if comparison.failed:
             sys.exit(f"{len(comparison.failed)} runs failed. The same command tries them again.")

@@ -4,19 +4,25 @@ The job comes as a line of JSON on standard input, which stays open as long as t
 comparison is gone, and the run ends too.
 """
 
+import contextlib
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sjft_tf.scripts import program
 
-from sjft_tf.errors import Stopped
+from sjft_tf.errors import InputError, Stopped
+from sjft_tf.parallel import cores
 from sjft_tf.training.config import RunConfig
+
+STOPPED = "Ended by SIGTERM. The same command goes on."
 
 
 def main(_: list[str]) -> None:
@@ -25,6 +31,8 @@ def main(_: list[str]) -> None:
         sys.exit("error: this program is started by scripts/compare.py")
     job = json.loads(line)
     threading.Thread(target=_end_with_the_comparison, daemon=True).start()
+    if job["cores"]:
+        os.sched_setaffinity(0, job["cores"])  # before TensorFlow counts them
     config = RunConfig.from_json(job["config"])
     from sjft_tf.pipeline.comparison_jobs import work
 
@@ -38,52 +46,100 @@ def _end_with_the_comparison() -> None:
     os._exit(1)
 
 
-def launch(job: dict[str, Any], log: Path) -> str:
-    """Does a job in a process of its own.
+class Launcher:
+    """Does jobs in processes of their own, so many at once, each on its share of the processor cores.
 
     Args:
-        job: see `pipeline.comparison_jobs.work`.
-        log: file that its output is added to.
-
-    Returns:
-        What went wrong, "" for nothing.
+        at_once: jobs done at the same time; another one waits. 1 leaves all cores to it.
 
     Raises:
-        Stopped: this process got SIGTERM; the run has written a checkpoint.
+        InputError: more than there are cores.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "sjft_tf.scripts.compare_run"]
-    # The package is found where it was found here, also from another folder.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    stopped = False
-    with open(log, "a", encoding="utf-8") as output:
-        begun = output.tell()
-        child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=output, stderr=output, env=environment, text=True
-        )
 
-        def forward(*_: object) -> None:
-            nonlocal stopped
-            stopped = True
+    def __init__(self, at_once: int = 1) -> None:
+        if at_once > cores():
+            raise InputError(f"--at_once must be at most {cores()}, the processor cores there are. Received: {at_once}")
+        self._shares: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
+        there = sorted(os.sched_getaffinity(0)) if at_once > 1 and hasattr(os, "sched_getaffinity") else []
+        for number in range(at_once):
+            self._shares.put(there[number::at_once])
+        self._children: set[subprocess.Popen[str]] = set()
+        self._starting = threading.Lock()
+        self._stopped = False
+
+    def __call__(self, job: dict[str, Any], log: Path) -> str:
+        """Does a job.
+
+        Args:
+            job: see `pipeline.comparison_jobs.work`.
+            log: file that its output is added to.
+
+        Returns:
+            What went wrong, "" for nothing.
+
+        Raises:
+            Stopped: this process got SIGTERM; the run has written a checkpoint.
+        """
+        share = self._shares.get()
+        try:
+            return self._do({**job, "cores": share}, log)
+        finally:
+            self._shares.put(share)
+
+    def _do(self, job: dict[str, Any], log: Path) -> str:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "sjft_tf.scripts.compare_run"]
+        # The package is found where it was found here, also from another folder.
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        with open(log, "a", encoding="utf-8") as output:
+            begun = output.tell()
+            with self._starting:
+                if self._stopped:
+                    raise Stopped(STOPPED)
+                child = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=output, stderr=output, env=environment, text=True
+                )
+                self._children.add(child)
+            if self._stopped:  # meanwhile
+                child.terminate()
+            try:
+                assert child.stdin is not None
+                try:
+                    child.stdin.write(json.dumps(job) + "\n")
+                    child.stdin.flush()
+                except BrokenPipeError:
+                    pass  # it ended before it read: its status and log say why
+                status = child.wait()
+            finally:
+                self._children.discard(child)
+                child.kill()
+                child.wait()
+                child.stdin.close()
+        if self._stopped:
+            raise Stopped(STOPPED)
+        return "" if status == 0 else reason(log, begun, status)
+
+    def stop(self) -> None:
+        """Asks all jobs to write a checkpoint and end; from now on a job raises `Stopped`."""
+        self._stopped = True
+        for child in list(self._children):
             child.terminate()
 
-        before = signal.signal(signal.SIGTERM, forward)
+    @contextlib.contextmanager
+    def stoppable(self) -> Iterator[None]:
+        """SIGTERM stops the jobs, and this process when they are done. In the main thread only."""
+
+        def ended(*_: object) -> None:
+            busy = bool(self._children)
+            self.stop()
+            if not busy:
+                raise Stopped(STOPPED)
+
+        before = signal.signal(signal.SIGTERM, ended)
         try:
-            assert child.stdin is not None
-            try:
-                child.stdin.write(json.dumps(job) + "\n")
-                child.stdin.flush()
-            except BrokenPipeError:
-                pass  # it ended before it read: its status and log say why
-            status = child.wait()
+            yield
         finally:
             signal.signal(signal.SIGTERM, before)
-            child.kill()
-            child.wait()
-            child.stdin.close()
-    if stopped:
-        raise Stopped("Ended by SIGTERM. The same command goes on.")
-    return "" if status == 0 else reason(log, begun, status)
 
 
 def reason(log: Path, begun: int, status: int) -> str:

@@ -1,4 +1,4 @@
-"""Work on array ranges in several threads, for compiled loops that release the interpreter's lock."""
+"""Several threads: for compiled loops over array ranges that release the interpreter's lock, and for what waits."""
 
 from __future__ import annotations
 
@@ -79,3 +79,39 @@ def ahead(items: Iterable[Item], depth: int = 2) -> Generator[Item, None, None]:
     finally:
         stopped.set()
         thread.join()
+
+
+def side_by_side(several: Iterable[Iterable[Item]], stop: Callable[[], object]) -> Generator[Item, None, None]:
+    """Iterates several at once, each in a thread of its own: their items as they come.
+
+    The first error that one of them raises is raised here. Then, and when the consumer stops early, `stop` is called,
+    which must make the others end, and they are waited for.
+    """
+    ready: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
+
+    def produce(items: Iterable[Item]) -> None:
+        try:
+            for item in items:
+                ready.put((True, item))
+            ready.put((False, None))
+        except BaseException as error:  # handed over to the consumer, whatever it is
+            ready.put((False, error))
+
+    threads = [threading.Thread(target=produce, args=(items,), name="sjft-side", daemon=True) for items in several]
+    left = len(threads)
+    for thread in threads:
+        thread.start()
+    try:
+        while left:
+            more, item = ready.get()
+            if more:
+                yield item
+            elif item is None:
+                left -= 1
+            else:
+                raise item
+    finally:
+        if left:
+            stop()
+        for thread in threads:
+            thread.join()

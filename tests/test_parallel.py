@@ -60,3 +60,52 @@ def test_stopping_early_ends_the_thread_and_closes_the_items():
     found.close()
     assert closed.is_set()
     assert not any(thread.name == "sjft-ahead" for thread in threading.enumerate())
+
+
+def test_side_by_side_gives_every_item_and_waits_for_nobody():
+    # Each can only go on when the other has come as far.
+    first, second = threading.Event(), threading.Event()
+
+    def one():
+        first.set()
+        assert second.wait(10)
+        yield from ("a", None)
+
+    def other():
+        assert first.wait(10)
+        second.set()
+        yield 0
+
+    stopped = []
+    found = list(parallel.side_by_side([one(), other(), ()], lambda: stopped.append(True)))
+    assert sorted(map(str, found)) == ["0", "None", "a"]
+    assert not stopped
+
+
+def test_an_error_of_one_stops_the_others():
+    ended = threading.Event()
+
+    def lasting():
+        yield 1
+        assert ended.wait(10)
+
+    def failing():
+        raise KeyError("gone")
+        yield
+
+    with pytest.raises(KeyError, match="gone"):
+        list(parallel.side_by_side([lasting(), failing()], ended.set))
+    assert not any(thread.name == "sjft-side" for thread in threading.enumerate())
+
+
+def test_side_by_side_left_early_stops_all():
+    ended = threading.Event()
+
+    def lasting():
+        yield 1
+        assert ended.wait(10)
+
+    found = parallel.side_by_side([lasting(), lasting()], ended.set)
+    assert next(found) == 1
+    found.close()
+    assert not any(thread.name == "sjft-side" for thread in threading.enumerate())

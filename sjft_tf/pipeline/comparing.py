@@ -5,8 +5,9 @@ Nothing here imports TensorFlow: the runs do, in processes of their own, so that
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sjft_tf.comparison.planning import Asked, held_out_note
 from sjft_tf.comparison.records import ArmRecord, comparison_json, run_record, trial_record
 from sjft_tf.comparison.tables import write_tables
 from sjft_tf.comparison.trials import Trial
+from sjft_tf.parallel import side_by_side
 from sjft_tf.pipeline.comparison_runs import RESULT, Launch, Runs
 from sjft_tf.workdir import Workdir
 
@@ -27,14 +29,24 @@ class Comparison:
     Args:
         asked: what for.
         workdir: folder of everything; the caller holds its lock.
-        launch: starts a process.
+        launch: does a job in a process. If `at_once` is above 1, several threads call it, and it makes them wait.
+        at_once: runs that `launch` does at the same time.
+        stop: makes all that `launch` is doing end.
 
     Attributes:
         failed: the message of each run that failed.
     """
 
-    def __init__(self, asked: Asked, workdir: Workdir, launch: Launch) -> None:
+    def __init__(
+        self,
+        asked: Asked,
+        workdir: Workdir,
+        launch: Launch,
+        at_once: int = 1,
+        stop: Callable[[], object] = lambda: None,
+    ) -> None:
         self.asked, self.root = asked.check(), workdir.root
+        self._at_once, self._stop, self._writing = at_once, stop, threading.Lock()
         self._runs = Runs(asked, workdir.root, launch)
         self.failed = self._runs.failed
         self._records: list[ArmRecord] = []
@@ -42,21 +54,29 @@ class Comparison:
     def run(self) -> Iterator[str]:
         """Looks, chooses, trains; yields lines for the screen as they come."""
         yield from self._open()
+        arms = [self._arm(record) for record in self._records if record.arm.kind != "fusion"]
+        if self._at_once > 1:
+            # What comes next depends on what came before within an arm only.
+            yield from side_by_side(arms, self._stop)
+        else:
+            for lines in arms:
+                yield from lines
         for record in self._records:
             if record.arm.kind == "fusion":
                 self._fuse(record)
-            else:
-                yield from self._choose(record)
-                yield from self._all_seeds(record)
-                if not self.asked.keep_weights:
-                    places = [[entry["workdir"] for entry in part] for part in (record.runs, record.trials)]
-                    self._runs.drop_weights(*places)
         self._write(complete=True)
         page = self._report()
         yield ""
         yield from (self.root / "comparison.md").read_text(encoding="utf-8").splitlines()
         yield ""
         yield f"results: {', '.join(str(self.root / f'comparison.{kind}') for kind in ('json', 'md', 'csv'))}, {page}"
+
+    def _arm(self, record: ArmRecord) -> Iterator[str]:
+        yield from self._choose(record)
+        yield from self._all_seeds(record)
+        if not self.asked.keep_weights:
+            places = [[entry["workdir"] for entry in part] for part in (record.runs, record.trials)]
+            self._runs.drop_weights(*places)
 
     def _report(self) -> Path:
         # Late: pictures open the image sets, and with them TensorFlow, when all processes that train are done.
@@ -163,19 +183,19 @@ class Comparison:
 
     def _one(self, record: ArmRecord, trial: Trial, final: bool) -> Generator[str, None, dict[str, Any]]:
         """Runs and records one; yields its line, returns its entry."""
-        result, worked = self._runs.one(record.arm, trial, final)
+        result, seconds = self._runs.one(record.arm, trial, final)
         entry = trial_record(trial, result)
         if not final:
             record.trials.append(entry)
         elif result is not None:
             entry = run_record(trial, result)
             record.runs.append(entry)
-        if worked:
+        if seconds:
             self._write()
-            yield self._line(trial, entry, final)
+            yield self._line(trial, entry, final, seconds)
         return entry
 
-    def _line(self, trial: Trial, entry: dict[str, Any], final: bool) -> str:
+    def _line(self, trial: Trial, entry: dict[str, Any], final: bool, seconds: float) -> str:
         if str(trial) in self.failed:
             return f"{trial}: FAILED: {self.failed[str(trial)]}"
         reached = ", ".join(
@@ -189,8 +209,8 @@ class Comparison:
             for one in self._records
             if one.arm.kind != "fusion"
         )
-        estimate = left * sum(spent) / len(spent)
-        return f"{trial}: {reached or 'done'}; {spent[-1]:.0f} s; about {_duration(estimate)} left"
+        estimate = left * sum(spent) / len(spent) / self._at_once
+        return f"{trial}: {reached or 'done'}; {seconds:.0f} s; about {_duration(estimate)} left"
 
     def _fuse(self, record: ArmRecord) -> None:
         rounds = next(one for one in self._records if one.arm.name == "rounds")
@@ -202,11 +222,12 @@ class Comparison:
                 record.runs.append(run_record(trial, {"final": result["fusion"], "seconds": None}))
 
     def _write(self, complete: bool = False) -> None:
-        content = comparison_json(self.asked, self._records)
-        artifacts.write_json(self.root / "comparison.json", content)
-        notes = [held_out_note(self._runs.found)] if self._runs.found.holdout else []
-        notes += [f"Failed: {name}: {error}" for name, error in self.failed.items()]
-        write_tables(self.root, content, notes, self._runs.found, with_images=complete)
+        with self._writing:
+            content = comparison_json(self.asked, self._records)
+            artifacts.write_json(self.root / "comparison.json", content)
+            notes = [held_out_note(self._runs.found)] if self._runs.found.holdout else []
+            notes += [f"Failed: {name}: {error}" for name, error in self.failed.items()]
+            write_tables(self.root, content, notes, self._runs.found, with_images=complete)
 
 
 def _duration(seconds: float) -> str:

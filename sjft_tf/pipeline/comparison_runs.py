@@ -1,8 +1,10 @@
-"""The runs of a comparison, one at a time, each a process of its own: what is finished is found again, not repeated."""
+"""The runs of a comparison, each a process of its own: what is finished is found again, not repeated."""
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from sjft_tf.comparison.arms import Arm
 from sjft_tf.comparison.planning import Asked, Found, run_stamp, table_name, uses_table
 from sjft_tf.comparison.trials import Trial
 from sjft_tf.errors import InputError
+from sjft_tf.training.config import RunConfig
 
 Launch = Callable[[dict[str, Any], Path], str]
 """Does a job of `comparison_jobs` in a process of its own, its output in the file; returns the error, "" for none."""
@@ -42,6 +45,7 @@ class Runs:
         self.asked, self.root, self.shared, self._launch = asked, root, root / "shared", launch
         self.failed: dict[str, str] = {}
         self.spent: list[float] = []
+        self._tables: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def look(self) -> None:
         """Opens the sets once, in a process.
@@ -75,8 +79,8 @@ class Runs:
             artifacts.check_made_from(path, artifacts.read_json(path), stamp)
         return stamp
 
-    def one(self, arm: Arm, trial: Trial, final: bool) -> tuple[dict[str, Any] | None, bool]:
-        """Makes sure that a run is there.
+    def one(self, arm: Arm, trial: Trial, final: bool) -> tuple[dict[str, Any] | None, float]:
+        """Makes sure that a run is there. Several threads may call it for different runs.
 
         Args:
             arm: the trial's arm.
@@ -84,27 +88,34 @@ class Runs:
             final: it is scored on test images; else on validation images only.
 
         Returns:
-            `(its result, whether something was done)`; None for a run that failed, see `failed`.
+            `(its result, seconds it took)`: None for a run that failed, see `failed`; 0 seconds for one that was there.
         """
         if (there := self.finished(arm, trial, final)) is not None:
-            return there, False
+            return there, 0.0
         config, folder = self.asked.config(arm, trial, self.found, final), self.root / trial.folder
         begun, table, error = time.perf_counter(), "", ""
         if arm.kind == "train" and uses_table(config):
             longest = self.asked.table_config(config)
             table = table_name(longest)
-            if not any((self.shared / table / name).is_file() for name in ("neighbors.npz", "class_importance.npz")):
-                job = self._job("table", longest, folder=str(self.shared / table), table=table)
-                error = self._launch(job, self.shared / table / "log.txt")
+            with self._tables[table]:
+                error = self._table(longest, table)
         if not error:
             stamp = run_stamp(config, self.found)
             job = self._job(arm.kind, config, folder=str(folder), table=table, stamp=stamp, folds=self.folds)
             error = self._launch(job, folder / "log.txt")
-        self.spent.append(time.perf_counter() - begun)
+        seconds = time.perf_counter() - begun
+        self.spent.append(seconds)
         if error:
             self.failed[str(trial)] = error
-            return None, True
-        return artifacts.read_json(folder / RESULT), True
+            return None, seconds
+        return artifacts.read_json(folder / RESULT), seconds
+
+    def _table(self, longest: RunConfig, table: str) -> str:
+        """Makes a shared table if it is not there; returns the error, "" for none."""
+        if any((self.shared / table / name).is_file() for name in ("neighbors.npz", "class_importance.npz")):
+            return ""
+        job = self._job("table", longest, folder=str(self.shared / table), table=table)
+        return self._launch(job, self.shared / table / "log.txt")
 
     def finished(self, arm: Arm, trial: Trial, final: bool) -> dict[str, Any] | None:
         """The result of a run that is there; one that was scored on test images is a trial too."""

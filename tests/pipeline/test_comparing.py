@@ -72,8 +72,8 @@ class Pretended:
         return [(kind, config) for kind, _, config in self.jobs if kind != "table"]
 
 
-def compare(root, launch, asked=ASKED):
-    return list(Comparison(asked, Workdir(root), launch).run())
+def compare(root, launch, asked=ASKED, **more):
+    return list(Comparison(asked, Workdir(root), launch, **more).run())
 
 
 def arms(root):
@@ -248,3 +248,23 @@ def test_weights_stay_where_they_are_of_use(tmp_path, keep):
     assert kept("rounds/rate0.2-source0.3/seed0") == (["00", "01", "02"] if keep else ["02"])
     assert kept("rounds/rate0.1-source1/seed0") == (["00", "01", "02"] if keep else [])
     assert kept("fine-tune/rate0.2/seed2") == ["00"]
+
+
+def test_arms_side_by_side_give_the_same(tmp_path):
+    one, two = Pretended(), Pretended()
+    lines = [compare(tmp_path / "one", one), compare(tmp_path / "two", two, at_once=2)]
+    assert len(lines[0]) == len(lines[1])
+    assert sorted(map(str, one.trained())) == sorted(map(str, two.trained()))
+    assert [kind for kind, *_ in two.jobs].count("table") == 1
+    assert arms(tmp_path / "one") == arms(tmp_path / "two")
+
+
+def test_an_interrupted_arm_stops_those_beside_it(tmp_path):
+    launch, stopped = Pretended(), []
+    launch.stop_after = 4
+    with pytest.raises(KeyboardInterrupt):
+        compare(tmp_path, launch, at_once=2, stop=lambda: stopped.append(True))
+    assert stopped
+    launch.stop_after = 10**9
+    compare(tmp_path, launch, at_once=2)
+    assert all(arm["summary"]["n"] == 3 for arm in arms(tmp_path).values())
