@@ -67,7 +67,9 @@ class Arm:
         if not self.grows:
             changed = with_settings(changed, "training", rounds=1, steps_per_round=base.total_steps)
         if not self.borrows:
+            # What it does not read takes its default, so that a finished run stays finished when that changes.
             changed = with_settings(changed, "data", source_rows="")
+            changed = with_settings(changed, "training", source_weight=RunConfig().training.source_weight)
         return changed.validate()
 
 

@@ -36,8 +36,6 @@ def test_a_run_has_the_trials_settings_and_no_test_images_unless_it_is_final():
     assert replace(trial, data=replace(trial.data, test="")) == run
     fold = config("selective", fold=(2, 3), final=False).data
     assert (fold.validation, fold.validation_fold, fold.test) == ("none", "2/3", "none")
-    alone = config("fine-tune", Point(0.1))
-    assert alone.training.source_weight == BASE.training.source_weight
     held = config("selective", found=replace(FOUND, holdout=0.3, source_rows="kept.json")).data
     assert (held.holdout_test, held.source_rows) == (0.3, "kept.json")
     assert config("fine-tune", found=replace(FOUND, source_rows="kept.json")).data.source_rows == ""
@@ -60,6 +58,9 @@ def test_a_stamp_tells_runs_apart_by_all_that_changes_results():
     assert len(set(stamps)) == len(stamps)
     free = with_settings(BASE, "training", eval_batch_size=3)
     assert run_stamp(config("selective", asked=replace(ASKED, base=free)), FOUND) == stamps[0]
+    # An arm without a source does not care what a source weighs.
+    heavy = replace(ASKED, base=with_settings(BASE, "training", source_weight=7.0))
+    assert run_stamp(config("fine-tune", asked=heavy), FOUND) == run_stamp(config("fine-tune"), FOUND)
 
 
 def test_a_table_is_shared_by_arms_seeds_and_settings():
