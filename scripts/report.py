@@ -2,6 +2,7 @@
 
 python scripts/report.py --workdir=runs/mine
 
+--output=page.md writes Markdown instead, for a repository: text, tables, charts in a folder beside it, no photographs.
 --target and --source say where the images lie now, if they have moved since the run was made.
 """
 
@@ -11,7 +12,7 @@ from sjft_tf.scripts import program
 
 def define() -> None:
     program.define_common()
-    flags.DEFINE_string("output", "", "HTML file; WORKDIR/report.html when not given")
+    flags.DEFINE_string("output", "", "HTML file, or Markdown where it ends in .md; WORKDIR/report.html when not given")
     flags.DEFINE_string("target", "", "target images, for the pictures; where the run found them when not given")
     flags.DEFINE_multi_string("source", [], "source images, likewise; give the flag again for more sets")
 

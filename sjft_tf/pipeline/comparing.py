@@ -54,6 +54,7 @@ class Comparison:
     def run(self) -> Iterator[str]:
         """Looks, chooses, trains; yields lines for the screen as they come."""
         yield from self._open()
+        self._begun = time.perf_counter()
         arms = [self._arm(record) for record in self._records if record.arm.kind != "fusion"]
         if self._at_once > 1:
             # What comes next depends on what came before within an arm only.
@@ -183,25 +184,24 @@ class Comparison:
 
     def _one(self, record: ArmRecord, trial: Trial, final: bool) -> Generator[str, None, dict[str, Any]]:
         """Runs and records one; yields its line, returns its entry."""
-        result, seconds = self._runs.one(record.arm, trial, final)
+        result, worked = self._runs.one(record.arm, trial, final)
         entry = trial_record(trial, result)
         if not final:
             record.trials.append(entry)
         elif result is not None:
             entry = run_record(trial, result)
             record.runs.append(entry)
-        if seconds:
+        if worked:
             self._write()
-            yield self._line(trial, entry, final, seconds)
+            yield self._line(trial, entry)
         return entry
 
-    def _line(self, trial: Trial, entry: dict[str, Any], final: bool, seconds: float) -> str:
+    def _line(self, trial: Trial, entry: dict[str, Any]) -> str:
         if str(trial) in self.failed:
             return f"{trial}: FAILED: {self.failed[str(trial)]}"
         reached = ", ".join(
             f"{name} {entry[name]:.2%}" for name in ("validation", "test") if entry.get(name) is not None
         )
-        spent = self._runs.spent
         # A trial that is also a run comes twice, the second time for its test images alone.
         steps = {one.arm.name: self._trial_count(one.arm) + len(self.asked.seeds) for one in self._records}
         left = sum(
@@ -209,8 +209,8 @@ class Comparison:
             for one in self._records
             if one.arm.kind != "fusion"
         )
-        estimate = left * sum(spent) / len(spent) / self._at_once
-        return f"{trial}: {reached or 'done'}; {seconds:.0f} s; about {_duration(estimate)} left"
+        estimate = left * (time.perf_counter() - self._begun) / self._runs.done
+        return f"{trial}: {reached or 'done'}; {entry['seconds']:.0f} s; about {_duration(estimate)} left"
 
     def _fuse(self, record: ArmRecord) -> None:
         rounds = next(one for one in self._records if one.arm.name == "rounds")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,7 +34,7 @@ class Runs:
         found: what opening the image sets told; set by `look`.
         folds: folds that judge; 0 where there are validation images.
         failed: the message of each run that failed.
-        spent: seconds of each process that was started for a run, with those for its neighbor table.
+        done: runs that were made, not found again, or failed.
     """
 
     found: Found
@@ -44,7 +43,7 @@ class Runs:
     def __init__(self, asked: Asked, root: Path, launch: Launch) -> None:
         self.asked, self.root, self.shared, self._launch = asked, root, root / "shared", launch
         self.failed: dict[str, str] = {}
-        self.spent: list[float] = []
+        self.done = 0
         self._tables: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def look(self) -> None:
@@ -79,7 +78,7 @@ class Runs:
             artifacts.check_made_from(path, artifacts.read_json(path), stamp)
         return stamp
 
-    def one(self, arm: Arm, trial: Trial, final: bool) -> tuple[dict[str, Any] | None, float]:
+    def one(self, arm: Arm, trial: Trial, final: bool) -> tuple[dict[str, Any] | None, bool]:
         """Makes sure that a run is there. Several threads may call it for different runs.
 
         Args:
@@ -88,12 +87,12 @@ class Runs:
             final: it is scored on test images; else on validation images only.
 
         Returns:
-            `(its result, seconds it took)`: None for a run that failed, see `failed`; 0 seconds for one that was there.
+            `(its result, whether something was done)`; None for a run that failed, see `failed`.
         """
         if (there := self.finished(arm, trial, final)) is not None:
-            return there, 0.0
+            return there, False
         config, folder = self.asked.config(arm, trial, self.found, final), self.root / trial.folder
-        begun, table, error = time.perf_counter(), "", ""
+        table, error = "", ""
         if arm.kind == "train" and uses_table(config):
             longest = self.asked.table_config(config)
             table = table_name(longest)
@@ -103,12 +102,11 @@ class Runs:
             stamp = run_stamp(config, self.found)
             job = self._job(arm.kind, config, folder=str(folder), table=table, stamp=stamp, folds=self.folds)
             error = self._launch(job, folder / "log.txt")
-        seconds = time.perf_counter() - begun
-        self.spent.append(seconds)
+        self.done += 1
         if error:
             self.failed[str(trial)] = error
-            return None, seconds
-        return artifacts.read_json(folder / RESULT), seconds
+            return None, True
+        return artifacts.read_json(folder / RESULT), True
 
     def _table(self, longest: RunConfig, table: str) -> str:
         """Makes a shared table if it is not there; returns the error, "" for none."""

@@ -10,16 +10,21 @@ MISSING = "\N{EN DASH}"
 
 
 def render(template: str, **values: Any) -> str:
-    """One of the templates of the package, filled. Everything that is not markup already is escaped."""
+    """One of the HTML templates of the package, filled. Everything that is not markup already is escaped."""
+    return template_environment(autoescape=True).get_template(template).render(**values)
+
+
+def template_environment(autoescape: bool) -> jinja2.Environment:
+    """Where the templates are found, with the filters that write values."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("sjft_tf.report", "templates"),
-        autoescape=True,
+        autoescape=autoescape,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "points": points, "duration": duration, "setting": setting, "num": num}
-    return environment.get_template(template).render(**values)
+    return environment
 
 
 def percent(share: float | None, digits: int = 1) -> str:

@@ -1,4 +1,4 @@
-"""From a workdir to one HTML file."""
+"""From a workdir to one HTML file, or to a Markdown file with its charts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.report.comparison import FILE, Comparison, read_comparison
 from sjft_tf.report.comparison_sections import comparison_context
+from sjft_tf.report.markdown import write_markdown
 from sjft_tf.report.page import render
-from sjft_tf.report.pictures import open_pictures
+from sjft_tf.report.pictures import Pictures, open_pictures
 from sjft_tf.report.reading import is_run, read_run
 from sjft_tf.report.run_sections import run_context
 
@@ -19,13 +20,14 @@ from sjft_tf.report.run_sections import run_context
 def write_report(
     workdir: str | Path, output: str | Path | None = None, *, target: str = "", source: Sequence[str] = ()
 ) -> Path:
-    """Writes a page about a run, or about a comparison of arms, that needs nothing beside it.
+    """Writes a page about a run, or about a comparison of arms.
 
-    The same inputs give the same bytes.
+    HTML is one file that needs nothing beside it. Markdown has its charts in a folder beside it and no photographs. The
+    same inputs give the same bytes.
 
     Args:
         workdir: folder of a run (config.json and rounds/) or of a comparison (comparison.json).
-        output: the HTML file; `workdir/report.html` when not given.
+        output: the file, Markdown if it ends in .md, else HTML; `workdir/report.html` when not given.
         target, source: where the images lie now, for the pictures; by default where the run found them. Images that
             cannot be opened are left out, and the page says so.
 
@@ -37,32 +39,40 @@ def write_report(
     """
     workdir = Path(workdir)
     path = Path(output) if output else workdir / "report.html"
+    markdown = path.suffix.lower() == ".md"
     if (workdir / FILE).is_file():
-        text = _comparison(read_comparison(workdir), path, target, source)
+        kind, values = "comparison", _comparison(read_comparison(workdir), path, not markdown, target, source)
     elif is_run(workdir):
-        text = render("run.html", title=f"Training run {workdir.resolve().name}", run=_run(workdir, target, source))
+        title = f"Training run {workdir.resolve().name}"
+        kind, values = "run", {"title": title, "run": _run(workdir, not markdown, target, source)}
     else:
         raise InputError(
             f"There is nothing to report in {workdir}: expected a run (config.json, rounds/) or a comparison ({FILE})"
         )
+    if markdown:
+        return write_markdown(path, f"{kind}.md", **values)
     with artifacts.atomic_write(path, "w") as stream:
-        stream.write(text)
+        stream.write(render(f"{kind}.html", **values))
     return path
 
 
-def _run(folder: Path, target: str, source: Sequence[str]) -> dict[str, Any]:
+def _run(folder: Path, photographs: bool, target: str, source: Sequence[str]) -> dict[str, Any]:
     run = read_run(folder)
-    return run_context(run, open_pictures(run, target, list(source)))
+    pictures = open_pictures(run, target, list(source)) if photographs else Pictures(None, None)
+    return run_context(run, pictures)
 
 
-def _comparison(comparison: Comparison, path: Path, target: str, source: Sequence[str]) -> str:
+def _comparison(
+    comparison: Comparison, path: Path, photographs: bool, target: str, source: Sequence[str]
+) -> dict[str, Any]:
     shown = comparison.representative()
     run, chosen = None, None
     if shown is not None:
         arm, entry = shown
         folder = comparison.folder(entry)
         assert folder is not None
-        run, chosen = _run(folder, target, source), {"arm": comparison.title(arm), "seed": entry["seed"]}
+        run = _run(folder, photographs, target, source)
+        chosen = {"arm": comparison.title(arm), "seed": entry["seed"]}
     context = comparison_context(comparison, path)
     title = f"Comparison of {len(comparison.arms)} arms"
-    return render("comparison.html", title=title, comparison=context, run=run, chosen=chosen)
+    return {"title": title, "comparison": context, "run": run, "chosen": chosen}
