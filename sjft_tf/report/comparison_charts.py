@@ -136,7 +136,8 @@ def arm_curves(arms: Sequence[Mapping[str, Any]], colors: Mapping[str, str], tit
         longest = max(arm["values"].shape[1] for arm in arms)
         for arm in arms:
             values, color = arm["values"], colors[arm["name"]]
-            rounds = np.arange(1, values.shape[1] + 1)
+            # An arm of a single fit has trained as long as the others when they have ended their last round.
+            rounds = np.arange(1, values.shape[1] + 1) * longest / values.shape[1]
             chart.axes.fill_between(rounds, values.min(0), values.max(0), color=color, alpha=0.13, linewidth=0)
             chart.axes.plot(rounds, values.mean(0), color=color, marker="o", markersize=4, label=arm["title"])
         chart.axes.set_xticks(range(1, longest + 1))

@@ -52,13 +52,15 @@ def write_markdown(path: Path, template: str, **values: Any) -> Path:
 
 
 def standalone(chart: Markup) -> str:
-    """An inline chart as an SVG file: named spaces, a font, and ink that follows the reader's color scheme."""
+    """An inline chart as an SVG file: named spaces, its width, a font, ink that follows the reader's color scheme."""
     style = (
         f"<style>svg{{color:{_LIGHT};font-family:sans-serif}}"
         f"@media(prefers-color-scheme:dark){{svg{{color:{_DARK}}}}}</style>"
     )
     spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-    text = re.sub(r"<svg\b", f"<svg {spaces}", str(chart), count=1)
+    width = re.search(r"max-width:(\d+)px", str(chart))
+    assert width is not None
+    text = re.sub(r"<svg\b", f'<svg {spaces} width="{width[1]}"', str(chart), count=1)
     return text.replace("<title>", f"{style}<title>", 1) + "\n"
 
 
