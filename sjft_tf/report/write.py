@@ -58,7 +58,7 @@ def write_report(
 
 def _run(folder: Path, photographs: bool, target: str, source: Sequence[str]) -> dict[str, Any]:
     run = read_run(folder)
-    pictures = open_pictures(run, target, list(source)) if photographs else Pictures(None, None)
+    pictures = open_pictures(run, target, list(source)) if photographs else Pictures()
     return run_context(run, pictures)
 
 
