@@ -6,7 +6,7 @@
 """
 
 from sjft_tf.advice.commands import command, flags_of, with_settings
-from sjft_tf.advice.measurement import BANK, BINS, DIFFERENT, LITTLE, SIDE, Measurement
+from sjft_tf.advice.measurement import BANK, BINS, DIFFERENT, LITTLE, SIDE, WHOLE, Measurement
 from sjft_tf.advice.rules import Advice, Recipe, advise
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "DIFFERENT",
     "LITTLE",
     "SIDE",
+    "WHOLE",
     "Advice",
     "Measurement",
     "Recipe",

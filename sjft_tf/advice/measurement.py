@@ -1,4 +1,4 @@
-"""The two axes of the decision table, measured: how much data there is, and how far away the source is."""
+"""The two axes of the decision table, measured, and whether a training gets to see the whole source."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ BANK, SIDE, BINS = "gabor", 64, 100
 """What distances are measured with, whatever the training's flags say. In smaller views a bin has so few positions that
 most are empty, and the distance of anything to anything is about the same: at 16 px different sets look alike."""
 
+WHOLE = 2.0
+"""From so many passes over the source on, a training sees all of it. A rule of thumb: with 2.4 passes the whole source
+did better than its nearest images (docs/evidence.md); in the paper, with 1.25 at most, the nearest did better."""
+
 NEAR_LITTLE, NEAR_DIFFERENT = 1.5, 4 / 3
 """Within these factors of a threshold a measurement is called a bordering case."""
 
@@ -36,6 +40,7 @@ class Measurement:
         between, within: the two medians it is made of.
         candidates: images the nearest was taken of, on both sides.
         sampled_target, sampled_source: images that were described.
+        drawn: source images that the training draws, each time it does; 0: not known.
     """
 
     images: int
@@ -50,6 +55,7 @@ class Measurement:
     candidates: int = 0
     sampled_target: int = 0
     sampled_source: int = 0
+    drawn: int = 0
 
     @property
     def little(self) -> bool:
@@ -60,6 +66,16 @@ class Measurement:
     def similar(self) -> bool:
         """A source of a similar domain."""
         return self.ratio < DIFFERENT
+
+    @property
+    def passes(self) -> float:
+        """How often the training would pass over the whole source."""
+        return self.drawn / max(1, self.source_images)
+
+    @property
+    def sees_all(self) -> bool:
+        """A training so long that it need not choose what it sees of the source."""
+        return self.passes >= WHOLE
 
     @property
     def cell(self) -> str:

@@ -93,11 +93,19 @@ def advise(measured: Measurement, trunk: str, pretrained: bool) -> Advice:
 
 
 def _borrow(measured: Measurement) -> Recipe:
-    why = "selective joint fine-tuning: each of your images brings the source images whose look is nearest"
+    if measured.sees_all:
+        name, selector = "borrow-all", "all"
+        why = (
+            "joint fine-tuning with the whole source: a training as long as this one sees all of it, and then it did "
+            "better than its nearest images"
+        )
+    else:
+        name, selector = "borrow", "nearest"
+        why = "selective joint fine-tuning: each of your images brings the source images whose look is nearest"
     if measured.similar:
-        return Recipe("borrow", why, {"selection": {"selector": "nearest"}})
+        return Recipe(name, why, {"selection": {"selector": selector}})
     weak = "; with a smaller weight, so that a far source cannot lead"
-    return Recipe("borrow", why + weak, {"selection": {"selector": "nearest"}, "training": {"source_weight": 0.15}})
+    return Recipe(name, why + weak, {"selection": {"selector": selector}, "training": {"source_weight": 0.15}})
 
 
 def _linear_head() -> Recipe:

@@ -15,6 +15,7 @@ from sjft_tf.advice import (
     DIFFERENT,
     LITTLE,
     SIDE,
+    WHOLE,
     Advice,
     Measurement,
     advise,
@@ -76,7 +77,13 @@ def measure(config: RunConfig, workdir: Workdir, most_target: int = 256, most_so
         candidates=found.candidates,
         sampled_target=len(target),
         sampled_source=len(source),
+        drawn=_drawn(config),
     )
+
+
+def _drawn(config: RunConfig) -> int:
+    training = config.training
+    return training.rounds * training.steps_per_round * training.batch_size * training.accumulate
 
 
 def _sample(images: ImageSet, most: int, seed: int) -> ImageSet:
@@ -122,6 +129,10 @@ def say_advice(
         f"of other target images {measured.within:.3g}"
     )
     yield f"   sampled: {measured.sampled_target} target and {measured.sampled_source} source images"
+    yield (
+        f"     draws: a training with these flags draws {measured.drawn:,} source images, {measured.passes:,.2f} for "
+        f"each of {measured.source_images:,}"
+    )
     yield f"      case: {advice.cell}"
     yield f" borrowing: {advice.borrowing}"
     for number, recipe in enumerate(advice.recipes, 1):
@@ -135,7 +146,10 @@ def say_advice(
         path = Path(workdir.root) / "advice.json"
         artifacts.write_json(
             path,
-            {"measured": measured.to_json(), "thresholds": {"images a class": LITTLE, "ratio": DIFFERENT}}
+            {
+                "measured": measured.to_json(),
+                "thresholds": {"images a class": LITTLE, "ratio": DIFFERENT, "passes": WHOLE},
+            }
             | {"measured by": {"bank": BANK, "side": SIDE, "bins": BINS}}
             | {"case": advice.cell, "borrowing": advice.borrowing}
             | {"recipes": [{"name": r.name, "why": r.why, "command": commands[r.name]} for r in advice.recipes]}

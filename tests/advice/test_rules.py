@@ -66,6 +66,19 @@ def test_much_and_different():
     assert with_settings(USER, found.recipes[0].settings).training.layer_rate == []
 
 
+@pytest.mark.parametrize(
+    ("drawn", "name", "selector"),
+    [(79_999, "borrow", "nearest"), (80_000, "borrow-all", "all"), (0, "borrow", "nearest")],
+)
+@pytest.mark.parametrize("ratio", [1.2, 4.0])
+def test_a_training_that_sees_the_whole_source_borrows_all_of_it(drawn, name, selector, ratio):
+    recipe = place(10, ratio, drawn=drawn).recipes[1]
+    assert recipe.name == name
+    config = with_settings(USER, recipe.settings)
+    assert config.selection.selector == selector
+    assert (config.training.source_weight < PLAIN.training.source_weight) == (ratio == 4.0)
+
+
 @pytest.mark.parametrize(("median", "little"), [(49, True), (50, False)])
 @pytest.mark.parametrize(("ratio", "similar"), [(1.999, True), (2.0, False), (math.inf, False)])
 def test_thresholds(median, little, ratio, similar):

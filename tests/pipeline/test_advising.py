@@ -55,8 +55,10 @@ def test_letters_are_similar_to_digits(tmp_path):
     assert found["case"] == "little data, similar domain"
     assert 1 < found["measured"]["ratio"] < 2
     assert found["measured"]["candidates"] == 49
-    assert [recipe["name"] for recipe in found["recipes"]] == ["borrow", "fine-tune"]
-    assert f"--workdir={tmp_path}/borrow" in found["recipes"][0]["command"]
+    assert [recipe["name"] for recipe in found["recipes"]] == ["borrow-all", "fine-tune"]
+    assert found["measured"]["drawn"] == 5 * 3200 * 10
+    assert any("draws 160,000 source images, 615.38 for each of 260" in line for line in lines)
+    assert f"--workdir={tmp_path}/borrow-all" in found["recipes"][0]["command"]
     assert all(recipe["command"] in "\n".join(lines) for recipe in found["recipes"])
     assert str(tmp_path / "run" / "advice.json") in lines[-1]
 
@@ -105,15 +107,17 @@ def test_every_command_is_understood():
         config = replace(user, model=replace(user.model, trunk=trunk, weights=weights)).validate()
         for median in (10, 500):
             for ratio in (1.2, 4.0):
-                found = Measurement(median * 10, 10, median, median, median, 40_000, ratio)
-                commands = commands_for(advise(found, trunk, weights != "none"), config, "runs")
-                compare.append(commands.pop("compare"))
-                train += commands.values()
-    assert len(train) == 24
+                for drawn in (1_000, 96_000):
+                    found = Measurement(median * 10, 10, median, median, median, 40_000, ratio, drawn=drawn)
+                    commands = commands_for(advise(found, trunk, weights != "none"), config, "runs")
+                    compare.append(commands.pop("compare"))
+                    train += commands.values()
+    assert len(train) == 48
     for line, config in zip(train, understood("train", train), strict=True):
         assert (config.data.target, config.data.source) == (user.data.target, user.data.source)
         assert (config.data.per_class, config.data.exclude_leaks) == (5, True)
-        assert ("/borrow" in shlex.split(line)[-1]) == (config.selection.selector == "nearest")
+        name = shlex.split(line)[-1].rpartition("/")[2]
+        assert {"borrow": "nearest", "borrow-all": "all"}.get(name, "none") == config.selection.selector
     for config in understood("compare", compare):
         assert config.data.source == user.data.source
 
