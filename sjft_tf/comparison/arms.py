@@ -66,11 +66,20 @@ class Arm:
             changed = with_settings(changed, "retrieval", bank=bank, bank_weights=bank_weights, bank_layers=[])
         if not self.grows:
             changed = with_settings(changed, "training", rounds=1, steps_per_round=base.total_steps)
+        return self._only_what_it_reads(changed).validate()
+
+    def _only_what_it_reads(self, config: RunConfig) -> RunConfig:
+        # The rest takes its default, so that a finished run stays finished when that changes.
+        plain = RunConfig()
+        if config.selection.selector in ("none", "all"):
+            lists = {"k0": plain.selection.k0, "source_share": plain.selection.source_share}
+            config = with_settings(config, "selection", **lists)
         if not self.borrows:
-            # What it does not read takes its default, so that a finished run stays finished when that changes.
-            changed = with_settings(changed, "data", source_rows="")
-            changed = with_settings(changed, "training", source_weight=RunConfig().training.source_weight)
-        return changed.validate()
+            config = with_settings(config, "data", source_rows="")
+            config = with_settings(config, "training", source_weight=plain.training.source_weight)
+        if self.kind == "head":
+            config = with_settings(config, "training", learning_rate=plain.training.learning_rate)
+        return config
 
 
 def with_settings(config: RunConfig, section: str, **values: Any) -> RunConfig:

@@ -42,6 +42,15 @@ def test_what_the_arms_are():
     assert [name for name, arm in ARMS.items() if not arm.borrows] == [*("frozen", BASELINE, "fusion", "scratch")]
 
 
+def test_what_an_arm_does_not_read_does_not_change_it():
+    other = with_settings(with_settings(BASE, "selection", k0="7", source_share=0.4), "training", source_weight=0.7)
+    same = {name for name, arm in ARMS.items() if arm.kind != "fusion" and arm.config(other) == arm.config(BASE)}
+    assert same == {"frozen", BASELINE, "scratch"}
+    assert ARMS["all"].config(other).selection == ARMS["all"].config(BASE).selection
+    slower = with_settings(BASE, "training", learning_rate=1e-3)
+    assert [name for name in ("frozen", BASELINE) if ARMS[name].config(slower) == ARMS[name].config(BASE)] == ["frozen"]
+
+
 def test_names_titles_and_folders_are_told_apart():
     assert len({arm.name for arm in _ALL}) == len({arm.title for arm in _ALL}) == len(_ALL)
     assert all(arm.description.endswith(".") and "/" not in arm.name for arm in _ALL)
