@@ -153,12 +153,18 @@ def _trials(comparison: Comparison, colors: dict[str, str]) -> Any:
 def _curves(comparison: Comparison, colors: dict[str, str], judge: str) -> Any:
     """From metrics.json of the arms' runs; None where there are no runs of several rounds."""
     arms = []
+    drawn = set()
     for arm in comparison.arms:
         curves = []
         for run in arm["runs"]:
             folder = comparison.folder(run)
             if folder is None or not (folder / "metrics.json").is_file():
                 continue
+            if folder in drawn:
+                # The fused rounds of an arm drawn before: what they reach together belongs at their end.
+                curves += [[100 * run[judge]]] if run.get(judge) is not None else []
+                continue
+            drawn.add(folder)
             rounds = artifacts.read_json(folder / "metrics.json")["rounds"]
             values = [entry.get(judge, {}).get(comparison.found["metric"]) for entry in rounds]
             if values and None not in values:

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from sjft_tf.errors import InputError
-from sjft_tf.report import write_report
+from sjft_tf.report import comparison_charts, write_report
 from sjft_tf.report.comparison import read_comparison
 from sjft_tf.report.comparison_charts import arm_colors
+from sjft_tf.report.comparison_sections import comparison_context
 
 
 def test_all_sections_and_working_links(comparison, opened):
@@ -29,6 +30,17 @@ def test_links_follow_the_page(comparison, opened, tmp_path):
 def test_the_run_shown_is_the_median_of_the_best_that_borrows(comparison):
     arm, entry = read_comparison(comparison).representative()
     assert (arm["name"], entry["seed"]) == ("sjft", 1)  # fusion is better, but has no run of its own
+
+
+def test_fused_rounds_are_drawn_as_what_they_reach_together(comparison, monkeypatch, tmp_path):
+    found = read_comparison(comparison)
+    for fused, alone in zip(found.arms[2]["runs"], found.arms[1]["runs"], strict=True):
+        fused["workdir"] = alone["workdir"]
+    drawn = {}
+    monkeypatch.setattr(comparison_charts, "arm_curves", lambda arms, *_: drawn.update({a["name"]: a for a in arms}))
+    comparison_context(found, tmp_path / "page.html")
+    assert [drawn[name]["values"].shape for name in ("fine-tune", "sjft", "fusion")] == [(3, 2), (3, 2), (3, 1)]
+    assert drawn["fusion"]["values"].ravel() == pytest.approx([66, 68, 70])
 
 
 def test_few_figures(comparison, opened, tmp_path):
