@@ -51,7 +51,7 @@ _BORROWING = {
     (True, True): (
         "likely to help. With ImageNet to borrow from, the paper gained 4.5 points on Flowers-102 (10 images a class) "
         "and 4.1 on Caltech-256 (15 a class) over plain fine-tuning. On a small trunk (docs/evidence.md) the whole of "
-        "a source of 40,000 images gained 3.5 to 5.8, and more than its nearest; a toy pair lost once: compare."
+        "a source of 40,000 images gained 2.8 to 5.8, and more than its nearest; a toy pair lost once: compare."
     ),
     (True, False): (
         "uncertain: no pair this far apart was trained. Look for a source that lies nearer, and compare before you "
