@@ -21,7 +21,7 @@ most are empty, and the distance of anything to anything is about the same: at 1
 
 WHOLE = 2.0
 """From so many passes over the source on, a training sees all of it. A rule of thumb: with 2.4 passes the whole source
-did better than its nearest images (docs/evidence.md); in the paper, with 1.25 at most, the nearest did better."""
+did better than its nearest images (docs/evidence.md); in the paper, with 1.25 to 1.6, the nearest did better."""
 
 NEAR_LITTLE, NEAR_DIFFERENT = 1.5, 4 / 3
 """Within these factors of a threshold a measurement is called a bordering case."""
@@ -70,7 +70,7 @@ class Measurement:
     @property
     def passes(self) -> float:
         """How often the training would pass over the whole source."""
-        return self.drawn / max(1, self.source_images)
+        return self.drawn / self.source_images
 
     @property
     def sees_all(self) -> bool:

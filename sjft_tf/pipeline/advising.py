@@ -77,13 +77,8 @@ def measure(config: RunConfig, workdir: Workdir, most_target: int = 256, most_so
         candidates=found.candidates,
         sampled_target=len(target),
         sampled_source=len(source),
-        drawn=_drawn(config),
+        drawn=config.total_steps * config.training.batch_size * config.training.accumulate,
     )
-
-
-def _drawn(config: RunConfig) -> int:
-    training = config.training
-    return training.rounds * training.steps_per_round * training.batch_size * training.accumulate
 
 
 def _sample(images: ImageSet, most: int, seed: int) -> ImageSet:

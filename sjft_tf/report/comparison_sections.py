@@ -162,11 +162,11 @@ def _curves(comparison: Comparison, colors: dict[str, str], judge: str) -> Any:
                 continue
             if folder in drawn:
                 # The fused rounds of an arm drawn before: what they reach together belongs at their end.
-                curves += [[100 * run[judge]]] if run.get(judge) is not None else []
-                continue
-            drawn.add(folder)
-            rounds = artifacts.read_json(folder / "metrics.json")["rounds"]
-            values = [entry.get(judge, {}).get(comparison.found["metric"]) for entry in rounds]
+                values = [run.get(judge)]
+            else:
+                drawn.add(folder)
+                rounds = artifacts.read_json(folder / "metrics.json")["rounds"]
+                values = [entry.get(judge, {}).get(comparison.found["metric"]) for entry in rounds]
             if values and None not in values:
                 curves.append([100 * value for value in values])
         if curves:
