@@ -67,7 +67,7 @@ def measure(arguments: argparse.Namespace, images: ImageSet) -> dict[str, np.nda
     """Seconds an image by what was done, see `timing.in_turn`."""
     bank, view = open_bank(arguments.bank), View(arguments.resize, arguments.crop)
     rows = np.linspace(0, len(images) - 1, min(arguments.number, len(images))).astype(np.int32)
-    size = chunk_size((None, view.crop, view.crop, 3))
+    size = chunk_size(bank, (None, view.crop, view.crop, 3))
     chunks = -(-len(rows) // size)
     pictures = next(iter(image_batches(images, view, np.resize(rows, size), size)))[1]
     edges = fit_bin_edges(bank, [pictures], arguments.bins)

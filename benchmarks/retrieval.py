@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     target, source = open_image_set(arguments.target), open_image_set(arguments.source)
     bank, view = open_bank(arguments.bank, weights=arguments.bank_weights), View(arguments.resize, arguments.crop)
-    size = chunk_size((None, view.crop, view.crop, 3))
+    size = chunk_size(bank, (None, view.crop, view.crop, 3))
     pictures = next(iter(image_batches(source, view, None, size)))[1]
     answer = tf.function(bank.responses, autograph=False)
     answer(pictures)

@@ -16,6 +16,7 @@ from sjft_tf.descriptors.bank_counting import BankCounter
 from sjft_tf.descriptors.edges import FINE_CELLS, BinEdges, fit_bin_edges
 from sjft_tf.descriptors.histogram import histograms_of
 from sjft_tf.errors import InputError
+from sjft_tf.rounding import PANEL, independent_batch
 
 Block = tuple[np.ndarray, np.ndarray]
 """`(rows int32 [n], histograms float32 [n, D] or counts [n, D])`."""
@@ -23,6 +24,7 @@ Block = tuple[np.ndarray, np.ndarray]
 # Chunks that wait for their counts while the filters go on with the next one.
 _WAITING = 2
 _COMPILED: weakref.WeakKeyDictionary[FilterBank, Any] = weakref.WeakKeyDictionary()
+_CHUNK_SIZES: weakref.WeakKeyDictionary[FilterBank, dict[tuple[int, int], int]] = weakref.WeakKeyDictionary()
 
 
 class Images(Protocol):
@@ -107,9 +109,10 @@ def extract_counts(
     are the histograms, and `rint(histograms * positions)` are the counts again.
 
     Three things go on at once: tf.data decodes ahead, the filters answer one chunk of images, and threads count the
-    responses of the chunks before it. Chunks have one size for all sets seen through the same view, and the last
-    one is filled up to it: the filters then round alike, and the descriptor of an image depends neither on the images
-    beside it nor on `batch_size`. In memory are the block, and the responses of three chunks.
+    responses of the chunks before it. Chunks have one size for all sets seen through the same view, one at which the
+    filters were seen to round alike at every position (`chunk_size`), and the last one is filled up to it: so the
+    descriptor of an image depends neither on the images beside it nor on `batch_size`. In memory are the block, and
+    the responses of three chunks.
 
     Args: see `extract`.
 
@@ -217,7 +220,7 @@ def _counted_chunks(
     image_set: Images, bank: FilterBank, edges: BinEdges, view: View, rows: np.ndarray | None
 ) -> Generator[Block, None, None]:
     """Rows and counts of one chunk of images after the other."""
-    size = chunk_size(image_batches(image_set, view, rows, 1).element_spec[1].shape)
+    size = chunk_size(bank, image_batches(image_set, view, rows, 1).element_spec[1].shape)
     answer = _filters(bank)
     waiting: deque[tuple[np.ndarray, Any]] = deque()
     with BankCounter(edges.edges) as counter:
@@ -245,11 +248,27 @@ def _finished(
     return rows, counts
 
 
-def chunk_size(shape: Sequence[int | None]) -> int:
-    """Images the filters see at once, for images [N, H, W, 3]: fewer if large, so that responses stay near the CPU."""
-    if shape[1] is None or shape[2] is None:
-        return 8
-    return max(8, min(64, 2**18 // (shape[1] * shape[2])))
+def chunk_size(bank: FilterBank, shape: Sequence[int | None]) -> int:
+    """Images the filters see at once: few of large ones, so that responses stay near the CPU.
+
+    Filters round differently for batches of different sizes, and on some processors by the position in a batch. The
+    first size is taken at which they do not; see `rounding`.
+
+    Args:
+        bank: the filters.
+        shape: (N, H, W, 3) of the images; N does not matter.
+    """
+    height, width = shape[1], shape[2]
+    if height is None or width is None:
+        return 1
+    known = _CHUNK_SIZES.setdefault(bank, {})
+    if (height, width) not in known:
+        example = np.random.default_rng(0).uniform(0, 255, (height, width, 3)).astype(np.float32)
+        room = 2**18 // (height * width)
+        sizes = [size for size in (PANEL, PANEL // 2, PANEL // 4) if size <= max(room, PANEL // 4)]
+        with full_float32():
+            known[height, width] = independent_batch(lambda images: _filters(bank)(tf.constant(images)), example, sizes)
+    return known[height, width]
 
 
 def _filters(bank: FilterBank) -> Any:

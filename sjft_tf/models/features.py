@@ -13,23 +13,38 @@ import tensorflow as tf
 
 from sjft_tf import progress
 from sjft_tf.errors import InputError
+from sjft_tf.rounding import PANEL, independent_batch
 
 
 class FeatureStream:
     """Features of images in batches of one shape; the forward pass is compiled once.
 
+    An image's features depend neither on the images beside it nor on its position in a batch: before the first batch
+    equal images are looked at, and where their features differ other batch sizes are tried (see `rounding`).
+
     Args:
         trunk: images float32 [B, S, S, 3] to features float32 [B, F].
         view: image uint8 [H, W, 3] -> float32 [S, S, 3]; `images.View`.
-        batch_size: images a forward pass.
+        batch_size: most images a forward pass.
 
     Attributes:
         width: F.
     """
 
     def __init__(self, trunk: keras.Model, view: Callable[[Any], Any], batch_size: int = 128) -> None:
-        self._view, self._batch_size, self.width = view, batch_size, int(trunk.output.shape[-1])
+        self._view, self._most, self.width = view, batch_size, int(trunk.output.shape[-1])
         self._forward = tf.function(lambda images: trunk(images, training=False), reduce_retracing=True)
+        self._sizes: dict[tuple[int, ...], int] = {}
+
+    def _batch_size(self, shape: tuple[int, ...]) -> int:
+        """How many images of this shape [S, S, 3] a forward pass takes; the same for all image sets."""
+        if shape not in self._sizes:
+            example = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
+            sizes = sorted({self._most, *(n for n in (self._most // PANEL * PANEL, PANEL // 2) if 0 < n < self._most)})
+            self._sizes[shape] = independent_batch(
+                lambda images: [self._forward(tf.constant(images))], example, sizes[::-1]
+            )
+        return self._sizes[shape]
 
     def blocks(self, image_set: Any, rows: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields `(rows int32 [n], features float32 [n, F])` in the order of `rows` (default: all).
@@ -42,11 +57,11 @@ class FeatureStream:
         views = image_set.dataset(wanted).map(
             lambda element: self._view(element["image"]), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
-        filled = 0
-        for images in views.batch(self._batch_size).prefetch(2):
+        filled, batch_size = 0, self._batch_size(tuple(views.element_spec.shape))
+        for images in views.batch(batch_size).prefetch(2):
             size = int(images.shape[0])
             # All batches have one shape: kernels round differently for different ones.
-            padded = tf.pad(images, [[0, self._batch_size - size], [0, 0], [0, 0], [0, 0]])
+            padded = tf.pad(images, [[0, batch_size - size], [0, 0], [0, 0], [0, 0]])
             yield wanted[filled : filled + size], self._forward(padded).numpy()[:size]
             filled += size
         if filled != len(wanted):

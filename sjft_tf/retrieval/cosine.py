@@ -8,6 +8,7 @@ import numpy as np
 
 from sjft_tf.artifacts import fingerprint
 from sjft_tf.errors import InputError
+from sjft_tf.retrieval import kernels
 from sjft_tf.retrieval.divergence import aligned
 
 COSINE = fingerprint("cosine", 1)
@@ -39,10 +40,12 @@ class Cosine:
                 f"{what} features must have {self.dimensions} columns. Received: shape={tuple(features.shape)}"
             )
 
-    def of_target(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Twice the unit vectors, float32 [N, F], and ones, float32 [N]."""
-        found, own = aligned(features.shape), np.empty(len(features), np.float32)
-        self.of_source(features, found, own)
+    def of_target(self, features: np.ndarray, rows: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Twice the unit vectors, float32 [rows or N, F] (the last ones zero), and ones, float32 [N]."""
+        count = len(features)
+        found, own = aligned((max(rows, count), self.dimensions)), np.empty(count, np.float32)
+        found[count:] = 0
+        self.of_source(features, found[:count], own)
         found *= 2
         return found, own
 
@@ -53,7 +56,8 @@ class Cosine:
             InputError: a feature is NaN or infinite.
         """
         wide = features.astype(np.float64)
-        length = np.sqrt(np.einsum("nf,nf->n", wide, wide))
+        length = np.empty(len(wide))
+        kernels.lengths(wide, length)  # NumPy's sums may round by where a row lies in memory
         if not np.isfinite(length).all():
             raise InputError("The features hold NaN or infinite numbers: the trunk's weights have diverged")
         np.divide(wide, np.where(length > 0, length, 1)[:, None], out=side, casting="same_kind")

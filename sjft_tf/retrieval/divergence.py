@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -15,6 +16,9 @@ from sjft_tf.descriptors import full_float32
 from sjft_tf.errors import InputError
 from sjft_tf.parallel import over_ranges
 from sjft_tf.retrieval import kernels
+from sjft_tf.rounding import PANEL, equal_at_all_positions, padded
+
+log = logging.getLogger(__name__)
 
 EPSILON = 2.2e-16
 """Added to every bin inside the logarithm, so that empty bins have one (the released code's figure)."""
@@ -64,9 +68,9 @@ class Layout:
                 f"{sum(self.layer_channels)} filters). Received: shape={tuple(histograms.shape)}"
             )
 
-    def of_target(self, histograms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def of_target(self, histograms: np.ndarray, rows: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """See `augmented_target`."""
-        return augmented_target(histograms, self)
+        return augmented_target(histograms, self, rows)
 
     def of_source(self, histograms: np.ndarray, augmented: np.ndarray, own: np.ndarray) -> None:
         """See `augment`."""
@@ -98,9 +102,15 @@ def augment(
     kernels.augment(histograms, bins, epsilon, layout.weights32, logs_first, augmented, own)
 
 
-def augmented_source(histograms: np.ndarray, layout: Layout, logs_first: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """The source's side of the inner product: `[L(s) ; s]` float32 [N, 2D], and c(s) float32 [N]."""
-    augmented = aligned((len(histograms), 2 * layout.dimensions))
+def augmented_source(
+    histograms: np.ndarray, layout: Layout, logs_first: bool = True, rows: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """The source's side of the inner product: `[L(s) ; s]` float32 [N, 2D], and c(s) float32 [N].
+
+    With `rows` above N the first result has so many rows, the last ones zero.
+    """
+    augmented = aligned((max(rows, len(histograms)), 2 * layout.dimensions))
+    augmented[len(histograms) :] = 0
     own = np.empty(len(histograms), np.float32)
 
     def work(begin: int, end: int) -> None:
@@ -110,9 +120,12 @@ def augmented_source(histograms: np.ndarray, layout: Layout, logs_first: bool = 
     return augmented, own
 
 
-def augmented_target(histograms: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-    """The target's side, layer weights folded in: `[w t ; w L(t)]` float32 [N, 2D], and c(t) float32 [N]."""
-    augmented, own = augmented_source(histograms, layout, logs_first=False)
+def augmented_target(histograms: np.ndarray, layout: Layout, rows: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """The target's side, layer weights folded in: `[w t ; w L(t)]` float32 [N, 2D], and c(t) float32 [N].
+
+    `rows`: see `augmented_source`.
+    """
+    augmented, own = augmented_source(histograms, layout, logs_first=False, rows=rows)
     augmented *= np.tile(layout.weights32, 2)
     return augmented, own
 
@@ -139,18 +152,19 @@ class Distance(Protocol):
     def check(self, descriptors: np.ndarray, what: str) -> None:
         """Raises InputError if these are not descriptors float32 [N, dimensions]."""
 
-    def of_target(self, descriptors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The target's side of the product, `aligned` float32 [N, width], and its own terms, float32 [N]."""
+    def of_target(self, descriptors: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """The target's side of the product, `aligned` float32 [rows, width], zero from N on; own terms float32 [N]."""
 
     def of_source(self, descriptors: np.ndarray, side: np.ndarray, own: np.ndarray) -> None:
         """Writes the source's side float32 [N, width] and own terms float32 [N], in this thread alone."""
 
 
 class Products:
-    """The inner products of source images with all target images.
+    """The inner products of source images with all target images, each depending on its two images alone.
 
-    Matrix kernels round differently for different shapes, but not for different places in the same shape: always
-    `SOURCE_ROWS` source images are multiplied at once, so that a product depends on its two images alone.
+    Matrix kernels round differently for different shapes, and some do so for the rows and columns left over at the
+    ends of one shape: so always `SOURCE_ROWS` source images are multiplied at once with a padded number of targets,
+    both multiples of `rounding.PANEL`, and `settle` looks whether that is enough on this machine.
 
     Args:
         histograms: float32 [N_t, D] of the target.
@@ -158,17 +172,44 @@ class Products:
 
     Attributes:
         own: c(t) of every target image, float32 [N_t].
-        factor: `[w t ; w L(t)]` transposed, float32 [2D, N_t], as the kernels read what is used again and again.
+        factor: `[w t ; w L(t)]` transposed, float32 [2D, T], as the kernels read what is used again and again; T is
+            N_t rounded up to a multiple of `rounding.PANEL`.
+        in_order: whether the slow kernel of fixed order is in use.
     """
 
-    SOURCE_ROWS = 512
+    SOURCE_ROWS = 12 * PANEL
 
     def __init__(self, histograms: np.ndarray, layout: Distance):
-        augmented, self.own = layout.of_target(histograms)
+        augmented, self.own = layout.of_target(histograms, padded(len(histograms)))
         self.factor = tf.transpose(shared(augmented))
+        self.in_order = False
+
+    def settle(self, block: np.ndarray) -> None:
+        """Multiplies equal rows, and takes the kernel of fixed order from now on if their products differ.
+
+        Args:
+            block: float32 [SOURCE_ROWS, 2D], `aligned`; overwritten.
+        """
+        # A wrong kernel changes about one product in a hundred: with few targets one row may escape.
+        for trial in range(min(8, -(-1000 // len(self.own)))):
+            block[:] = np.random.default_rng(trial).normal(size=block.shape[1])
+            if not equal_at_all_positions([self(block)]):
+                self.in_order = True
+                log.info(
+                    "TensorFlow's matrix product rounds by position on this machine: the search takes a slower one."
+                )
+                return
 
     def __call__(self, augmented: np.ndarray) -> np.ndarray:
-        """`[w t ; w L(t)] . [L(s) ; s]`, float32 [SOURCE_ROWS, N_t], of `[L(s) ; s]` float32 [SOURCE_ROWS, 2D]."""
+        """`[w t ; w L(t)] . [L(s) ; s]`, float32 [SOURCE_ROWS, T], of `[L(s) ; s]` float32 [SOURCE_ROWS, 2D]."""
+        if self.in_order:
+            factor, products = self.factor.numpy(), np.empty((len(augmented), self.factor.shape[1]), np.float32)
+
+            def work(begin: int, end: int) -> None:
+                kernels.multiply_in_order(augmented, factor, products, begin, end)
+
+            over_ranges(work, len(augmented), least=16)
+            return products
         with full_float32():
             return tf.matmul(shared(augmented), self.factor).numpy()
 

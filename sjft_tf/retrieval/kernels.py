@@ -55,12 +55,50 @@ def augment(histograms, bins, epsilon, weights, logs_first, augmented, own):  # 
         own[row] = total
 
 
+@numba.njit(nogil=True, error_model="numpy")
+def lengths(vectors, found):  # type: ignore[no-untyped-def]
+    """Writes the Euclidean length of each row of float64 [n, F] into float64 [n], added up from left to right."""
+    for row in range(len(vectors)):
+        total = 0.0
+        for column in range(vectors.shape[1]):
+            total += vectors[row, column] * vectors[row, column]
+        found[row] = np.sqrt(total)
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def multiply_in_order(left, right, products, begin, end):  # type: ignore[no-untyped-def]
+    """The rows begin..end of a matrix product, each number a sum from left to right in float64.
+
+    Nothing is reassociated or contracted, so every product has the same bits wherever it stands, on any processor.
+
+    Args:
+        left: float32 [n, W].
+        right: float32 [W, m].
+        products: float32 [n, m], written.
+    """
+    at_once = 8  # rows that share one reading of `right`
+    columns = right.shape[1]
+    sums = np.empty((at_once, columns), np.float64)
+    for first in range(begin, end, at_once):
+        count = min(at_once, end - first)
+        sums[:] = 0.0
+        for inner in range(right.shape[0]):
+            line = right[inner]
+            for row in range(count):
+                value, total = np.float64(left[first + row, inner]), sums[row]
+                for column in range(columns):
+                    total[column] += value * np.float64(line[column])
+        for row in range(count):
+            for column in range(columns):
+                products[first + row, column] = sums[row, column]
+
+
 @numba.njit(nogil=True)
 def offer(products, own_source, own_target, rows, keys, filled, worst, begin, end, first):  # type: ignore[no-untyped-def]
     """Puts the pairs that may be among the nearest into the lists of the targets begin..end, until one is full.
 
     Args:
-        products: float32 [n, targets].
+        products: float32 [n, targets or more].
         own_source: float32 [n]; own_target: float32 [targets]. The distance is (own + own - product) / 2, at least 0.
         rows: int32 [n], the source rows.
         keys: int64 [targets, width]; distance and row in one number (see `topk`).

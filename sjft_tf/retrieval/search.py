@@ -10,6 +10,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.parallel import over_ranges
 from sjft_tf.retrieval.divergence import Distance, Layout, Products, aligned
 from sjft_tf.retrieval.topk import RunningTopK
+from sjft_tf.rounding import padded
 
 _MB = 1 << 20
 _LEAST_SLACK, _MOST_SLACK = 256, 8192
@@ -45,6 +46,7 @@ class Search:
         self._seen = np.zeros(0, bool)
         self._rows = np.empty(Products.SOURCE_ROWS, np.int32)
         self._augmented = aligned((Products.SOURCE_ROWS, layout.width))
+        self._products.settle(self._augmented)
         self._augmented[:] = 0  # any finite values: they stand in missing rows' places
         self._own = np.empty(Products.SOURCE_ROWS, np.float32)
         self._pieces: list[tuple[int, np.ndarray]] = []
@@ -127,7 +129,8 @@ def _slack(targets: int, k: int, layout: Distance, memory_mb: float) -> int:
     # Target: the factor and, while that is made, the descriptors and the factor once more. Source: one block of the
     # factor's width, its products, and twice as many descriptors on their way.
     target, source = layout.dimensions + 2 * layout.width, 2 * layout.dimensions + layout.width
-    fixed = 4 * (target * targets + source * Products.SOURCE_ROWS) + 4 * Products.SOURCE_ROWS * targets
+    columns = padded(targets)
+    fixed = 4 * (target * columns + source * Products.SOURCE_ROWS) + 4 * Products.SOURCE_ROWS * columns
     room = int((memory_mb * _MB - fixed) / (8 * targets)) - k
     if room < _LEAST_SLACK:
         least = -(-(fixed + 8 * targets * (k + _LEAST_SLACK)) // _MB)

@@ -34,7 +34,7 @@ class RunningTopK:
 
         Args:
             rows: int32 [n], the source rows.
-            products: float32 [n, queries].
+            products: float32 [n, queries or more]; columns beyond are not looked at.
             own_source: float32 [n].
             own_target: float32 [queries].
         """

@@ -116,6 +116,25 @@ def test_images_beside_it_do_not_matter_to_an_image(rng):
     np.testing.assert_array_equal(collect(extract(images, GaborBank(), edges, Whole(), rows=rows))[1], found[rows])
 
 
+@pytest.mark.parametrize("side", [35, 71])
+def test_the_order_of_images_does_not_matter_at_odd_sizes(rng, side):
+    images = Memory(rng.integers(0, 255, (60, side, side, 3)).astype(np.uint8))
+    edges, found = target_descriptors(images, GaborBank(), Whole(), bins=20)
+    rows = rng.permutation(60)
+    np.testing.assert_array_equal(collect(extract(images, GaborBank(), edges, Whole(), rows=rows))[1], found[rows])
+
+
+def test_filters_that_round_by_position_see_one_image_at_a_time(rng):
+    class Uneven(PixelBank):
+        def responses(self, images):
+            last = tf.cast(tf.range(tf.shape(images)[0]) > 3, tf.float32)[:, None, None, None]
+            return [response * (1 + 1e-6 * last) for response in super().responses(images)]
+
+    images, even = Memory(rng.integers(0, 255, (9, 16, 16, 3)).astype(np.uint8)), PixelBank()
+    edges, found = target_descriptors(images, even, Whole(), bins=5)
+    np.testing.assert_array_equal(collect(extract(images, Uneven(), edges, Whole()))[1], found)
+
+
 def test_counts_and_histograms_are_the_same_without_loss(images):
     edges, found = target_descriptors(images, TwoLayers(), Whole(), bins=5)
     positions = bank_positions(TwoLayers(), Whole())

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from sjft_tf.errors import InputError
-from sjft_tf.retrieval import Layout, Search, nearest, symmetric_kl
+from sjft_tf.retrieval import Layout, Search, kernels, nearest, symmetric_kl
 from sjft_tf.retrieval.divergence import EPSILON, Products
 
 LAYOUT = Layout((2, 3), 8)
@@ -12,7 +13,7 @@ LAYOUT = Layout((2, 3), 8)
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch):
-    monkeypatch.setattr(Products, "SOURCE_ROWS", 32)
+    monkeypatch.setattr(Products, "SOURCE_ROWS", 48)
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_against_sorting_all_distances(rng, target, k):
 def test_bit_for_bit_the_same_for_any_blocks_in_any_order(rng, target):
     source = some(rng, 301)
     rows, distances = nearest(target, blocks_of(source, 301), 40, LAYOUT)
-    for size in (1, 7, 32, 33, 64, 300):
+    for size in (1, 7, 48, 49, 64, 300):
         again = nearest(target, blocks_of(source, size), 40, LAYOUT)
         np.testing.assert_array_equal(again[0], rows)
         np.testing.assert_array_equal(again[1], distances)
@@ -144,3 +145,33 @@ def test_bad_input(rng, target):
         nearest(target, [(np.int32([0]), source[:1, :5])], 1, LAYOUT)
     with pytest.raises(InputError, match="no target images"):
         nearest(target[:0], blocks_of(source, 4), 1, LAYOUT)
+
+
+def test_a_product_that_rounds_by_position_is_not_used(rng, target, monkeypatch):
+    source = some(rng, 301)
+    distances = nearest(target, blocks_of(source, 301), 40, LAYOUT)[1]
+
+    def leftovers_rounded_otherwise(left, right):
+        product = matmul(left, right).numpy()
+        product[-5:] = np.nextafter(product[-5:], np.float32(np.inf))
+        return tf.constant(product)
+
+    matmul = tf.matmul
+    monkeypatch.setattr(tf, "matmul", leftovers_rounded_otherwise)
+    shuffled = rng.permutation(301).astype(np.int32)
+    found = nearest(target, blocks_of(source, 7, shuffled), 40, LAYOUT)
+    again = nearest(target, blocks_of(source, 301), 40, LAYOUT)
+    for one, other in zip(found, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_allclose(found[1], distances, rtol=1e-4, atol=1e-6)
+
+
+def test_the_kernel_of_fixed_order_against_float64(rng):
+    left, right = rng.normal(size=(21, 50)).astype(np.float32), rng.normal(size=(50, 13)).astype(np.float32)
+    found = np.zeros((21, 13), np.float32)
+    for begin, end in ((0, 2), (2, 19), (19, 21)):
+        kernels.multiply_in_order(left, right, found, begin, end)
+    np.testing.assert_array_equal(found, (left.astype(np.float64) @ right.astype(np.float64)).astype(np.float32))
+    tiled = np.repeat(left[:1], 21, axis=0)
+    kernels.multiply_in_order(tiled, right, found, 0, 21)
+    np.testing.assert_array_equal(found, found[:1].repeat(21, axis=0))
