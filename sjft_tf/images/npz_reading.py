@@ -123,6 +123,8 @@ def available_memory() -> int | None:
 
 def _opened(path: Path) -> zipfile.ZipFile:
     try:
+        if path.exists() and not path.is_file():
+            raise OSError("it is a folder or a device")
         with open(path, "rb") as stream:
             single = stream.read(6) == b"\x93NUMPY"
         if not single:

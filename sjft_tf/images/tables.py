@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import math
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -80,6 +81,8 @@ def csv_splits(spec: Spec) -> list[str]:
 
 def _read_csv(spec: Spec) -> list[_Row]:
     table = spec.location
+    if not is_remote(table) and Path(table).exists() and not Path(table).is_file():
+        raise InputError(f"'{spec}': {table} cannot be read (it is a folder or a device). Expected a CSV file")
     try:
         with _open_text(table) as stream:
             reader = csv.reader(stream, strict=True)
@@ -87,13 +90,19 @@ def _read_csv(spec: Spec) -> list[_Row]:
             if not {"path", "label"} <= set(header):
                 raise InputError(
                     f"{table}, line 1: the header must have the columns path,label and may have split. "
-                    f"Received: {','.join(header)!r}"
+                    f"Received: {','.join(header)[:300]!r}"
                 )
+            if twice := [name for name in ("path", "label", "split") if header.count(name) > 1]:
+                raise InputError(f"{table}, line 1: the column {twice[0]} is there twice. Expected it once")
             return _csv_rows(table, reader, header)
     except OSError as error:
         raise InputError(f"'{spec}': {table} cannot be read ({error.strerror or error})") from error
     except UnicodeDecodeError as error:
         raise InputError(f"'{spec}': {table} is not UTF-8 text ({error})") from error
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"'{spec}': {table!r} cannot be read ({error})") from error  # a NUL in its name
     except csv.Error as error:
         raise InputError(f"{table}, line {reader.line_num}: not a row of CSV ({error})") from error
 
@@ -107,6 +116,7 @@ def _open_text(path: str) -> IO[str]:
 def _csv_rows(table: str, reader: Any, header: Sequence[str]) -> list[_Row]:
     rows: list[_Row] = []
     first: dict[tuple[str, str], int] = {}
+    folder = folder_of(table)
     for fields in reader:
         if not fields:
             continue
@@ -116,11 +126,13 @@ def _csv_rows(table: str, reader: Any, header: Sequence[str]) -> list[_Row]:
         named = dict(zip(header, (field.strip() for field in fields), strict=True))
         row = _Row(line, named["path"], named["label"], named.get("split", ""))
         if not row.path or not row.label or ("split" in named and not row.split):
-            raise InputError(f"{table}, line {line}: empty field. Received: {','.join(fields)!r}")
-        if first.setdefault((row.path, row.split), line) != line:
-            raise InputError(
-                f"{table}, line {line}: '{row.path}' is listed before, in line {first[row.path, row.split]}"
-            )
+            raise InputError(f"{table}, line {line}: empty field. Received: {','.join(fields)[:300]!r}")
+        if "\0" in row.path + row.label + row.split:
+            raise InputError(f"{table}, line {line}: a NUL byte in a name. Received: {','.join(fields)[:300]!r}")
+        # ./a.jpg, b/../a.jpg and the absolute path are one image: as `identities_of` sees them.
+        key = (os.path.normpath(join(folder, row.path)), row.split)
+        if first.setdefault(key, line) != line:
+            raise InputError(f"{table}, line {line}: '{row.path}' is listed before, in line {first[key]}")
         rows.append(row)
     if not rows:
         raise InputError(f"{table} lists no images. Expected lines of path,label[,split] after the header")
