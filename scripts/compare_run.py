@@ -18,6 +18,7 @@ from typing import Any
 
 from sjft_tf.scripts import program
 
+from sjft_tf.csv_files import writes_raw
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.parallel import cores
 from sjft_tf.training.config import RunConfig
@@ -88,7 +89,7 @@ class Launcher:
 
     def _do(self, job: dict[str, Any], log: Path) -> str:
         log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "sjft_tf.scripts.compare_run"]
+        command = [sys.executable, "-m", "sjft_tf.scripts.compare_run", *(["--raw_csv"] if writes_raw() else [])]
         # The package is found where it was found here, also from another folder.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         with open(log, "a", encoding="utf-8") as output:

@@ -16,6 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from absl import app, flags
 from absl import logging as absl_logging
 
+from sjft_tf import csv_files
 from sjft_tf.artifacts import FREE_SPACE, shortage
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.training.config import RunConfig
@@ -148,6 +149,7 @@ def start(main: Callable[[list[str]], None], define: Callable[[], None]) -> None
         ours.setLevel(logging.INFO)
         ours.propagate = False
         ours.handlers = [logging.StreamHandler(sys.stdout)]
+        csv_files.write_raw(FLAGS.raw_csv)
         try:
             main(argv)
         except InputError as error:
@@ -164,6 +166,12 @@ def start(main: Callable[[list[str]], None], define: Callable[[], None]) -> None
 
     before = set(FLAGS)
     define()
+    if "raw_csv" not in FLAGS:
+        flags.DEFINE_bool(
+            "raw_csv",
+            False,
+            "write names to CSV files as they are, also what a spreadsheet takes for a formula",
+        )
     # --help lists the main module's own flags and text; ours are defined here, for whichever program was started.
     for name in sorted(set(FLAGS) - before):
         FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[name])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,8 @@ import numpy as np
 
 from sjft_tf import artifacts
 from sjft_tf.comparison.statistics import Interval, image_interval
+from sjft_tf.csv_files import read_rows, unescape
+from sjft_tf.errors import InputError
 
 
 def image_intervals(root: Path, content: dict[str, Any]) -> dict[str, Interval | None]:
@@ -39,13 +40,17 @@ def image_intervals(root: Path, content: dict[str, Any]) -> dict[str, Interval |
 
 def _right(run: Path, fused: bool) -> tuple[np.ndarray, np.ndarray] | None:
     """`(right float64 [N], labels int64 [N])` of a run's test images, in order; None if it has no predictions."""
-    if not (run / "predictions.csv").is_file():
+    table = run / "predictions.csv"
+    if not table.is_file():
         return None
-    with open(run / "predictions.csv", newline="", encoding="utf-8") as stream:
-        lines = list(csv.DictReader(stream))
+    lines = read_rows(table, ("label", "predicted"))
     place = {name: number for number, name in enumerate(artifacts.read_json(run / "classes.json")["target"])}
-    labels = np.array([place[line["label"]] for line in lines])
-    predicted = np.array([place[line["predicted"]] for line in lines])
+    # A class that begins like an escaped one, from a run with --raw_csv, is found as it was written.
+    place = {unescape(name): number for name, number in place.items()} | place
+    if unknown := sorted({line[name] for line in lines for name in ("label", "predicted")} - set(place)):
+        raise InputError(f"{table} names a class that {run / 'classes.json'} does not have: {unknown[0]!r}")
+    labels = np.array([place[line["label"]] for line in lines], np.int64)
+    predicted = np.array([place[line["predicted"]] for line in lines], np.int64)
     if fused:
         files = sorted((run / "rounds").glob("*/probabilities-test.npz"))
         predicted = np.mean([artifacts.load_npz(path)[0]["probabilities"] for path in files], axis=0).argmax(axis=1)

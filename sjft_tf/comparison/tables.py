@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from sjft_tf.artifacts import atomic_write
 from sjft_tf.comparison.images import image_intervals
 from sjft_tf.comparison.planning import Found
 from sjft_tf.comparison.statistics import Interval, differences, t_interval
+from sjft_tf.csv_files import Writer
 
 
 def write_tables(
@@ -29,7 +29,7 @@ def write_tables(
     with atomic_write(root / "comparison.md", "w") as stream:
         stream.write("\n".join(markdown(content, notes, found, both)) + "\n")
     with atomic_write(root / "comparison.csv", "w") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
+        writer = Writer(stream)
         writer.writerows(csv_lines(content, both))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Sequence
 
 import numpy as np
 
 from sjft_tf.artifacts import atomic_write
+from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 
 
@@ -37,7 +37,7 @@ def save_predictions(
         )
     predicted = p.argmax(axis=1)
     with atomic_write(path, "w") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
+        writer = Writer(stream)
         writer.writerow(["id", "predicted", "probability"] + ([] if labels is None else ["label"]))
         for i, (name, best) in enumerate(zip(ids, predicted, strict=True)):
             truth = [] if labels is None else [class_names[int(labels[i])]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
@@ -10,6 +9,7 @@ from dataclasses import astuple, dataclass, fields
 import numpy as np
 
 from sjft_tf.artifacts import atomic_write
+from sjft_tf.csv_files import Writer
 from sjft_tf.evaluation.metrics import confusion_matrix, entropies
 
 
@@ -74,7 +74,7 @@ def class_report(probabilities: np.ndarray, labels: np.ndarray, class_names: Seq
 def save_report(path: str | os.PathLike[str], report: Sequence[ClassFigures]) -> None:
     """Writes the report as CSV, atomically: one line a class, weakest recall first, classes without images last."""
     with atomic_write(path, "w") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
+        writer = Writer(stream)
         writer.writerow(["class", *[field.name for field in fields(ClassFigures)][1:]])
         for line in weakest_first(report):
             writer.writerow([f"{v:.6g}" if isinstance(v, float) else "" if v is None else v for v in astuple(line)])

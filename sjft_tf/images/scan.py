@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import csv
 import dataclasses
 import hashlib
 import io
@@ -16,6 +15,7 @@ from absl import logging
 from PIL import Image
 
 from sjft_tf import artifacts
+from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images.decode import is_plain, to_rgb
 from sjft_tf.images.paths import file_stats, read_bytes
@@ -114,7 +114,7 @@ class FileScan:
             path.unlink(missing_ok=True)
             return
         with artifacts.atomic_write(path, "w") as stream:
-            rows = csv.writer(stream)
+            rows = Writer(stream)
             rows.writerow(["path", "reason"])
             rows.writerows(self.bad)
 

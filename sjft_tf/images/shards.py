@@ -7,7 +7,6 @@ import collections
 import concurrent.futures
 import dataclasses
 import gzip
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -19,16 +18,15 @@ from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.images.examples import Features, Labeled, parse_example, read_example
 from sjft_tf.images.paths import read_range, reason
+from sjft_tf.images.record_lengths import AFTER, BEFORE, GZIP_ERRORS, opened, walk
 from sjft_tf.images.scan import JUDGMENT, Found, inspect
-from sjft_tf.images.spec import is_remote
 from sjft_tf.images.spool import Spool
 
-# A record is its length in 8 bytes, a checksum of these in 4, the data, a checksum of the data in 4.
-_BEFORE, _AFTER = 12, 4
 _BLOCK = 64  # images handed to a thread at a time,
 _BLOCK_BYTES = 8 << 20  # or so many bytes
 _AHEAD = 4  # blocks in memory beside the one that is being filled
 _CHUNK = 1 << 20
+_BOMB_BYTES, _BOMB_RATIO = 1 << 28, 200  # encoded images hardly shrink at all
 _ARRAYS = ("starts", "lengths", "plain", "digests", "codes")  # of an Index
 
 
@@ -78,18 +76,33 @@ class Index:
         return dataclasses.replace(self, **arrays, errors={}, ids=[self.ids[i] for i in rows] if self.ids else [])
 
 
-def records(shard: Shard, size: int | None = None) -> Iterator[tuple[int, bytes]]:
+def records(
+    shard: Shard, size: int | None = None, spool: Spool | None = None, base: int = 0, most: int | None = None
+) -> Iterator[tuple[int, bytes]]:
     """The records of a shard with the byte each begins at, their checksums verified by TensorFlow.
+
+    TensorFlow makes room for the length a record claims, and dies of one of terabytes: lengths are compared with the
+    file first, and only the records that fit are read.
 
     Args:
         shard: the file.
         size: bytes of the uncompressed shard; None (default) does not check that the last record ends there.
+        spool: holds the shard uncompressed from byte `base` on, for a compressed one.
+        most: records to stop after; None: none.
 
     Raises:
         InputError: the shard cannot be read, is truncated or corrupt; names the record.
     """
+    try:
+        lengths = walk(shard.path, shard.size if size is None else size, shard.compressed, spool, base, most)
+    except GZIP_ERRORS as error:
+        raise _damaged(shard, 0, 0, f"corrupt ({error})") from error
+    except tf.errors.OpError as error:
+        raise InputError(f"{shard.path} cannot be read: {reason(error)}") from error
+    except OSError as error:
+        raise InputError(f"{shard.path} cannot be read: {error.strerror or error}") from error
     dataset = tf.data.TFRecordDataset(shard.path, "GZIP" if shard.compressed else "", buffer_size=4 << 20)
-    iterator, position, start = dataset.as_numpy_iterator(), 0, 0
+    iterator, position, start = dataset.take(lengths.safe).as_numpy_iterator(), 0, 0
     while True:
         try:
             record = next(iterator, None)
@@ -99,8 +112,10 @@ def records(shard: Shard, size: int | None = None) -> Iterator[tuple[int, bytes]
             raise InputError(f"{shard.path} cannot be read: {reason(error)}") from error
         if record is None:
             break
-        yield start + _BEFORE, record
-        position, start = position + 1, start + _BEFORE + len(record) + _AFTER
+        yield start + BEFORE, record
+        position, start = position + 1, start + BEFORE + len(record) + AFTER
+    if lengths.fault:
+        raise _damaged(shard, position, start, lengths.fault)
     # TensorFlow takes a file that ends within the first 12 bytes of a record for complete.
     if size is not None and start != size:
         raise _damaged(shard, position, start, "truncated")
@@ -127,31 +142,60 @@ def copy_uncompressed(shard: Shard, spool: Spool) -> int:
     """
     before = spool.size
     try:
-        opened = tf.io.gfile.GFile(shard.path, "rb") if is_remote(shard.path) else open(shard.path, "rb")  # noqa: SIM115
-        with opened as raw, gzip.GzipFile(fileobj=raw) as stream:
-            while chunk := stream.read(_CHUNK):
-                spool.append(chunk)
-    except (gzip.BadGzipFile, EOFError, zlib.error, tf.errors.OpError) as error:
-        raise InputError(f"{shard.path} cannot be decompressed with gzip: {error}") from error
+        source = opened(shard.path)
+    except (OSError, tf.errors.OpError) as error:
+        raise InputError(f"{shard.path} cannot be read: {error}") from error
+    with source as raw, gzip.GzipFile(fileobj=raw) as stream:
+        while chunk := _next_chunk(shard, stream):
+            spool.append(chunk)  # a full disk is no fault of the shard
+            size = spool.size - before
+            if size > _BOMB_BYTES and size > _BOMB_RATIO * shard.size:
+                raise InputError(
+                    f"{shard.path}: its {shard.size} bytes unpack to {size} and more; no images shrink so far. "
+                    "Expected shards of encoded images"
+                )
+    spool.close_writing()
     return spool.size - before
 
 
-def index(shard: Shard, features: Features, pool: concurrent.futures.Executor, size: int, cache: Path | None) -> Index:
+def _next_chunk(shard: Shard, stream: gzip.GzipFile) -> bytes:
+    try:
+        return stream.read(_CHUNK)
+    except (*GZIP_ERRORS, tf.errors.OpError, OSError) as error:
+        raise InputError(f"{shard.path} cannot be decompressed with gzip: {error}") from error
+
+
+def index(
+    shard: Shard,
+    features: Features,
+    pool: concurrent.futures.Executor,
+    size: int,
+    cache: Path | None,
+    spool: Spool | None = None,
+    base: int = 0,
+) -> Index:
     """Reads and checks a shard, or takes what is known of an unchanged one from the folder `cache`.
 
-    `size` is that of the uncompressed shard.
+    `size` is that of the uncompressed shard, which a compressed one has in `spool` from byte `base` on.
     """
     stamp = {"judgment": JUDGMENT, "shard": dataclasses.asdict(shard), "features": dataclasses.asdict(features)}
     path = cache / f"shard_{artifacts.fingerprint(shard.path, stamp['features'])}.npz" if cache else None
     known = _read_cached(path, stamp) if path else None
     if known is None:
-        known = _scan(shard, features, pool, size)
+        known = _scan(shard, features, pool, size, spool, base)
         if path:
             _write_cached(path, stamp, known)
     return known
 
 
-def _scan(shard: Shard, features: Features, pool: concurrent.futures.Executor, size: int) -> Index:
+def _scan(
+    shard: Shard,
+    features: Features,
+    pool: concurrent.futures.Executor,
+    size: int,
+    spool: Spool | None,
+    base: int,
+) -> Index:
     # Typed arrays, because one shard may hold a million images.
     starts, lengths, codes, plain = (array.array(code) for code in "qiib")
     names: dict[tuple[str, ...], int] = {}
@@ -160,7 +204,7 @@ def _scan(shard: Shard, features: Features, pool: concurrent.futures.Executor, s
     digests = bytearray()
 
     def images() -> Iterator[bytes]:
-        for position, (start, record) in enumerate(records(shard, size)):
+        for position, (start, record) in enumerate(records(shard, size, spool, base)):
             where = f"{shard.path}, record {position}"
             one: Labeled = read_example(parse_example(record, where), features, where)
             # The message holds the image as it is. If its bytes are there twice, one place is as good as the other.
@@ -230,9 +274,26 @@ def _read_cached(path: Path, stamp: dict) -> Index | None:
     except InputError as error:
         logging.warning("%s The shard is read again.", error)
         return None
-    return Index(
+    try:
+        return _known(arrays, meta)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        logging.warning("%s does not hold what it should (%s). The shard is read again.", path, error)
+        return None
+
+
+def _known(arrays: dict[str, np.ndarray], meta: dict) -> Index:
+    names, ids = [tuple(map(str, one)) for one in meta["names"]], [str(one) for one in meta["ids"]]
+    found = Index(
         **{name: arrays[name] for name in _ARRAYS},
-        names=[tuple(one) for one in meta["names"]],
-        errors=dict(meta["errors"]),
-        ids=meta["ids"],
+        names=names,
+        errors={int(row): str(why) for row, why in meta["errors"]},
+        ids=ids,
     )
+    n, expected = len(found.starts), zip(_ARRAYS, ("int64", "int32", "bool", "uint8", "int32"), strict=True)
+    if any(arrays[name].dtype != kind or len(arrays[name]) != n for name, kind in expected):
+        raise ValueError("arrays of other types or lengths")
+    if n and not (found.codes.min() >= 0 and found.codes.max() < len(names) and len(ids) in (0, n)):
+        raise ValueError("names or ids of other lengths")
+    if found.digests.shape != (n, 32) or not set(found.errors) <= set(range(n)):
+        raise ValueError("digests or errors of other records")
+    return found

@@ -26,7 +26,7 @@ class Spool:
         self._ends.append(self.size + len(content))
 
     def close_writing(self) -> None:
-        """Must be called between the last `append` and the first `read`."""
+        """Must be called between an `append` and the next `read`."""
         self._file.flush()
 
     def __len__(self) -> int:

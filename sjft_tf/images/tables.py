@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import zipfile
+import math
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -15,6 +17,7 @@ import numpy as np
 from sjft_tf.errors import InputError
 from sjft_tf.images.folder import file_loader
 from sjft_tf.images.image_set import ImageSet
+from sjft_tf.images.npz_reading import Header, array_names, check_memory, read_arrays, read_headers
 from sjft_tf.images.paths import MISSING, file_stats, folder_of, join, read_bytes
 from sjft_tf.images.scan import FileScan
 from sjft_tf.images.spec import ROLES, Spec, choose_split, is_remote
@@ -78,6 +81,8 @@ def csv_splits(spec: Spec) -> list[str]:
 
 def _read_csv(spec: Spec) -> list[_Row]:
     table = spec.location
+    if not is_remote(table) and Path(table).exists() and not Path(table).is_file():
+        raise InputError(f"'{spec}': {table} cannot be read (it is a folder or a device). Expected a CSV file")
     try:
         with _open_text(table) as stream:
             reader = csv.reader(stream, strict=True)
@@ -85,13 +90,19 @@ def _read_csv(spec: Spec) -> list[_Row]:
             if not {"path", "label"} <= set(header):
                 raise InputError(
                     f"{table}, line 1: the header must have the columns path,label and may have split. "
-                    f"Received: {','.join(header)!r}"
+                    f"Received: {','.join(header)[:300]!r}"
                 )
+            if twice := [name for name in ("path", "label", "split") if header.count(name) > 1]:
+                raise InputError(f"{table}, line 1: the column {twice[0]} is there twice. Expected it once")
             return _csv_rows(table, reader, header)
     except OSError as error:
         raise InputError(f"'{spec}': {table} cannot be read ({error.strerror or error})") from error
     except UnicodeDecodeError as error:
         raise InputError(f"'{spec}': {table} is not UTF-8 text ({error})") from error
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"'{spec}': {table!r} cannot be read ({error})") from error  # a NUL in its name
     except csv.Error as error:
         raise InputError(f"{table}, line {reader.line_num}: not a row of CSV ({error})") from error
 
@@ -105,6 +116,7 @@ def _open_text(path: str) -> IO[str]:
 def _csv_rows(table: str, reader: Any, header: Sequence[str]) -> list[_Row]:
     rows: list[_Row] = []
     first: dict[tuple[str, str], int] = {}
+    folder = folder_of(table)
     for fields in reader:
         if not fields:
             continue
@@ -114,11 +126,13 @@ def _csv_rows(table: str, reader: Any, header: Sequence[str]) -> list[_Row]:
         named = dict(zip(header, (field.strip() for field in fields), strict=True))
         row = _Row(line, named["path"], named["label"], named.get("split", ""))
         if not row.path or not row.label or ("split" in named and not row.split):
-            raise InputError(f"{table}, line {line}: empty field. Received: {','.join(fields)!r}")
-        if first.setdefault((row.path, row.split), line) != line:
-            raise InputError(
-                f"{table}, line {line}: '{row.path}' is listed before, in line {first[row.path, row.split]}"
-            )
+            raise InputError(f"{table}, line {line}: empty field. Received: {','.join(fields)[:300]!r}")
+        if "\0" in row.path + row.label + row.split:
+            raise InputError(f"{table}, line {line}: a NUL byte in a name. Received: {','.join(fields)[:300]!r}")
+        # ./a.jpg, b/../a.jpg and the absolute path are one image: as `identities_of` sees them.
+        key = (os.path.normpath(join(folder, row.path)), row.split)
+        if first.setdefault(key, line) != line:
+            raise InputError(f"{table}, line {line}: '{row.path}' is listed before, in line {first[key]}")
         rows.append(row)
     if not rows:
         raise InputError(f"{table} lists no images. Expected lines of path,label[,split] after the header")
@@ -139,6 +153,9 @@ def numbered(values: Sequence[str]) -> tuple[list[str], np.ndarray]:
 
 
 _PAIRS = (("x", "y"), ("images", "labels"))
+_COPIES = 3  # of the pixels: ours, TensorFlow's, the bytes that are digested
+_TEXT_BYTES = 300  # of an image's id, label and digest as Python has them
+_BLOCK_PIXELS = 1 << 22
 
 
 def open_npz(spec: Spec, scan: FileScan) -> ImageSet:
@@ -154,20 +171,11 @@ def open_npz(spec: Spec, scan: FileScan) -> ImageSet:
     keys = _npz_keys(spec)
     split = choose_split(spec, [name for name in keys if name]) if spec.split or "" not in keys else ""
     x_key, y_key = keys[split]
-    arrays = _read_npz(path, [x_key, y_key, "class_names"])
-    labels = arrays[y_key]
-    labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    if labels.ndim != 1 or labels.dtype.kind not in "iuUS":
-        raise InputError(
-            f"{path}: `{y_key}` must be integers or text, [N] or [N, 1]. Received: {labels.dtype} {arrays[y_key].shape}"
-        )
-    pixels = _as_rgb_bytes(arrays[x_key], f"{path}: `{x_key}`")
-    if len(pixels) != len(labels):
-        raise InputError(
-            f"{path}: `{x_key}` has {len(pixels)} images, `{y_key}` {len(labels)} labels. Expected as many"
-        )
-    if not len(pixels):
-        raise InputError(f"'{spec}': `{x_key}` has no images")
+    headers = read_headers(path, [x_key, y_key, "class_names"])
+    _check_headers(path, headers, x_key, y_key)
+    arrays = read_arrays(path, list(headers))
+    labels = arrays[y_key].reshape(-1)
+    pixels = _as_rgb_bytes(arrays.pop(x_key), f"{path}: `{x_key}`")
     class_names, positions = _npz_classes(path, y_key, labels, arrays.get("class_names"))
     name = f"{path.stem}#{split}" if split else path.stem
     ids = [f"{split}/{i:06d}" if split else f"{i:06d}" for i in range(len(pixels))]
@@ -180,7 +188,7 @@ def npz_splits(spec: Spec) -> list[str]:
 
 def _npz_keys(spec: Spec) -> dict[str, tuple[str, str]]:
     """The pairs of image and label arrays, by split; "" where there are none."""
-    present = set(_read_npz(spec.path, None))
+    present = set(array_names(spec.path))
     found: dict[str, tuple[str, str]] = {}
     for x, y in _PAIRS:
         if {x, y} <= present:
@@ -197,29 +205,34 @@ def _npz_keys(spec: Spec) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _read_npz(path: Path, names: Sequence[str] | None) -> dict[str, np.ndarray]:
-    """The named arrays that exist; with None, all names over empty arrays, without reading any."""
-    try:
-        archive = np.load(path, allow_pickle=False)
-        if isinstance(archive, np.ndarray):
-            raise InputError(f"{path} holds a single array. Expected an .npz with images and labels")
-        with archive:
-            if names is None:
-                return {name: np.empty(0) for name in archive.files}
-            return {name: archive[name] for name in names if name in archive.files}
-    except InputError:
-        raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read as .npz without pickles ({error})") from error
+def _check_headers(path: Path, headers: dict[str, Header], x_key: str, y_key: str) -> None:
+    """Refuses what the shapes and types alone give away, and what does not fit into memory."""
+    x, y, names = headers[x_key], headers[y_key], headers.get("class_names")
+    if not (len(y.shape) == 1 or (len(y.shape) == 2 and y.shape[1] == 1)) or y.dtype.kind not in "iuUS":
+        raise InputError(
+            f"{path}: `{y_key}` must be integers or text, [N] or [N, 1]. Received: {y.dtype} {list(y.shape)}"
+        )
+    _check_pixels(x.shape, x.dtype, f"{path}: `{x_key}`")
+    if x.shape[0] != y.shape[0]:
+        raise InputError(f"{path}: `{x_key}` has {x.shape[0]} images, `{y_key}` {y.shape[0]} labels. Expected as many")
+    if not x.shape[0] or 0 in x.shape:
+        raise InputError(f"'npz:{path}': `{x_key}` has no images. Received: {list(x.shape)}")
+    if names is not None and (names.dtype.kind not in "US" or len(names.shape) != 1):
+        raise InputError(f"{path}: `class_names` must be text [C]. Received: {names.dtype} {list(names.shape)}")
+    pixels = math.prod(x.shape[:3]) * (3 if len(x.shape) == 4 and x.shape[3] > 1 else 1)
+    texts = x.shape[0] + (names.shape[0] if names else 0)
+    needed = sum(header.size for header in headers.values()) + _COPIES * pixels + _TEXT_BYTES * texts
+    check_memory(path, headers, needed)
 
 
 def _npz_classes(
     path: Path, y_key: str, labels: np.ndarray, given: np.ndarray | None
 ) -> tuple[Sequence[str], np.ndarray]:
-    texts = [label.decode() if isinstance(label, bytes) else str(label) for label in labels.tolist()]
-    if given is None or labels.dtype.kind in "US":
-        return numbered(texts)
-    names = [name.decode() if isinstance(name, bytes) else str(name) for name in given.ravel().tolist()]
+    if labels.dtype.kind in "US":
+        return numbered(_texts(path, y_key, labels))
+    if given is None:
+        return numbered([str(label) for label in labels.tolist()])
+    names = _texts(path, "class_names", given)
     if labels.min() < 0 or labels.max() >= len(names):
         raise InputError(
             f"{path}: `{y_key}` must be between 0 and {len(names) - 1}, the last of `class_names`. "
@@ -228,19 +241,50 @@ def _npz_classes(
     return names, labels.astype(np.int32)
 
 
+def _texts(path: Path, key: str, values: np.ndarray) -> list[str]:
+    try:
+        if values.dtype.kind == "U" and values.size and values.dtype.itemsize:
+            codes = np.ascontiguousarray(values).view(np.dtype(np.uint32).newbyteorder(values.dtype.byteorder))
+            if codes.max() > sys.maxunicode:  # a SystemError of Python's own
+                raise ValueError(f"{codes.max()} is no character")
+        texts = [value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist()]
+        "".join(texts).encode()  # refuses halves of surrogate pairs, which no file can be written with
+        return texts
+    except ValueError as error:
+        raise InputError(f"{path}: `{key}` must be text in UTF-8 ({error})") from error
+
+
+def _check_pixels(shape: Sequence[int], dtype: np.dtype, what: str) -> None:
+    if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3, 4)):
+        raise InputError(f"{what} must be [N, H, W] or [N, H, W, 1, 3 or 4]. Received: {list(shape)}")
+    if dtype.kind not in "iuf":
+        raise InputError(f"{what} must be integers or floats. Received: {dtype}")
+
+
 def _as_rgb_bytes(images: np.ndarray, what: str) -> np.ndarray:
-    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3, 4)):
-        raise InputError(f"{what} must be [N, H, W] or [N, H, W, 1, 3 or 4]. Received: {images.shape}")
-    if images.dtype.kind not in "iuf":
-        raise InputError(f"{what} must be integers or floats. Received: {images.dtype}")
+    """uint8 [N, H, W(, 1 or 3)]; a block of images at a time, since floats on the way take eight times the room."""
+    _check_pixels(images.shape, images.dtype, what)
+    scale = 1.0
     if images.dtype != np.uint8 and images.size:
         low, high = images.min(), images.max()
         if not (low >= 0 and high <= 255):  # also refuses NaN
             raise InputError(f"{what} must be in 0..255 (floats also in 0..1). Received: values from {low} to {high}")
-        if images.dtype.kind == "f":
-            images = np.round(images * 255 if high <= 1 else images)
-    images = images.astype(np.uint8)
-    if images.ndim == 4 and images.shape[3] == 4:
-        alpha = images[..., 3:].astype(np.uint32)
-        images = ((images[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+        scale = 255.0 if images.dtype.kind == "f" and high <= 1 else 1.0
+    alpha = images.ndim == 4 and images.shape[3] == 4
+    if images.dtype == np.uint8 and not alpha:
+        return images
+    found = np.empty((*images.shape[:3], *((3,) if alpha else images.shape[3:])), np.uint8)
+    step = max(1, _BLOCK_PIXELS // max(1, math.prod(images.shape[1:])))
+    for start in range(0, len(images), step):
+        found[start : start + step] = _block_as_bytes(images[start : start + step], scale, alpha)
+    return found
+
+
+def _block_as_bytes(images: np.ndarray, scale: float, alpha: bool) -> np.ndarray:
+    if images.dtype.kind == "f":
+        images = np.round(images * images.dtype.type(scale))
+    images = images.astype(np.uint8, copy=False)
+    if alpha:
+        weight = images[..., 3:].astype(np.uint32)
+        images = ((images[..., :3] * weight + 255 * (255 - weight) + 127) // 255).astype(np.uint8)
     return images

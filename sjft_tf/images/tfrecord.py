@@ -144,7 +144,7 @@ def _shards(spec: Spec, compressed: bool) -> list[Shard]:
 
 def _features(spec: Spec, shards: Sequence[Shard], options: dict[str, str]) -> Features:
     for shard in shards:
-        for _, record in records(shard):
+        for _, record in records(shard, most=1):
             where = f"{shard.path}, record 0"
             return find_features(parse_example(record, where), where, options["image"], options["label"], options["id"])
     raise InputError(f"'{spec}': its {len(shards)} shard(s) hold no records")
@@ -166,10 +166,8 @@ def _indices(
         for shard in shards:
             bases.append(spool.size if spool is not None else 0)
             size = copy_uncompressed(shard, spool) if spool is not None else shard.size
-            indices.append(index(shard, features, pool, size, scan.cache))
+            indices.append(index(shard, features, pool, size, scan.cache, spool, bases[-1]))
             shown.update(1)
-    if spool is not None:
-        spool.close_writing()
     return indices, spool, bases
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from typing import IO, Protocol
 
 import numpy as np
 
-from sjft_tf import artifacts
+from sjft_tf import artifacts, csv_files
 from sjft_tf.errors import InputError
 
 FORMATS = ("csv", "jsonl")
@@ -53,7 +52,7 @@ def _best(probabilities: np.ndarray, top_k: int) -> np.ndarray:
 
 
 def _csv(stream: IO[str], class_names: Sequence[str], top_k: int) -> Writer:
-    lines = csv.writer(stream, lineterminator="\n")
+    lines = csv_files.Writer(stream)
     lines.writerow(["image", *(["rank"] if top_k > 1 else []), "class", "probability"])
 
     def write(image: Path, probabilities: np.ndarray) -> None:

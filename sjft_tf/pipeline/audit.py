@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import logging
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sjft_tf import artifacts
+from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.images.audit import MIN_SIDE, SETTINGS, Audit, Leak, audit
@@ -146,7 +146,7 @@ def _save(workdir: Workdir, found: Audit, made_from: dict[str, Any]) -> None:
 
 def _write_list(source: ImageSet, targets: dict[str, ImageSet], leaks: tuple[Leak, ...], workdir: Workdir) -> None:
     with artifacts.atomic_write(workdir.leaks_csv, "w") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
+        writer = Writer(stream)
         writer.writerow(["source_id", "role", "target_id", "kind", "score"])
         for leak in leaks:
             names = (source.ids[leak.source_row], leak.role, targets[leak.role].ids[leak.target_row])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sjft_tf.artifacts import atomic_write
+from sjft_tf.csv_files import Writer
 from sjft_tf.descriptors import BinEdges, FilterBank, extract
 from sjft_tf.images import ImageSet, View
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors
@@ -139,7 +139,7 @@ def _shown(sets: Sets, view: View, row: int, neighbors: np.ndarray, distances: n
 
 def _write_csv(path: Path, channels: Sequence[Channel], parts: np.ndarray) -> None:
     with atomic_write(path, "w") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
+        writer = Writer(stream)
         writer.writerow(["channel", "layer", "name", "nearest", "median"])
         for number, (channel, nearest, median) in enumerate(zip(channels, *parts, strict=True)):
             writer.writerow([number, channel.layer, channel.name, f"{nearest:.9g}", f"{median:.9g}"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import glob
 import io
 import sys
@@ -12,6 +11,7 @@ from typing import IO
 
 from PIL import Image
 
+from sjft_tf.csv_files import read_rows
 from sjft_tf.errors import InputError
 from sjft_tf.images.decode import decode_with_pillow, is_plain
 
@@ -57,14 +57,8 @@ def _named(text: str, standard_input: IO[str]) -> Iterable[Path]:
 
 
 def _listed(table: Path) -> Iterator[Path]:
-    with open(table, newline="", encoding="utf-8") as stream:
-        lines = csv.DictReader(stream)
-        if "path" not in (lines.fieldnames or ()):
-            raise InputError(
-                f"{table} must have a column `path`. Received: {', '.join(lines.fieldnames or ['nothing'])}"
-            )
-        for line in lines:
-            yield table.parent / line["path"]
+    # Somebody's own table: its cells are what they say.
+    return (table.parent / line["path"] for line in read_rows(table, ["path"], ours=False))
 
 
 def readable(path: Path) -> bytes | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sjft_tf import artifacts
+from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.influence import Scaling
@@ -116,7 +116,7 @@ def _write_csv(source: ImageSet, weights: ClassWeights, pool: np.ndarray, workdi
     drawn = np.bincount(source.labels[pool], minlength=source.num_classes)
     different = np.bincount(source.labels[np.unique(pool)], minlength=source.num_classes)
     with artifacts.atomic_write(workdir.importance_csv, "w") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
+        writer = Writer(stream)
         writer.writerow(["class", "target_probability", "source_frequency", "importance", "places", "images"])
         for y in np.argsort(-weights.weight, kind="stable"):
             numbers = (f"{values[y]:.8g}" for values in weights)

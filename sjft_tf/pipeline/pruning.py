@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import logging
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sjft_tf import artifacts
+from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.influence import choose, leave_one_out, ranks, save_kept
@@ -132,7 +132,7 @@ def _write(target: ImageSet, judged: Judged, dropped: np.ndarray, workdir: Workd
     folder, names = workdir.influence, target.class_names
     place, order = ranks(judged.scores), np.argsort(-judged.scores, kind="stable")
     with artifacts.atomic_write(folder / "influence.csv", "w") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
+        writer = Writer(stream)
         writer.writerow(["id", "class", "influence", "rank", "dropped", "better_class"])
         for i in order:
             row = judged.rows[i]
@@ -168,7 +168,7 @@ def _verified(config: RunConfig, sets: Sets, workdir: Workdir, judged: Judged, n
     found = leave_one_out(bench.head, judged.scores, judges, drawn, config.prune.damping)
     path = workdir.influence / "verify.csv"
     with artifacts.atomic_write(path, "w") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
+        writer = Writer(stream)
         writer.writerow(["id", "predicted", "measured"])
         for i, predicted, measured in zip(drawn, found.predicted, found.measured, strict=True):
             writer.writerow([sets.target.ids[judged.rows[i]], f"{predicted:.8g}", f"{measured:.8g}"])

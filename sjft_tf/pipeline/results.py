@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from typing import Any
 
 import numpy as np
 
 from sjft_tf import artifacts
+from sjft_tf.csv_files import Writer
 from sjft_tf.evaluation import (
     average_probabilities,
     class_report,
@@ -131,7 +131,7 @@ def write_borrowed(
         table.write_csv(workdir.borrowed, sets.target.ids, sets.source.ids, counts)
         return
     with artifacts.atomic_write(workdir.borrowed, "w") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
+        writer = Writer(stream)
         writer.writerow(["target_id", "source_id", "distance", "rank"])
         # Every target image draws from all of these alike: "*", and neither distance nor rank.
         writer.writerows(["*", sets.source.ids[row], "", ""] for row in union)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sjft_tf import artifacts
+from sjft_tf.csv_files import read_rows
 from sjft_tf.errors import InputError
 from sjft_tf.report.curves import Curve, training_curves
 from sjft_tf.retrieval import NeighborTable
@@ -117,7 +117,4 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _csv(path: Path) -> list[dict[str, str]] | None:
-    if not path.is_file():
-        return None
-    with open(path, encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+    return read_rows(path) if path.is_file() else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sjft_tf.artifacts import atomic_write, load_npz, save_npz
+from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 
 
@@ -111,7 +111,7 @@ class NeighborTable:
         if self.rows.max() >= len(source_ids):
             raise InputError(f"The table names row {self.rows.max()}, but there are {len(source_ids)} source ids.")
         with atomic_write(path, "w") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
+            writer = Writer(stream)
             writer.writerow(["target_id", "source_id", "distance", "rank"])
             for target, count in enumerate(counts):
                 pairs = zip(self.rows[target, :count], self.distances[target, :count], strict=True)
