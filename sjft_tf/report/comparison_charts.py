@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from sjft_tf.report.bounds import plottable
 from sjft_tf.report.svg import BASELINE, INK, PALETTE, Chart
+from sjft_tf.summaries.words import one_line
 
 _WIDE = 7.4
+_RATES = (1e-12, 1e12)  # of a logarithmic axis, which has no 0
 
 
 def arm_colors(names: Sequence[str], baseline: str) -> dict[str, str]:
@@ -33,18 +36,20 @@ def accuracy_bars(arms: Sequence[Mapping[str, Any]], colors: Mapping[str, str], 
     with Chart("arms", _WIDE, 0.75 + 0.44 * len(arms), "x") as chart:
         axes = chart.axes
         for place, arm in enumerate(arms):
-            color, values = colors[arm["name"]], arm["values"]
+            color, values = colors[arm["name"]], plottable(arm["values"])
             if arm["mean"] is not None:
-                half = arm["half"] or 0.0
-                axes.barh(place, 2 * half, left=arm["mean"] - half, color=color, alpha=0.28, height=0.6, linewidth=0)
-                axes.plot([arm["mean"]] * 2, [place - 0.3, place + 0.3], color=color, linewidth=2.4)
-                words = f"{arm['mean']:.1f}"
+                mean, half = plottable(arm["mean"]), plottable(arm["half"] or 0.0)
+                axes.barh(place, 2 * half, left=mean - half, color=color, alpha=0.28, height=0.6, linewidth=0)
+                axes.plot([mean] * 2, [place - 0.3, place + 0.3], color=color, linewidth=2.4)
+                words = f"{mean:.1f}"
                 axes.annotate(words, (1.0, place), (4, 0), ("axes fraction", "data"), "offset points", va="center")
             # Dots of nearly equal values lie beside each other.
             spread = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else np.zeros(len(values))
             axes.plot(values, place + spread, "o", color=color, markersize=4, markeredgecolor=INK, markeredgewidth=0.4)
         everything = [value for arm in arms for value in (*arm["values"], arm["mean"]) if value is not None]
-        axes.set_xlim(*_limits(everything, max((arm["half"] or 0.0 for arm in arms), default=0.0)))
+        known = plottable(everything)
+        halves = plottable([arm["half"] or 0.0 for arm in arms])
+        axes.set_xlim(*_limits(known[np.isfinite(known)].tolist(), float(np.nan_to_num(halves).max(initial=0.0))))
         chart.names(range(len(arms)), [arm["title"] for arm in arms], 40)
         chart.label(f"{metric} of the {title} images (%)")
         return chart.svg(f"{metric} of {len(arms)} arms with 95 % intervals and single seeds")
@@ -55,8 +60,8 @@ def _limits(values: Sequence[float], half: float) -> tuple[float, float]:
     low, high = min(values, default=0.0), max(values, default=100.0)
     margin = max(1.0, half, 0.12 * (high - low))
     width = max(high - low + 2 * margin, 10.0)
-    begin = max(0.0, min(low - margin, (low + high - width) / 2))
-    return begin, min(100.0, max(high + margin, begin + width))
+    begin = min(max(0.0, min(low - margin, (low + high - width) / 2)), 99.0)
+    return begin, max(begin + 1.0, min(100.0, max(high + margin, begin + width)))
 
 
 def paired_differences(
@@ -76,14 +81,15 @@ def paired_differences(
         axes.axvline(0, color=BASELINE, linewidth=1.2)
         for number, _ in enumerate(seeds):
             line = [arm["differences"][number] for arm in arms]
-            points = np.array([np.nan if value is None else value for value in line], float)
+            points = plottable([np.nan if value is None else value for value in line])
             axes.plot(points, places, color=INK, alpha=0.35, linewidth=0.8, marker="o", markersize=3)
         for place, arm in zip(places, arms, strict=True):
             if arm["difference"] is None:
                 continue
             if arm["low"] is not None and arm["high"] is not None:
-                axes.plot([arm["low"], arm["high"]], [place, place], color=colors[arm["name"]], linewidth=7, alpha=0.32)
-            axes.plot(arm["difference"], place, "D", color=colors[arm["name"]], markersize=6, zorder=4)
+                ends = plottable([arm["low"], arm["high"]])
+                axes.plot(ends, [place, place], color=colors[arm["name"]], linewidth=7, alpha=0.32)
+            axes.plot(plottable(arm["difference"]), place, "D", color=colors[arm["name"]], markersize=6, zorder=4)
         chart.names(places, [arm["title"] for arm in arms], 40)
         axes.margins(x=0.08)
         chart.label(f"difference to {baseline} (percentage points)")
@@ -107,12 +113,13 @@ def trials(arms: Sequence[Mapping[str, Any]], colors: Mapping[str, str]) -> Mark
         for arm in arms:
             color = colors[arm["name"]]
             for number, (weight, points) in enumerate(arm["lines"].items()):
-                x, y = [rate for rate, _ in points], [mean for _, mean in points]
-                rates |= set(x)
-                label = None if number else arm["title"]
+                x, y = plottable([rate for rate, _ in points], *_RATES), plottable([mean for _, mean in points])
+                rates |= set(x[np.isfinite(x)].tolist())
+                label = None if number else one_line(arm["title"])
                 axes.plot(x, y, styles.get(weight, "-"), color=color, marker="o", markersize=3.5, label=label)
             if arm["chosen"] is not None:
-                axes.plot(*arm["chosen"], "o", markersize=10, fillstyle="none", color=color)
+                rate, mean = arm["chosen"]
+                axes.plot(plottable(rate, *_RATES), plottable(mean), "o", markersize=10, fillstyle="none", color=color)
         for weight in weights if len(weights) > 1 else ():
             axes.plot([], [], styles.get(weight, "-"), color=INK, linewidth=1.2, label=f"source weight {weight}")
         axes.set_xscale("log")
@@ -135,11 +142,11 @@ def arm_curves(arms: Sequence[Mapping[str, Any]], colors: Mapping[str, str], tit
     with Chart("arm-curves", _WIDE, 3.2) as chart:
         longest = max(arm["values"].shape[1] for arm in arms)
         for arm in arms:
-            values, color = arm["values"], colors[arm["name"]]
+            values, color = plottable(arm["values"]), colors[arm["name"]]
             # An arm of a single fit has trained as long as the others when they have ended their last round.
             rounds = np.arange(1, values.shape[1] + 1) * longest / values.shape[1]
             chart.axes.fill_between(rounds, values.min(0), values.max(0), color=color, alpha=0.13, linewidth=0)
-            chart.axes.plot(rounds, values.mean(0), color=color, marker="o", markersize=4, label=arm["title"])
+            chart.axes.plot(rounds, values.mean(0), color=color, marker="o", markersize=4, label=one_line(arm["title"]))
         chart.axes.set_xticks(range(1, longest + 1))
         chart.label("after round", f"{title} accuracy (%)")
         chart.legend(4)

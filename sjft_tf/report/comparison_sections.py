@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sjft_tf import artifacts
-from sjft_tf.report import comparison_charts
+from sjft_tf.report import comparison_charts, schema
 from sjft_tf.report.comparison import Comparison
 
 METRICS = {"mean_class_accuracy": "mean class accuracy", "top1": "top-1 accuracy"}
@@ -150,10 +150,18 @@ def _trials(comparison: Comparison, colors: dict[str, str]) -> Any:
     return comparison_charts.trials(arms, colors) if arms else None
 
 
+def _rounds(path: Path, judge: str, metric: str) -> list[float | None]:
+    found = schema.mapping(artifacts.read_json(path), "metrics").get("rounds")
+    schema.need(isinstance(found, list), "`rounds` as a list")
+    assert found is not None
+    entries = [schema.mapping(schema.mapping(entry, "a round").get(judge, {}), judge) for entry in found]
+    return [schema.number(entry.get(metric), metric, 0.0, 1.0 + 1e-9) for entry in entries]
+
+
 def _curves(comparison: Comparison, colors: dict[str, str], judge: str) -> Any:
     """From metrics.json of the arms' runs; None where there are no runs of several rounds."""
     arms = []
-    drawn = set()
+    drawn, metric = set(), comparison.found["metric"]
     for arm in comparison.arms:
         curves = []
         for run in arm["runs"]:
@@ -165,8 +173,7 @@ def _curves(comparison: Comparison, colors: dict[str, str], judge: str) -> Any:
                 values = [run.get(judge)]
             else:
                 drawn.add(folder)
-                rounds = artifacts.read_json(folder / "metrics.json")["rounds"]
-                values = [entry.get(judge, {}).get(comparison.found["metric"]) for entry in rounds]
+                values = comparison.damages.read(folder / "metrics.json", lambda path: _rounds(path, judge, metric), [])
             if values and None not in values:
                 curves.append([100 * value for value in values])
         if curves:

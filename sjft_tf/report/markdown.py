@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from sjft_tf import artifacts
 from sjft_tf.report.page import template_environment
+from sjft_tf.summaries.words import showable
 
 _LIGHT, _DARK = "#24292f", "#d0d7de"
 """Ink on light and on dark pages: an SVG file shown as a picture does not inherit the text's color."""
@@ -40,7 +41,7 @@ def write_markdown(path: Path, template: str, **values: Any) -> Path:
     # Nothing is HTML here: names are escaped for Markdown by the filter `cell`.
     environment = template_environment(autoescape=False)
     environment.filters |= {"chart": chart, "cell": cell}
-    text = environment.get_template(template).render(**values)
+    text = showable(environment.get_template(template).render(**values))
     # Templates leave empty lines where a section has nothing to say.
     text = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
     for name, content in charts.items():

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jinja2
+
+from sjft_tf.report.bounds import MOST
+from sjft_tf.summaries.words import showable
 
 MISSING = "\N{EN DASH}"
 
 
 def render(template: str, **values: Any) -> str:
     """One of the HTML templates of the package, filled. Everything that is not markup already is escaped."""
-    return template_environment(autoescape=True).get_template(template).render(**values)
+    return showable(template_environment(autoescape=True).get_template(template).render(**values))
 
 
 def template_environment(autoescape: bool) -> jinja2.Environment:
@@ -27,14 +31,21 @@ def template_environment(autoescape: bool) -> jinja2.Environment:
     return environment
 
 
+def _known(value: Any) -> bool:
+    """Whether there is a number to write; one that is not finite tells a reader nothing."""
+    return (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MOST and math.isfinite(value)
+    )
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """0.1234 as "12.3 %"."""
-    return MISSING if share is None else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
+    return MISSING if share is None or not _known(share) else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def points(share: float | None, digits: int = 1) -> str:
     """A difference of shares in percentage points, with its sign."""
-    if share is None:
+    if share is None or not _known(share):
         return MISSING
     text = f"{100 * share:+.{digits}f}"
     return text.replace("-", "\N{MINUS SIGN}")
@@ -42,7 +53,7 @@ def points(share: float | None, digits: int = 1) -> str:
 
 def duration(seconds: float | None) -> str:
     """Seconds as one reads them: "9.3 s", "12 min 5 s", "3 h 20 min"."""
-    if seconds is None:
+    if seconds is None or not _known(seconds):
         return MISSING
     if seconds < 60:
         return f"{seconds:.1f} s"
@@ -61,4 +72,4 @@ def setting(value: Any) -> str:
 
 def num(value: float | None, digits: int = 0) -> str:
     """A number with separators; at most `digits` places."""
-    return MISSING if value is None else f"{value:,.{digits}f}"
+    return MISSING if value is None or not _known(value) else f"{value:,.{digits}f}"

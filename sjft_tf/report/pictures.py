@@ -7,13 +7,13 @@ import dataclasses
 import io
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, default_splits, open_image_set, open_source
 from sjft_tf.influence import kept_rows
+from sjft_tf.report.damage import DAMAGE
 from sjft_tf.report.reading import Run
 from sjft_tf.training.config import RunConfig
 
@@ -58,7 +58,7 @@ def thumbnail(images: ImageSet | None, row: int) -> str | None:
         return None
     try:
         image = Image.fromarray(np.asarray(images.load(row)))
-    except (InputError, OSError, tf.errors.OpError):
+    except DAMAGE:
         return None
     stream = io.BytesIO()
     if max(image.size) <= _EXACT:
@@ -83,13 +83,13 @@ def open_pictures(run: Run, target: str = "", source: list[str] | None = None) -
     try:
         config = RunConfig.from_json(run.config)
         training = _target(run, config, target or config.data.target)
-    except (InputError, OSError, tf.errors.OpError) as error:
+    except DAMAGE as error:
         return Pictures(problem=f"The target images could not be opened: {error}")
     if not run.borrows:
         return Pictures(training)
     try:
         return Pictures(training, _source(run, config, source or config.data.source))
-    except (InputError, OSError, tf.errors.OpError) as error:
+    except DAMAGE as error:
         return Pictures(training, problem=f"The source images could not be opened: {error}")
 
 

@@ -11,9 +11,12 @@ import numpy as np
 from sjft_tf import artifacts
 from sjft_tf.csv_files import read_rows
 from sjft_tf.errors import InputError
+from sjft_tf.report import schema
+from sjft_tf.report.bounds import MOST
 from sjft_tf.report.curves import Curve, training_curves
+from sjft_tf.report.damage import Damages, core
 from sjft_tf.retrieval import NeighborTable
-from sjft_tf.training.state import SCORING, RoundState, finished_rounds, read_round, round_folder
+from sjft_tf.training.state import SCORING, STATE, RoundState, finished_rounds, read_round, round_folder
 from sjft_tf.workdir import Workdir
 
 
@@ -34,6 +37,7 @@ class Run:
         leaks: lines of leaks.csv; None where nothing was audited.
         class_lines: lines of report.csv, weakest class first.
         times: seconds of each stage.
+        damages: what was left out because it is damaged.
     """
 
     workdir: Workdir
@@ -48,6 +52,7 @@ class Run:
     leaks: list[dict[str, str]] | None
     class_lines: list[dict[str, str]]
     times: dict[str, float]
+    damages: Damages = dataclasses.field(default_factory=Damages)
 
     @property
     def config(self) -> dict[str, dict[str, Any]]:
@@ -85,36 +90,82 @@ def is_run(folder: Path) -> bool:
 
 
 def read_run(folder: Path) -> Run:
-    """Reads the artifacts of the run in `folder`.
+    """Reads the artifacts of the run in `folder`. What is damaged is left out and noted, apart from the core.
 
     Raises:
-        InputError: there is no run with a finished round, or a file is damaged.
+        InputError: there is no run with a finished round, or its configuration or states are damaged.
     """
-    workdir = Workdir(folder)
+    workdir, damages = Workdir(folder), Damages()
     indices = finished_rounds(workdir.rounds)
     if not is_run(folder) or not indices:
         raise InputError(f"There is no run with a finished round in {folder}. Train one first (scripts/train.py).")
     places = [round_folder(workdir.rounds, index) for index in indices]
-    metrics = _json(workdir.metrics)
+    recorded = core(workdir.config, lambda path: schema.configuration(artifacts.read_json(path)))
+    states = [_state(workdir.rounds, index, damages) for index in indices]
+    count = len(states[0].counts)
+    if any(len(state.counts) != count for state in states):
+        raise InputError(f"The rounds in {workdir.rounds} are of different target images. Restore them from a copy.")
+    nothing: dict[str, Any] = {}
     return Run(
         workdir=workdir,
-        recorded=artifacts.read_json(workdir.config),
-        states=[read_round(workdir.rounds, index) for index in indices],
-        figures=[_json(place / "metrics.json") for place in places],
-        scorings=[artifacts.load_npz(p / SCORING)[0] if (p / SCORING).is_file() else None for p in places],
-        fused=metrics.get("fusion of rounds", {}),
-        classes=_json(workdir.classes),
-        curves=training_curves(workdir.logs),
-        neighbors=NeighborTable.load(workdir.neighbors) if workdir.neighbors.is_file() else None,
-        leaks=_csv(workdir.leaks_csv),
-        class_lines=_csv(workdir.report) or [],
-        times=_json(workdir.times),
+        recorded=recorded,
+        states=states,
+        figures=[damages.read(place / "metrics.json", _figures, nothing) for place in places],
+        scorings=[damages.read(place / SCORING, lambda path: _scoring(path, count), None) for place in places],
+        fused=damages.read(workdir.metrics, _fused, nothing),
+        classes=damages.read(workdir.classes, _classes, {}),
+        curves=damages.part("The curves of the training", lambda: training_curves(workdir.logs), {}),
+        neighbors=damages.read(workdir.neighbors, lambda path: _neighbors(path, count), None),
+        leaks=damages.read(workdir.leaks_csv, lambda path: read_rows(path, schema.LEAK_COLUMNS), None),
+        class_lines=damages.read(
+            workdir.report, lambda path: schema.class_lines(read_rows(path, schema.CLASS_COLUMNS)), []
+        ),
+        times=damages.read(workdir.times, _times, {}),
+        damages=damages,
     )
 
 
-def _json(path: Path) -> dict[str, Any]:
-    return artifacts.read_json(path) if path.is_file() else {}
+def _state(rounds: Path, index: int, damages: Damages) -> RoundState:
+    path = round_folder(rounds, index) / STATE
+    state = core(path, lambda _: read_round(rounds, index))
+    counts = state.counts
+    whole = all(type(value) is int and 0 <= value <= MOST for value in (state.index, state.global_step, state.k0))
+    if not whole or counts.ndim != 1 or not counts.size or counts.dtype.kind != "i" or counts.min() < 0:
+        raise InputError(f"{path} is damaged: expected numbers of the round and K of each target image. Restore it.")
+    what = f"Figures of round {index + 1}"
+    metrics: dict[str, Any] = damages.part(what, lambda: schema.round_metrics(state.metrics), {})
+    return dataclasses.replace(state, metrics=metrics)
 
 
-def _csv(path: Path) -> list[dict[str, str]] | None:
-    return read_rows(path) if path.is_file() else None
+def _figures(path: Path) -> dict[str, Any]:
+    return schema.figures(artifacts.read_json(path))
+
+
+def _scoring(path: Path, count: int) -> dict[str, np.ndarray] | None:
+    return schema.scoring_record(artifacts.load_npz(path)[0], count)
+
+
+def _fused(path: Path) -> dict[str, Any]:
+    fused = schema.mapping(schema.mapping(artifacts.read_json(path), "metrics").get("fusion of rounds", {}), "fusion")
+    for kind, found in fused.items():
+        figure = schema.mapping(found, f"fusion on {kind} images").get("mean_class_accuracy")
+        schema.number(figure, "`mean_class_accuracy`", 0.0, 1.0 + 1e-9)
+    return fused
+
+
+def _classes(path: Path) -> dict[str, list[str]]:
+    found = schema.mapping(artifacts.read_json(path), "class names")
+    return {role: schema.words(names, f"classes of the {role}") for role, names in found.items()}
+
+
+def _times(path: Path) -> dict[str, float]:
+    found = schema.mapping(artifacts.read_json(path), "times")
+    schema.need(None not in found.values(), "a number of seconds for each stage")
+    return schema.numbers(found, found, "times")
+
+
+def _neighbors(path: Path, count: int) -> NeighborTable | None:
+    table = NeighborTable.load(path)
+    schema.need(len(table.rows) == count and table.rows.min() >= 0, f"neighbors of {count} target images")
+    schema.number(schema.mapping(table.made_from, "`made_from`").get("source_size"), "`source_size`", 1)
+    return table

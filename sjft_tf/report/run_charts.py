@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
+from sjft_tf.report.bounds import lengths, opacity, plottable, reach
 from sjft_tf.report.curves import Curve
 from sjft_tf.report.svg import BASELINE, INK, PALETTE, SOURCE, TARGET, WRONG, Chart
+from sjft_tf.summaries.words import one_line
 
 _LEVELS = 8  # shades that the eye tells apart in a bar
 
@@ -38,9 +40,11 @@ def _steps(
             for number, end in enumerate(rounds):
                 part = (steps > begin) & (steps <= end)
                 label = None if number else f"{head} head"
-                chart.axes.plot(steps[part], values[part] * scale, color=color, marker=".", markersize=3, label=label)
+                numbers = plottable(plottable(values[part]) * scale)
+                chart.axes.plot(steps[part], numbers, color=color, marker=".", markersize=3, label=label)
                 begin = end
-        chart.axes.set_ylim(bottom=0)
+        top = reach(np.concatenate([values for _, values in found.values()]))
+        chart.axes.set_ylim(0, reach([top * scale], 1.05))
         chart.label("training step", title)
         chart.legend()
         return chart.svg(f"{title} of the {' and '.join(found)} head over {rounds[-1]} training steps")
@@ -51,8 +55,9 @@ def rounds_accuracy(lines: dict[str, list[float | None]], name: str) -> Markup:
     with Chart(f"{name}-rounds") as chart:
         count = max(map(len, lines.values()))
         for (label, values), color in zip(lines.items(), PALETTE, strict=False):
-            numbers = np.array([np.nan if value is None else 100 * value for value in values], float)
-            chart.axes.plot(np.arange(1, len(values) + 1), numbers, color=color, marker="o", markersize=4, label=label)
+            numbers = plottable([np.nan if value is None else 100 * value for value in values])
+            places = np.arange(1, len(values) + 1)
+            chart.axes.plot(places, numbers, color=color, marker="o", markersize=4, label=one_line(label))
         chart.axes.set_xticks(range(1, count + 1))
         chart.axes.set_xlim(0.7, count + 0.3)
         chart.label("after round", "accuracy (%)")
@@ -64,11 +69,11 @@ def hard_images(wrong: Sequence[int], uncertain: Sequence[int], total: int, name
     """Target images found wrong or uncertain after each round, in %."""
     with Chart(f"{name}-hard") as chart:
         places = np.arange(1, len(wrong) + 1)
-        low, high = 100 * np.array(wrong) / total, 100 * np.array(uncertain) / total
+        low, high = (lengths(100 * lengths(part) / max(1, total)) for part in (wrong, uncertain))
         chart.axes.bar(places, low, color=WRONG, alpha=0.85, width=0.6, linewidth=0, label="wrong")
         chart.axes.bar(places, high, bottom=low, color=PALETTE[4], alpha=0.6, width=0.6, linewidth=0, label="uncertain")
         chart.axes.set_xticks(places)
-        chart.axes.set_ylim(0, max(5.0, float((low + high).max()) * 1.1))
+        chart.axes.set_ylim(0, reach(low + high, 1.1, 5.0))
         chart.label("after round", "training images (%)")
         chart.legend()
         said = ", ".join(f"{a} and {b}" for a, b in zip(wrong, uncertain, strict=True))
@@ -82,8 +87,8 @@ def neighbor_counts(counts: Sequence[np.ndarray], name: str) -> Markup:
         left, places = np.zeros(len(counts)), np.arange(len(counts))
         for level, label in enumerate(labels):
             own = [np.searchsorted(starts, each, side="right") - 1 == level for each in counts]
-            shares = np.array([100 * each.mean() for each in own])
-            shade = 0.2 + 0.8 * level / max(1, len(labels) - 1)
+            shares = np.array([100 * each.mean() if each.size else 0.0 for each in own])
+            shade = opacity(0.2 + 0.8 * level / max(1, len(labels) - 1))
             chart.axes.barh(places, shares, left=left, color=TARGET, alpha=shade, height=0.7, label=f"K {label}")
             left += shares
         chart.names(places, [f"round {number + 1}" for number in places])
@@ -106,7 +111,8 @@ def _levels(counts: np.ndarray) -> tuple[np.ndarray, list[str]]:
 def entropy_histogram(first: np.ndarray, last: np.ndarray, rounds: int, delta: float, name: str) -> Markup:
     """How uncertain the predictions for the target images are after the first and after the last round."""
     with Chart(f"{name}-entropy") as chart:
-        top = max(float(first.max()), float(last.max()), delta, 1e-3)
+        first, last, delta = lengths(first), lengths(last), float(lengths(delta))
+        top = reach([*first, *last, delta])
         bins = np.linspace(0, top * 1.001, 31).tolist()
         pairs = [(last, "after the only round", TARGET)]
         if rounds > 1:
@@ -119,30 +125,32 @@ def entropy_histogram(first: np.ndarray, last: np.ndarray, rounds: int, delta: f
         chart.axes.set_xlim(0, top)
         chart.label("entropy of the prediction (nats)", "target images")
         chart.legend(2)
-        said = f"mean {first.mean():.2f} after the first round, {last.mean():.2f} after the last"
+        means = [float(np.mean(each)) if each.size else 0.0 for each in (first, last)]
+        said = f"mean {means[0]:.2f} after the first round, {means[1]:.2f} after the last"
         return chart.svg(f"histogram of the entropies of {len(last)} target images: {said}")
 
 
 def union_growth(sizes: Sequence[int], classes: Sequence[int], total: int | None, name: str) -> Markup:
     """Source images in use in each round, with their share of the source and the number of their classes."""
     with Chart(f"{name}-union") as chart:
-        places = np.arange(1, len(sizes) + 1)
-        bars = chart.axes.bar(places, sizes, color=SOURCE, alpha=0.85, width=0.6, linewidth=0)
-        for bar, size, count in zip(bars, sizes, classes, strict=True):
+        places, drawn = np.arange(1, len(sizes) + 1), lengths(sizes)
+        bars = chart.axes.bar(places, drawn, color=SOURCE, alpha=0.85, width=0.6, linewidth=0)
+        for bar, size, count in zip(bars, drawn, classes, strict=True):
             share = f" ({100 * size / total:.0f} %)" if total else ""
-            text = f"{size:,}{share}\n{count:,} {'class' if count == 1 else 'classes'}"
+            text = f"{size:,.0f}{share}\n{count:,} {'class' if count == 1 else 'classes'}"
             middle = bar.get_x() + bar.get_width() / 2
             chart.axes.annotate(
                 text, (middle, size), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=7.5
             )
         chart.axes.set_xticks(places)
-        chart.axes.set_ylim(0, max(sizes) * 1.25)
+        chart.axes.set_ylim(0, reach(drawn, 1.25, 1.0))
         chart.label("round", "source images in use")
         return chart.svg(f"source images in use in each round: {', '.join(map(str, sizes))}")
 
 
 def class_draws(names: Sequence[str], shares: np.ndarray, images: np.ndarray, name: str, most: int = 15) -> Markup:
     """The source classes that most draws fall on."""
+    shares = lengths(shares, 1.0)
     order = np.argsort(-shares, kind="stable")[:most]
     order = order[shares[order] > 0]
     with Chart(f"{name}-classes", height=0.7 + 0.22 * max(1, len(order)), grid="x") as chart:
@@ -152,20 +160,21 @@ def class_draws(names: Sequence[str], shares: np.ndarray, images: np.ndarray, na
             words = f" {images[row]:,} {'image' if images[row] == 1 else 'images'}"
             chart.axes.text(100 * shares[row], place, words, va="center", fontsize=7.5)
         chart.names(places, [names[row] for row in order])
-        chart.axes.set_xlim(0, 100 * float(shares.max(initial=0.01)) * 1.28)
+        chart.axes.set_xlim(0, reach(100 * shares, 1.28))
         chart.label("share of all draws (%)")
         return chart.svg(f"the {len(order)} source classes drawn on most, by share of draws")
 
 
 def stage_times(times: dict[str, float], name: str) -> Markup:
     """Seconds of each stage."""
+    times = {stage: float(lengths(seconds)) for stage, seconds in times.items()}
     order = sorted(times, key=lambda stage: -times[stage])
-    with Chart(f"{name}-times", height=0.7 + 0.24 * len(order), grid="x") as chart:
+    with Chart(f"{name}-times", height=0.7 + 0.24 * max(1, len(order)), grid="x") as chart:
         places = np.arange(len(order))
         chart.axes.barh(places, [times[stage] for stage in order], color=BASELINE, height=0.66, linewidth=0)
         for place, stage in enumerate(order):
             chart.axes.text(times[stage], place, f" {times[stage]:,.1f} s", va="center", fontsize=7.5)
         chart.names(places, order)
-        chart.axes.set_xlim(0, max(max(times.values()), 1e-3) * 1.22)
+        chart.axes.set_xlim(0, reach(list(times.values()), 1.22))
         chart.label("seconds")
         return chart.svg("seconds of each stage: " + ", ".join(f"{stage} {times[stage]:.1f}" for stage in order))

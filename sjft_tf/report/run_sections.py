@@ -25,28 +25,36 @@ def run_context(run: Run, pictures: Pictures, name: str = "run") -> dict[str, An
         pictures: its images, as far as there are any.
         name: goes before the ids in the page, so that several runs could share one.
     """
-    return {
+    part = run.damages.part
+    nothing: list[Any] = []
+    context = {
         "name": name,
         "judge": run.judge,
         "problem": pictures.problem,
-        "headline": _headline(run),
-        "changed": _changed(run),
+        "headline": part("The figures at the head", lambda: _headline(run), nothing),
+        "changed": part("The settings", lambda: _changed(run), nothing),
         "specs": {role: run.config["data"].get(role) for role in ("target", "validation", "test", "source")},
-        "rounds": _rounds(run),
-        "curves": _curves(run, name),
-        "neighbors": _neighbors(run, name),
-        "entropy": _entropy(run, name),
-        "union": _union(run, name),
-        "classes": _classes(run, name),
-        "borrowed": borrowed_images(run, pictures),
-        "hardest": hardest_images(run, pictures),
-        "confusions": _confusions(run),
-        "per_class": _per_class(run),
-        "leaks": _leaks(run),
-        "times": _times(run, name),
+        "rounds": part("The table of rounds", lambda: _rounds(run), nothing),
+        "curves": part("Learning curves", lambda: _curves(run, name), nothing),
+        "neighbors": part("K of each target image", lambda: _neighbors(run, name), None),
+        "entropy": part("Entropies", lambda: _entropy(run, name), None),
+        "union": part("The union", lambda: _union(run, name), None),
+        "classes": part("Source classes drawn on", lambda: _classes(run, name), None),
+        "borrowed": part("What was borrowed", lambda: borrowed_images(run, pictures), _unknown(run)),
+        "hardest": part("The hardest images", lambda: hardest_images(run, pictures), None),
+        "confusions": part("Confusions", lambda: _confusions(run), nothing),
+        "per_class": part("Figures of classes", lambda: _per_class(run), nothing),
+        "leaks": part("Leakage", lambda: _leaks(run), None),
+        "times": part("Times", lambda: _times(run, name), None),
         "settings": run.config,
         "versions": _versions(run),
     }
+    return {**context, "damages": run.damages.notes}
+
+
+def _unknown(run: Run) -> dict[str, Any] | None:
+    """What `borrowed_images` would say without pictures."""
+    return {"lines": [], "drawn": [], "selector": run.config["selection"]["selector"]} if run.borrows else None
 
 
 def _headline(run: Run) -> list[dict[str, Any]]:

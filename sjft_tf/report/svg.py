@@ -5,9 +5,12 @@ from __future__ import annotations
 import html
 import io
 import re
+import warnings
 from typing import Any, Literal
 
 from markupsafe import Markup
+
+from sjft_tf.summaries.words import one_line, showable
 
 # Drawn in this color, shown in the text's own: light on dark pages, dark on light ones.
 INK = "#010203"
@@ -23,6 +26,8 @@ _STYLE = {
     **{"axes.edgecolor": INK, "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK, "ytick.color": INK},
     **{"axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6, "legend.frameon": False},
     **{"axes.spines.top": False, "axes.spines.right": False, "legend.fontsize": 8, "lines.linewidth": 1.6},
+    # A class may be called "$1" or "a_b^c"; none of it is mathematics.
+    **{"text.parse_math": False},
     **{"xtick.labelsize": 8, "ytick.labelsize": 8, "legend.handlelength": 1.4, "legend.borderaxespad": 0.2},
 }
 
@@ -57,12 +62,12 @@ class Chart:
 
     def label(self, x: str = "", y: str = "") -> None:
         """Titles of the axes."""
-        self.axes.set_xlabel(x)
-        self.axes.set_ylabel(y)
+        self.axes.set_xlabel(shortened(one_line(x), 90) if x else "")
+        self.axes.set_ylabel(shortened(one_line(y), 90) if y else "")
 
     def names(self, places: Any, texts: Any, longest: int = 26) -> None:
         """Words at the upright axis, first on top. They may hold anything: none of it is mathematics."""
-        self.axes.set_yticks(places, [shortened(str(text), longest) for text in texts], parse_math=False)
+        self.axes.set_yticks(places, [shortened(one_line(text), longest) for text in texts])
         self.axes.tick_params(axis="y", length=0)
         self.axes.set_ylim(len(places) - 0.45, -0.55)
 
@@ -70,9 +75,8 @@ class Chart:
         """Names of the lines above the axes, where they cover nothing."""
         handles, names = self.axes.get_legend_handles_labels()
         if handles:
-            legend = self.figure.legend(handles, names, loc="outside upper left", ncols=columns)
-            for text in legend.get_texts():
-                text.set_parse_math(False)
+            short = [shortened(one_line(name), 40) for name in names]
+            self.figure.legend(handles, short, loc="outside upper left", ncols=columns)
 
     def svg(self, description: str) -> Markup:
         """The chart as an `<svg>` element.
@@ -81,8 +85,14 @@ class Chart:
             description: what it shows, for those who do not see it.
         """
         stream = io.StringIO()
-        self.figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-        return inline(stream.getvalue(), self.name, description, round(self._width * 96))
+        with warnings.catch_warnings():
+            # The reader's fonts draw the text, not the one that measures it here; and a chart that is squeezed by its
+            # own names is still worth having.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            warnings.filterwarnings("ignore", message="Matplotlib currently does not support .* natively")
+            warnings.filterwarnings("ignore", message="constrained_layout not applied")
+            self.figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        return inline(stream.getvalue(), self.name, showable(description), round(self._width * 96))
 
 
 def inline(text: str, name: str, description: str, width: int) -> Markup:

@@ -40,6 +40,8 @@ def write_report(
     workdir = Path(workdir)
     path = Path(output) if output else workdir / "report.html"
     markdown = path.suffix.lower() == ".md"
+    if path.is_dir():
+        raise InputError(f"The report cannot be written to {path}: a folder is there. Remove it, or choose --output.")
     if (workdir / FILE).is_file():
         kind, values = "comparison", _comparison(read_comparison(workdir), path, not markdown, target, source)
     elif is_run(workdir):
@@ -71,8 +73,9 @@ def _comparison(
         arm, entry = shown
         folder = comparison.folder(entry)
         assert folder is not None
-        run = _run(folder, photographs, target, source)
+        where = folder
+        run = comparison.damages.part(f"The run in {folder}", lambda: _run(where, photographs, target, source), None)
         chosen = {"arm": comparison.title(arm), "seed": entry["seed"]}
-    context = comparison_context(comparison, path)
+    context = {**comparison_context(comparison, path), "damages": comparison.damages.notes}
     title = f"Comparison of {len(comparison.arms)} arms"
     return {"title": title, "comparison": context, "run": run, "chosen": chosen}

@@ -7,6 +7,7 @@
 - `confusion`, `hardest`: pictures for the images tab; `weights`: sizes of the weights; `layout`: the custom charts.
 - `projector`: the points, metadata and thumbnails of the projector tab.
 - `neighbor_montage`: PNG of target images beside their nearest borrowed images.
+- `words`: names as pictures show them.
 - `pair_montage`: PNG of pairs of images that should not both be there.
 - `influence_summary`: histogram and pictures of the target images' influence.
 """

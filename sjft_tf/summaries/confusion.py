@@ -56,7 +56,8 @@ def confusion_picture(confusion: np.ndarray, class_names: Sequence[str], title: 
     what = "" if named else ", class number"
     axes.set_xlabel(f"predicted{what} (shade: share of the label's images)", color=PALE)
     axes.set_ylabel(f"label{what}", color=PALE)
-    axes.set_title(f"{title}: {int(np.trace(confusion))} of {int(confusion.sum())} right", fontsize=11, color=INK)
+    figures = f"{int(np.trace(confusion))} of {int(confusion.sum())} right"
+    axes.set_title(f"{_shortened(title, 60)}: {figures}", fontsize=11, color=INK, parse_math=False)
     if count <= _COUNTED:
         for row, column in zip(*np.nonzero(confusion), strict=True):
             color = "white" if shares[row, column] > 0.3 else INK

@@ -69,8 +69,9 @@ class RoundSummaries:
                     tf.summary.scalar(tag, float(value))
 
     def histogram(self, step: int, tag: str, values: np.ndarray) -> None:
-        """Writes how numbers are spread; without any numbers, nothing."""
+        """Writes how numbers are spread; without any numbers, nothing. What is not finite is left out."""
         values = np.asarray(values)
+        values = values[np.isfinite(values)]
         if values.size:
             with self._writer.as_default(step=int(step)):
                 tf.summary.histogram(tag, values)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +13,9 @@ import numpy as np
 
 from sjft_tf.artifacts import atomic_write
 from sjft_tf.errors import InputError
+from sjft_tf.summaries.drawing import any_script
 from sjft_tf.summaries.montage import _shortened
+from sjft_tf.summaries.words import one_line
 
 _DPI = 110
 _TARGET, _NEAREST, _MEDIAN = "#d1495b", "#2a6f97", "#d98e04"
@@ -76,9 +77,7 @@ def explanation_picture(
     _bars(figure, middle, contributions, channels, top)
     below = figure.add_gridspec(1, 3, wspace=0.17, left=left, right=right, top=0.275, bottom=0.06)
     _histograms(figure, below, histograms, channels, top)
-    with warnings.catch_warnings(), atomic_write(path) as stream:
-        # Names in a script the font lacks come out as boxes; the picture is still worth having.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+    with any_script(), atomic_write(path) as stream:
         figure.savefig(stream, format="png")
     return Path(path)
 
@@ -100,7 +99,7 @@ def _images(figure: Any, grid: Any, images: Sequence[Shown]) -> None:
         beside = figure.add_subplot(grid[2 * place + 1])
         beside.axis("off")
         style = {"transform": beside.transAxes, "va": "top", "parse_math": False}
-        beside.text(0.0, 1.0, shown.title, color=color, weight="bold", fontsize=12, **style)
+        beside.text(0.0, 1.0, _shortened(shown.title, 40), color=color, weight="bold", fontsize=12, **style)
         for number, line in enumerate(shown.lines):
             beside.text(0.0, 0.83 - 0.13 * number, _shortened(line, 26), color=_INK, fontsize=8.5, **style)
 
@@ -108,7 +107,8 @@ def _images(figure: Any, grid: Any, images: Sequence[Shown]) -> None:
 def _bars(figure: Any, grid: Any, contributions: np.ndarray, channels: Sequence[Any], top: Sequence[int]) -> None:
     count = len(channels)
     place, second = np.arange(count), np.array([channel.second for channel in channels])
-    highest = float(contributions.max()) or 1.0
+    highest = float(contributions.max())
+    highest = highest if highest > 1e-30 else 1.0  # an axis needs a length
     groups = runs([channel.group for channel in channels])
     for panel, (values, color, words) in enumerate(
         zip(contributions, (_NEAREST, _MEDIAN), ("nearest", "median"), strict=True)
@@ -149,8 +149,12 @@ def _ticks(axes: Any, channels: Sequence[Any], groups: list[tuple[str, int, int]
         if labeled:
             style = {"ha": "center", "va": "top", "fontsize": 9, "color": _INK, "parse_math": False}
             below = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-            axes.annotate(group, ((first + last - 1) / 2, 0), (0, -17), **below, **style)
-    axes.set_xticks([place for place, _ in kept], [tick for _, tick in kept] if labeled else [""] * len(kept))
+            axes.annotate(_shortened(group, 40), ((first + last - 1) / 2, 0), (0, -17), **below, **style)
+    axes.set_xticks(
+        [place for place, _ in kept],
+        [one_line(tick) for _, tick in kept] if labeled else [""] * len(kept),
+        parse_math=False,
+    )
 
 
 def _histograms(figure: Any, grid: Any, histograms: np.ndarray, channels: Sequence[Any], top: Sequence[int]) -> None:
@@ -165,7 +169,7 @@ def _histograms(figure: Any, grid: Any, histograms: np.ndarray, channels: Sequen
         axes.axhline(100 / bins, color=_INK, linewidth=0.8, linestyle=":")
         axes.set_xlim(0, bins)
         axes.set_ylim(bottom=0)
-        axes.set_title(f"{rank}: {channels[channel].name}", fontsize=10, color=_INK, parse_math=False)
+        axes.set_title(f"{rank}: {_shortened(channels[channel].name, 60)}", fontsize=10, color=_INK, parse_math=False)
         axes.set_xlabel("bins of its responses, low to high (dotted: all target images)", fontsize=8.5, color=_PALE)
         axes.tick_params(labelsize=8, colors=_PALE)
         axes.spines[["top", "right"]].set_visible(False)

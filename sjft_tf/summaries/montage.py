@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ import numpy as np
 
 from sjft_tf.artifacts import atomic_write
 from sjft_tf.errors import InputError
+from sjft_tf.summaries.drawing import any_script
+from sjft_tf.summaries.words import one_line
 
 _DPI = 100
 _CELL = 1.28  # inches a cell; whole multiples of 32 and 64 pixels stay sharp in 128
@@ -105,13 +106,11 @@ def neighbor_montage(
     heading = f"nearest borrowed images, with {noted}" if across > 2 else "nearest"
     text(left(1), height - 0.1, heading, va="top", fontsize=9, color=_PALE)
     for block, row in enumerate(rows):
-        cell(block, None, target, int(row), _shortened(captions[block], 24) if captions else "")
+        cell(block, None, target, int(row), _shortened(captions[block], 24) if captions and captions[block] else "")
         for place in range(k):
             note = f"{float(distances[block, place]):.4g}"
             cell(block, place, source, int(neighbors[block, place]), f"{place + 1}: {note}" if lines > 1 else note)
-    with warnings.catch_warnings(), atomic_write(path) as stream:
-        # Class names in a script the font lacks come out as boxes; the picture is still worth having.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+    with any_script(), atomic_write(path) as stream:
         figure.savefig(stream, format="png")
     return Path(path)
 
@@ -133,6 +132,7 @@ def _check(rows: np.ndarray, neighbors: np.ndarray, distances: np.ndarray, capti
 
 def _shortened(name: str, longest: int = 20) -> str:
     """Cuts the middle out of a long name, since the ends tell most names apart."""
+    name = one_line(name)
     if len(name) <= longest:
         return name
     head = (longest - 1) // 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +11,8 @@ import numpy as np
 
 from sjft_tf.artifacts import atomic_write
 from sjft_tf.errors import InputError
+from sjft_tf.summaries.drawing import any_script
+from sjft_tf.summaries.words import one_line
 
 _DPI = 100
 _SIDE = 1.28  # inches a picture; whole multiples of 32 and 64 pixels stay sharp in 128
@@ -70,9 +71,15 @@ def pair_montage(path: str | os.PathLike[str], pairs: Sequence[Pair]) -> Path:
         for words, below, size, color in ((pair.title, 0.06, 8, _INK), (pair.note, 0.20, 7, _PALE)):
             # Names of files may hold anything; none of it is mathematics.
             place = ((left + _SIDE) / width, (bottom - below) / height)
-            figure.text(*place, words, parse_math=False, ha="center", va="top", fontsize=size, color=color)
-    with warnings.catch_warnings(), atomic_write(path) as stream:
-        # Names in a script the font lacks come out as boxes; the picture is still worth having.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            figure.text(
+                *place,
+                one_line(words) if words else "",
+                parse_math=False,
+                ha="center",
+                va="top",
+                fontsize=size,
+                color=color,
+            )
+    with any_script(), atomic_write(path) as stream:
         figure.savefig(stream, format="png")
     return Path(path)
