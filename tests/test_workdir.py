@@ -73,6 +73,33 @@ def test_the_lock_is_given_back_after_an_error(workdir):
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def test_an_empty_name_is_no_workdir():
+    with pytest.raises(InputError, match="--workdir is empty"):
+        Workdir("")
+
+
+def test_the_lock_follows_no_link_and_cuts_nothing(workdir, tmp_path):
+    workdir.root.mkdir(parents=True)
+    (tmp_path / "theirs").write_text("precious")
+    (workdir.root / ".lock").symlink_to(tmp_path / "theirs")
+    with pytest.raises(InputError, match="cannot be opened for writing"), workdir.locked():
+        pass
+    assert (tmp_path / "theirs").read_text() == "precious"
+    (workdir.root / ".lock").unlink()
+    (workdir.root / ".lock").write_text("old")
+    with workdir.locked():
+        assert (workdir.root / ".lock").read_text() == "old"
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(workdir, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(module.os, "open", refuse)
+    with pytest.raises(InputError, match=r"mine cannot be used: .*Permission denied"), workdir.locked():
+        pass
+
+
 def test_settings_are_recorded_with_versions(workdir):
     config = replace(RunConfig(), data=replace(RunConfig().data, target="folder:ä b", source=["x", "y"]))
     workdir.write_config(config)
