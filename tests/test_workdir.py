@@ -36,17 +36,17 @@ def test_a_file_is_no_workdir(tmp_path):
 
 def test_the_lock_keeps_others_out_and_cleans_up(workdir):
     workdir.scans.mkdir(parents=True)
-    for name in (".neighbors.npz.x1.tmp", "images/.scan.npz.x2.tmp", ".saved_model.x3.old"):
+    for name in (".neighbors.npz.x1.sjft-tmp", "images/.scan.npz.x2.sjft-tmp", ".saved_model.x3.sjft-old"):
         (workdir.root / name).write_text("left behind")
-    (workdir.root / "kept.tmp").write_text("somebody's")
+    (workdir.root / ".kept.tmp").write_text("somebody's")
     with workdir.locked():
-        assert {p.name for p in workdir.root.rglob("*")} == {".lock", "images", "kept.tmp"}
-        (workdir.root / ".mine.y1.tmp").write_text("being written")
+        assert {p.name for p in workdir.root.rglob("*")} == {".lock", "images", ".kept.tmp"}
+        (workdir.root / ".mine.y1.sjft-tmp").write_text("being written")
         with pytest.raises(InputError, match=r"Another process is working in .*mine"), Workdir(workdir.root).locked():
             pass
-        assert (workdir.root / ".mine.y1.tmp").exists()  # who is kept out removes nothing
+        assert (workdir.root / ".mine.y1.sjft-tmp").exists()  # who is kept out removes nothing
     with workdir.locked():
-        assert not (workdir.root / ".mine.y1.tmp").exists()
+        assert not (workdir.root / ".mine.y1.sjft-tmp").exists()
 
 
 def test_the_lock_goes_with_the_process(workdir):
