@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from sjft_tf import progress
 from sjft_tf.errors import InputError
+from sjft_tf.models.scoring import LEAST_SHAPE
 
 
 class FeatureStream:
@@ -43,10 +44,12 @@ class FeatureStream:
             lambda element: self._view(element["image"]), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
         filled = 0
-        for images in views.batch(self._batch_size).prefetch(2):
+        # By the whole set, not the rows: a search that goes on after a kill asks for the rest and needs equal bits.
+        batch_size = min(self._batch_size, max(LEAST_SHAPE, len(image_set)))
+        for images in views.batch(batch_size).prefetch(2):
             size = int(images.shape[0])
             # All batches have one shape: kernels round differently for different ones.
-            padded = tf.pad(images, [[0, self._batch_size - size], [0, 0], [0, 0], [0, 0]])
+            padded = tf.pad(images, [[0, batch_size - size], [0, 0], [0, 0], [0, 0]])
             yield wanted[filled : filled + size], self._forward(padded).numpy()[:size]
             filled += size
         if filled != len(wanted):
