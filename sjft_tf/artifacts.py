@@ -124,7 +124,7 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO[
 @contextlib.contextmanager
 def _temporary_file(target: Path, mode: str) -> Iterator[IO[Any]]:
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".sjft-tmp", dir=target.parent)
     try:
         os.fchmod(handle, 0o644)
         text = "b" not in mode
@@ -150,7 +150,7 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
 @contextlib.contextmanager
 def _temporary_folder(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".sjft-tmp", dir=target.parent))
     try:
         temporary.chmod(0o755)
         yield temporary
@@ -161,7 +161,7 @@ def _temporary_folder(target: Path) -> Iterator[Path]:
             _sync_folder(Path(folder))
         if target.exists():
             # A folder cannot be replaced in one step; the old one is moved aside before the new one takes its name.
-            aside = temporary.with_suffix(".old")
+            aside = temporary.with_suffix(".sjft-old")
             target.replace(aside)
             temporary.replace(target)
             shutil.rmtree(aside)
@@ -195,7 +195,7 @@ def check_room(path: str | os.PathLike[str], size: int) -> None:
 def remove_directory(path: str | os.PathLike[str]) -> None:
     """Removes a folder in such a way that it is never seen with half of its files; an absent one is no error."""
     target = Path(path)
-    aside = target.with_name(f".{target.name}.removed.tmp")
+    aside = target.with_name(f".{target.name}.removed.sjft-tmp")
     with contextlib.suppress(FileNotFoundError):
         target.replace(aside)
     shutil.rmtree(aside, ignore_errors=True)
@@ -207,7 +207,7 @@ def remove_leftovers(root: str | os.PathLike[str]) -> None:
     Only for the one process that works in `root`: another one's unfinished files look the same.
     """
     for path in sorted(Path(root).rglob(".*")):
-        if path.name.endswith((".tmp", ".old")) and path.exists():
+        if path.name.endswith((".sjft-tmp", ".sjft-old")) and not path.is_symlink() and path.exists():
             if path.is_dir():
                 shutil.rmtree(path)
             else:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import platform
 import subprocess
 import time
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import IO
 
 import sjft_tf
 from sjft_tf import artifacts
@@ -52,6 +54,8 @@ class Workdir:
     """
 
     def __init__(self, root: str | Path) -> None:
+        if not str(root).strip():
+            raise InputError("--workdir is empty; name a folder for this run, e.g. --workdir=runs/mine")
         self.root = Path(root)
         if self.root.exists() and not self.root.is_dir():
             raise InputError(f"--workdir={root} is a file; a folder is needed")
@@ -93,14 +97,25 @@ class Workdir:
         Raises:
             InputError: another process holds it.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        with open(self.root / ".lock", "w") as handle:
+        with self._open_lock() as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise InputError(f"Another process is working in {self.root}. Wait for it, or use another.") from error
             artifacts.remove_leftovers(self.root)
             yield
+
+    def _open_lock(self) -> IO[bytes]:
+        path = self.root / ".lock"
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            # A link is not followed and nothing is cut off: whatever lies there is not ours to change.
+            return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644), "r+b")
+        except OSError as error:
+            raise InputError(
+                f"--workdir={self.root} cannot be used: {path} cannot be opened for writing ({error.strerror}). "
+                "It must be a plain file in a folder you may write to; choose another --workdir."
+            ) from error
 
     def write_config(self, config: RunConfig) -> None:
         """Records the settings with the versions of everything that shapes the result."""

@@ -36,17 +36,17 @@ def test_a_file_is_no_workdir(tmp_path):
 
 def test_the_lock_keeps_others_out_and_cleans_up(workdir):
     workdir.scans.mkdir(parents=True)
-    for name in (".neighbors.npz.x1.tmp", "images/.scan.npz.x2.tmp", ".saved_model.x3.old"):
+    for name in (".neighbors.npz.x1.sjft-tmp", "images/.scan.npz.x2.sjft-tmp", ".saved_model.x3.sjft-old"):
         (workdir.root / name).write_text("left behind")
-    (workdir.root / "kept.tmp").write_text("somebody's")
+    (workdir.root / ".kept.tmp").write_text("somebody's")
     with workdir.locked():
-        assert {p.name for p in workdir.root.rglob("*")} == {".lock", "images", "kept.tmp"}
-        (workdir.root / ".mine.y1.tmp").write_text("being written")
+        assert {p.name for p in workdir.root.rglob("*")} == {".lock", "images", ".kept.tmp"}
+        (workdir.root / ".mine.y1.sjft-tmp").write_text("being written")
         with pytest.raises(InputError, match=r"Another process is working in .*mine"), Workdir(workdir.root).locked():
             pass
-        assert (workdir.root / ".mine.y1.tmp").exists()  # who is kept out removes nothing
+        assert (workdir.root / ".mine.y1.sjft-tmp").exists()  # who is kept out removes nothing
     with workdir.locked():
-        assert not (workdir.root / ".mine.y1.tmp").exists()
+        assert not (workdir.root / ".mine.y1.sjft-tmp").exists()
 
 
 def test_the_lock_goes_with_the_process(workdir):
@@ -71,6 +71,33 @@ def test_the_lock_is_given_back_after_an_error(workdir):
         raise RuntimeError
     with open(workdir.root / ".lock") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_an_empty_name_is_no_workdir():
+    with pytest.raises(InputError, match="--workdir is empty"):
+        Workdir("")
+
+
+def test_the_lock_follows_no_link_and_cuts_nothing(workdir, tmp_path):
+    workdir.root.mkdir(parents=True)
+    (tmp_path / "theirs").write_text("precious")
+    (workdir.root / ".lock").symlink_to(tmp_path / "theirs")
+    with pytest.raises(InputError, match="cannot be opened for writing"), workdir.locked():
+        pass
+    assert (tmp_path / "theirs").read_text() == "precious"
+    (workdir.root / ".lock").unlink()
+    (workdir.root / ".lock").write_text("old")
+    with workdir.locked():
+        assert (workdir.root / ".lock").read_text() == "old"
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(workdir, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(module.os, "open", refuse)
+    with pytest.raises(InputError, match=r"mine cannot be used: .*Permission denied"), workdir.locked():
+        pass
 
 
 def test_settings_are_recorded_with_versions(workdir):

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from sjft_tf import progress
 from sjft_tf.errors import InputError
+from sjft_tf.models.scoring import LEAST_SHAPE
 from sjft_tf.rounding import PANEL, independent_batch
 
 
@@ -34,17 +35,17 @@ class FeatureStream:
     def __init__(self, trunk: keras.Model, view: Callable[[Any], Any], batch_size: int = 128) -> None:
         self._view, self._most, self.width = view, batch_size, int(trunk.output.shape[-1])
         self._forward = tf.function(lambda images: trunk(images, training=False), reduce_retracing=True)
-        self._sizes: dict[tuple[int, ...], int] = {}
+        self._sizes: dict[tuple[tuple[int, ...], int], int] = {}
 
-    def _batch_size(self, shape: tuple[int, ...]) -> int:
-        """How many images of this shape [S, S, 3] a forward pass takes; the same for all image sets."""
-        if shape not in self._sizes:
+    def _batch_size(self, shape: tuple[int, ...], most: int) -> int:
+        """How many images of this shape [S, S, 3] a forward pass takes, `most` if those round alike everywhere."""
+        if (shape, most) not in self._sizes:
             example = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
-            sizes = sorted({self._most, *(n for n in (self._most // PANEL * PANEL, PANEL // 2) if 0 < n < self._most)})
-            self._sizes[shape] = independent_batch(
-                lambda images: [self._forward(tf.constant(images))], example, sizes[::-1]
+            sizes = sorted({most, *(n for n in (most // PANEL * PANEL, PANEL // 2) if 0 < n < most)}, reverse=True)
+            self._sizes[shape, most] = independent_batch(
+                lambda images: [self._forward(tf.constant(images))], example, sizes
             )
-        return self._sizes[shape]
+        return self._sizes[shape, most]
 
     def blocks(self, image_set: Any, rows: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields `(rows int32 [n], features float32 [n, F])` in the order of `rows` (default: all).
@@ -57,7 +58,9 @@ class FeatureStream:
         views = image_set.dataset(wanted).map(
             lambda element: self._view(element["image"]), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
-        filled, batch_size = 0, self._batch_size(tuple(views.element_spec.shape))
+        # By the whole set, not the rows: a search that goes on after a kill asks for the rest and needs equal bits.
+        most = min(self._most, max(LEAST_SHAPE, len(image_set)))
+        filled, batch_size = 0, self._batch_size(tuple(views.element_spec.shape), most)
         for images in views.batch(batch_size).prefetch(2):
             size = int(images.shape[0])
             # All batches have one shape: kernels round differently for different ones.

@@ -16,6 +16,9 @@ from sjft_tf.models.view_cache import ViewCache
 
 View = Callable[[tf.Tensor], tf.Tensor]
 
+LEAST_SHAPE = 128
+"""Pictures to which smaller sets are filled up; a larger batch size than the set has images pads no further."""
+
 
 class Scorer:
     """Gives the target probabilities of any number of image sets; its forward pass is compiled once.
@@ -40,6 +43,7 @@ class Scorer:
         self._view = view
         views = getattr(view, "views", 1)
         self.batch_size = max(1, int(batch_size) // views)
+        self._least = max(1, LEAST_SHAPE // views)
         self._cache = ViewCache(cache_mb << 20)
         self.num_classes = int(self._model.output.shape[-1])
 
@@ -92,10 +96,12 @@ class Scorer:
 
     def _prepare(self, image_set: Any, rows: np.ndarray | None) -> Iterator[tuple[tf.Tensor, int]]:
         """Batches float32 [batch_size, (views,) crop, crop, 3] and how many images are in each; the rest is zero."""
+        # By the whole set, so that its images meet one shape whichever rows are asked for.
+        batch_size = min(self.batch_size, max(self._least, len(image_set)))
         views = image_set.dataset(rows).map(
             lambda element: self._view(element["image"]), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
-        for images in views.batch(self.batch_size).prefetch(tf.data.AUTOTUNE):
+        for images in views.batch(batch_size).prefetch(tf.data.AUTOTUNE):
             size = int(images.shape[0])
-            missing = self.batch_size - size
+            missing = batch_size - size
             yield (tf.pad(images, [[0, missing], *[[0, 0]] * (len(images.shape) - 1)]) if missing else images), size

@@ -28,18 +28,18 @@ from sjft_tf.pipeline.inputs import (
     open_sets,
     views_stamp,
 )
-from sjft_tf.pipeline.learning import build_model, train
+from sjft_tf.pipeline.learning import build_model, train, training_made_from
 from sjft_tf.pipeline.neighbors import list_length, target_edges
 from sjft_tf.pipeline.projection import write_projection
 from sjft_tf.pipeline.pruning import pruned
-from sjft_tf.pipeline.results import HEADLINE, summarize, write_borrowed
+from sjft_tf.pipeline.results import HEADLINE, evaluated, summarize, write_borrowed
 from sjft_tf.pipeline.retrieving import retrieve as retrieve
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.selection import TABLE_SELECTORS
 from sjft_tf.training import RunConfig, TrainingSets, finished_rounds, load_round_weights, read_round
 from sjft_tf.training.distribution import ALONE, Cluster
 from sjft_tf.training.rounds import first_counts, make_selector
-from sjft_tf.training.state import weights_digest
+from sjft_tf.training.state import STATE, round_folder, weights_digest
 from sjft_tf.training.stopping import StopRequest
 from sjft_tf.workdir import Workdir
 
@@ -113,8 +113,15 @@ def run(
     if config.data.prune_target:
         sets = pruned(config, sets, workdir)
     sets = audited(config, sets, workdir, cluster)
-    source_classes = sets.source.class_names if sets.source is not None else ()
-    artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": source_classes})
+
+    def record() -> dict[str, Any]:
+        refuse_other_images(config, sets, workdir, cluster.replicas)
+        source_classes = sets.source.class_names if sets.source is not None else ()
+        workdir.write_config(config)
+        artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": source_classes})
+        return {}
+
+    cluster.once(record)
     model = train(config, sets, workdir, stop, cluster, command)
 
     def finish() -> dict[str, Any]:
@@ -143,6 +150,7 @@ def assist(config: RunConfig, cluster: Cluster) -> None:
         cluster.once(dict)
         cluster.check_equal(_fingerprints(config, sets))
         sets = audited(config, sets, workdir, cluster)
+        cluster.once(dict)
         train(config, sets, workdir, cluster=cluster)
         cluster.once(dict)
 
@@ -182,7 +190,25 @@ def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
             for c in (workdir.read_config(), config)
         )
         artifacts.check_made_from(workdir.rounds, there, asked | {"weights": there["weights"]})
-    workdir.write_config(config)
+
+
+def refuse_other_images(config: RunConfig, sets: Sets, workdir: Workdir, replicas: int = 1) -> None:
+    """Refuses a workdir whose finished rounds or scores come from other images, classes, weights or devices.
+
+    Before the records of the run (config.json, classes.json) are written: a finished run must stay what it is when
+    another one is started in its folder. Neighbors are compared later; they follow from what is compared here.
+
+    Raises:
+        ArtifactMismatch: names both sides.
+    """
+    wanted = training_made_from(config, TrainingSets(sets.target, sets.source), replicas)
+    later = ("neighbors", "pool")
+    for index in finished_rounds(workdir.rounds):
+        path = round_folder(workdir.rounds, index) / STATE
+        there = artifacts.load_npz(path)[1]["made_from"]
+        found, asked = ({k: v for k, v in stamp.items() if k not in later} for stamp in (there, wanted))
+        artifacts.check_made_from(path, found, asked)
+        evaluated(sets, workdir, index, views_stamp(config))
 
 
 def _write_last_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> None:

@@ -53,7 +53,7 @@ class StepProfiler(keras.callbacks.Callback):
         if self._waits and self._last + self._size >= self._steps.start:
             self._waits = False
             self._logdir.mkdir(parents=True, exist_ok=True)
-            self._folder = Path(tempfile.mkdtemp(prefix=".profile.", suffix=".tmp", dir=self._logdir))
+            self._folder = Path(tempfile.mkdtemp(prefix=".profile.", suffix=".sjft-tmp", dir=self._logdir))
             tf.profiler.experimental.start(str(self._folder))
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:

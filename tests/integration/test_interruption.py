@@ -150,7 +150,7 @@ def check_same_end(one: Path, other: Path):
     assert a["final"] == b["final"]
     assert a["fusion of rounds"] == b["fusion of rounds"]
     for root in (one, other):
-        assert not [path for path in root.rglob(".*") if path.name.endswith((".tmp", ".old"))]
+        assert not [path for path in root.rglob(".*") if path.name.endswith((".sjft-tmp", ".sjft-old"))]
     assert {p.relative_to(one) for p in visible(one)} == {p.relative_to(other) for p in visible(other)}
 
 
@@ -194,7 +194,7 @@ def test_killed_at_the_moment_an_artifact_gets_its_name(undisturbed, start, tmp_
     ]:
         assert start(workdir, "-c", CUT, name, when).wait() == -signal.SIGKILL, start.output()
         assert (workdir / name).exists() == (when == "after")
-        leftovers = [path for path in workdir.rglob(".*") if path.name.endswith(".tmp")]
+        leftovers = [path for path in workdir.rglob(".*") if path.name.endswith(".sjft-tmp")]
         assert len(leftovers) == (when == "before")
         check_everything_loads(workdir)
         after = stamps(workdir)

@@ -72,7 +72,7 @@ def test_the_whole_job(config, workdir, world):
     lines = "\n".join(report.lines())
     assert "test: top-1" in lines
     assert str(workdir.saved_model) in lines
-    assert not [p for p in workdir.root.rglob("*") if p.name.endswith(".tmp")]
+    assert not [p for p in workdir.root.rglob("*") if p.name.endswith(".sjft-tmp")]
 
 
 def test_started_again_nothing_is_done_twice(config, workdir, monkeypatch):

@@ -73,7 +73,7 @@ def test_whole_executions_from_the_first_step_to_the_last(tmp_path, profiler, st
     assert profiler.switched == [event for a, b in want for event in (("start", a), ("stop", b))]
     traces = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()]
     assert traces == ["logs/plugins/profile/2000_01_01_00_00_00/host.xplane.pb"] * len(want)
-    assert not list(tmp_path.rglob("*.tmp"))
+    assert not list(tmp_path.rglob("*-tmp"))
 
 
 @pytest.mark.filterwarnings("ignore:Using MirroredStrategy eagerly")

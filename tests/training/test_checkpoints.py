@@ -259,7 +259,7 @@ def test_only_the_newest_stay(store, model):
     for step in (5, 6, 7):
         store.save(step, model)
     (store.folder / "notes").mkdir()
-    shutil.copytree(store.path(7), store.folder / ".step-00000009.x.tmp")
+    shutil.copytree(store.path(7), store.folder / ".step-00000009.x.sjft-tmp")
     assert store.steps() == [6, 7]
     store.clear()
     assert not store.folder.exists()

@@ -85,8 +85,8 @@ def test_weights_alone_need_no_optimizer(saved, trained, new_model):
 def test_only_complete_folders_are_rounds(saved, tmp_path):
     assert rounds.finished_rounds(tmp_path / "nothing here") == []
     assert rounds.finished_rounds(saved) == [1]
-    shutil.copytree(saved / "01", saved / ".02.x1y2.tmp")  # complete, but killed before it took its name
-    shutil.copytree(saved / "01", saved / ".01.x1y2.old")
+    shutil.copytree(saved / "01", saved / ".02.x1y2.sjft-tmp")  # complete, but killed before it took its name
+    shutil.copytree(saved / "01", saved / ".01.x1y2.sjft-old")
     shutil.copytree(saved / "01", saved / "00")
     shutil.copytree(saved / "01", saved / "123")
     (saved / "02").mkdir()
