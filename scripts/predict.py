@@ -9,6 +9,8 @@ for one path a line on standard input; give it again for more. --output=answers.
 from absl import flags
 from sjft_tf.scripts import program
 
+from sjft_tf.training.settings import DataConfig
+
 
 def define() -> None:
     flags.DEFINE_string("workdir", "", "a trained run, whose saved_model is used")
@@ -18,6 +20,8 @@ def define() -> None:
     flags.DEFINE_enum("format", None, ["csv", "jsonl"], "form of the answers; default: what --output ends in, or csv")
     flags.DEFINE_integer("top_k", 1, "classes an image, the most probable first", lower_bound=1)
     program.define_config("evaluation")
+    default = DataConfig().max_pixels
+    flags.DEFINE_integer("max_pixels", default, "a file whose header claims more pixels is left out", lower_bound=1)
 
 
 def main(_: list[str]) -> None:
@@ -27,7 +31,7 @@ def main(_: list[str]) -> None:
 
     program.start_tensorflow(aside=not given.output)
     form = Form(given.output, given.format or "", given.top_k)
-    program.say_lines(predict(given.workdir, given.model, given.images, form, views))
+    program.say_lines(predict(given.workdir, given.model, given.images, form, views, given.max_pixels))
 
 
 def run() -> None:

@@ -17,7 +17,13 @@ from PIL import Image, ImageOps
 # Pillow loads its format plugins when the first image is opened; do it before threads race to.
 Image.preinit()
 
+# Pillow's own guard warns and cannot be set per call; `open_image` has one that refuses.
+Image.MAX_IMAGE_PIXELS = None
+
+FORMATS = ("JPEG", "PNG", "BMP", "GIF")  # Pillow opens MPO, a JPEG with more behind it, as JPEG
+MAX_PIXELS = 64_000_000  # decoded, 192 MB
 _ORIENTATION = 0x0112
+_ROWS = 64  # of a 16-bit image converted at a time
 _PLAIN_MODES = ("L", "RGB")
 _RATIOS = (1, 2, 4, 8)  # by which a JPEG decoder can divide the sides
 
@@ -70,11 +76,36 @@ def _decode_other(encoded: tf.Tensor) -> tf.Tensor:
     return image
 
 
+def open_image(encoded: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """The opened, not yet decoded image of a file's bytes: JPEG (MPO), PNG, BMP or GIF, whatever it is named.
+
+    Pillow knows dozens of other formats, some of which start other programs; none of them is ever tried.
+
+    Args:
+        encoded: the file's bytes.
+        max_pixels: width times height that the header may claim; 0: any.
+
+    Raises:
+        PIL.UnidentifiedImageError: none of the formats.
+        ValueError: more pixels than that.
+        Exception: Pillow raises a dozen types on damaged files.
+    """
+    image = Image.open(io.BytesIO(encoded), formats=FORMATS)
+    width, height = image.size
+    if max_pixels and width * height > max_pixels:
+        image.close()
+        raise ValueError(
+            f"its header claims {width} x {height} pixels, more than --max_pixels={max_pixels}; "
+            "scale it down or raise the limit"
+        )
+    return image
+
+
 def decode_with_pillow(encoded: bytes | np.ndarray) -> np.ndarray:
-    """Any format Pillow reads, to uint8 [H, W, 3]."""
+    """Any of `FORMATS`, whose size has been judged before, to uint8 [H, W, 3]."""
     # `numpy_function` hands over bytes inside a graph, and an array of shape () when called eagerly.
     content = encoded.item() if isinstance(encoded, np.ndarray) else encoded
-    with Image.open(io.BytesIO(content)) as opened:
+    with open_image(content, max_pixels=0) as opened:
         return np.asarray(to_rgb(opened))
 
 
@@ -82,12 +113,20 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """What a viewer with a white background would show of the image's first frame."""
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I"):  # 16-bit gray; Pillow's own conversion would clip at 255
-        levels = np.clip(np.asarray(upright, np.int64), 0, 65535)
-        return Image.fromarray(((levels + 128) // 257).astype(np.uint8)).convert("RGB")
+        return Image.fromarray(_to_8_bit(np.asarray(upright))).convert("RGB")
     if "transparency" in upright.info or upright.mode in ("LA", "PA", "La", "RGBA", "RGBa"):
         seen = upright.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen).convert("RGB")
     return upright.convert("RGB")
+
+
+def _to_8_bit(levels: np.ndarray) -> np.ndarray:
+    """Integers [H, W], 0..65535 or clipped to that, to uint8; a few rows at a time, because 8 bytes a pixel add up."""
+    scaled = np.empty(levels.shape, np.uint8)
+    for start in range(0, len(levels), _ROWS):
+        rows = np.clip(levels[start : start + _ROWS].astype(np.int32), 0, 65535)
+        scaled[start : start + _ROWS] = (rows + 128) // 257
+    return scaled
 
 
 def is_plain(image: Image.Image) -> bool:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterable
 from typing import Any
 
 import keras
 import numpy as np
 from absl import logging
-from PIL import Image
 
 from sjft_tf.errors import InputError
-from sjft_tf.images.decode import is_plain
+from sjft_tf.images.decode import is_plain, open_image
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.loaders import EncodedImages, python_reader
 from sjft_tf.images.scan import FileScan
@@ -89,7 +87,7 @@ def open_tfds(spec: Spec, scan: FileScan) -> ImageSet:
             raise InputError(f"'{spec}': the split has images without labels. Choose another split")
         name = example["tfds_id"].decode()
         try:
-            plain.append(_plain(encoded))
+            plain.append(_plain(encoded, scan.max_pixels))
         except Exception as error:  # Pillow raises a dozen types on damaged images
             bad.append((f"{builder.name}:{name}", _first_line(error)))
             continue
@@ -118,9 +116,9 @@ def tfds_splits(spec: Spec) -> Iterable[str]:
     return list(_builder(spec.rest, options["data_dir"], options["download"]).info.splits)
 
 
-def _plain(encoded: bytes) -> bool:
+def _plain(encoded: bytes, max_pixels: int) -> bool:
     # Only the header is read: TFDS has checked the files' sums, and whole ImageNets come this way.
-    with Image.open(io.BytesIO(encoded)) as image:
+    with open_image(encoded, max_pixels) as image:
         return is_plain(image)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import hashlib
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,12 +16,12 @@ from PIL import Image
 from sjft_tf import artifacts
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
-from sjft_tf.images.decode import is_plain, to_rgb
+from sjft_tf.images.decode import MAX_PIXELS, is_plain, open_image, to_rgb
 from sjft_tf.images.paths import file_stats, read_bytes
 from sjft_tf.progress import bar
 
 _BLOCK = 64  # files handed to a thread at a time
-JUDGMENT = 1  # raise when `inspect` comes to judge files differently
+JUDGMENT = 2  # raise when `inspect` comes to judge files differently
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,18 +53,21 @@ class FileScan:
 
     Args:
         bad_images: "error" (default) refuses a set with a file that does not decode, "skip" leaves the file out.
+        max_pixels: an image whose header claims more is bad, and its pixels are never decoded.
         cache: a folder for results, so that unchanged files (path, size, time) are not read again. Default: none.
 
     Attributes:
         cache: as given.
+        max_pixels: as given.
         bad: the (path, reason) pairs left out so far.
     """
 
-    def __init__(self, bad_images: str = "error", cache: Path | None = None) -> None:
+    def __init__(self, bad_images: str = "error", cache: Path | None = None, max_pixels: int = MAX_PIXELS) -> None:
         if bad_images not in ("error", "skip"):
             raise InputError(f"`bad_images` must be 'error' or 'skip'. Received: {bad_images!r}")
         self._skip = bad_images == "skip"
         self.cache = cache
+        self.max_pixels = max_pixels
         self.bad: list[tuple[str, str]] = []
 
     def files(
@@ -119,13 +121,13 @@ class FileScan:
             rows.writerows(self.bad)
 
     def _look(self, paths: Sequence[str], stats: Sequence[tuple[int, int]], key: str, description: str) -> list[Found]:
-        store = _Store(self.cache / f"scan_{artifacts.fingerprint(key)}.npz") if self.cache else None
+        store = _Store(self.cache / f"scan_{artifacts.fingerprint(key)}.npz", self.max_pixels) if self.cache else None
         known = store.read() if store else {}
         results = [known.get((path, *stat)) for path, stat in zip(paths, stats, strict=True)]
         missing = [i for i, one in enumerate(results) if one is None]
         blocks = [missing[i : i + _BLOCK] for i in range(0, len(missing), _BLOCK)]
         with bar(len(missing), description) as shown, concurrent.futures.ThreadPoolExecutor() as pool:
-            done = pool.map(lambda block: [inspect_file(paths[i]) for i in block], blocks)
+            done = pool.map(lambda block: [inspect_file(paths[i], self.max_pixels) for i in block], blocks)
             for block, inspected in zip(blocks, done, strict=True):
                 for i, one in zip(block, inspected, strict=True):
                     results[i] = one
@@ -136,20 +138,20 @@ class FileScan:
         return found
 
 
-def inspect_file(path: str) -> Found:
+def inspect_file(path: str, max_pixels: int = MAX_PIXELS) -> Found:
     """Reads and inspects one file; what goes wrong is in the result."""
     try:
         encoded = read_bytes(path)
     except OSError as error:
         return Found(False, bytes(32), str(error.strerror or error))
-    return inspect(encoded)
+    return inspect(encoded, max_pixels)
 
 
-def inspect(encoded: bytes) -> Found:
-    """Whether encoded bytes decode, by which decoder, and their digest."""
+def inspect(encoded: bytes, max_pixels: int = MAX_PIXELS) -> Found:
+    """Whether encoded bytes decode, by which decoder, and their digest; the one rule for training and prediction."""
     digest = hashlib.sha256(encoded).digest()
     try:
-        with Image.open(io.BytesIO(encoded)) as image:
+        with open_image(encoded, max_pixels) as image:
             if is_plain(image) and _tensorflow_decodes(encoded, image.format == "PNG"):
                 return Found(True, digest)
             # The decoders differ in which damage they forgive; what TensorFlow refuses, Pillow may still show.
@@ -179,8 +181,9 @@ class _Store:
 
     _MADE_BY = JUDGMENT
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_pixels: int) -> None:
         self._path = path
+        self._made_by = [self._MADE_BY, max_pixels]
 
     def read(self) -> dict[tuple[str, int, int], Found]:
         try:
@@ -190,7 +193,7 @@ class _Store:
         except InputError as error:
             logging.warning("%s The files are scanned again.", error)
             return {}
-        if meta.get("made_by") != self._MADE_BY:
+        if meta.get("made_by") != self._made_by:
             return {}
         paths, errors = (
             arrays[name].tobytes().decode("utf-8", "surrogateescape").split("\0") for name in ("paths", "errors")
@@ -222,4 +225,4 @@ class _Store:
             "plain": np.array([one.plain for one in found], bool),
             "digests": np.frombuffer(b"".join(one.digest for one in found), np.uint8),
         }
-        artifacts.save_npz(self._path, arrays, {"made_by": self._MADE_BY})
+        artifacts.save_npz(self._path, arrays, {"made_by": self._made_by})

@@ -16,6 +16,7 @@ from absl import logging
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
+from sjft_tf.images.decode import MAX_PIXELS
 from sjft_tf.images.examples import Features, Labeled, parse_example, read_example
 from sjft_tf.images.paths import read_range, reason
 from sjft_tf.images.record_lengths import AFTER, BEFORE, GZIP_ERRORS, opened, walk
@@ -171,6 +172,7 @@ def index(
     pool: concurrent.futures.Executor,
     size: int,
     cache: Path | None,
+    max_pixels: int = MAX_PIXELS,
     spool: Spool | None = None,
     base: int = 0,
 ) -> Index:
@@ -178,11 +180,12 @@ def index(
 
     `size` is that of the uncompressed shard, which a compressed one has in `spool` from byte `base` on.
     """
-    stamp = {"judgment": JUDGMENT, "shard": dataclasses.asdict(shard), "features": dataclasses.asdict(features)}
+    judgment = [JUDGMENT, max_pixels]
+    stamp = {"judgment": judgment, "shard": dataclasses.asdict(shard), "features": dataclasses.asdict(features)}
     path = cache / f"shard_{artifacts.fingerprint(shard.path, stamp['features'])}.npz" if cache else None
     known = _read_cached(path, stamp) if path else None
     if known is None:
-        known = _scan(shard, features, pool, size, spool, base)
+        known = _scan(shard, features, pool, size, max_pixels, spool, base)
         if path:
             _write_cached(path, stamp, known)
     return known
@@ -193,6 +196,7 @@ def _scan(
     features: Features,
     pool: concurrent.futures.Executor,
     size: int,
+    max_pixels: int,
     spool: Spool | None,
     base: int,
 ) -> Index:
@@ -215,7 +219,7 @@ def _scan(
                 ids.append(one.id)
             yield one.encoded
 
-    for position, found in enumerate(_inspected(images(), pool)):
+    for position, found in enumerate(_inspected(images(), pool, max_pixels)):
         plain.append(found.plain)
         digests += found.digest
         if found.error:
@@ -232,19 +236,19 @@ def _scan(
     )
 
 
-def _inspected(images: Iterable[bytes], pool: concurrent.futures.Executor) -> Iterator[Found]:
+def _inspected(images: Iterable[bytes], pool: concurrent.futures.Executor, max_pixels: int) -> Iterator[Found]:
     """`inspect` of each image, in order, in the pool's threads; only a few blocks are in memory at a time."""
     waiting: collections.deque[concurrent.futures.Future[list[Found]]] = collections.deque()
     for block in _blocks(images):
-        waiting.append(pool.submit(_inspect_all, block))
+        waiting.append(pool.submit(_inspect_all, block, max_pixels))
         if len(waiting) > _AHEAD:
             yield from waiting.popleft().result()
     while waiting:
         yield from waiting.popleft().result()
 
 
-def _inspect_all(block: list[bytes]) -> list[Found]:
-    return [inspect(encoded) for encoded in block]
+def _inspect_all(block: list[bytes], max_pixels: int) -> list[Found]:
+    return [inspect(encoded, max_pixels) for encoded in block]
 
 
 def _blocks(images: Iterable[bytes]) -> Iterator[list[bytes]]:

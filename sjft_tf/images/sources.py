@@ -8,6 +8,7 @@ from pathlib import Path
 from sjft_tf.errors import InputError
 from sjft_tf.images import digits, external, folder, glyphs, tables, tfrecord
 from sjft_tf.images.combine import concatenate
+from sjft_tf.images.decode import MAX_PIXELS
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.scan import FileScan
 from sjft_tf.images.spec import Spec, parse, with_splits
@@ -43,7 +44,12 @@ def _parse(text: str) -> Spec:
 
 
 def open_image_set(
-    spec: str, *, bad_images: str = "error", cache: Path | None = None, report: Path | None = None
+    spec: str,
+    *,
+    bad_images: str = "error",
+    cache: Path | None = None,
+    report: Path | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> ImageSet:
     """Opens `KIND:REST[#split][?key=value&...]`, e.g. "folder:/data/flowers#train" or "glyphs?n=8000".
 
@@ -52,19 +58,25 @@ def open_image_set(
         bad_images: what to do about files that cannot be decoded: "error" (default) or "skip".
         cache: folder where the results of checking files are kept, so that unchanged files are read only once.
         report: CSV file (path, reason) that lists the files left out.
+        max_pixels: an image whose header claims more cannot be decoded.
 
     Raises:
         InputError: with what came, what was expected and what to do.
     """
-    return open_source([spec], bad_images=bad_images, cache=cache, report=report)
+    return open_source([spec], bad_images=bad_images, cache=cache, report=report, max_pixels=max_pixels)
 
 
 def open_source(
-    specs: Sequence[str], *, bad_images: str = "error", cache: Path | None = None, report: Path | None = None
+    specs: Sequence[str],
+    *,
+    bad_images: str = "error",
+    cache: Path | None = None,
+    report: Path | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> ImageSet:
     """Opens several specs as one set, label spaces kept apart (see `concatenate`). Args as for `open_image_set`."""
     parsed = [_parse(spec) for spec in specs]
-    scan = FileScan(bad_images, Path(cache) if cache is not None else None)
+    scan = FileScan(bad_images, Path(cache) if cache is not None else None, max_pixels)
     opened = [OPENERS[spec.kind](spec, scan) for spec in parsed]
     scan.write_report(Path(report) if report is not None else None)
     return concatenate(opened)

@@ -166,7 +166,7 @@ def _indices(
         for shard in shards:
             bases.append(spool.size if spool is not None else 0)
             size = copy_uncompressed(shard, spool) if spool is not None else shard.size
-            indices.append(index(shard, features, pool, size, scan.cache, spool, bases[-1]))
+            indices.append(index(shard, features, pool, size, scan.cache, scan.max_pixels, spool, bases[-1]))
             shown.update(1)
     return indices, spool, bases
 

@@ -97,7 +97,7 @@ def evaluate(workdir: Workdir, asked: Asked, output: str = "") -> Iterator[str]:
 
 def _images(config: RunConfig, workdir: Workdir, spec: str) -> ImageSet:
     if spec := spec or (config.data.test if config.data.test != NO_IMAGES else ""):
-        return open_image_set(spec, bad_images=config.data.bad_images)
+        return open_image_set(spec, bad_images=config.data.bad_images, max_pixels=config.data.max_pixels)
     alone = dataclasses.replace(config.selection, selector="none")
     found = open_sets(dataclasses.replace(config, selection=alone), workdir).test
     if found is None:

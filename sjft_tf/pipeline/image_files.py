@@ -13,7 +13,8 @@ from PIL import Image
 
 from sjft_tf.csv_files import read_rows
 from sjft_tf.errors import InputError
-from sjft_tf.images.decode import decode_with_pillow, is_plain
+from sjft_tf.images.decode import MAX_PIXELS, decode_with_pillow
+from sjft_tf.images.scan import inspect
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 
@@ -61,17 +62,19 @@ def _listed(table: Path) -> Iterator[Path]:
     return (table.parent / line["path"] for line in read_rows(table, ["path"], ours=False))
 
 
-def readable(path: Path) -> bytes | None:
-    """The file's content in a form the exported model decodes as training did; None if it is no image."""
+def readable(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[bytes, str]:
+    """The file's content in a form the exported model decodes as training did, judged by the rule of training's scan.
+
+    Returns:
+        The encoded image and ""; or b"" and why it cannot be decoded.
+    """
     try:
         content = path.read_bytes()
-        with Image.open(io.BytesIO(content)) as image:
-            plain = is_plain(image)
-            image.load()
-        if plain:
-            return content
+        found = inspect(content, max_pixels)
+        if found.error or found.plain:
+            return (b"", found.error) if found.error else (content, "")
         again = io.BytesIO()
         Image.fromarray(decode_with_pillow(content)).save(again, "PNG")
-        return again.getvalue()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
+        return again.getvalue(), ""
+    except (OSError, ValueError) as error:
+        return b"", str(getattr(error, "strerror", None) or error)

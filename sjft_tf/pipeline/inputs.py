@@ -72,7 +72,11 @@ def open_sets(config: RunConfig, workdir: Workdir) -> Sets:
     source = None
     if config.selection.selector != "none":
         source = open_source(
-            data.source, bad_images=data.bad_images, cache=workdir.scans, report=workdir.bad_images("source")
+            data.source,
+            bad_images=data.bad_images,
+            max_pixels=data.max_pixels,
+            cache=workdir.scans,
+            report=workdir.bad_images("source"),
         )
         if data.source_rows:
             source = source.subset(kept_rows(data.source_rows, source, "--source_rows"))
@@ -104,7 +108,13 @@ def _divide(target: ImageSet, given: set[str], config: RunConfig) -> tuple[Image
 
 
 def _open(spec: str, role: str, config: RunConfig, workdir: Workdir) -> ImageSet:
-    return open_image_set(spec, bad_images=config.data.bad_images, cache=workdir.scans, report=workdir.bad_images(role))
+    return open_image_set(
+        spec,
+        bad_images=config.data.bad_images,
+        max_pixels=config.data.max_pixels,
+        cache=workdir.scans,
+        report=workdir.bad_images(role),
+    )
 
 
 def descriptor_view(config: RunConfig) -> View:

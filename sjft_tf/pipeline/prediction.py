@@ -16,6 +16,7 @@ from sjft_tf import progress
 from sjft_tf.errors import InputError
 from sjft_tf.export import Predictor, decode_bytes, load_predictor
 from sjft_tf.images import TenCrop
+from sjft_tf.images.decode import MAX_PIXELS
 from sjft_tf.models import make_scorer
 from sjft_tf.pipeline.answers import format_for, writing
 from sjft_tf.pipeline.commands import restore
@@ -52,6 +53,7 @@ def predict(
     images: Sequence[str],
     form: Form,
     views: EvaluationConfig | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[str]:
     """Writes the answer for every image, batch by batch: neither images nor answers are held.
 
@@ -61,6 +63,7 @@ def predict(
         images: see `image_files.find_files`.
         form: where to and how.
         views: what of each image is looked at; None for the center crop.
+        max_pixels: a file whose header claims more is left out.
 
     Yields:
         The closing line for the screen, when there is a file.
@@ -82,14 +85,14 @@ def predict(
         progress.bar(None, "Predicting") as shown,
     ):
         for batch in _batches(itertools.chain(first, files)):
-            encoded = [readable(path) for path in batch]
-            known = [(path, content) for path, content in zip(batch, encoded, strict=True) if content is not None]
+            encoded = [readable(path, max_pixels) for path in batch]
+            known = [(path, content) for path, (content, _) in zip(batch, encoded, strict=True) if content]
             if known:
                 for (path, _), probabilities in zip(known, answer([content for _, content in known]), strict=True):
                     write(path, probabilities)
-            for path, content in zip(batch, encoded, strict=True):
-                if content is None:
-                    log.warning("%s cannot be decoded (JPEG, PNG, BMP or GIF was expected); left out", path)
+            for path, (_, reason) in zip(batch, encoded, strict=True):
+                if reason:
+                    log.warning("%s cannot be decoded (JPEG, PNG, BMP or GIF was expected): %s; left out", path, reason)
             answered, left_out = answered + len(known), left_out + len(batch) - len(known)
             shown.update(len(batch))
             if not form.output:

@@ -95,7 +95,10 @@ def open_pictures(run: Run, target: str = "", source: list[str] | None = None) -
 
 def _target(run: Run, config: RunConfig, spec: str) -> ImageSet:
     images = open_image_set(
-        default_splits(spec).get("train", spec), bad_images=config.data.bad_images, cache=run.workdir.scans
+        default_splits(spec).get("train", spec),
+        bad_images=config.data.bad_images,
+        max_pixels=config.data.max_pixels,
+        cache=run.workdir.scans,
     )
     kept = run.workdir.influence / "kept.json"
     if config.data.target_rows or config.data.prune_target:
@@ -105,7 +108,9 @@ def _target(run: Run, config: RunConfig, spec: str) -> ImageSet:
 
 
 def _source(run: Run, config: RunConfig, specs: list[str]) -> ImageSet:
-    images = open_source(specs, bad_images=config.data.bad_images, cache=run.workdir.scans)
+    images = open_source(
+        specs, bad_images=config.data.bad_images, max_pixels=config.data.max_pixels, cache=run.workdir.scans
+    )
     if config.data.exclude_leaks and run.workdir.leaks.is_file():
         leaked = artifacts.load_npz(run.workdir.leaks)[0]["source_row"]
         images = images.subset(np.setdiff1d(np.arange(len(images)), leaked))

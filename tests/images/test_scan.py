@@ -33,9 +33,9 @@ def truncate(path, keep=0.6):
 def count_reads(monkeypatch):
     read = []
 
-    def counted(path):
+    def counted(path, max_pixels):
         read.append(path)
-        return inspect_file(path)
+        return inspect_file(path, max_pixels)
 
     monkeypatch.setattr(scan_module, "inspect_file", counted)
     return read

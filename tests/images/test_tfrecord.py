@@ -207,9 +207,9 @@ def test_images_for_pillow(tmp_path):
 def inspected(monkeypatch):
     seen = []
 
-    def counted(encoded):
+    def counted(encoded, max_pixels):
         seen.append(encoded)
-        return inspect(encoded)
+        return inspect(encoded, max_pixels)
 
     monkeypatch.setattr(shards_module, "inspect", counted)
     return seen

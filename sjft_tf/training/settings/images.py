@@ -18,6 +18,11 @@ class DataConfig:
     test: str = option("", "target test images; found beside --target where it has such a split; none: none")
     source: list[str] = option([], "images to borrow from; give the flag again for more sets")
     bad_images: str = option("error", "what to do with a file that cannot be decoded", ("error", "skip"))
+    max_pixels: int = option(
+        64_000_000,
+        "an image whose header claims more pixels counts as one that cannot be decoded (a small file can claim any)",
+        limits=(1, LARGE),
+    )
     audit: bool = option(True, "look for source images that are target images, and warn")
     exclude_leaks: bool = option(False, "leave the source images that the audit finds out of the source")
     target_rows: str = option("", "train on these target images only: kept.json of scripts/prune.py for this --target")
