@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 import zipfile
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from sjft_tf.descriptors.bank import FilterBank
 from sjft_tf.descriptors.convnet import ConvNetBank
 from sjft_tf.descriptors.gabor import GaborBank
 from sjft_tf.errors import InputError
+from sjft_tf.weight_files import existing_file, reading, refuse_not_finite
 
 BANKS = ("gabor", "alexnet", "squeezenet_conv1", "keras:APPLICATION[?option=value&...]", "model:PATH.keras")
 """Forms of a bank spec."""
@@ -77,7 +79,7 @@ def _caffe_bank(name: str, layers: Sequence[str], weights: str, before: bool) ->
             "BGR input minus its mean), or a .weights.h5 file of the same Keras model."
         )
     if weights.endswith(".npz"):
-        _load_npz_weights(model, wanted, _existing(weights))
+        _load_npz_weights(model, wanted, existing_file(weights))
     else:
         _load_keras_weights(model, weights)
     chosen = layers or (("conv1", "conv2") if name == "alexnet" else ("conv1",))
@@ -104,14 +106,19 @@ def _wanted(model: keras.Model) -> dict[str, tuple[int, ...]]:
 
 
 def _load_npz_weights(model: keras.Model, wanted: dict[str, tuple[int, ...]], path: Path) -> None:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read as an .npz weight file: {error}") from error
+    with reading(lambda said: f"{path} cannot be read as an .npz weight file, it may be damaged: {said}"):
+        # Sizes first: a few kilobytes can unpack to more than the machine has.
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                shape = wanted.get(entry.filename.removesuffix(".npy"))
+                if shape is not None and entry.file_size > 16 * math.prod(shape) + 65536:
+                    raise InputError(f"{path}: array {entry.filename!r} takes {entry.file_size:,} bytes, not {shape}")
+        with np.load(path, allow_pickle=False) as opened:
+            names = opened.files
+            arrays = {key: opened[key] for key in names if key in wanted}
     for key, shape in wanted.items():
         if key not in arrays:
-            raise InputError(f"{path} has no array {key!r}. Its arrays: {', '.join(arrays)}")
+            raise InputError(f"{path} has no array {key!r}. Its arrays: {', '.join(names)}")
         if arrays[key].shape != shape:
             raise InputError(f"{path}: array {key!r} has shape {arrays[key].shape}, {model.name} needs {shape}.")
         if not np.isfinite(arrays[key]).all():
@@ -126,15 +133,14 @@ def _load_npz_weights(model: keras.Model, wanted: dict[str, tuple[int, ...]], pa
 def _load_keras_weights(model: keras.Model, weights: str) -> None:
     if not weights.endswith(".weights.h5"):
         raise InputError(f"A local weight file must end in .weights.h5. Received: {weights!r}")
-    path = _existing(weights)
-    try:
-        with warnings.catch_warnings():
-            # Keras 3 names every container it finds no second copy of in a file saved by another Keras version.
-            # A layer that really gets no weights is an error.
-            warnings.filterwarnings("ignore", "Skipping nested container", UserWarning)
-            model.load_weights(str(path))
-    except (ValueError, OSError, KeyError, TypeError) as error:
-        raise InputError(f"The weights in {path} do not fit {model.name}: {error}") from error
+    path = existing_file(weights)
+    said_of = f"The weights in {path} do not fit {model.name}, or are damaged"
+    with reading(lambda said: f"{said_of}: {said}"), warnings.catch_warnings():
+        # Keras 3 names every container it finds no second copy of in a file saved by another Keras version.
+        # A layer that really gets no weights is an error.
+        warnings.filterwarnings("ignore", "Skipping nested container", UserWarning)
+        model.load_weights(str(path))
+    refuse_not_finite(model.layers, path)
 
 
 def _application_bank(rest: str, layers: Sequence[str], weights: str, before: bool) -> ConvNetBank:
@@ -183,15 +189,8 @@ def _model_bank(path: str, layers: Sequence[str], weights: str, before: bool) ->
         raise InputError("A bank `model:PATH.keras` has its weights in the file: leave `weights` out.")
     if not path.endswith(".keras"):
         raise InputError(f"A bank `model:` needs a file that ends in .keras. Received: {path!r}")
-    existing = _existing(path)
-    try:
+    existing = existing_file(path)
+    with reading(lambda said: f"{path} cannot be loaded as a Keras model, it may be damaged: {said}"):
         model = keras.models.load_model(existing, compile=False, safe_mode=True)
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        raise InputError(f"{path} cannot be loaded as a Keras model: {error}") from error
+    refuse_not_finite(model.layers, path)
     return ConvNetBank(model, layers, before_nonlinearity=before, name=f"model:{Path(path).name}")
-
-
-def _existing(path: str) -> Path:
-    if not Path(path).is_file():
-        raise InputError(f"There is no file {path}.")
-    return Path(path)

@@ -29,7 +29,7 @@ def layers_up_to(trunk: keras.Model, place: str) -> list[Any]:
         return weighted
     counted = [i for i, layer in enumerate(weighted) if any(len(w.shape) >= 2 for w in layer.weights)]
     if place.isdecimal():
-        number = int(place)
+        number = int(place[:9])  # Python converts no more than 4,300 digits
         if not 1 <= number <= len(counted):
             raise InputError(f"{trunk.name} has {len(counted)} layers with kernels. Received: the first {number}")
         end = counted[number] if number < len(counted) else len(weighted)

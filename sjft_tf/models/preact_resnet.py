@@ -9,6 +9,14 @@ import keras
 from sjft_tf.errors import InputError
 
 
+def check_form(depth: int, width: int) -> None:
+    """Raises InputError if `depth` is not 6n + 2, or `width` is below 1."""
+    if depth < 8 or (depth - 2) % 6:
+        raise InputError(f"`depth` of preact_resnet must be 6n + 2 (8, 14, 20, 32, 44, 56, 110). Received: {depth}")
+    if width < 1:
+        raise InputError(f"`width` of preact_resnet must be at least 1. Received: {width}")
+
+
 def preact_resnet(inputs: Any, *, depth: int = 20, width: int = 16) -> Any:
     """Features of a CIFAR-style pre-activation ResNet: three stages of (depth - 2) / 6 residual units.
 
@@ -26,10 +34,7 @@ def preact_resnet(inputs: Any, *, depth: int = 20, width: int = 16) -> Any:
     Raises:
         InputError: `depth` is not 6n + 2, or `width` is below 1.
     """
-    if depth < 8 or (depth - 2) % 6:
-        raise InputError(f"`depth` of preact_resnet must be 6n + 2 (8, 14, 20, 32, 44, 56, 110). Received: {depth}")
-    if width < 1:
-        raise InputError(f"`width` of preact_resnet must be at least 1. Received: {width}")
+    check_form(depth, width)
     x = _conv(inputs, width, 3, 1, "stem_conv")
     for stage, channels in enumerate((width, 2 * width, 4 * width), start=1):
         for unit in range(1, (depth - 2) // 6 + 1):

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from sjft_tf.errors import InputError
+from sjft_tf.weight_files import existing_file, reading, refuse_not_finite
 
 
 def check_weight_file(path: str | os.PathLike[str]) -> Path:
@@ -20,12 +21,12 @@ def check_weight_file(path: str | os.PathLike[str]) -> Path:
     Raises:
         InputError: it is missing or of another kind.
     """
-    file = Path(path)
-    if not file.is_file():
+    try:
+        file = existing_file(path)
+    except InputError as error:
         raise InputError(
-            f"There is no weight file {str(file)!r}. `weights` is none, imagenet, or the path of a "
-            ".weights.h5, .h5 or .keras file."
-        )
+            f"{error}. `weights` is none, imagenet, or the path of a .weights.h5, .h5 or .keras file."
+        ) from None
     if not file.name.endswith((".h5", ".hdf5", ".keras")):
         raise InputError(f"{file} is not a weight file: expected a name ending in .weights.h5, .h5 or .keras")
     return file
@@ -41,10 +42,18 @@ def load_trunk_weights(trunk: keras.Model, path: str | os.PathLike[str]) -> None
             read in Keras's safe mode, so that it cannot run code).
 
     Raises:
-        InputError: the file is missing, of another kind, damaged, or of another architecture.
+        InputError: the file is missing, of another kind, damaged, or of another architecture, or holds NaN.
     """
     file = check_weight_file(path)
-    try:
+
+    def message(said: str) -> str:
+        return (
+            f"The weights in {file} do not fit trunk {trunk.name!r}, which expects {trunk.count_params():,} numbers; "
+            f"the file holds {_numbers_in(file)}. Check the trunk's name and its options (alpha, depth, width), and "
+            f"that the file is not damaged. Keras says: {said}"
+        )
+
+    with reading(message):
         if file.name.endswith(".keras"):
             _copy_prefix(trunk, keras.models.load_model(file, compile=False, safe_mode=True))
         elif file.name.endswith(".weights.h5") and not _is_legacy(file):
@@ -54,13 +63,7 @@ def load_trunk_weights(trunk: keras.Model, path: str | os.PathLike[str]) -> None
                 trunk.load_weights(file)
         else:
             _load_legacy(trunk, file)
-    except (ValueError, KeyError, TypeError, OSError, AttributeError) as error:
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"The weights in {file} do not fit trunk {trunk.name!r}, which expects {trunk.count_params():,} numbers; "
-            f"the file holds {_numbers_in(file)}. Check the trunk's name and its options (alpha, depth, width). "
-            f"Keras says: {first_line}"
-        ) from error
+    refuse_not_finite(trunk.layers, file)
 
 
 def _is_legacy(file: Path) -> bool:
@@ -113,6 +116,6 @@ def _numbers_in(file: Path) -> str:
     try:
         with h5py.File(file, "r") as archive:
             archive.visititems(add)
-    except OSError:
+    except Exception:  # only a message's part, of a file that is known to be bad
         return "a whole model" if file.suffix == ".keras" else "no readable HDF5 data"
     return f"{total:,}"

@@ -14,10 +14,9 @@ from sjft_tf import artifacts
 from sjft_tf.descriptors import target_descriptors
 from sjft_tf.errors import InputError
 from sjft_tf.export import DESCRIPTION_FILE, export_saved_model
-from sjft_tf.models import make_optimizer, save_trunk
-from sjft_tf.models.families import find_family
-from sjft_tf.models.weights import check_weight_file
+from sjft_tf.models import save_trunk
 from sjft_tf.pipeline.audit import audited
+from sjft_tf.pipeline.checks import check_bank, check_sets, check_settings
 from sjft_tf.pipeline.importance import class_importance
 from sjft_tf.pipeline.inputs import (
     Sets,
@@ -100,9 +99,10 @@ def run(
 
     Of several processes it is the chief's. `stop` ends it at the next step; TensorBoard shows `command`.
     """
-    refuse_unknown_network(config)
+    check_settings(config)
     with workdir.timed("opening image sets"):
         sets = open_sets(config, workdir)
+    check_sets(config, sets)
 
     def check() -> dict[str, Any]:
         refuse_other_run(config, workdir)
@@ -167,14 +167,6 @@ def _fingerprints(config: RunConfig, sets: Sets) -> dict[str, str]:
         "source images": source,
         "settings": artifacts.fingerprint(settings | {"model": settings["model"] | {"weights": ""}}),
     }
-
-
-def refuse_unknown_network(config: RunConfig) -> None:
-    """Refuses a trunk, an optimizer or a weight file that does not exist, which otherwise shows after retrieval."""
-    find_family(config.model.trunk)
-    make_optimizer(config.training.optimizer, config.training.learning_rate)
-    if config.model.weights not in ("none", "imagenet"):
-        check_weight_file(config.model.weights)
 
 
 def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
@@ -261,6 +253,7 @@ def _export(
 
 def extract(config: RunConfig, workdir: Workdir) -> list[str]:
     """Fits the bin edges to the target and writes the target's descriptors."""
+    check_bank(dataclasses.replace(config, selection=dataclasses.replace(config.selection, selector="nearest")))
     sets = open_sets(config, workdir)
     bank, target = filter_bank(config), for_descriptors(config, sets.target)
     edges = target_edges(config, target, bank, workdir)

@@ -16,6 +16,7 @@ from sjft_tf.images import few_of_each
 from sjft_tf.influence import save_kept
 from sjft_tf.pipeline import commands
 from sjft_tf.pipeline.audit import audit_of, warnings
+from sjft_tf.pipeline.checks import check_sets, check_settings
 from sjft_tf.pipeline.comparison_runs import RESULT
 from sjft_tf.pipeline.frozen_head import evaluate_head
 from sjft_tf.pipeline.importance import class_importance
@@ -43,7 +44,7 @@ def look(config: RunConfig, job: dict[str, Any]) -> None:
         job: "shared": folder for scans and the audit; "holdout_test": share for testing where no test images are;
             "output": the file.
     """
-    commands.refuse_unknown_network(config)
+    check_settings(config)
     shared = Workdir(job["shared"])
     sets, holdout = open_sets(with_settings(config, "data", per_class=0), shared), 0.0
     if sets.test is None:
@@ -53,6 +54,7 @@ def look(config: RunConfig, job: dict[str, Any]) -> None:
         sets = open_sets(with_settings(config, "data", per_class=0, holdout_test=holdout), shared)
     if config.data.per_class:
         few_of_each(sets.target, config.data.per_class, config.training.seed)  # said now rather than by every run
+    check_sets(config, sets)
     told, rows = [], ""
     if sets.source is not None and config.data.audit:
         audit = audit_of(sets, shared)

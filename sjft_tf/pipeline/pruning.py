@@ -15,6 +15,7 @@ from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.influence import choose, leave_one_out, ranks, save_kept
+from sjft_tf.pipeline.checks import check_network
 from sjft_tf.pipeline.inputs import Sets, open_sets
 from sjft_tf.pipeline.judging import Bench, Judged, by_alternative, by_head, cross_fit
 from sjft_tf.summaries import Pair, influence_summary, pair_montage
@@ -45,6 +46,7 @@ def prune(config: RunConfig, workdir: Workdir, verify: int = 0) -> Iterator[str]
             "--verify trains the convex head again without single images: it needs a number from 1, and neither "
             f"--cross_fit nor --influence_layers nor another --prune_by. Received: --verify={verify}"
         )
+    check_network(config)
     sets = open_sets(config, workdir)
     judged, dropped = judgement(config, sets, workdir)
     folder, target = workdir.influence, sets.target

@@ -6,6 +6,7 @@ import numpy as np
 
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.audit import audited
+from sjft_tf.pipeline.checks import check_bank, check_network, check_sets
 from sjft_tf.pipeline.importance import class_importance, importance_lines
 from sjft_tf.pipeline.inputs import Sets, filter_bank, open_sets
 from sjft_tf.pipeline.looks import Looks
@@ -46,7 +47,11 @@ def retrieve(config: RunConfig, workdir: Workdir, looks: Looks | None = None) ->
             raise InputError("--selector=class_importance has no neighbors for --explain and --montage to show")
         if looks.explain:
             filter_bank(config)  # refuses where there is none
+    check_bank(config)
+    if by_class or config.retrieval.bank == "features":
+        check_network(config)
     sets = open_sets(config, workdir)
+    check_sets(config, sets)
     if looks is not None:
         looks.check(sets.target)
     sets = audited(config, sets, workdir)

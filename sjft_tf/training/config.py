@@ -130,6 +130,9 @@ class RunConfig:
         Raises:
             InputError: names the flag, what came and what was expected.
         """
+        for group in dataclasses.fields(self):
+            for item in dataclasses.fields(getattr(self, group.name)):
+                _check(item, getattr(getattr(self, group.name), item.name))
         if not self.data.target:
             raise InputError("--target is missing: say which images to learn, e.g. --target=folder:PATH")
         if self.selection.selector != "none" and not self.data.source:
@@ -140,11 +143,8 @@ class RunConfig:
         self.fold()
         if self.data.exclude_leaks and not self.data.audit:
             raise InputError("--exclude_leaks needs the audit that --noaudit turns off: leave one of the two out")
-        if self.selection.k0 != "auto" and not (self.selection.k0.isdecimal() and int(self.selection.k0) > 0):
-            raise InputError(f"--k0 must be a number from 1 or auto. Received: {self.selection.k0!r}")
-        for group in dataclasses.fields(self):
-            for item in dataclasses.fields(getattr(self, group.name)):
-                _check(item, getattr(getattr(self, group.name), item.name))
+        if self.selection.k0 != "auto" and not re.fullmatch("0*[1-9][0-9]{0,9}", self.selection.k0):
+            raise InputError(f"--k0 must be a number from 1 or auto. Received: {self.selection.k0[:99]!r}")
         self._check_pruning()
         self._check_features()
         if self.model.reset_from and self.model.weights == "none":
@@ -245,6 +245,19 @@ class RunConfig:
 
 def _check(item: dataclasses.Field, value: Any) -> None:
     choices, limits = item.metadata["choices"], item.metadata["limits"]
+    default = item.default if item.default is not dataclasses.MISSING else []
+    # Not everything comes through flags: config.json and comparisons bring values of any type.
+    allowed = (int, float) if isinstance(default, float) else type(default)
+    texts = value if isinstance(value, list) else [value] if isinstance(value, str) else []
+    if (
+        not isinstance(value, allowed)
+        or (isinstance(value, bool) and not isinstance(default, bool))
+        or not all(isinstance(text, str) and "\0" not in text for text in texts)
+    ):
+        kind = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+        raise InputError(
+            f"--{item.name} must be {kind.get(type(default), 'a list of texts')}. Received: {value!r:.200}"
+        )
     if choices and value not in choices:
         raise InputError(f"--{item.name} must be one of {', '.join(choices)}. Received: {value!r}")
     if limits and not limits[0] <= value <= limits[1]:

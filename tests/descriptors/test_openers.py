@@ -101,7 +101,7 @@ def test_wrong_weight_files(tmp_path, rng):
     np.savez(tmp_path / "pickle.npz", **{"conv1/kernel": np.array([{}], object)})
     with pytest.raises(InputError, match="cannot be read"):
         open_bank("alexnet", weights=str(tmp_path / "pickle.npz"))
-    with pytest.raises(InputError, match="There is no file"):
+    with pytest.raises(InputError, match="There is no weight file"):
         open_bank("alexnet", weights=str(tmp_path / "absent.npz"))
     with pytest.raises(InputError, match=r"must end in \.weights\.h5"):
         open_bank("alexnet", weights=str(tmp_path / "absent.bin"))
@@ -156,7 +156,7 @@ def test_saved_model_file(tmp_path, images):
         open_bank(f"model:{path}", layers=["conv"], weights="x")
     with pytest.raises(InputError, match=r"ends in .keras"):
         open_bank("model:folder", layers=["conv"])
-    with pytest.raises(InputError, match="There is no file"):
+    with pytest.raises(InputError, match="There is no weight file"):
         open_bank(f"model:{tmp_path}/absent.keras", layers=["conv"])
     (tmp_path / "junk.keras").write_bytes(b"junk")
     with pytest.raises(InputError, match="cannot be loaded"):

@@ -1,0 +1,127 @@
+"""Everything that can be judged before retrieval, judged before it: hours of searching must not end in a wrong flag.
+
+`check_settings` needs no image, `check_sets` the opened sets. What training would refuse is asked of the same
+functions that training calls, so that the two cannot disagree.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import tensorflow as tf
+
+from sjft_tf.errors import InputError
+from sjft_tf.images.order import check_max_per_class
+from sjft_tf.models import make_optimizer, reset_from
+from sjft_tf.models.depth import layers_up_to, parse_rates, rate_factors
+from sjft_tf.models.families import find_family
+from sjft_tf.models.preact_resnet import check_form
+from sjft_tf.models.trunks import check_trunk
+from sjft_tf.models.weights import check_weight_file
+from sjft_tf.pipeline.inputs import Sets, filter_bank
+from sjft_tf.pipeline.memory import machine_memory, refuse_too_large
+from sjft_tf.pipeline.neighbors import list_length
+from sjft_tf.pipeline.networks import build_run_trunk
+from sjft_tf.selection import TABLE_SELECTORS
+from sjft_tf.training.config import RunConfig
+from sjft_tf.training.rounds import augmentation
+
+
+def check_settings(config: RunConfig) -> None:
+    """Checks of a training what can be judged without images; weight files are read.
+
+    Raises:
+        InputError: a setting that training, or the retrieval before it, would refuse.
+    """
+    make_optimizer(config.training.optimizer, config.training.learning_rate)
+    rates = parse_rates(config.training.layer_rate)
+    augmentation(config)
+    check_network(config)
+    batches = 1 if config.selection.selector == "none" else 2
+    side, count = config.view.image_size, config.training.batch_size
+    refuse_too_large(
+        batches * count * side * side * 3 * 4,
+        f"a batch of {batches * count} images of {side} px (--batch_size={count}, --image_size={side})",
+    )
+    model, local = config.model, config.model.weights not in ("none", "imagenet")
+    if model.freeze or rates or model.reset_from or local:
+        _aside(lambda: _build_and_look(config, rates))
+    check_bank(config)
+
+
+def check_network(config: RunConfig) -> None:
+    """Checks what is known of the trunk without building it: its name, options and smallest image.
+
+    Raises:
+        InputError: there is no such trunk, or not with these options, this image size or these weights.
+    """
+    model = config.model
+    family = find_family(model.trunk)
+    check_trunk(family, config.view.image_size, model.weights, model.alpha or None)
+    if family.build is None:
+        check_form(model.depth, model.width)
+    if model.weights not in ("none", "imagenet"):
+        check_weight_file(model.weights)
+
+
+def check_bank(config: RunConfig) -> None:
+    """Opens the filter bank, if neighbors are to be found with one, and lets it look at the size of the view.
+
+    Raises:
+        InputError: no such bank or layer, a weight file that is missing, damaged or of other filters, a view too small.
+    """
+    if config.retrieval.bank != "features" and config.selection.selector in TABLE_SELECTORS:
+        _aside(lambda: _open_bank(config))
+
+
+def check_sets(config: RunConfig, sets: Sets) -> None:
+    """Checks what the settings ask of the opened sets, before they are described, searched or learned.
+
+    Raises:
+        InputError: a number that these sets cannot give, or that cannot fit into this machine's memory.
+    """
+    training = config.training
+    check_max_per_class(sets.target.labels, training.batch_size, training.max_per_class)
+    if sets.source is None or config.selection.selector not in TABLE_SELECTORS:
+        return
+    k, count, bins = list_length(config, len(sets.source)), len(sets.target), config.retrieval.bins
+    refuse_too_large(count * k * 8, f"lists of {k} neighbors of {count} target images (--max_neighbors, --k0)")
+    # Opened once more only where the histograms could be large: few banks have more than some hundred filters.
+    if config.retrieval.bank != "features" and count * bins * 4 * 10_000 > (machine_memory() or 0):
+        channels = _aside(lambda: sum(filter_bank(config).layer_channels))
+        refuse_too_large(
+            count * channels * bins * 4, f"histograms of {bins} bins x {channels} filters of {count} images (--bins)"
+        )
+
+
+def _build_and_look(config: RunConfig, rates: list[tuple[str, float]]) -> None:
+    model = config.model
+    # ImageNet's weights change no layer's name: nothing needs to be downloaded to look.
+    trunk = build_run_trunk(config, "none" if model.weights == "imagenet" else model.weights)
+    if model.freeze:
+        layers_up_to(trunk, model.freeze)
+    rate_factors(trunk, rates)
+    if model.reset_from:
+        reset_from(trunk, model.reset_from, trunk)
+
+
+def _open_bank(config: RunConfig) -> None:
+    bank, crop = filter_bank(config), config.retrieval.descriptor_crop
+    try:
+        # Traced, not computed: shapes are all that is asked for.
+        tf.function(bank.responses).get_concrete_function(tf.TensorSpec([1, crop, crop, 3], tf.float32))
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"--bank={config.retrieval.bank} cannot look at images of --descriptor_crop={crop} px: its filters are "
+            f"larger than what is left of the image ({' '.join(str(error).split())[:300]}). Raise --descriptor_crop"
+        ) from error
+
+
+def _aside(function):  # type: ignore[no-untyped-def]
+    """Calls `function` in a thread of its own.
+
+    Keras numbers layers without a name by thread: built here, they would be called otherwise when training builds
+    them (conv2d_95 for conv2d), and flags and weight files that name them would not fit any more.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(function).result()
