@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from sjft_tf.training.config import RunConfig
+from sjft_tf.workdir import Workdir
 
 
 def stripes(rng: np.random.Generator, period: float, angle: float, size: int = 16) -> Image.Image:
@@ -40,7 +42,7 @@ def world(tmp_path_factory) -> Path:
     return root
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def config(world: Path) -> RunConfig:
     """A run of two rounds of four steps on that world."""
     plain = RunConfig()
@@ -54,6 +56,22 @@ def config(world: Path) -> RunConfig:
         training=replace(plain.training, rounds=2, steps_per_round=4, batch_size=6, eval_batch_size=8),
         monitor=replace(plain.monitor, projector_images=0),  # test_board.py asks for it
     ).validate()
+
+
+@pytest.fixture(scope="session")
+def finished(config, tmp_path_factory):
+    """`(workdir, report)` of a finished run of that config, to be read only."""
+    from sjft_tf.pipeline import commands
+
+    workdir = Workdir(tmp_path_factory.mktemp("finished") / "run")
+    return workdir, commands.run(config, workdir)
+
+
+@pytest.fixture
+def trained(finished, tmp_path):
+    """A copy of that run for a test to change: training takes seconds, and its settings are always the same."""
+    shutil.copytree(finished[0].root, tmp_path / "run")
+    return Workdir(tmp_path / "run")
 
 
 @pytest.fixture

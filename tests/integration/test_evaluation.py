@@ -21,18 +21,6 @@ from sjft_tf.pipeline.prediction import Form, predict
 from sjft_tf.training.settings import EvaluationConfig
 from sjft_tf.workdir import Workdir
 
-RUNS = {}
-
-
-@pytest.fixture
-def trained(config, tmp_path, tmp_path_factory):
-    """A copy of a run of two rounds; trained once, because the settings are always the same."""
-    if "run" not in RUNS:
-        RUNS["run"] = tmp_path_factory.mktemp("trained") / "run"
-        commands.run(config, Workdir(RUNS["run"]))
-    shutil.copytree(RUNS["run"], tmp_path / "run")
-    return Workdir(tmp_path / "run")
-
 
 def probabilities(workdir, number, name="test"):
     return load_npz(workdir.rounds / f"{number - 1:02d}" / f"probabilities-{name}.npz")[0]["probabilities"]

@@ -38,8 +38,8 @@ def assert_same_weights(a, b):
         np.testing.assert_array_equal(x, y)
 
 
-def test_the_whole_job(config, workdir, world):
-    report = commands.run(config, workdir)
+def test_the_whole_job(finished, world):
+    workdir, report = finished
     # Figures
     figures = json.loads(workdir.metrics.read_text())
     assert figures["final"]["test"]["count"] == 9
@@ -75,8 +75,8 @@ def test_the_whole_job(config, workdir, world):
     assert not [p for p in workdir.root.rglob("*") if p.name.endswith(".sjft-tmp")]
 
 
-def test_started_again_nothing_is_done_twice(config, workdir, monkeypatch):
-    commands.run(config, workdir)
+def test_started_again_nothing_is_done_twice(config, trained, monkeypatch):
+    workdir = trained
     made = (workdir.neighbors, workdir.edges, workdir.picture, workdir.trunk)
     folders = (*workdir.rounds.rglob("*"), *workdir.saved_model.rglob("*"))
     before = {p: p.stat().st_mtime_ns for p in (*made, *folders)}
@@ -88,12 +88,22 @@ def test_started_again_nothing_is_done_twice(config, workdir, monkeypatch):
     assert_same_weights(weights, weights_of(workdir))
 
 
+@pytest.fixture(scope="module")
+def three_rounds(config):
+    return changed(changed(config, "training", rounds=3), "model", dropout=0.3)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(three_rounds, tmp_path_factory):
+    """Workdir and last weights of a run of three rounds that nothing cut."""
+    workdir = Workdir(tmp_path_factory.mktemp("undisturbed") / "run")
+    commands.run(three_rounds, workdir)
+    return workdir, weights_of(workdir)
+
+
 @pytest.mark.parametrize("stage", ["neighbor_table", "evaluate_round", "save_round", "summarize"])
-def test_broken_off_and_started_again_ends_the_same(config, tmp_path, stage, monkeypatch):
-    config = changed(config, "training", rounds=3)
-    config = changed(config, "model", dropout=0.3)
-    undisturbed, workdir = Workdir(tmp_path / "undisturbed"), Workdir(tmp_path / "run")
-    commands.run(config, undisturbed)
+def test_broken_off_and_started_again_ends_the_same(three_rounds, undisturbed, workdir, stage, monkeypatch):
+    config, (calm, weights) = three_rounds, undisturbed
 
     class PowerCut(BaseException):
         pass
@@ -121,16 +131,17 @@ def test_broken_off_and_started_again_ends_the_same(config, tmp_path, stage, mon
         with pytest.raises(PowerCut):
             commands.run(config, workdir)
     commands.run(config, workdir)
-    assert_same_weights(weights_of(undisturbed), weights_of(workdir))
-    assert undisturbed.borrowed.read_text() == workdir.borrowed.read_text()
-    a, b = (json.loads(w.metrics.read_text()) for w in (undisturbed, workdir))
+    assert_same_weights(weights, weights_of(workdir))
+    assert calm.borrowed.read_text() == workdir.borrowed.read_text()
+    a, b = (json.loads(w.metrics.read_text()) for w in (calm, workdir))
     assert a["final"] == b["final"]
     assert a["fusion of rounds"] == b["fusion of rounds"]
 
 
-def test_same_seed_same_run_other_seed_other_run(config, tmp_path):
-    runs = [Workdir(tmp_path / name) for name in "abc"]
-    for run, seed in zip(runs, (0, 0, 1), strict=True):
+def test_same_seed_same_run_other_seed_other_run(config, finished, tmp_path):
+    assert config.training.seed == 0
+    runs = [finished[0], *(Workdir(tmp_path / name) for name in "bc")]
+    for run, seed in zip(runs[1:], (0, 1), strict=True):
         commands.run(changed(config, "training", seed=seed), run)
     assert_same_weights(weights_of(runs[0]), weights_of(runs[1]))
     assert runs[0].borrowed.read_text() == runs[1].borrowed.read_text()
@@ -156,14 +167,15 @@ def test_other_selectors(config, workdir, selector):
 
 def test_two_sources_keep_their_labels_apart(config, workdir, world):
     config = changed(config, "data", source=[f"folder:{world / 'source'}", "glyphs?n=104&size=16"])
+    config = changed(config, "training", rounds=1)
     commands.run(config, workdir)
     classes = json.loads(workdir.classes.read_text())["source"]
     assert len(classes) == 4 + 52
     assert len(set(classes)) == 56
 
 
-def test_other_settings_in_the_same_workdir_are_refused(config, workdir):
-    commands.run(config, workdir)
+def test_other_settings_in_the_same_workdir_are_refused(config, trained):
+    workdir = trained
     files = {p: p.stat().st_mtime_ns for p in workdir.root.rglob("*") if p.is_file() and p.name != "times.json"}
     with pytest.raises(ArtifactMismatch, match=r"learning_rate: 0\.01 there, 0\.5 asked for.*--workdir"):
         commands.run(changed(config, "training", learning_rate=0.5), workdir)
@@ -177,6 +189,7 @@ def test_changed_images_are_refused(config, workdir, world, tmp_path):
 
     shutil.copytree(world / "target", tmp_path / "target")
     config = changed(config, "data", target=f"folder:{tmp_path / 'target'}")
+    config = changed(config, "training", rounds=1)
     commands.run(config, workdir)
     shutil.copy(world / "source" / "class 0" / "0.png", tmp_path / "target" / "train" / "a" / "new.png")
     with pytest.raises(ArtifactMismatch, match="target"):
@@ -184,6 +197,7 @@ def test_changed_images_are_refused(config, workdir, world, tmp_path):
 
 
 def test_a_table_made_before_is_used(config, workdir, monkeypatch):
+    config = changed(config, "training", rounds=1)
     lines = commands.retrieve(config, workdir)
     assert any("K0 = 3" in line for line in lines)
     stamp = workdir.neighbors.stat().st_mtime_ns
@@ -205,8 +219,8 @@ def test_descriptors_alone(config, workdir):
     assert "12 images x 384 numbers" in lines[1]
 
 
-def test_evaluate_export_and_predict(config, workdir, world, tmp_path):
-    commands.run(config, workdir)
+def test_evaluate_export_and_predict(trained, world, tmp_path):
+    workdir = trained
     figures = json.loads(workdir.metrics.read_text())
     lines = list(evaluate(workdir, Asked()))
     assert f"top-1 {figures['final']['test']['top1']:.2%}" in lines[0]
@@ -230,10 +244,9 @@ def test_evaluate_export_and_predict(config, workdir, world, tmp_path):
     assert rows[0]["image"].endswith("test/a/0.png")
 
 
-def test_predict_leaves_out_what_is_no_image_and_turns_photos_upright(config, workdir, world, tmp_path):
+def test_predict_leaves_out_what_is_no_image_and_turns_photos_upright(finished, world, tmp_path):
     from PIL import Image
 
-    commands.run(config, workdir)
     with Image.open(world / "target" / "test" / "a" / "0.png") as image:
         photos = tmp_path / "photos"
         photos.mkdir()
@@ -243,6 +256,7 @@ def test_predict_leaves_out_what_is_no_image_and_turns_photos_upright(config, wo
         image.transpose(Image.Transpose.ROTATE_90).save(photos / "turned.png", exif=exif)
     (photos / "broken.jpg").write_bytes(b"no image")
     answers = tmp_path / "answers.csv"
+    workdir, _ = finished
     (line,) = predict(str(workdir.root), "", [str(photos)], Form(str(answers)))
     assert line.startswith("2 images answered, 1 left out")
     with open(answers, newline="") as stream:
@@ -312,11 +326,11 @@ def test_source_that_is_the_target_is_refused(config, workdir, world):
         commands.run(config, workdir)
 
 
-def test_starting_weights_from_another_run(config, workdir, tmp_path):
-    commands.run(config, workdir)
-    again = Workdir(tmp_path / "again")
-    commands.run(changed(config, "model", weights=str(workdir.trunk)), again)
-    model = learning.build_model(changed(config, "model", weights=str(workdir.trunk)), 3, 4)
+def test_starting_weights_from_another_run(config, finished, tmp_path):
+    workdir, _ = finished
+    config = changed(changed(config, "model", weights=str(workdir.trunk)), "training", rounds=1)
+    commands.run(config, Workdir(tmp_path / "again"))
+    model = learning.build_model(config, 3, 4)
     trained = commands.restore(workdir, 0)[1]
     for layer in model.layers:
         if "head" not in layer.name:
