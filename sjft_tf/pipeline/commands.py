@@ -71,7 +71,7 @@ class Report:
                 f"K {borrowed['mean_k']:.0f} on average, {borrowed['max_k']} at most"
             )
         if self.workdir.times.is_file():
-            times = artifacts.read_json(self.workdir.times)
+            times = self.workdir.read_times()
             yield "      time: " + ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in times.items())
         yield f"     model: {self.workdir.saved_model}"
         yield f"     board: tensorboard --logdir {self.workdir.logs}"
@@ -258,7 +258,7 @@ def restore(workdir: Workdir, number: int) -> tuple[RunConfig, keras.Model, list
     config, rounds = workdir.read_config(), finished_rounds(workdir.rounds)
     if not rounds or not 0 <= number <= len(rounds):
         raise InputError(f"--round must be between 1 and {len(rounds)}, the finished rounds, or 0. Received: {number}")
-    classes = artifacts.read_json(workdir.classes)
+    classes = workdir.read_classes()
     # The round's weights replace the starting ones, so a download or a file that has moved is not needed.
     fresh = dataclasses.replace(config, model=dataclasses.replace(config.model, weights="none"))
     model = build_model(fresh, len(classes["target"]), len(classes["source"]) or None)

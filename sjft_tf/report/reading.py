@@ -13,7 +13,7 @@ from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.report.curves import Curve, training_curves
 from sjft_tf.retrieval import NeighborTable
-from sjft_tf.training.state import SCORING, RoundState, finished_rounds, read_round, round_folder
+from sjft_tf.training.state import RoundState, finished_rounds, read_round, read_scoring, round_folder
 from sjft_tf.workdir import Workdir
 
 
@@ -101,7 +101,7 @@ def read_run(folder: Path) -> Run:
         recorded=artifacts.read_json(workdir.config),
         states=[read_round(workdir.rounds, index) for index in indices],
         figures=[_json(place / "metrics.json") for place in places],
-        scorings=[artifacts.load_npz(p / SCORING)[0] if (p / SCORING).is_file() else None for p in places],
+        scorings=[read_scoring(workdir.rounds, index) for index in indices],
         fused=metrics.get("fusion of rounds", {}),
         classes=_json(workdir.classes),
         curves=training_curves(workdir.logs),
