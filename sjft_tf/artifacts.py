@@ -286,7 +286,7 @@ def _reading(path: str | os.PathLike[str], remedy: str) -> Iterator[None]:
         raise Missing(f"{path} is missing. Start the command that makes it again.") from error
     except Exception as error:
         # Zip and NumPy raise almost anything on a changed byte; nothing but their reading happens here.
-        reason = str(error) if isinstance(error, sealed.Damage) else f"{type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, sealed.Damage) else f"{type(error).__name__}: {error}"[:400]
         raise InputError(f"{path} is not an artifact of sjft_tf or is damaged: {reason}. {remedy}") from error
 
 

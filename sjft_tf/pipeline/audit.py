@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sjft_tf import artifacts
+from sjft_tf import artifacts, outputs
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.images.audit import MIN_SIDE, SETTINGS, Audit, Leak, audit
@@ -85,9 +85,10 @@ def audit_of(sets: Sets, workdir: Workdir) -> Audit:
         with workdir.timed("leakage audit"):
             workdir.leaks.unlink(missing_ok=True)
             found = audit(sets.source, targets)
-    if fresh or not workdir.leaks_csv.is_file():
+    if fresh or not outputs.intact(workdir.leaks_csv, workdir.leaks_picture):
         _write_list(sets.source, targets, found.leaks, workdir)
         _show(sets.source, targets, found.leaks, workdir)
+        outputs.record(workdir.leaks_csv, workdir.leaks_picture)
     if fresh:
         _save(workdir, found, made_from)
         _tell_limits(sets.source, targets, found)

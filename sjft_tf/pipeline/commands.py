@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import Any
 
 import keras
 
-from sjft_tf import artifacts
+from sjft_tf import artifacts, outputs
 from sjft_tf.descriptors import target_descriptors
 from sjft_tf.errors import InputError
-from sjft_tf.export import DESCRIPTION_FILE, export_saved_model
+from sjft_tf.export import DESCRIPTION_FILE, check_exported, export_saved_model
 from sjft_tf.models import make_optimizer, save_trunk
 from sjft_tf.models.families import find_family
 from sjft_tf.models.weights import check_weight_file
@@ -42,6 +43,8 @@ from sjft_tf.training.rounds import first_counts, make_selector
 from sjft_tf.training.state import weights_digest
 from sjft_tf.training.stopping import StopRequest
 from sjft_tf.workdir import Workdir
+
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,8 +128,9 @@ def run(
         with workdir.timed("export"):
             last = figures["final"]["round"]
             _export(config, sets.target.class_names, model, workdir, last, workdir.saved_model, figures["final"])
-            if not workdir.trunk.exists():  # finished rounds do not change
+            if not outputs.intact(workdir.trunk):  # finished rounds do not change
                 save_trunk(model, workdir.trunk)
+                outputs.record(workdir.trunk)
         with workdir.timed("projector"):
             write_projection(config, sets, model, workdir)
         return {}
@@ -228,8 +232,13 @@ def _export(
         },
     }
     stamp = path / DESCRIPTION_FILE
-    if stamp.is_file() and artifacts.read_json(stamp).get("made_from") == description:
-        return
+    if path.exists():
+        try:
+            check_exported(path)
+            if artifacts.read_json(stamp)["made_from"] == description:
+                return
+        except (InputError, KeyError) as error:
+            log.warning("%s The model is exported again.", error)
     export_saved_model(model, class_names, network_view(config), path, description)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sjft_tf import artifacts
+from sjft_tf import artifacts, outputs
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.influence import choose, leave_one_out, ranks, save_kept
@@ -85,6 +85,8 @@ def judgement(config: RunConfig, sets: Sets, workdir: Workdir) -> tuple[Judged, 
     """
     path, made_from = workdir.influence / "scores.npz", _made_from(config, sets)
     if (stored := _stored(path, made_from, sets.target)) is not None:
+        if not outputs.intact(*_told(workdir)):
+            _write(sets.target, *stored, workdir, made_from)
         return stored
     with workdir.timed("pruning"):
         bench = Bench(config, sets, workdir)
@@ -160,6 +162,11 @@ def _write(target: ImageSet, judged: Judged, dropped: np.ndarray, workdir: Workd
         pair_montage(folder / f"{name}.png", [_pair(target, judged, i, int(place[i])) for i in chosen])
     influence_summary(workdir.logs, judged.scores, {name: folder / f"{name}.png" for name in ("harmful", "helpful")})
     save_kept(folder / "kept.json", target, ~_by_row(judged, dropped, target), made_from)
+    outputs.record(*_told(workdir))
+
+
+def _told(workdir: Workdir) -> list[Path]:
+    return [workdir.influence / name for name in ("influence.csv", "harmful.png", "helpful.png", "kept.json")]
 
 
 def _pair(target: ImageSet, judged: Judged, i: int, place: int) -> Pair:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sjft_tf import artifacts
+from sjft_tf import artifacts, outputs
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import (
     average_probabilities,
@@ -177,14 +177,15 @@ def write_borrowed(
 def show_neighbors(target: ImageSet, source: ImageSet, table: NeighborTable, workdir: Workdir, lines: int = 8) -> None:
     """Draws some target images, of different classes where there are, beside their nearest source images.
 
-    A picture that is there stays: making a table removes the picture of the one before.
+    A picture that is there, undamaged, stays: making a table removes the picture of the one before.
     """
-    if workdir.picture.exists():
+    if outputs.intact(workdir.picture) and workdir.picture.is_file():
         return
     _, first_of_class = np.unique(target.labels, return_index=True)
     chosen = first_of_class[np.linspace(0, len(first_of_class) - 1, min(lines, len(first_of_class))).astype(int)]
     nearest = table.prefix(min(8, table.k_max))
     neighbor_montage(workdir.picture, target, source, chosen, nearest.rows[chosen], nearest.distances[chosen])
+    outputs.record(workdir.picture)
 
 
 def _headline(figures: dict[str, Any]) -> dict[str, Any]:

@@ -138,7 +138,7 @@ def forge(path: Path, chance: random.Random) -> str:
     elif kind in ("reshape", "empty"):
         arrays[name] = array[..., None] if kind == "reshape" else array[:0]
     elif kind == "retype":
-        arrays[name] = array.astype(chance.choice(["S8", "float16", "uint8", "complex64", "U4"]))
+        arrays[name] = np.zeros(array.shape, chance.choice(["S8", "float16", "uint8", "complex64", "U4"]))
     elif kind in ("negative", "large", "nan") and array.dtype.kind in "if":
         values = {"negative": -7, "large": 2**31 - 1, "nan": np.nan if array.dtype.kind == "f" else -1}
         array.flat[chance.randrange(array.size)] = values[kind]
