@@ -13,22 +13,15 @@ import json
 import os
 import shutil
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from sjft_tf import schema, sealed
 from sjft_tf.errors import InputError
 
-_META = "__meta__"
-# What zipfile and NumPy raise on archives with a changed byte somewhere.
-_DAMAGE = (
-    *(AttributeError, TypeError, KeyError, ValueError, EOFError, OSError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error),
-)
 # A full disk, an exhausted quota, a file larger than allowed: by number, and by the words that TensorFlow and HDF5 use.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -214,46 +207,87 @@ def remove_leftovers(root: str | os.PathLike[str]) -> None:
                 path.unlink()
 
 
+class Missing(InputError, FileNotFoundError):
+    """An artifact that should be there is not."""
+
+
+REMAKE = "Remove it to have it made again."
+
+
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Writes `value` as indented JSON (NumPy scalars and arrays, paths allowed), atomically."""
+    """Writes `value` as indented JSON (NumPy scalars and arrays, paths allowed), atomically.
+
+    An object gets an entry "sha256", the digest of the others, which `read_json` asks for.
+    """
+    plain = json.loads(json.dumps(value, default=_jsonable))
     with atomic_write(path, "w") as stream:
-        json.dump(value, stream, indent=2, sort_keys=False, default=_jsonable)
+        json.dump(sealed.sealed(plain), stream, indent=2, sort_keys=False)
         stream.write("\n")
 
 
-def read_json(path: str | os.PathLike[str]) -> Any:
-    """Reads a JSON file; an unreadable one raises InputError with its name and what to do."""
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid JSON ({error}). Remove it to have it made again.") from error
+def read_json(path: str | os.PathLike[str], form: Mapping[str, Any] | None = None, remedy: str = REMAKE) -> Any:
+    """Reads an object that `write_json` wrote, without its digest.
+
+    Args:
+        path: the file.
+        form: what must be in it, see `schema`.
+        remedy: what to do about a damaged file, for the message.
+
+    Raises:
+        Missing: there is no such file.
+        InputError: it is damaged, of another kind, or not of this form.
+    """
+    with _reading(path, remedy):
+        value = sealed.unsealed(sealed.parse(Path(path).read_bytes()))
+        if form is not None and (reason := schema.mismatch(value, dict(form), "it")) is not None:
+            raise sealed.Damage(reason)
+    return value
 
 
 def save_npz(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
-    """Writes arrays and a JSON-able `meta` (what they were made from) into one `.npz`, without pickles."""
+    """Writes arrays, a JSON-able `meta` (what they were made from) and a digest into one `.npz`, without pickles."""
     for name, array in arrays.items():
         if np.asarray(array).dtype.hasobject:
             raise TypeError(f"`{name}` has dtype object, which only a pickle could hold")
-    stamp = np.frombuffer(json.dumps(dict(meta), default=_jsonable).encode(), np.uint8)
+    stamp = json.dumps(dict(meta), default=_jsonable).encode()
     with atomic_write(path) as stream:
-        everything: dict[str, Any] = {_META: stamp, **{name: np.asarray(array) for name, array in arrays.items()}}
-        np.savez(stream, **everything)
+        sealed.write_arrays(stream, arrays, stamp)
 
 
-def load_npz(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Reads what `save_npz` wrote: `(arrays, meta)`. A foreign or damaged file raises InputError."""
-    try:
-        # Opened here, because np.load leaves the file open when it is no archive.
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        meta = json.loads(arrays.pop(_META).tobytes().decode())
-    except FileNotFoundError:
-        raise
-    except _DAMAGE as error:
-        raise InputError(
-            f"{path} is not an artifact of sjft_tf or is damaged ({error}). Remove it to have it made again."
-        ) from error
+def load_npz(
+    path: str | os.PathLike[str], wanted: schema.Schema | None = None, remedy: str = REMAKE
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Reads what `save_npz` wrote: `(arrays, meta)`.
+
+    Args:
+        path: the file.
+        wanted: what must be in it.
+        remedy: what to do about a damaged file, for the message.
+
+    Raises:
+        Missing: there is no such file.
+        InputError: it is damaged, foreign, or holds something else.
+    """
+    with _reading(path, remedy):
+        with open(path, "rb") as stream:
+            arrays, meta = sealed.read_arrays(stream)
+        if not isinstance(meta, dict):
+            raise sealed.Damage("its description is no object")
+        if wanted is not None and (reason := wanted.wrong(arrays, meta)) is not None:
+            raise sealed.Damage(reason)
     return arrays, meta
+
+
+@contextlib.contextmanager
+def _reading(path: str | os.PathLike[str], remedy: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise Missing(f"{path} is missing. Start the command that makes it again.") from error
+    except Exception as error:
+        # Zip and NumPy raise almost anything on a changed byte; nothing but their reading happens here.
+        reason = str(error) if isinstance(error, sealed.Damage) else f"{type(error).__name__}: {error}"[:400]
+        raise InputError(f"{path} is not an artifact of sjft_tf or is damaged: {reason}. {remedy}") from error
 
 
 def check_made_from(path: str | os.PathLike[str], found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

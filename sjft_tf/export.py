@@ -29,12 +29,13 @@ import numpy as np
 import tensorflow as tf
 
 import sjft_tf
-from sjft_tf import artifacts
+from sjft_tf import artifacts, sealed
 from sjft_tf.errors import InputError
 from sjft_tf.models import target_logits
 
 FORMAT = "sjft_tf saved model, version 1"
 DESCRIPTION_FILE = Path("assets.extra") / "sjft_tf.json"
+DIGESTS_FILE = Path("assets.extra") / "digests.json"
 SIGNATURES = {"serving_default": "serve_images", "serve_bytes": "serve_bytes", "serve_prepared": "serve_prepared"}
 
 
@@ -165,7 +166,22 @@ def export_saved_model(
                 },
             },
         )
+        files = sorted(file for file in folder.rglob("*") if file.is_file())
+        digests = {file.relative_to(folder).as_posix(): sealed.file_digest(file) for file in files}
+        artifacts.write_json(folder / DIGESTS_FILE, {"files": digests})
     return Path(path)
+
+
+def check_exported(path: str | os.PathLike[str]) -> None:
+    """Compares every file of an exported model with its digest.
+
+    Raises:
+        InputError: one is missing, damaged or was changed.
+    """
+    folder, remedy = Path(path), "Make it again with scripts/export.py."
+    for name, digest in artifacts.read_json(folder / DIGESTS_FILE, {"files": {"*": str}}, remedy)["files"].items():
+        if not (folder / name).is_file() or sealed.file_digest(folder / name) != digest:
+            raise InputError(f"{folder / name} is missing or damaged: it is not the file that was written. {remedy}")
 
 
 class Predictor:
@@ -264,14 +280,16 @@ def load_predictor(path: str | os.PathLike[str]) -> Predictor:
         raise InputError(f"There is no folder {folder}. {hint}")
     if not (folder / "saved_model.pb").is_file() or not (folder / DESCRIPTION_FILE).is_file():
         raise InputError(f"{folder} does not hold a SavedModel written by sjft_tf. {hint}")
-    description = artifacts.read_json(folder / DESCRIPTION_FILE)
-    found = description.get("format") if isinstance(description, dict) else None
+    description = artifacts.read_json(folder / DESCRIPTION_FILE, remedy=hint)
+    found = description.get("format")
     if found != FORMAT:
         raise InputError(f"{folder} must be of format {FORMAT!r}. Received: {found!r}. {hint}")
+    check_exported(folder)  # a changed bit in the variables would change answers without a word
     try:
         loaded = tf.saved_model.load(str(folder))
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        raise InputError(f"{folder} is damaged and cannot be loaded ({error}). {hint}") from error
+    except Exception as error:  # a changed byte in graph or variables makes TensorFlow raise a dozen types
+        reason = f"{type(error).__name__}: {error}"[:500]
+        raise InputError(f"{folder} is damaged and cannot be loaded ({reason}). {hint}") from error
     return Predictor(loaded, description)
 
 

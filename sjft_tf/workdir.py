@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import platform
 import subprocess
@@ -18,6 +19,7 @@ from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.training.config import RunConfig
 
+log = logging.getLogger(__name__)
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tensorflow-addons", "numpy", "scipy", "pillow")
 
 
@@ -139,7 +141,24 @@ class Workdir:
         """
         if not self.config.is_file():
             raise InputError(f"There is no run in {self.root} ({self.config.name} is missing). Train one first.")
-        return RunConfig.from_json(artifacts.read_json(self.config)["config"])
+        return RunConfig.from_json(artifacts.read_json(self.config, {"config": dict})["config"])
+
+    def read_times(self) -> dict[str, float]:
+        """Seconds of each stage so far; damaged ones are told and forgotten."""
+        try:
+            return artifacts.read_json(self.times, {"*": float}) if self.times.is_file() else {}
+        except InputError as error:
+            log.warning("%s Times are counted from now on.", error)
+            return {}
+
+    def read_classes(self) -> dict[str, list[str]]:
+        """Class names of "target" and "source".
+
+        Raises:
+            InputError: the file is missing or damaged.
+        """
+        remedy = "Start the training's command again: it writes the file anew and keeps the rounds."
+        return artifacts.read_json(self.classes, {"target": [str], "source": [str]}, remedy)
 
     @contextlib.contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -151,7 +170,7 @@ class Workdir:
         self._inner = 0.0
         yield
         total = time.perf_counter() - begun
-        spent = artifacts.read_json(self.times) if self.times.is_file() else {}
+        spent = self.read_times()
         spent[stage] = round(spent.get(stage, 0.0) + total - self._inner, 3)
         artifacts.write_json(self.times, spent)
         self._inner = outside + total

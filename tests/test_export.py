@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from sjft_tf import artifacts
 from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
 from sjft_tf.export import DESCRIPTION_FILE, decode_bytes, export_saved_model, load_predictor
@@ -289,9 +291,26 @@ def test_foreign_folders_are_refused(exported, tmp_path):
         load_predictor(tmp_path)
     (tmp_path / "saved_model.pb").write_bytes(b"garbage")
     (tmp_path / DESCRIPTION_FILE.parent).mkdir()
-    (tmp_path / DESCRIPTION_FILE).write_text('{"format": "another"}')
+    artifacts.write_json(tmp_path / DESCRIPTION_FILE, {"format": "another"})
     with pytest.raises(InputError, match="Received: 'another'"):
         load_predictor(tmp_path)
     (tmp_path / DESCRIPTION_FILE).write_bytes((exported[2] / DESCRIPTION_FILE).read_bytes())
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.raises(InputError, match=r"digests\.json is missing"):
         load_predictor(tmp_path)
+
+
+def test_damaged_exports_are_refused(exported, tmp_path):
+    """Every file of a SavedModel, one bit, half of it, or none of it."""
+    folder = tmp_path / "m"
+    shutil.copytree(exported[2], folder)
+    for path in [file for file in folder.rglob("*") if file.is_file() and file.stat().st_size]:
+        whole = path.read_bytes()
+        middle = len(whole) // 2
+        for damage in (whole[:middle], whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :], None):
+            path.unlink()
+            if damage is not None:
+                path.write_bytes(damage)
+            with pytest.raises(InputError, match=rf"{path.name}|does not hold a SavedModel"):
+                load_predictor(folder)
+            path.write_bytes(whole)
+    load_predictor(folder)

@@ -14,6 +14,7 @@ from sjft_tf.artifacts import fingerprint, load_npz, save_npz
 from sjft_tf.descriptors.bank import FilterBank, full_float32
 from sjft_tf.descriptors.bank_counting import BankCounter
 from sjft_tf.errors import InputError
+from sjft_tf.schema import Array, Schema
 
 FINE_CELLS = 2000
 """Cells of the uniform histogram the edges are read off (the released code's figure)."""
@@ -81,10 +82,22 @@ class BinEdges:
         arrays, meta = load_npz(path)
         if meta.get("kind") != "bin edges":
             raise InputError(f"{path} holds {meta.get('kind', 'something else')!r}, not bin edges.")
+        layers = len(arrays) // 3
+        wanted: dict[str, Array] = {}
+        for number in range(layers):
+            wanted[f"edges{number}"] = Array("float32", (f"C{number}", "bins - 1"))
+            wanted |= {f"{name}{number}": Array("float32", (f"C{number}",)) for name in ("low", "high")}
+        reason = Schema(wanted, {"layers": int, "made_from": dict}).wrong(arrays, meta)
+        if reason is not None or not layers or meta["layers"] != layers:
+            reason = reason or f"it says {meta['layers']} layers and holds {layers}"
+            raise InputError(f"{path} holds no bin edges: {reason}. Remove it to have it made again.")
         edges, low, high = (
-            tuple(arrays[f"{name}{number}"] for number in range(meta["layers"])) for name in ("edges", "low", "high")
+            tuple(arrays[f"{name}{number}"] for number in range(layers)) for name in ("edges", "low", "high")
         )
-        return cls(edges, low, high, meta["made_from"])
+        try:
+            return cls(edges, low, high, meta["made_from"])
+        except InputError as error:
+            raise InputError(f"{path}: {error} Remove it to have it made again.") from error
 
 
 def fit_bin_edges(

@@ -13,9 +13,11 @@ import numpy as np
 
 from sjft_tf.artifacts import NoSpace, atomic_write, read_json, shortage
 from sjft_tf.errors import InputError
+from sjft_tf.schema import mismatch
 
 KIND = "descriptor store"
 COUNTS, META = "counts.npy", "meta.json"
+_FORM = {"images": int, "layer_channels": [int], "layer_positions": [int], "bins": int, "made_from": dict}
 
 
 def counts_dtype(meta: Mapping[str, Any]) -> np.dtype:
@@ -29,12 +31,18 @@ def flat(meta: Mapping[str, Any]) -> dict[str, Any]:
 def read_meta(path: Path) -> dict[str, Any]:
     if not (path / META).is_file() or not (path / COUNTS).is_file():
         raise InputError(f"There is no descriptor store in {path}: {META} and {COUNTS} are expected in it.")
-    meta = read_json(path / META)
-    wanted = {"images": int, "layer_channels": list, "layer_positions": list, "bins": int, "made_from": dict}
-    if not isinstance(meta, dict) or meta.get("kind") != KIND:
+    remedy = f"Remove {path} to have the descriptors kept again."
+    meta = read_json(path / META, remedy=remedy)
+    if meta.get("kind") != KIND:
         raise InputError(f"{path} does not hold a descriptor store. Choose another folder.")
-    if not all(isinstance(meta.get(name), kind) for name, kind in wanted.items()):
-        raise InputError(f"{path / META} is damaged. Remove {path} to have the descriptors kept again.")
+    reason = mismatch(meta, _FORM, "it")
+    if reason is None:
+        layers = [meta["layer_channels"], meta["layer_positions"]]
+        numbers = [meta["images"], meta["bins"], *layers[0], *layers[1]]
+        if len(layers[0]) != len(layers[1]) or not layers[0] or min(numbers) < 1 or max(numbers) >= 2**32:
+            reason = "its numbers describe no descriptors"
+    if reason is not None:
+        raise InputError(f"{path / META} is damaged: {reason}. {remedy}")
     return meta
 
 
@@ -46,7 +54,7 @@ def map_counts(path: Path, shape: tuple[int, int], dtype: np.dtype) -> tuple[mma
             if version != (1, 0):
                 raise ValueError(f"version {version}")
             found = np.lib.format.read_array_header_1_0(stream)
-        except ValueError as error:
+        except Exception as error:  # headers are read as Python text, which fails in many ways
             raise InputError(f"{path} is damaged ({error}). Remove {path.parent} to have it made again.") from error
         start, size = stream.tell(), os.fstat(stream.fileno()).st_size
         needed = start + shape[0] * shape[1] * dtype.itemsize

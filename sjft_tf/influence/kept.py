@@ -42,8 +42,8 @@ def kept_rows(path: str | os.PathLike[str], target: Any, flag: str = "--target_r
     """
     if not Path(path).is_file():
         raise InputError(f"{flag}={path}: there is no such file. scripts/prune.py writes one (kept.json)")
-    content = artifacts.read_json(path)
-    if not isinstance(content, dict) or content.get("kind") != KIND:
+    content = artifacts.read_json(path, remedy="scripts/prune.py writes one (kept.json).")
+    if content.get("kind") != KIND:
         raise InputError(f"{flag}={path} is not a list of kept images. scripts/prune.py writes one (kept.json)")
     if content.get("target") != target.fingerprint:
         raise InputError(
@@ -52,6 +52,6 @@ def kept_rows(path: str | os.PathLike[str], target: Any, flag: str = "--target_r
         )
     ids = content.get("kept")
     row_of = {name: row for row, name in enumerate(target.ids.tolist())}
-    if not isinstance(ids, list) or not ids or any(name not in row_of for name in ids):
+    if not isinstance(ids, list) or not ids or any(not isinstance(name, str) or name not in row_of for name in ids):
         raise InputError(f"{flag}={path}: `kept` must be a list of ids of the target, e.g. {str(target.ids[0])!r}")
     return np.unique([row_of[name] for name in ids])

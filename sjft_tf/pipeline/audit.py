@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from sjft_tf import artifacts
+from sjft_tf import artifacts, outputs
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.images.audit import MIN_SIDE, SETTINGS, Audit, Leak, audit
 from sjft_tf.pipeline.inputs import Sets, open_sets
+from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, pair_montage
 from sjft_tf.training.config import RunConfig
 from sjft_tf.training.distribution import ALONE, Cluster
@@ -22,6 +23,16 @@ from sjft_tf.workdir import Workdir
 log = logging.getLogger(__name__)
 
 _SHOWN = 40  # pairs in the picture
+_SCHEMA = Schema(
+    {
+        "source_row": Array("int32", ("leaks",), low=0),
+        "role": Array("text", ("leaks",)),
+        "target_row": Array("int32", ("leaks",), low=0),
+        "kind": Array("text", ("leaks",)),
+        "score": Array("float32", ("leaks",)),
+    },
+    {"made_from": dict, "judged": {"*": int}},
+)
 
 
 def audited(config: RunConfig, sets: Sets, workdir: Workdir, cluster: Cluster = ALONE) -> Sets:
@@ -68,15 +79,16 @@ def audit_of(sets: Sets, workdir: Workdir) -> Audit:
     made_from = {"source": sets.source.fingerprint, **SETTINGS} | {
         f"{role} images": images.fingerprint for role, images in targets.items()
     }
-    found = _stored(workdir, made_from)
+    found = _stored(workdir, made_from, {role: len(images) for role, images in targets.items()}, len(sets.source))
     fresh = found is None
     if found is None:
         with workdir.timed("leakage audit"):
             workdir.leaks.unlink(missing_ok=True)
             found = audit(sets.source, targets)
-    if fresh or not workdir.leaks_csv.is_file():
+    if fresh or not outputs.intact(workdir.leaks_csv, workdir.leaks_picture):
         _write_list(sets.source, targets, found.leaks, workdir)
         _show(sets.source, targets, found.leaks, workdir)
+        outputs.record(workdir.leaks_csv, workdir.leaks_picture)
     if fresh:
         _save(workdir, found, made_from)
         _tell_limits(sets.source, targets, found)
@@ -123,13 +135,22 @@ def run_audit(config: RunConfig, workdir: Workdir) -> list[str]:
     return lines + ([f"   picture: {workdir.leaks_picture}"] if found.leaks else [])
 
 
-def _stored(workdir: Workdir, made_from: dict[str, Any]) -> Audit | None:
+def _stored(workdir: Workdir, made_from: dict[str, Any], sizes: dict[str, int], source_size: int) -> Audit | None:
     if not workdir.leaks.is_file():
         return None
-    arrays, meta = artifacts.load_npz(workdir.leaks)
     try:
+        arrays, meta = artifacts.load_npz(workdir.leaks, _SCHEMA)
         artifacts.check_made_from(workdir.leaks, meta["made_from"], made_from)
+        within = arrays["source_row"].max(initial=-1) < source_size and all(
+            role in sizes and row < sizes[role]
+            for role, row in zip(arrays["role"].tolist(), arrays["target_row"].tolist(), strict=True)
+        )
+        if not within or set(meta["judged"]) != set(sizes) or set(arrays["kind"].tolist()) - {"identical", "near"}:
+            raise InputError(f"{workdir.leaks} is damaged: it names images or kinds that there are not.")
     except artifacts.ArtifactMismatch:
+        return None
+    except InputError as error:
+        log.warning("%s The audit is made again.", error)  # cheap beside what depends on it
         return None
     columns = (arrays[name].tolist() for name in Leak._fields)
     return Audit(tuple(Leak(*values) for values in zip(*columns, strict=True)), meta["judged"])

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from sjft_tf import artifacts
 from sjft_tf.pipeline.inputs import Sets
+from sjft_tf.pipeline.results import round_figures
 from sjft_tf.selection import TABLE_SELECTORS
 from sjft_tf.summaries import RoundSummaries, StepProfiler, TrainingSummaries, configuration_card, image_set_card
 from sjft_tf.summaries.confusion import confusion_picture
@@ -19,7 +20,6 @@ from sjft_tf.summaries.layout import comparisons
 from sjft_tf.summaries.weights import weight_norms
 from sjft_tf.training import HardSampleMining, RoundState
 from sjft_tf.training.config import RunConfig
-from sjft_tf.training.state import round_folder
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)
@@ -123,8 +123,8 @@ class Board:
             log.info("--profile=%s: this start goes on at step %d, no trace", self._config.monitor.profile, step)
 
     def _scored(self, board: RoundSummaries, state: RoundState) -> None:
-        path, step = round_folder(self._workdir.rounds, state.index) / "metrics.json", state.global_step
-        for name, found in (artifacts.read_json(path) if path.is_file() else {}).items():
+        step = state.global_step
+        for name, found in round_figures(self._workdir, state.index).items():
             accuracies = [value for value in found["per_class_accuracy"] if value is not None]
             board.histogram(step, f"{name}/class_accuracy", np.array(accuracies))
             if len(found["class_names"]) <= _LARGEST_CONFUSION:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import Any
 
 import keras
 
-from sjft_tf import artifacts
+from sjft_tf import artifacts, outputs
 from sjft_tf.descriptors import target_descriptors
 from sjft_tf.errors import InputError
-from sjft_tf.export import DESCRIPTION_FILE, export_saved_model
+from sjft_tf.export import DESCRIPTION_FILE, check_exported, export_saved_model
 from sjft_tf.models import save_trunk
 from sjft_tf.pipeline.audit import audited
 from sjft_tf.pipeline.checks import check_bank, check_sets, check_settings
@@ -41,6 +42,8 @@ from sjft_tf.training.rounds import first_counts, make_selector
 from sjft_tf.training.state import STATE, round_folder, weights_digest
 from sjft_tf.training.stopping import StopRequest
 from sjft_tf.workdir import Workdir
+
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Report:
                 f"K {borrowed['mean_k']:.0f} on average, {borrowed['max_k']} at most"
             )
         if self.workdir.times.is_file():
-            times = artifacts.read_json(self.workdir.times)
+            times = self.workdir.read_times()
             yield "      time: " + ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in times.items())
         yield f"     model: {self.workdir.saved_model}"
         yield f"     board: tensorboard --logdir {self.workdir.logs}"
@@ -132,8 +135,9 @@ def run(
         with workdir.timed("export"):
             last = figures["final"]["round"]
             _export(config, sets.target.class_names, model, workdir, last, workdir.saved_model, figures["final"])
-            if not workdir.trunk.exists():  # finished rounds do not change
+            if not outputs.intact(workdir.trunk):  # finished rounds do not change
                 save_trunk(model, workdir.trunk)
+                outputs.record(workdir.trunk)
         with workdir.timed("projector"):
             write_projection(config, sets, model, workdir)
         return {}
@@ -246,8 +250,13 @@ def _export(
         },
     }
     stamp = path / DESCRIPTION_FILE
-    if stamp.is_file() and artifacts.read_json(stamp).get("made_from") == description:
-        return
+    if path.exists():
+        try:
+            check_exported(path)
+            if artifacts.read_json(stamp)["made_from"] == description:
+                return
+        except (InputError, KeyError) as error:
+            log.warning("%s The model is exported again.", error)
     export_saved_model(model, class_names, network_view(config), path, description)
 
 
@@ -277,7 +286,7 @@ def restore(workdir: Workdir, number: int) -> tuple[RunConfig, keras.Model, list
     config, rounds = workdir.read_config(), finished_rounds(workdir.rounds)
     if not rounds or not 0 <= number <= len(rounds):
         raise InputError(f"--round must be between 1 and {len(rounds)}, the finished rounds, or 0. Received: {number}")
-    classes = artifacts.read_json(workdir.classes)
+    classes = workdir.read_classes()
     # The round's weights replace the starting ones, so a download or a file that has moved is not needed.
     fresh = dataclasses.replace(config, model=dataclasses.replace(config.model, weights="none"))
     model = build_model(fresh, len(classes["target"]), len(classes["source"]) or None)

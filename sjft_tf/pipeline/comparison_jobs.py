@@ -130,7 +130,7 @@ def _link(workdir: Workdir) -> None:
 
 def _write_result(workdir: Workdir, stamp: str) -> None:
     figures = artifacts.read_json(workdir.metrics)
-    times = artifacts.read_json(workdir.times) if workdir.times.is_file() else {}
+    times = workdir.read_times()
     content = {"made_from": stamp, "seconds": round(sum(times.values()), 3)}
     for key, part in (("final", figures["final"]), ("fusion", figures["fusion of rounds"])):
         content[key] = {

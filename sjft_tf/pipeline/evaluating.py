@@ -61,7 +61,7 @@ def evaluate(workdir: Workdir, asked: Asked, output: str = "") -> Iterator[str]:
     if asked.fuse_rounds and asked.number:
         raise InputError("--fuse_rounds averages all rounds: leave --round out")
     config = workdir.read_config()
-    names = artifacts.read_json(workdir.classes)["target"] if workdir.classes.is_file() else []
+    names = workdir.read_classes()["target"] if workdir.classes.is_file() else []
     found = align_classes(names, _images(config, workdir, asked.images))
     runs = [workdir, *(Workdir(path) for path in asked.fuse_with)]
     told, each = [], []

@@ -16,6 +16,7 @@ from sjft_tf.influence import Scaling
 from sjft_tf.models import fit_source_head, source_head, trunk_features
 from sjft_tf.pipeline.inputs import Sets, network_view
 from sjft_tf.pipeline.networks import starting_stamp, starting_trunk
+from sjft_tf.schema import Array, Schema
 from sjft_tf.selection import ClassWeights, class_weights, importance_pool
 from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
@@ -24,6 +25,16 @@ log = logging.getLogger(__name__)
 
 MOST_IMAGES = 100_000
 """Source images the head is fitted to; of larger sources so many are taken, of every class its share."""
+
+
+_SCHEMA = Schema(
+    {
+        "target": Array("float64", ("classes",), low=0, high=1.001),
+        "source": Array("float64", ("classes",), low=0, high=1.001),
+        "weight": Array("float64", ("classes",), low=0),
+    },
+    {"made_from": dict},
+)
 
 
 @dataclass(frozen=True)
@@ -52,8 +63,13 @@ def class_importance(config: RunConfig, sets: Sets, workdir: Workdir) -> ClassIm
         raise InputError("There is nothing to borrow from: give --source, and a --selector other than none")
     made_from = _made_from(config, sets)
     if workdir.importance.exists():
-        arrays, meta = artifacts.load_npz(workdir.importance)
+        arrays, meta = artifacts.load_npz(workdir.importance, _SCHEMA)
         artifacts.check_made_from(workdir.importance, meta["made_from"], made_from)
+        if len(arrays["weight"]) != sets.source.num_classes:
+            raise InputError(
+                f"{workdir.importance} is of {len(arrays['weight'])} source classes, there are "
+                f"{sets.source.num_classes}. {artifacts.REMAKE}"
+            )
         weights = ClassWeights(**arrays)
     else:
         with workdir.timed("class importance"):

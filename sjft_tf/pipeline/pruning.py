@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sjft_tf import artifacts
+from sjft_tf import artifacts, outputs
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
@@ -18,6 +18,7 @@ from sjft_tf.influence import choose, leave_one_out, ranks, save_kept
 from sjft_tf.pipeline.checks import check_network
 from sjft_tf.pipeline.inputs import Sets, open_sets
 from sjft_tf.pipeline.judging import Bench, Judged, by_alternative, by_head, cross_fit
+from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, influence_summary, pair_montage
 from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
@@ -25,6 +26,16 @@ from sjft_tf.workdir import Workdir
 log = logging.getLogger(__name__)
 
 _SHOWN = 24  # images in a picture
+_SCHEMA = Schema(
+    {
+        "rows": Array("int", ("images",), low=0),
+        "scores": Array("float", ("images",), infinite=True),
+        "bound": Array("float", ("images",), infinite=True),
+        "better": Array("int", ("images",), low=0),
+        "dropped": Array("bool", ("images",)),
+    },
+    {"made_from": dict, "how": str},
+)
 
 
 def pruned(config: RunConfig, sets: Sets, workdir: Workdir) -> Sets:
@@ -75,7 +86,9 @@ def judgement(config: RunConfig, sets: Sets, workdir: Workdir) -> tuple[Judged, 
     `scores.npz` is written last: where it is, the list, the pictures and kept.json are complete.
     """
     path, made_from = workdir.influence / "scores.npz", _made_from(config, sets)
-    if (stored := _stored(path, made_from)) is not None:
+    if (stored := _stored(path, made_from, sets.target)) is not None:
+        if not outputs.intact(*_told(workdir)):
+            _write(sets.target, *stored, workdir, made_from)
         return stored
     with workdir.timed("pruning"):
         bench = Bench(config, sets, workdir)
@@ -112,14 +125,21 @@ def _made_from(config: RunConfig, sets: Sets) -> dict[str, Any]:
     }
 
 
-def _stored(path: Path, made_from: dict[str, Any]) -> tuple[Judged, np.ndarray] | None:
+def _stored(path: Path, made_from: dict[str, Any], target: ImageSet) -> tuple[Judged, np.ndarray] | None:
     if not path.is_file():
         return None
-    arrays, meta = artifacts.load_npz(path)
+    arrays, meta = artifacts.load_npz(path, _SCHEMA)
     try:
         artifacts.check_made_from(path, meta["made_from"], made_from)
     except artifacts.ArtifactMismatch:
         return None
+    rows, better = arrays["rows"], arrays["better"]
+    if (
+        not len(rows)
+        or max(rows.max() - len(target), better.max() - target.num_classes) >= 0
+        or len(set(rows.tolist())) < len(rows)
+    ):
+        raise InputError(f"{path} is damaged: it names images or classes that there are not. {artifacts.REMAKE}")
     dropped = arrays.pop("dropped")
     return Judged(**arrays, how=meta["how"]), dropped
 
@@ -144,6 +164,11 @@ def _write(target: ImageSet, judged: Judged, dropped: np.ndarray, workdir: Workd
         pair_montage(folder / f"{name}.png", [_pair(target, judged, i, int(place[i])) for i in chosen])
     influence_summary(workdir.logs, judged.scores, {name: folder / f"{name}.png" for name in ("harmful", "helpful")})
     save_kept(folder / "kept.json", target, ~_by_row(judged, dropped, target), made_from)
+    outputs.record(*_told(workdir))
+
+
+def _told(workdir: Workdir) -> list[Path]:
+    return [workdir.influence / name for name in ("influence.csv", "harmful.png", "helpful.png", "kept.json")]
 
 
 def _pair(target: ImageSet, judged: Judged, i: int, place: int) -> Pair:

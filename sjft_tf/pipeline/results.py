@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
 
-from sjft_tf import artifacts
+from sjft_tf import artifacts, outputs
 from sjft_tf.csv_files import Writer
+from sjft_tf.errors import InputError
 from sjft_tf.evaluation import (
     average_probabilities,
     class_report,
@@ -20,9 +22,24 @@ from sjft_tf.images import ImageSet
 from sjft_tf.models import MultiViewScorer, Scorer
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.retrieval import NeighborTable
+from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import neighbor_montage
-from sjft_tf.training.state import finished_rounds, read_round, round_folder
+from sjft_tf.training.state import finished_rounds, read_round, round_folder, way_back, weights_digest
 from sjft_tf.workdir import Workdir
+
+log = logging.getLogger(__name__)
+
+_PROBABILITIES = Schema(
+    {"probabilities": Array("float", ("images", "classes"), low=0, high=1.001)},
+    {"made_from": {"images": str, "views": str, "weights": str}},
+)
+FIGURES = {
+    "*": {
+        **{"count": int, "top1": float, "mean_class_accuracy": float, "loss": float, "calibration_error": float},
+        **{"class_names": [str], "per_class_accuracy": [(float, None)], "confusion": [[int]]},
+    }
+}
+"""Form of `rounds/NN/metrics.json`: figures by set."""
 
 HEADLINE = ("count", "top1", "mean_class_accuracy", "loss", "calibration_error")
 
@@ -49,21 +66,32 @@ def evaluate_round(
             artifacts.save_npz(
                 folder / f"probabilities-{name}.npz",
                 {"probabilities": probabilities},
-                {"made_from": {"images": images.fingerprint, "views": views}},
+                {"made_from": _made_from(images, workdir, index, views)},
             )
         artifacts.write_json(path, figures)
-    return {name: _headline(figures) for name, figures in artifacts.read_json(path).items()}
+    return {name: _headline(figures) for name, figures in round_figures(workdir, index).items()}
 
 
 def validation_score(workdir: Workdir, index: int) -> float | None:
     """Mean class accuracy of a round on the validation images; None without them. Never the test images'."""
-    path = round_folder(workdir.rounds, index) / "metrics.json"
-    figures = artifacts.read_json(path) if path.is_file() else {}
+    figures = round_figures(workdir, index)
     return figures["validation"]["mean_class_accuracy"] if "validation" in figures else None
 
 
+def round_figures(workdir: Workdir, index: int) -> dict[str, Any]:
+    """`metrics.json` of a round: its figures by set; empty where it was not evaluated.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = round_folder(workdir.rounds, index) / "metrics.json"
+    return artifacts.read_json(path, FIGURES, way_back(workdir.rounds, index)) if path.exists() else {}
+
+
 def evaluated(sets: Sets, workdir: Workdir, index: int, views: str) -> bool:
-    """Whether the round's figures are there and were made with these views.
+    """Whether the round's figures are there, undamaged, and were made with these views and the round's weights.
+
+    Damaged ones are told, as they are made again.
 
     Raises:
         ArtifactMismatch: they were made from other images.
@@ -75,11 +103,20 @@ def evaluated(sets: Sets, workdir: Workdir, index: int, views: str) -> bool:
         path = folder / f"probabilities-{name}.npz"
         if not path.is_file():
             return False
-        made_from = artifacts.load_npz(path)[1]["made_from"]
+        try:
+            made_from = artifacts.load_npz(path, _PROBABILITIES)[1]["made_from"]
+            figures = round_figures(workdir, index)
+        except InputError as error:
+            log.warning("%s It is evaluated again.", error)
+            return False
         artifacts.check_made_from(path, {"images": made_from["images"]}, {"images": images.fingerprint})
-        if made_from.get("views", "center") != views:  # older ones do not say
+        if made_from != _made_from(images, workdir, index, views) or name not in figures:
             return False
     return True
+
+
+def _made_from(images: ImageSet, workdir: Workdir, index: int, views: str) -> dict[str, Any]:
+    return {"images": images.fingerprint, "views": views, "weights": weights_digest(workdir.rounds, index)}
 
 
 def summarize(sets: Sets, workdir: Workdir, views: str = "center") -> dict[str, Any]:
@@ -92,7 +129,7 @@ def summarize(sets: Sets, workdir: Workdir, views: str = "center") -> dict[str, 
     rounds, last = [], {}
     for index in finished_rounds(workdir.rounds):
         state = read_round(workdir.rounds, index)
-        last = artifacts.read_json(round_folder(workdir.rounds, index) / "metrics.json")
+        last = round_figures(workdir, index)
         rounds.append(
             {"round": index + 1, "global_step": state.global_step, **state.metrics}
             | {name: _headline(figures) for name, figures in last.items()}
@@ -140,14 +177,15 @@ def write_borrowed(
 def show_neighbors(target: ImageSet, source: ImageSet, table: NeighborTable, workdir: Workdir, lines: int = 8) -> None:
     """Draws some target images, of different classes where there are, beside their nearest source images.
 
-    A picture that is there stays: making a table removes the picture of the one before.
+    A picture that is there, undamaged, stays: making a table removes the picture of the one before.
     """
-    if workdir.picture.exists():
+    if outputs.intact(workdir.picture) and workdir.picture.is_file():
         return
     _, first_of_class = np.unique(target.labels, return_index=True)
     chosen = first_of_class[np.linspace(0, len(first_of_class) - 1, min(lines, len(first_of_class))).astype(int)]
     nearest = table.prefix(min(8, table.k_max))
     neighbor_montage(workdir.picture, target, source, chosen, nearest.rows[chosen], nearest.distances[chosen])
+    outputs.record(workdir.picture)
 
 
 def _headline(figures: dict[str, Any]) -> dict[str, Any]:
@@ -156,7 +194,8 @@ def _headline(figures: dict[str, Any]) -> dict[str, Any]:
 
 def _probabilities(workdir: Workdir, index: int, name: str, images: ImageSet, views: str) -> np.ndarray:
     path = round_folder(workdir.rounds, index) / f"probabilities-{name}.npz"
-    arrays, meta = artifacts.load_npz(path)
-    found = {"views": "center"} | meta["made_from"]  # older ones do not say
-    artifacts.check_made_from(path, found, {"images": images.fingerprint, "views": views})
+    arrays, meta = artifacts.load_npz(path, _PROBABILITIES, way_back(workdir.rounds, index))
+    artifacts.check_made_from(path, meta["made_from"], _made_from(images, workdir, index, views))
+    if arrays["probabilities"].shape != (len(images), images.num_classes):
+        raise InputError(f"{path} is not of {len(images)} images. {way_back(workdir.rounds, index)}")
     return arrays["probabilities"]

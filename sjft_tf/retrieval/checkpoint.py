@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,8 +11,13 @@ from typing import Any
 from sjft_tf.artifacts import check_made_from, load_npz, save_npz
 from sjft_tf.errors import InputError
 from sjft_tf.retrieval.search import Search
+from sjft_tf.schema import Array, Schema
 
 KIND = "search checkpoint"
+_SCHEMA = Schema(
+    {"seen": Array("uint8", ("bytes",)), "best": Array("int64", ("targets", "k"))},
+    {"kind": str, "made_from": dict},
+)
 
 
 class SearchCheckpoint:
@@ -31,17 +37,24 @@ class SearchCheckpoint:
         self._made_from = {**made_from, "neighbors": k}
 
     def load(self, search: Search) -> bool:
-        """Puts `search` where the broken-off one was; False if there is no checkpoint.
+        """Puts `search` where the broken-off one was; False if there is none, or a damaged one, which is told.
 
         Raises:
-            ArtifactMismatch: there is one, of another search. InputError: the file is damaged.
+            ArtifactMismatch: there is one, of another search. InputError: the file is of another kind.
         """
         if not self._path.exists():
             return False
-        arrays, meta = load_npz(self._path)
+        try:
+            arrays, meta = load_npz(self._path)
+        except InputError as error:
+            # Only time is lost with it: the search begins again and replaces it.
+            logging.getLogger(__name__).warning("%s The search begins again.", error)
+            return False
         if meta.get("kind") != KIND:
             raise InputError(f"{self._path} holds {meta.get('kind', 'something else')!r}, not a {KIND}.")
         check_made_from(self._path, meta["made_from"], self._made_from)
+        if (reason := _SCHEMA.wrong(arrays, meta) or search.unfit(arrays)) is not None:
+            raise InputError(f"{self._path} is damaged: {reason}. Remove it to search from the beginning.")
         search.restore(arrays)
         return True
 

@@ -12,6 +12,12 @@ import numpy as np
 from sjft_tf.artifacts import atomic_write, load_npz, save_npz
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
+from sjft_tf.schema import Array, Schema
+
+_SCHEMA = Schema(
+    {"rows": Array("int32", ("targets", "K"), low=0), "distances": Array("float32", ("targets", "K"), low=0)},
+    {"kind": str, "made_from": {"source_size?": int}},
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,7 +87,12 @@ class NeighborTable:
         arrays, meta = load_npz(path)
         if meta.get("kind") != "neighbor table":
             raise InputError(f"{path} holds {meta.get('kind', 'something else')!r}, not a neighbor table.")
-        return cls(arrays["rows"], arrays["distances"], meta["made_from"])
+        try:
+            if (reason := _SCHEMA.wrong(arrays, meta)) is not None:
+                raise InputError(f"it does not hold a table: {reason}.")
+            return cls(arrays["rows"], arrays["distances"], meta["made_from"])
+        except InputError as error:
+            raise InputError(f"{path}: {error} Remove it to have it made again.") from error
 
     def write_csv(
         self,

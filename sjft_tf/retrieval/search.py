@@ -9,7 +9,7 @@ import numpy as np
 from sjft_tf.errors import InputError
 from sjft_tf.parallel import over_ranges
 from sjft_tf.retrieval.divergence import Distance, Layout, Products, aligned
-from sjft_tf.retrieval.topk import RunningTopK
+from sjft_tf.retrieval.topk import NO_PAIR, RunningTopK
 from sjft_tf.rounding import padded
 
 _MB = 1 << 20
@@ -101,6 +101,20 @@ class Search:
         """What `restore` needs to go on from here: `{"seen": uint8, "best": int64 [N_t, k]}`."""
         self._flush()
         return {"seen": np.packbits(self._seen), "best": self._best.state()}
+
+    def unfit(self, state: dict[str, np.ndarray]) -> str | None:
+        """Why `state` cannot be that of such a search, in words; None if it can."""
+        seen, best = np.unpackbits(state["seen"]).astype(bool), state["best"]
+        if best.shape != self._best.shape:
+            return f"its lists have shape {best.shape}, {self._best.shape} are expected"
+        pairs = best[best != NO_PAIR]
+        rows, distances = pairs & 0xFFFFFFFF, (pairs >> 32).astype(np.int32).view(np.float32)
+        if not np.isfinite(distances).all() or (pairs < 0).any():
+            return "its lists hold distances that are none"
+        if rows.max(initial=-1) >= len(seen) or not seen[rows].all():
+            return "its lists name source images that were not searched"
+        lines = np.sort(np.where(best == NO_PAIR, -1 - np.arange(best.shape[1]), best & 0xFFFFFFFF), axis=1)
+        return "a list names a source image twice" if (np.diff(lines, axis=1) == 0).any() else None
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Goes on from what `state` gave, in place of everything taken so far."""

@@ -7,7 +7,7 @@ import numpy as np
 from sjft_tf.parallel import over_ranges
 from sjft_tf.retrieval import kernels
 
-_NONE = np.iinfo(np.int64).max
+NO_PAIR = np.iinfo(np.int64).max
 
 
 class RunningTopK:
@@ -25,9 +25,14 @@ class RunningTopK:
 
     def __init__(self, queries: int, k: int, slack: int = 2048):
         self._k = k
-        self._keys = np.full((queries, k + slack), _NONE, np.int64)
+        self._keys = np.full((queries, k + slack), NO_PAIR, np.int64)
         self._filled = np.zeros(queries, np.int64)
-        self._worst = np.full(queries, _NONE, np.int64)
+        self._worst = np.full(queries, NO_PAIR, np.int64)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Lines, and pairs in each: what `state` has."""
+        return len(self._keys), self._k
 
     def offer(self, rows: np.ndarray, products: np.ndarray, own_source: np.ndarray, own_target: np.ndarray) -> None:
         """Takes the distances of n source images, as `max(0, (own_target + own_source - product) / 2)`.
@@ -61,7 +66,7 @@ class RunningTopK:
         """Cuts the lines begin..end back to the k smallest."""
         keys, filled = self._keys[begin:end], self._filled[begin:end]
         for line in range(len(keys)):
-            keys[line, filled[line] :] = _NONE
+            keys[line, filled[line] :] = NO_PAIR
         if (filled < self._k).any():
             keys.sort(axis=1)  # the pairs before the free places, which partitioning may mix
         else:
@@ -77,7 +82,7 @@ class RunningTopK:
     def restore(self, state: np.ndarray) -> None:
         """Goes on from what `state` gave."""
         self._keys[:, : self._k] = np.sort(state, axis=1)
-        self._filled[:] = (state != _NONE).sum(axis=1)
+        self._filled[:] = (state != NO_PAIR).sum(axis=1)
         self._worst[:] = state.max(axis=1)  # the largest number, which is no limit, where a line is not full
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:

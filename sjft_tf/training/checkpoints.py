@@ -17,9 +17,11 @@ import numpy as np
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
+from sjft_tf.schema import Schema
 from sjft_tf.training import snapshot
 
 STATE = "state.npz"
+_SCHEMA = Schema(meta={"made_from": dict, "step": int, "seconds": float, "weights": str, "optimizer": str}, others=True)
 _STEP = re.compile(r"step-(\d{8,})")
 
 
@@ -116,7 +118,7 @@ class Checkpoints:
     def _meta(self, step: int, origin: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         path = self.path(step) / STATE
         try:
-            arrays, meta = artifacts.load_npz(path)
+            arrays, meta = artifacts.load_npz(path, _SCHEMA, remedy="")
             there = meta["made_from"]
         except (InputError, FileNotFoundError, KeyError) as error:
             raise self._damaged(step, origin, error) from error
@@ -126,7 +128,7 @@ class Checkpoints:
     def _damaged(self, step: int, origin: str, error: Exception) -> DamagedCheckpoint:
         for before in reversed([other for other in self.steps() if other < step]):
             try:
-                _, meta = artifacts.load_npz(self.path(before) / STATE)
+                _, meta = artifacts.load_npz(self.path(before) / STATE, _SCHEMA)
                 snapshot.check_files(self.path(before), meta)
             except (InputError, FileNotFoundError, KeyError):
                 continue

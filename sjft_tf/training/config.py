@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sjft_tf.errors import InputError
+from sjft_tf.schema import mismatch
 from sjft_tf.training.settings import (
     AugmentationConfig,
     CheckpointConfig,
@@ -53,8 +54,10 @@ class RunConfig:
         """The inverse of `to_json`; fields of an older version that are missing take their defaults.
 
         Raises:
-            InputError: a field this version does not know.
+            InputError: a field this version does not know, or a value of the wrong type.
         """
+        if (reason := mismatch(value, {"*": dict}, "The configuration")) is not None:
+            raise InputError(f"{reason}. Take the config.json of a run.")
         sections: dict[str, Any] = {}
         unknown = set(value) - {group.name for group in dataclasses.fields(cls)}
         for group in dataclasses.fields(cls):
@@ -62,6 +65,8 @@ class RunConfig:
             given = value.get(group.name, {})
             known = {f.name for f in dataclasses.fields(section)}
             unknown |= set(given) - known
+            for name in known & set(given):
+                _check_type(group.name, name, getattr(section, name), given[name])
             sections[group.name] = dataclasses.replace(section, **{k: v for k, v in given.items() if k in known})
         if unknown:
             raise InputError(f"The configuration has settings this version does not know: {sorted(unknown)}")
@@ -241,6 +246,13 @@ class RunConfig:
             raise InputError(
                 f"--prune_by={prune.prune_by} knows no --focus_class, --influence_layers and --drop_confidence"
             )
+
+
+def _check_type(section: str, name: str, default: Any, value: Any) -> None:
+    # The default's type is the field's; lists are lists of text.
+    form: Any = [str] if isinstance(default, list) else type(default)
+    if (reason := mismatch(value, form, f"The setting {section}.{name}")) is not None:
+        raise InputError(f"{reason}. Take the config.json of a run, or start a new --workdir.")
 
 
 def _check(item: dataclasses.Field, value: Any) -> None:

@@ -71,6 +71,8 @@ def load_model(folder: Path, digests: Mapping[str, str], model: keras.Model) -> 
     if (found := arrays.keys() - {f"optimizer/{name}" for name in optimizer}) != wanted.keys():
         raise InputError(f"{folder / OPTIMIZER} is of another model: {sorted(found)} there, {sorted(wanted)} here")
     for name, variable in wanted.items():
+        if arrays[name].shape != tuple(variable.shape):
+            raise InputError(f"{folder / OPTIMIZER} is of another model: {name} has shape {arrays[name].shape} there")
         variable.assign(arrays[name])
 
 
@@ -85,8 +87,8 @@ def load_weights(folder: Path, digests: Mapping[str, str], model: keras.Model) -
     _check(path, digests["weights"])
     try:
         _bare(model).load_weights(str(path))
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+    except Exception as error:  # HDF5 and Keras raise a dozen types on files that are none of theirs
+        raise InputError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
 
 
 def first_not_finite(model: keras.Model) -> str | None:

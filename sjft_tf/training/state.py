@@ -17,12 +17,34 @@ import numpy as np
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.models import optimizer_variables
+from sjft_tf.schema import Array, Schema
 from sjft_tf.training import snapshot
 from sjft_tf.training.snapshot import OPTIMIZER, WEIGHTS
 
 STATE = "state.npz"
 SCORING = "scoring.npz"
 _ROUND = re.compile(r"\d{2,}")
+_FIGURES = {"scoring?": dict, "borrowed?": dict, "seconds?": float}
+_STATE = Schema(
+    {"counts": Array("int", ("targets",), low=0), "hard": Array("bool", ("targets",), optional=True)},
+    {
+        **{"made_from": dict, "index": int, "global_step": int, "k0": int, "metrics": _FIGURES},
+        **{"weights": str, "optimizer": str},
+    },
+)
+_SCORING = Schema(
+    {
+        "entropy": Array("float32", ("targets",), low=0),
+        "predicted": Array("int32", ("targets",), low=0),
+        "wrong": Array("bool", ("targets",)),
+        "labels": Array("int32", ("targets",), low=0),
+        "counts": Array("int32", ("targets",), low=0, optional=True),
+        "class_images": Array("int32", ("classes",), low=0, optional=True),
+        "class_share": Array("float64", ("classes",), low=0, high=1.001, optional=True),
+        "drawn_rows": Array("int32", ("drawn",), low=0, optional=True),
+        "drawn_share": Array("float64", ("drawn",), low=0, high=1.001, optional=True),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -92,23 +114,29 @@ def load_round(folder: Path, index: int, model: keras.Model, made_from: dict[str
         InputError: if its files are damaged or removed.
     """
     path = round_folder(folder, index) / STATE
-    arrays, meta = artifacts.load_npz(path)
+    arrays, meta = _read(folder, index)
     artifacts.check_made_from(path, meta["made_from"], made_from)
     try:
         snapshot.load_model(path.parent, meta, model)
     except InputError as error:
-        raise InputError(f"{error}. {_way_back(folder, index)}") from error
+        raise InputError(f"{error}. {way_back(folder, index)}") from error
     return _state(arrays, meta)
 
 
 def weights_digest(folder: Path, index: int) -> str:
     """Digest of the weight file of round `index`, to stamp with it what is made from the round."""
-    return artifacts.load_npz(round_folder(folder, index) / STATE)[1]["weights"]
+    return _read(folder, index)[1]["weights"]
 
 
 def read_round(folder: Path, index: int) -> RoundState:
     """The state of a finished round, without weights."""
-    return _state(*artifacts.load_npz(round_folder(folder, index) / STATE))
+    return _state(*_read(folder, index))
+
+
+def read_scoring(folder: Path, index: int) -> dict[str, np.ndarray] | None:
+    """What `record.round_record` gave in round `index`; None where that was not written."""
+    path = round_folder(folder, index) / SCORING
+    return artifacts.load_npz(path, _SCORING, way_back(folder, index))[0] if path.exists() else None
 
 
 def load_round_weights(folder: Path, index: int, model: keras.Model) -> None:
@@ -126,9 +154,9 @@ def load_round_weights(folder: Path, index: int, model: keras.Model) -> None:
             f"Rounds whose weights are there: {numbers}"
         )
     try:
-        snapshot.load_weights(place, artifacts.load_npz(place / STATE)[1], model)
+        snapshot.load_weights(place, _read(folder, index)[1], model)
     except InputError as error:
-        raise InputError(f"{error}. {_way_back(folder, index)}") from error
+        raise InputError(f"{error}. {way_back(folder, index)}") from error
 
 
 def prune_rounds(folder: Path, keep: int, score: Callable[[int], float | None]) -> list[int]:
@@ -157,13 +185,21 @@ def prune_rounds(folder: Path, keep: int, score: Callable[[int], float | None]) 
     return removed
 
 
-def _way_back(folder: Path, index: int) -> str:
+def way_back(folder: Path, index: int) -> str:
     """What to do about damaged files of round `index`."""
     before = [i for i in kept_rounds(folder) if i < index and (round_folder(folder, i) / OPTIMIZER).is_file()]
     first = before[-1] + 1 if before else 0
     names = ", ".join(str(round_folder(folder, i)) for i in finished_rounds(folder) if i >= first)
     start = f"after round {first}" if first else "from the beginning"
     return f"Remove {names} to train again {start}; other rounds stay as they are."
+
+
+def _read(folder: Path, index: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    path = round_folder(folder, index) / STATE
+    arrays, meta = artifacts.load_npz(path, _STATE, way_back(folder, index))
+    if meta["index"] != index:
+        raise InputError(f"{path} is of round {meta['index'] + 1}, not {index + 1}. {way_back(folder, index)}")
+    return arrays, meta
 
 
 def _state(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> RoundState:

@@ -1,6 +1,5 @@
 """Kept descriptors: lossless, complete or absent, continued after a kill, bounded in memory."""
 
-import json
 import os
 import resource
 import signal
@@ -14,6 +13,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sjft_tf import artifacts
 from sjft_tf.artifacts import ArtifactMismatch, remove_leftovers
 from sjft_tf.descriptors import BinEdges, DescriptorStore, histograms
 from sjft_tf.errors import InputError
@@ -228,7 +228,7 @@ def test_numbers_that_describe_no_store_are_refused(tmp_path, change):
 def test_a_missing_damaged_or_cut_off_store_is_refused(kept, tmp_path):
     store, _ = kept
     file, meta = store.path / "counts.npy", store.path / "meta.json"
-    whole, description = file.read_bytes(), meta.read_text()
+    whole, description = file.read_bytes(), artifacts.read_json(meta)
     with pytest.raises(InputError, match="There is no descriptor store"):
         DescriptorStore.open(tmp_path / "nothing")
     for damage in (whole[:-1], whole + b"x", b"nonsense", b"", whole[:20]):
@@ -236,19 +236,18 @@ def test_a_missing_damaged_or_cut_off_store_is_refused(kept, tmp_path):
         with pytest.raises(InputError, match="damaged"):
             DescriptorStore.open(store.path)
     file.write_bytes(whole)
-    for damage in ("{}", "[1]", '{"kind": "neighbor table"}'):
-        meta.write_text(damage)
+    for other in ({}, {"kind": "neighbor table"}):
+        artifacts.write_json(meta, other)
         with pytest.raises(InputError, match="does not hold a descriptor store"):
             DescriptorStore.open(store.path)
-    meta.write_text("{")
-    with pytest.raises(InputError, match="not valid JSON"):
-        DescriptorStore.open(store.path)
-    meta.write_text(json.dumps({**json.loads(description), "bins": "five"}))
-    with pytest.raises(InputError, match="damaged"):
-        DescriptorStore.open(store.path)
-    meta.write_text(json.dumps({**json.loads(description), "bins": 6}))
-    with pytest.raises(InputError, match="damaged"):
-        DescriptorStore.open(store.path)
+    for damage, reason in (("{", "not valid JSON"), ("{}", "no digest"), ("[1]", "an object was expected")):
+        meta.write_text(damage)
+        with pytest.raises(InputError, match=reason):
+            DescriptorStore.open(store.path)
+    for bins in ("five", 6, 0, -1, 10**30, True, None):
+        artifacts.write_json(meta, {**description, "bins": bins})
+        with pytest.raises(InputError, match="damaged"):
+            DescriptorStore.open(store.path)
 
 
 def test_rows_outside_the_store_and_empty_blocks_are_refused(kept):

@@ -34,14 +34,14 @@ def test_refusals(tmp_path):
     path = tmp_path / "kept.json"
     with pytest.raises(InputError, match="there is no such file"):
         kept_rows(path, images())
-    artifacts.write_json(path, ["x/1"])
+    artifacts.write_json(path, {"kept": ["x/1"]})
     with pytest.raises(InputError, match="is not a list of kept images"):
         kept_rows(path, images())
     save_kept(path, images(), np.ones(5, bool), {})
     with pytest.raises(InputError, match="was made for other images .* with 5 images there, .* with 4 here"):
         kept_rows(path, images(4))
     content = artifacts.read_json(path)
-    for wrong in ([], "x/1", ["x/1", "x/77"]):
+    for wrong in ([], "x/1", ["x/1", "x/77"], [["x/1"]], None):
         artifacts.write_json(path, {**content, "kept": wrong})
         with pytest.raises(InputError, match="`kept` must be a list of ids of the target, e.g. 'x/0'"):
             kept_rows(path, images())

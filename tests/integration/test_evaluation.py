@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sjft_tf import artifacts
 from sjft_tf.artifacts import ArtifactMismatch, load_npz
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import average_probabilities, evaluate_probabilities
@@ -112,14 +113,14 @@ def test_fusion_of_rounds_and_of_runs(trained, tmp_path):
     assert [float(row["probability"]) for row in rows] == pytest.approx(want.max(axis=1), rel=1e-4)
     assert json.loads(output.read_text())["models"][1] == {"workdir": str(other.root), "predictions": "round 1"}
     # By name: with the other's names turned round, its columns are turned back.
-    classes = json.loads(other.classes.read_text())
-    other.classes.write_text(json.dumps(classes | {"target": ["c", "b", "a"]}))
+    classes = other.read_classes()
+    artifacts.write_json(other.classes, classes | {"target": ["c", "b", "a"]})
     list(evaluate(trained, Asked(fuse_with=[str(other.root)]), str(output)))
     want = average_probabilities([probabilities(trained, 1)[:, ::-1], probabilities(trained, 2)])
     with open(tmp_path / "fused.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [float(row["probability"]) for row in rows] == pytest.approx(want.max(axis=1), rel=1e-4)
-    other.classes.write_text(json.dumps(classes | {"target": ["a", "b", "d"]}))
+    artifacts.write_json(other.classes, classes | {"target": ["a", "b", "d"]})
     with pytest.raises(InputError, match=r"other was trained for other classes: 1 are missing \(e.g. \['c'\]\)"):
         list(evaluate(trained, Asked(fuse_with=[str(other.root)])))
     with pytest.raises(InputError, match="leave --round out"):

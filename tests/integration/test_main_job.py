@@ -4,16 +4,18 @@ import csv
 import json
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 
-from sjft_tf.artifacts import ArtifactMismatch
+from sjft_tf.artifacts import ArtifactMismatch, read_json
 from sjft_tf.errors import InputError
 from sjft_tf.export import load_predictor
 from sjft_tf.images import open_image_set
 from sjft_tf.pipeline import commands, learning
 from sjft_tf.pipeline.evaluating import Asked, evaluate
 from sjft_tf.pipeline.prediction import Form, predict
+from sjft_tf.pipeline.results import round_figures
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.training.state import finished_rounds, kept_rounds, read_round
 from sjft_tf.workdir import Workdir
@@ -75,16 +77,36 @@ def test_the_whole_job(finished, world):
     assert not [p for p in workdir.root.rglob("*") if p.name.endswith(".sjft-tmp")]
 
 
+def read_round_figures(workdir):
+    return round_figures(workdir, 1), read_json(workdir.metrics)["final"]
+
+
 def test_started_again_nothing_is_done_twice(config, trained, monkeypatch):
     workdir = trained
     made = (workdir.neighbors, workdir.edges, workdir.picture, workdir.trunk)
     folders = (*workdir.rounds.rglob("*"), *workdir.saved_model.rglob("*"))
     before = {p: p.stat().st_mtime_ns for p in (*made, *folders)}
-    weights = weights_of(workdir)
+    weights, before_figures = weights_of(workdir), read_round_figures(workdir)
     monkeypatch.setattr("sjft_tf.pipeline.neighbors.build_neighbor_table", None)
     monkeypatch.setattr("keras.Model.fit", None)
     commands.run(config, workdir)
     assert {p: p.stat().st_mtime_ns for p in before} == before
+    assert_same_weights(weights, weights_of(workdir))
+    # What is damaged or missing is made again, and alone: the rounds stay as they are.
+    variables = next(workdir.saved_model.glob("variables/*.data*"))
+    outputs = (workdir.picture, workdir.trunk, workdir.leaks_csv, workdir.saved_model / "saved_model.pb", variables)
+    whole = {path: path.read_bytes() for path in outputs}
+    figures, probabilities = (workdir.rounds / "01" / n for n in ("metrics.json", "probabilities-test.npz"))
+    for path in (*outputs, figures, probabilities, workdir.metrics, workdir.report, workdir.predictions):
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2] + b"\0" + content[len(content) // 2 + 1 :])
+    commands.run(config, workdir)
+    for path in (workdir.picture, workdir.leaks_csv):
+        assert path.read_bytes() == whole[path]
+    load_predictor(workdir.saved_model)
+    with h5py.File(workdir.trunk) as archive:
+        assert len(archive)
+    assert read_round_figures(workdir) == before_figures
     assert_same_weights(weights, weights_of(workdir))
 
 

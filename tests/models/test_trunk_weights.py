@@ -109,6 +109,28 @@ def test_missing_damaged_and_foreign_files(tmp_path):
             _preact(weights=tmp_path / name)
 
 
+@pytest.mark.parametrize("file", ["t.weights.h5", "t.keras", "t.h5"])
+def test_a_changed_byte_is_refused_or_read(rng, tmp_path, file):
+    """Such files have no digest of ours: whatever HDF5, zip and Keras raise is told as an InputError."""
+    trunk, twin, path = _preact(), _preact(), tmp_path / file
+    if file == "t.keras":
+        trunk.save(path)
+    elif file == "t.h5":
+        _save_legacy(trunk, path)
+    else:
+        trunk.save_weights(path)
+    content, refused = path.read_bytes(), 0
+    for _ in range(25):
+        at = int(rng.integers(min(len(content), 4096)))
+        path.write_bytes(content[:at] + bytes([content[at] ^ (1 << int(rng.integers(8)))]) + content[at + 1 :])
+        try:
+            load_trunk_weights(twin, path)
+        except InputError as error:
+            assert file in str(error)  # noqa: PT017
+            refused += 1
+    assert refused
+
+
 def test_saved_code_is_not_run(tmp_path):
     inputs = keras.Input((8, 8, 3))
     keras.Model(inputs, keras.layers.Lambda(lambda x: x + 1)(inputs)).save(tmp_path / "lambda.keras")

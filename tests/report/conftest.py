@@ -129,7 +129,9 @@ def _round(workdir: Workdir, index: int, rng: np.random.Generator, labels: np.nd
     metrics = {"scoring": scoring, "seconds": 3.5} | ({"borrowed": borrowed} if borrows else {})
     counts = np.full(9, 2 + 2 * index, np.int32)
     meta = {"index": index, "global_step": 10 * (index + 1), "k0": 2 if borrows else 0, "metrics": metrics}
-    artifacts.save_npz(place / "state.npz", {"counts": counts}, meta | {"made_from": {}})
+    artifacts.save_npz(
+        place / "state.npz", {"counts": counts}, meta | {"made_from": {}, "weights": "", "optimizer": ""}
+    )
     record = {
         "entropy": rng.random(9, np.float32),
         "predicted": p.argmax(1).astype(np.int32),

@@ -1,9 +1,8 @@
 """The page of a comparison: table, charts, links and one run in full."""
 
-import json
-
 import pytest
 
+from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.report import comparison_charts, write_report
 from sjft_tf.report.comparison import read_comparison
@@ -45,12 +44,12 @@ def test_fused_rounds_are_drawn_as_what_they_reach_together(comparison, monkeypa
 
 def test_few_figures(comparison, opened, tmp_path):
     """One seed, nothing chosen, a baseline that failed, no run folders: all that may be missing is null."""
-    content = json.loads((comparison / "comparison.json").read_text())
+    content = artifacts.read_json(comparison / "comparison.json")
     for arm in content["arms"]:
         arm.update(trials=[], chosen=None, runs=[{**arm["runs"][0], "workdir": None}])
         arm["summary"] = dict.fromkeys(arm["summary"]) | {"n": 1, "mean": 0.5}
     content["arms"][0]["runs"][0].update(test=None, validation=None)
-    (tmp_path / "comparison.json").write_text(json.dumps(content))
+    artifacts.write_json(tmp_path / "comparison.json", content)
     page = opened(write_report(tmp_path))
     assert "No trials are recorded" in page.text
     assert "none is shown in full" in page.text
@@ -63,7 +62,10 @@ def test_a_folder_outside_is_not_linked(comparison):
 
 
 def test_another_shape_is_refused(tmp_path):
-    for content, missing in (("[]", "arms"), ('{"arms": []}', "baseline"), ("{", "not valid JSON")):
+    artifacts.write_json(tmp_path / "comparison.json", {"arms": []})
+    with pytest.raises(InputError, match="baseline"):
+        write_report(tmp_path)
+    for content, missing in (("[]", "an object was expected"), ("{", "not valid JSON")):
         (tmp_path / "comparison.json").write_text(content)
         with pytest.raises(InputError, match=missing):
             write_report(tmp_path)

@@ -1,0 +1,32 @@
+"""`outputs.json` beside what a run leaves for its user: digests, by which a restart knows what to make again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sjft_tf import artifacts, sealed
+from sjft_tf.errors import InputError
+
+FILE = "outputs.json"
+
+
+def record(*paths: Path) -> None:
+    """Writes down the digests of these files, all in one folder, as they are now; one that is absent counts too."""
+    known = _recorded(paths[0].parent)
+    artifacts.write_json(paths[0].parent / FILE, {"files": known | {path.name: _digest(path) for path in paths}})
+
+
+def intact(*paths: Path) -> bool:
+    """Whether all of these files are, byte by byte, what was recorded."""
+    return all((known := _recorded(path.parent)) and known.get(path.name, "") == _digest(path) for path in paths)
+
+
+def _recorded(folder: Path) -> dict[str, str | None]:
+    try:
+        return artifacts.read_json(folder / FILE, {"files": {"*": (str, None)}})["files"]
+    except InputError:  # missing or damaged: everything is made again, which is cheap
+        return {}
+
+
+def _digest(path: Path) -> str | None:
+    return sealed.file_digest(path) if path.is_file() else None
