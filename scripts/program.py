@@ -137,6 +137,15 @@ def recipe_arguments(arguments: Sequence[str]) -> list[str]:
     return found
 
 
+def _changed_image(error: Exception) -> InputError | None:
+    """What to say if TensorFlow failed on an image that was deleted or changed meanwhile."""
+    if "tensorflow" not in sys.modules:
+        return None
+    from sjft_tf.images.watching import changed_file
+
+    return changed_file(error)
+
+
 def start(main: Callable[[list[str]], None], define: Callable[[], None]) -> None:
     """Defines the flags, parses the command line and runs `main`; bad input ends with status 2, without traceback."""
 
@@ -159,6 +168,9 @@ def start(main: Callable[[list[str]], None], define: Callable[[], None]) -> None
             print(end, file=sys.stderr)
             sys.exit(128 + signal.SIGTERM)
         except Exception as error:
+            if changed := _changed_image(error):
+                print(f"error: {changed}", file=sys.stderr)
+                sys.exit(2)
             if (reason := shortage(error)) is None:
                 raise
             print(f"error: There is no room left ({reason}): {error}. {FREE_SPACE}", file=sys.stderr)

@@ -14,8 +14,7 @@ from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.loaders import EncodedImages, Loader, on_cpu
 from sjft_tf.images.scan import FileScan
 from sjft_tf.images.spec import Spec, choose_split, is_remote, role_of
-
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+from sjft_tf.images.walking import EXTENSIONS, identity, image_files, subfolders
 
 
 def file_loader(paths: Sequence[str], plain: np.ndarray) -> Loader:
@@ -28,7 +27,8 @@ def open_folder(spec: Spec, scan: FileScan) -> ImageSet:
     """`folder:PATH[#split]`: PATH/class/.../image, or PATH/split/class/.../image.
 
     Classes are the sub-folders' names, sorted; images may lie deeper. Ids are paths relative to PATH. Hidden files
-    and folders and files without an image extension (jpg, jpeg, png, bmp, gif) are passed over.
+    and folders and files without an image extension (jpg, jpeg, png, bmp, gif) are passed over; of several links to one
+    folder within a class, one is followed.
     """
     spec.read_options()
     if is_remote(spec.rest):
@@ -37,15 +37,16 @@ def open_folder(spec: Spec, scan: FileScan) -> ImageSet:
     if not root.is_dir():
         raise InputError(f"'{spec}': there is no folder {root}")
     splits = folder_splits(spec)
-    if spec.split or (splits and len(splits) == len(_subfolders(root))):
-        split = choose_split(spec, splits or [folder.name for folder in _subfolders(root)])
+    if spec.split or (splits and len(splits) == len(subfolders(root))):
+        split = choose_split(spec, splits or [folder.name for folder in subfolders(root)])
         top, name = root / split, f"{root.name}#{split}"
     else:
         top, name = root, root.name
-    classes = _subfolders(top)
+    classes = subfolders(top)
     if not classes:
         raise InputError(f"'{spec}': {top} has no sub-folders. Expected one sub-folder a class, holding its images")
-    files = [(label, path) for label, folder in enumerate(classes) for path in _images(folder)]
+    above = {identity(root), identity(top)}
+    files = [(label, path) for label, folder in enumerate(classes) for path in image_files(folder, above)]
     _refuse_empty(
         classes, [label for label, _ in files], f"Expected files named {', '.join('*' + e for e in EXTENSIONS)}"
     )
@@ -70,22 +71,7 @@ def folder_splits(spec: Spec) -> list[str]:
     """Names of the sub-folders that are splits: named like one, and holding folders themselves."""
     if not spec.path.is_dir():
         return []
-    return [folder.name for folder in _subfolders(spec.path) if role_of(folder.name) and _subfolders(folder)]
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    # __MACOSX is what archives made on a Mac leave behind.
-    entries = [e for e in os.scandir(folder) if e.is_dir() and not e.name.startswith(".") and e.name != "__MACOSX"]
-    return sorted(Path(entry.path) for entry in entries)
-
-
-def _images(folder: Path) -> list[str]:
-    """Paths of the image files in a folder and below, sorted."""
-    found = []
-    for top, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [f"{top}{os.sep}{n}" for n in names if n.lower().endswith(EXTENSIONS) and not n.startswith(".")]
-    return sorted(found)
+    return [folder.name for folder in subfolders(spec.path) if role_of(folder.name) and subfolders(folder)]
 
 
 def _refuse_empty(classes: Sequence[Path], labels: Sequence[int] | np.ndarray, why: str) -> None:

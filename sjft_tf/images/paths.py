@@ -27,8 +27,15 @@ def folder_of(path: str) -> str:
 
 
 def read_bytes(path: str) -> bytes:
-    """The content of a file. Raises OSError, whatever the file system raises."""
+    """The content of a file. Raises OSError, whatever the file system raises, and for what is no regular file."""
     if not is_remote(path):
+        # Pipes and devices block or never end; they are not even opened, which alone can have effects.
+        try:
+            mode = os.stat(path).st_mode  # noqa: PTH116
+        except ValueError as error:  # NUL, or surrogates
+            raise OSError(f"Not a path: {error}") from error
+        if not stat.S_ISREG(mode):
+            raise OSError("Not a regular file")
         return Path(path).read_bytes()
     try:
         with tf.io.gfile.GFile(path, "rb") as stream:
@@ -68,7 +75,7 @@ def file_stats(paths: Sequence[str]) -> list[tuple[int, int]]:
 def _local_stat(path: str) -> tuple[int, int]:
     try:
         status = os.stat(path)  # noqa: PTH116 (no Path object for each of a million files)
-    except OSError:
+    except (OSError, ValueError):  # a NUL is a ValueError
         return MISSING
     return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else MISSING
 

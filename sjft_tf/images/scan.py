@@ -16,6 +16,7 @@ from PIL import Image
 from sjft_tf import artifacts
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
+from sjft_tf.images import watching
 from sjft_tf.images.decode import MAX_PIXELS, is_plain, open_image, to_rgb
 from sjft_tf.images.paths import file_stats, read_bytes
 from sjft_tf.progress import bar
@@ -84,9 +85,11 @@ class FileScan:
         Raises:
             InputError: a file does not decode and `bad_images` is "error".
         """
-        found = self._look(paths, file_stats(paths) if stats is None else stats, key, description)
+        stats = file_stats(paths) if stats is None else stats
+        found = self._look(paths, stats, key, description)
         self.report_bad([(path, one.error) for path, one in zip(paths, found, strict=True) if one.error], len(paths))
         kept = np.array([i for i, one in enumerate(found) if not one.error], np.int64)
+        watching.remember(key, [paths[i] for i in kept], [stats[i] for i in kept])
         return ScannedFiles(
             kept,
             np.array([found[i].plain for i in kept], bool),

@@ -47,10 +47,22 @@ class Spec:
 
     @property
     def path(self) -> Path:
-        """`rest` as an absolute path."""
+        """`rest` as an absolute path. Raises InputError where the system could never find it."""
         if not self.rest:
             raise InputError(f"'{self}' names no path. Expected {self.kind}:PATH")
-        return Path(self.rest).expanduser().resolve()
+        try:
+            path = Path(self.rest).expanduser().resolve()
+            str(path).encode()
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # a pattern, or for whoever opens it to say
+        except UnicodeEncodeError:
+            raise InputError(f"{str(self)!a}: the path is not UTF-8. Rename its folders") from None
+        except OSError as error:
+            raise InputError(f"'{self}': the path cannot be used: {error.strerror or error}") from error
+        except (RuntimeError, ValueError) as error:  # "~nobody", links to themselves; NUL
+            raise InputError(f"{str(self)!a}: the path cannot be used: {error}") from error
+        return path
 
     @property
     def location(self) -> str:

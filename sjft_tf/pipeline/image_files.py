@@ -14,9 +14,9 @@ from PIL import Image
 from sjft_tf.csv_files import read_rows
 from sjft_tf.errors import InputError
 from sjft_tf.images.decode import MAX_PIXELS, decode_with_pillow
+from sjft_tf.images.paths import read_bytes
 from sjft_tf.images.scan import inspect
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+from sjft_tf.images.walking import EXTENSIONS, image_files
 
 
 def find_files(images: Sequence[str], standard_input: IO[str] | None = None) -> Iterator[Path]:
@@ -41,15 +41,25 @@ def find_files(images: Sequence[str], standard_input: IO[str] | None = None) -> 
                 seen.add(path)
                 yield path
         if not anything:
-            raise InputError(f"--images={text} names no image file ({', '.join(SUFFIXES)})")
+            raise InputError(f"--images={text} names no image file ({', '.join(EXTENSIONS)})")
 
 
 def _named(text: str, standard_input: IO[str]) -> Iterable[Path]:
-    path = Path(text)
     if text == "-":
         return (Path(line) for line in map(str.strip, standard_input) if line)
+    try:
+        return _found(text)
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:  # a name too long, a NUL
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"--images={text!a} cannot be looked for: {why}") from error
+
+
+def _found(text: str) -> Iterable[Path]:
+    path = Path(text)
     if path.is_dir():
-        return sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+        return sorted(map(Path, image_files(path)))
     if path.suffix.lower() == ".csv" and path.is_file():
         return _listed(path)
     if path.exists():
@@ -69,12 +79,15 @@ def readable(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[bytes, str]:
         The encoded image and ""; or b"" and why it cannot be decoded.
     """
     try:
-        content = path.read_bytes()
+        str(path).encode()  # no table could hold an answer for it
+        content = read_bytes(str(path))
         found = inspect(content, max_pixels)
         if found.error or found.plain:
             return (b"", found.error) if found.error else (content, "")
         again = io.BytesIO()
         Image.fromarray(decode_with_pillow(content)).save(again, "PNG")
         return again.getvalue(), ""
+    except UnicodeEncodeError:
+        return b"", "its name is not UTF-8"
     except (OSError, ValueError) as error:
         return b"", str(getattr(error, "strerror", None) or error)

@@ -17,6 +17,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.export import Predictor, decode_bytes, load_predictor
 from sjft_tf.images import TenCrop
 from sjft_tf.images.decode import MAX_PIXELS
+from sjft_tf.images.walking import visible_name
 from sjft_tf.models import make_scorer
 from sjft_tf.pipeline.answers import format_for, writing
 from sjft_tf.pipeline.commands import restore
@@ -92,7 +93,10 @@ def predict(
                     write(path, probabilities)
             for path, (_, reason) in zip(batch, encoded, strict=True):
                 if reason:
-                    log.warning("%s cannot be decoded (JPEG, PNG, BMP or GIF was expected): %s; left out", path, reason)
+                    shown_name = visible_name(path)
+                    log.warning(
+                        "%s cannot be decoded (JPEG, PNG, BMP or GIF was expected): %s; left out", shown_name, reason
+                    )
             answered, left_out = answered + len(known), left_out + len(batch) - len(known)
             shown.update(len(batch))
             if not form.output:

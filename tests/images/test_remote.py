@@ -89,7 +89,7 @@ def test_table_on_a_file_system_that_does_not_exist_or_holds_no_table(root):
 def test_only_changed_remote_images_are_read_again(root, tmp_path, monkeypatch):
     read = []
 
-    def counted(path):
+    def counted(path, *rest):
         read.append(path)
         return inspect_file(path)
 
