@@ -157,7 +157,10 @@ def start(main: Callable[[list[str]], None], define: Callable[[], None]) -> None
             sys.exit(2)
         except Stopped as end:
             print(end, file=sys.stderr)
-            sys.exit(128 + signal.SIGTERM)
+            sys.exit(128 + end.signal)
+        except KeyboardInterrupt:
+            print("Ended by Ctrl-C. What is finished stays; the same command goes on.", file=sys.stderr)
+            sys.exit(128 + signal.SIGINT)
         except Exception as error:
             if (reason := shortage(error)) is None:
                 raise
