@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -201,13 +201,26 @@ def remove_directory(path: str | os.PathLike[str]) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def remove_leftovers(root: str | os.PathLike[str]) -> None:
-    """Removes temporary files and folders below `root` that a killed process left behind.
+def remove_leftovers(root: str | os.PathLike[str], folders: Sequence[str] = ()) -> None:
+    """Removes temporary files and folders that a killed process left behind; links are not followed, and stay.
 
     Only for the one process that works in `root`: another one's unfinished files look the same.
+
+    Args:
+        root: only what lies directly in it is looked at.
+        folders: names of folders in it that are searched through.
     """
-    for path in sorted(Path(root).rglob(".*")):
-        if path.name.endswith((".sjft-tmp", ".sjft-old")) and not path.is_symlink() and path.exists():
+    _remove_leftovers_in(Path(root))
+    for name in folders:
+        folder = Path(root) / name
+        if not folder.is_symlink():
+            for place, _, _ in os.walk(folder):
+                _remove_leftovers_in(Path(place))
+
+
+def _remove_leftovers_in(folder: Path) -> None:
+    for path in sorted(folder.glob(".*")):
+        if path.name.endswith((".sjft-tmp", ".sjft-old")) and not path.is_symlink():
             if path.is_dir():
                 shutil.rmtree(path)
             else:
