@@ -48,6 +48,10 @@ def _end_with_the_comparison() -> None:
     os._exit(1)
 
 
+def _no_link(path: str, how: int) -> int:
+    return os.open(path, how | os.O_NOFOLLOW, 0o644)
+
+
 class Launcher:
     """Does jobs in processes of their own, so many at once, each on its share of the processor cores.
 
@@ -94,7 +98,7 @@ class Launcher:
         command = [sys.executable, "-m", "sjft_tf.scripts.compare_run", *(["--raw_csv"] if writes_raw() else [])]
         # The package is found where it was found here, also from another folder.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        with open(log, "a", encoding="utf-8") as output:
+        with open(log, "a", encoding="utf-8", opener=_no_link) as output:
             begun = output.tell()
             with self._starting:
                 if self._stopped:

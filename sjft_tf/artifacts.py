@@ -31,6 +31,8 @@ _DAMAGE = (
 )
 # A full disk, an exhausted quota, a file larger than allowed: by number, and by the words that TensorFlow and HDF5 use.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# A place that may not be written to, or that a link leads away from.
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP)
 
 
 FREE_SPACE = "Free some space and start the same command again."
@@ -58,13 +60,25 @@ def shortage(error: BaseException | None) -> str | None:
     return None
 
 
+def refusal(error: BaseException) -> str | None:
+    """What the system says of a place that may not be used (rights, a read-only file system, a link); else None."""
+    if isinstance(error, OSError) and error.errno in _REFUSED:
+        return f"{os.strerror(error.errno)}: {error.filename}" if error.filename else os.strerror(error.errno)
+    return None
+
+
 @contextlib.contextmanager
 def _room_for(target: Path) -> Iterator[None]:
     try:
         yield
-    except NoSpace:
+    except InputError:
         raise
     except Exception as error:
+        if (denied := refusal(error)) is not None:
+            raise InputError(
+                f"{target} cannot be written ({denied}). What was there before is kept. Make its folder one that you "
+                "may write to, and start the same command again."
+            ) from error
         if (reason := shortage(error)) is None:
             raise
         raise NoSpace(
@@ -159,6 +173,8 @@ def _temporary_folder(target: Path) -> Iterator[Path]:
                 with open(Path(folder) / name, "rb") as stream:
                     os.fsync(stream.fileno())
             _sync_folder(Path(folder))
+        if target.is_symlink():
+            target.unlink()  # the link goes, what it leads to is not ours
         if target.exists():
             # A folder cannot be replaced in one step; the old one is moved aside before the new one takes its name.
             aside = temporary.with_suffix(".sjft-old")

@@ -36,8 +36,8 @@ def refuse_patterns(path: str | os.PathLike[str], flag: str) -> None:
     """
     if found := sorted({*str(path)} & {*"*?[]\\"}):
         raise InputError(
-            f"{flag}={path} contains {' '.join(found)}, which TensorFlow takes for a pattern: the model in it could not "
-            "be read again. Choose a name without, or start from inside the folder whose name has it"
+            f"{flag}={path} contains {' '.join(found)}, which TensorFlow takes for a pattern: the model in it could "
+            "not be read again. Choose a name without, or start from inside the folder whose name has it"
         )
 
 
@@ -56,7 +56,7 @@ def refuse_foreign(root: Path) -> None:
             "Name a folder for this run alone, e.g. --workdir=runs/mine"
         )
     try:
-        names = sorted(os.listdir(root))
+        names = sorted(path.name for path in root.iterdir())
     except FileNotFoundError:
         return
     except OSError as error:
