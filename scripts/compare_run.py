@@ -22,8 +22,9 @@ from sjft_tf.csv_files import writes_raw
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.parallel import cores
 from sjft_tf.training.config import RunConfig
+from sjft_tf.training.stopping import SIGNALS
 
-STOPPED = "Ended by SIGTERM. The same command goes on."
+STOPPED = "Ended by {}. The same command goes on."
 
 
 def main(_: list[str]) -> None:
@@ -47,6 +48,10 @@ def _end_with_the_comparison() -> None:
     os._exit(1)
 
 
+def _no_link(path: str, how: int) -> int:
+    return os.open(path, how | os.O_NOFOLLOW, 0o644)
+
+
 class Launcher:
     """Does jobs in processes of their own, so many at once, each on its share of the processor cores.
 
@@ -67,6 +72,7 @@ class Launcher:
         self._children: set[subprocess.Popen[str]] = set()
         self._starting = threading.Lock()
         self._stopped = False
+        self._signal = signal.SIGTERM
 
     def __call__(self, job: dict[str, Any], log: Path) -> str:
         """Does a job.
@@ -79,7 +85,7 @@ class Launcher:
             What went wrong, "" for nothing.
 
         Raises:
-            Stopped: this process got SIGTERM; the run has written a checkpoint.
+            Stopped: this process got SIGTERM or Ctrl-C; the run has written a checkpoint.
         """
         share = self._shares.get()
         try:
@@ -92,11 +98,11 @@ class Launcher:
         command = [sys.executable, "-m", "sjft_tf.scripts.compare_run", *(["--raw_csv"] if writes_raw() else [])]
         # The package is found where it was found here, also from another folder.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        with open(log, "a", encoding="utf-8") as output:
+        with open(log, "a", encoding="utf-8", opener=_no_link) as output:
             begun = output.tell()
             with self._starting:
                 if self._stopped:
-                    raise Stopped(STOPPED)
+                    raise self._ended()
                 child = subprocess.Popen(
                     command, stdin=subprocess.PIPE, stdout=output, stderr=output, env=environment, text=True
                 )
@@ -117,7 +123,7 @@ class Launcher:
                 child.wait()
                 child.stdin.close()
         if self._stopped:
-            raise Stopped(STOPPED)
+            raise self._ended()
         return "" if status == 0 else reason(log, begun, status)
 
     def stop(self) -> None:
@@ -128,19 +134,33 @@ class Launcher:
 
     @contextlib.contextmanager
     def stoppable(self) -> Iterator[None]:
-        """SIGTERM stops the jobs, and this process when they are done. In the main thread only."""
+        """SIGTERM and Ctrl-C stop the jobs, and this process when they are done. In the main thread only.
 
-        def ended(*_: object) -> None:
+        A second Ctrl-C ends everything at once.
+        """
+
+        def ended(number: int, _: object) -> None:
+            if self._stopped and number == signal.SIGINT:
+                for child in list(self._children):
+                    child.kill()
+                raise KeyboardInterrupt
             busy = bool(self._children)
+            self._signal = self._signal if self._stopped else signal.Signals(number)
             self.stop()
             if not busy:
-                raise Stopped(STOPPED)
+                raise self._ended()
 
-        before = signal.signal(signal.SIGTERM, ended)
+        # What was started in the background ignores Ctrl-C, which is meant for another program then.
+        heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, ended) for number in heard}
         try:
             yield
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _ended(self) -> Stopped:
+        return Stopped(STOPPED.format(SIGNALS[self._signal]), self._signal)
 
 
 def reason(log: Path, begun: int, status: int) -> str:

@@ -14,11 +14,13 @@ def define() -> None:
 
 
 def main(_: list[str]) -> None:
+    from sjft_tf.owned_folder import refuse_patterns
     from sjft_tf.pipeline import commands
     from sjft_tf.workdir import Workdir
 
-    program.start_tensorflow()
     given = program.FLAGS
+    refuse_patterns(given.output, "--output")
+    program.start_tensorflow()
     program.say_lines(commands.export(Workdir(given.workdir), given.round, given.output))
 
 

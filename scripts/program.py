@@ -17,7 +17,7 @@ from absl import app, flags
 from absl import logging as absl_logging
 
 from sjft_tf import csv_files
-from sjft_tf.artifacts import FREE_SPACE, shortage
+from sjft_tf.artifacts import FREE_SPACE, refusal, shortage
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.training.config import RunConfig
 from sjft_tf.training.settings import EvaluationConfig
@@ -166,10 +166,16 @@ def start(main: Callable[[list[str]], None], define: Callable[[], None]) -> None
             sys.exit(2)
         except Stopped as end:
             print(end, file=sys.stderr)
-            sys.exit(128 + signal.SIGTERM)
+            sys.exit(128 + end.signal)
+        except KeyboardInterrupt:
+            print("Ended by Ctrl-C. What is finished stays; the same command goes on.", file=sys.stderr)
+            sys.exit(128 + signal.SIGINT)
         except Exception as error:
             if changed := _changed_image(error):
                 print(f"error: {changed}", file=sys.stderr)
+                sys.exit(2)
+            if (denied := refusal(error)) is not None:
+                print(f"error: Something could not be read or written ({denied}). Check its rights.", file=sys.stderr)
                 sys.exit(2)
             if (reason := shortage(error)) is None:
                 raise

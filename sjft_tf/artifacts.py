@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +24,8 @@ from sjft_tf.errors import InputError
 
 # A full disk, an exhausted quota, a file larger than allowed: by number, and by the words that TensorFlow and HDF5 use.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# A place that may not be written to, or that a link leads away from.
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP)
 
 
 FREE_SPACE = "Free some space and start the same command again."
@@ -51,13 +53,25 @@ def shortage(error: BaseException | None) -> str | None:
     return None
 
 
+def refusal(error: BaseException) -> str | None:
+    """What the system says of a place that may not be used (rights, a read-only file system, a link); else None."""
+    if isinstance(error, OSError) and error.errno in _REFUSED:
+        return f"{os.strerror(error.errno)}: {error.filename}" if error.filename else os.strerror(error.errno)
+    return None
+
+
 @contextlib.contextmanager
 def _room_for(target: Path) -> Iterator[None]:
     try:
         yield
-    except NoSpace:
+    except InputError:
         raise
     except Exception as error:
+        if (denied := refusal(error)) is not None:
+            raise InputError(
+                f"{target} cannot be written ({denied}). What was there before is kept. Make its folder one that you "
+                "may write to, and start the same command again."
+            ) from error
         if (reason := shortage(error)) is None:
             raise
         raise NoSpace(
@@ -152,6 +166,8 @@ def _temporary_folder(target: Path) -> Iterator[Path]:
                 with open(Path(folder) / name, "rb") as stream:
                     os.fsync(stream.fileno())
             _sync_folder(Path(folder))
+        if target.is_symlink():
+            target.unlink()  # the link goes, what it leads to is not ours
         if target.exists():
             # A folder cannot be replaced in one step; the old one is moved aside before the new one takes its name.
             aside = temporary.with_suffix(".sjft-old")
@@ -194,13 +210,26 @@ def remove_directory(path: str | os.PathLike[str]) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def remove_leftovers(root: str | os.PathLike[str]) -> None:
-    """Removes temporary files and folders below `root` that a killed process left behind.
+def remove_leftovers(root: str | os.PathLike[str], folders: Sequence[str] = ()) -> None:
+    """Removes temporary files and folders that a killed process left behind; links are not followed, and stay.
 
     Only for the one process that works in `root`: another one's unfinished files look the same.
+
+    Args:
+        root: only what lies directly in it is looked at.
+        folders: names of folders in it that are searched through.
     """
-    for path in sorted(Path(root).rglob(".*")):
-        if path.name.endswith((".sjft-tmp", ".sjft-old")) and not path.is_symlink() and path.exists():
+    _remove_leftovers_in(Path(root))
+    for name in folders:
+        folder = Path(root) / name
+        if not folder.is_symlink():
+            for place, _, _ in os.walk(folder):
+                _remove_leftovers_in(Path(place))
+
+
+def _remove_leftovers_in(folder: Path) -> None:
+    for path in sorted(folder.glob(".*")):
+        if path.name.endswith((".sjft-tmp", ".sjft-old")) and not path.is_symlink():
             if path.is_dir():
                 shutil.rmtree(path)
             else:

@@ -1,5 +1,7 @@
 """The error type for bad input (a wrong flag, an unreadable file, another run's artifact), and the end on request."""
 
+import signal
+
 
 class InputError(ValueError):
     """Something the user gave cannot be used.
@@ -10,7 +12,14 @@ class InputError(ValueError):
 
 
 class Stopped(Exception):
-    """The run was asked to end (SIGTERM) and did so where it can go on; the message says where that is.
+    """The run was asked to end (SIGTERM, Ctrl-C) and did so where it can go on; the message says where that is.
 
-    Scripts print it and exit with status 143, as a process ended by SIGTERM does.
+    Scripts print it and exit with the status of a process that the signal ended: 143 for SIGTERM, 130 for Ctrl-C.
+
+    Attributes:
+        signal: the signal's number.
     """
+
+    def __init__(self, message: str, number: int = signal.SIGTERM) -> None:
+        super().__init__(message)
+        self.signal = number

@@ -17,10 +17,13 @@ from typing import IO
 import sjft_tf
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
+from sjft_tf.owned_folder import mark, refuse_foreign, refuse_patterns
 from sjft_tf.training.config import RunConfig
 
 log = logging.getLogger(__name__)
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tensorflow-addons", "numpy", "scipy", "pillow")
+# Folders of a run and of a comparison: leftovers are looked for in these. A run of a comparison looks in its own.
+_FOLDERS = ("images", "influence", "rounds", "checkpoints", "descriptors-source", "saved_model", "logs", "shared")
 
 
 class Workdir:
@@ -96,21 +99,26 @@ class Workdir:
     def locked(self) -> Iterator[None]:
         """Keeps a second process from working in the same folder; the lock goes with the process that holds it.
 
+        The folder is made and marked as a workdir; leftovers of killed processes in it are removed.
+
         Raises:
-            InputError: another process holds it.
+            InputError: another process holds it, or it is no folder for a run.
         """
+        refuse_patterns(self.root, "--workdir")
+        refuse_foreign(self.root)
         with self._open_lock() as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise InputError(f"Another process is working in {self.root}. Wait for it, or use another.") from error
-            artifacts.remove_leftovers(self.root)
+            artifacts.remove_leftovers(self.root, _FOLDERS)
             yield
 
     def _open_lock(self) -> IO[bytes]:
         path = self.root / ".lock"
         try:
             self.root.mkdir(parents=True, exist_ok=True)
+            mark(self.root)
             # A link is not followed and nothing is cut off: whatever lies there is not ours to change.
             return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644), "r+b")
         except OSError as error:

@@ -84,7 +84,7 @@ def test_a_file_above_the_limit_is_told_by_the_programs_guard(tmp_path):
 
 
 def test_other_errors_are_not_taken_for_a_full_disk(tmp_path):
-    for error in (OSError(errno.EACCES, "no"), MemoryError("out of memory"), RuntimeError("OOM when allocating")):
+    for error in (OSError(errno.EIO, "no"), MemoryError("out of memory"), RuntimeError("OOM when allocating")):
         assert artifacts.shortage(error) is None
         with pytest.raises(type(error)), artifacts.atomic_write(tmp_path / "x"):
             raise error

@@ -11,6 +11,7 @@ import pytest
 import sjft_tf
 from sjft_tf import workdir as module
 from sjft_tf.errors import InputError
+from sjft_tf.owned_folder import MARKER
 from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
@@ -36,11 +37,12 @@ def test_a_file_is_no_workdir(tmp_path):
 
 def test_the_lock_keeps_others_out_and_cleans_up(workdir):
     workdir.scans.mkdir(parents=True)
+    (workdir.root / MARKER).write_text("")
     for name in (".neighbors.npz.x1.sjft-tmp", "images/.scan.npz.x2.sjft-tmp", ".saved_model.x3.sjft-old"):
         (workdir.root / name).write_text("left behind")
     (workdir.root / ".kept.tmp").write_text("somebody's")
     with workdir.locked():
-        assert {p.name for p in workdir.root.rglob("*")} == {".lock", "images", ".kept.tmp"}
+        assert {p.name for p in workdir.root.rglob("*")} == {".lock", MARKER, "images", ".kept.tmp"}
         (workdir.root / ".mine.y1.sjft-tmp").write_text("being written")
         with pytest.raises(InputError, match=r"Another process is working in .*mine"), Workdir(workdir.root).locked():
             pass

@@ -36,6 +36,10 @@ class Demo:
     def run(self) -> Iterator[str]:
         """Trains all arms; yields lines for the screen as they come."""
         root = Path(self.workdir)
+        with Workdir(root).locked():
+            yield from self._all(root)
+
+    def _all(self, root: Path) -> Iterator[str]:
         yield f"Pre-training on the source, where {PLAIN} starts"
         self._run(root / "pretrained", self._pretraining())
         start = Workdir(root / "pretrained").trunk

@@ -42,6 +42,9 @@ class RoundSummaries:
         if round_number < 0:
             raise InputError(f"`round_number` must be 0 or higher. Received: round_number={round_number}")
         folder = Path(logdir)
+        if folder.is_symlink():
+            # Event files in it are removed; what a link leads to is not ours.
+            raise InputError(f"{folder} is a link; remove it to have a folder of event files made there")
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob("*tfevents*"):
             found = _FILE.search(path.name)

@@ -6,7 +6,6 @@ import time
 
 import keras
 
-from sjft_tf.errors import Stopped
 from sjft_tf.training.callbacks import StopOnNonFiniteLoss
 from sjft_tf.training.checkpoints import Resumed, restore_metrics
 from sjft_tf.training.keeping import Keeping
@@ -58,4 +57,4 @@ class StepCheckpoints(keras.callbacks.Callback):
         path = self._checkpoints.save(step, self.model, time.perf_counter() - self._begun)
         self._last = step
         if self._keeping.stopping:
-            raise Stopped(f"Ended by SIGTERM after step {step}, kept in {path}. The same command goes on there.")
+            raise self._keeping.stopped(f"step {step}", path)

@@ -41,10 +41,16 @@ class Keeping:
         """
         if self.checkpoints is not None:
             self.checkpoints.clear()
-        if self.stopping:
-            raise Stopped(f"Ended by SIGTERM after round {index + 1}, kept in {place}. The same command goes on there.")
         if self.stop is not None:
+            if self.stop.made:
+                raise self.stopped(f"round {index + 1}", place)
             self.stop.release()
+
+    def stopped(self, after: str, place: Path) -> Stopped:
+        """The end on request after a step or round that is kept in `place`."""
+        assert self.stop is not None
+        message = f"Ended by {self.stop.name} after {after}, kept in {place}. The same command goes on there."
+        return Stopped(message, self.stop.signal)
 
     @property
     def stopping(self) -> bool:

@@ -1,35 +1,53 @@
-"""Ending on request: SIGTERM, as clusters send it before they take the machine away."""
+"""Ending on request: SIGTERM, as clusters send it before they take the machine away, and Ctrl-C (SIGINT)."""
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import Any
 
+SIGNALS = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "Ctrl-C"}
+
 
 class StopRequest:
-    """While it listens, SIGTERM sets `made` instead of ending the process.
+    """While it listens, SIGTERM or Ctrl-C sets `made` instead of ending the process; a second Ctrl-C ends it at once.
 
-    Outside of training nothing needs to be saved, so that there the signal ends the process at once, as always.
+    Outside of training nothing needs to be saved, so that there the signals end the process at once, as always.
     Works in the main thread only, which is where Python handles signals.
 
     Attributes:
-        made: the signal came.
+        made: a signal came.
+        signal: which one it was, the first of several.
     """
 
     def __init__(self) -> None:
         self.made = False
-        self._before: Any = None
+        self.signal = signal.SIGTERM
+        self._before: dict[signal.Signals, Any] = {}
+
+    @property
+    def name(self) -> str:
+        """The signal in words."""
+        return SIGNALS[self.signal]
 
     def listen(self) -> None:
-        """From now on the signal is only noted."""
-        if self._before is None:
-            self._before = signal.signal(signal.SIGTERM, self._note)
+        """From now on the signals are only noted."""
+        if not self._before:
+            # What was started in the background ignores Ctrl-C, which is meant for another program then.
+            heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._note) for number in heard}
 
     def release(self) -> None:
-        """From now on the signal does what it did before `listen`."""
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
-            self._before = None
+        """From now on the signals do what they did before `listen`."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
 
-    def _note(self, *_: Any) -> None:
-        self.made = True
+    def _note(self, number: int, _: Any) -> None:
+        if self.made and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        if not self.made:
+            self.made, self.signal = True, signal.Signals(number)
+            if number == signal.SIGINT:
+                # print() may be what the signal came into, and cannot be entered twice.
+                os.write(2, b"\nEnding after this step, with a checkpoint. Ctrl-C again ends at once.\n")

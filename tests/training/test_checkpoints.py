@@ -280,3 +280,15 @@ def test_the_last_state_is_the_newest_of_all(store, tmp_path):
         raise RuntimeError("x: No space left on device")  # as TensorFlow says it
     with pytest.raises(RuntimeError, match="out of memory"), keeping.guarded():
         raise RuntimeError("out of memory")
+
+
+def test_ctrl_c_ends_the_run_with_a_checkpoint_and_a_second_one_at_once(go, tmp_path, capfd):
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(Stopped, match=r"Ended by Ctrl-C after step 3, kept in .*step-00000003\.") as ended:
+        go(At({3}, lambda _: signal.raise_signal(signal.SIGINT)), every=0, stop=StopRequest())
+    assert ended.value.signal == signal.SIGINT
+    assert "Ctrl-C again ends at once" in capfd.readouterr().err
+    with pytest.raises(KeyboardInterrupt):
+        go(At({5}, lambda _: [signal.raise_signal(signal.SIGINT) for _ in "ab"]), every=0, stop=StopRequest())
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000003"]

@@ -1,0 +1,88 @@
+"""Which folders a run may work in: those that a program of this package marked, and new or empty ones.
+
+A run removes leftovers and replaces files by name, which must not happen in a folder that is somebody's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+from sjft_tf.errors import InputError
+
+MARKER = ".sjft-workdir"
+_TEXT = "A working directory of sjft_tf: its programs replace and remove what they made in here.\n"
+# Made before there was a marker, and by nobody else.
+_OURS = (
+    *("comparison.json", "rounds", "checkpoints", "neighbors.npz", "edges.npz", "search.npz", "leaks.npz"),
+    *("class_importance.npz", "times.json", "descriptors-source", "descriptors-target.npz", "influence", "advice.json"),
+)
+# What may lie in a folder that is new: the lock, output that is written into it, what a file system puts there.
+_NOTHING = (".lock", "log.txt", "nohup.out", "lost+found", ".DS_Store")
+_NOTHING_ENDS = (".log", ".out", ".cfg", ".sjft-tmp", ".sjft-old")
+
+
+def refuse_patterns(path: str | os.PathLike[str], flag: str) -> None:
+    """Refuses a path that TensorFlow would take for a pattern when it reads a model: with `*`, `?`, `[`, `]` or `\\`.
+
+    Args:
+        path: where a SavedModel lies, or will.
+        flag: what named it, for the message, such as "--output".
+
+    Raises:
+        InputError: names the characters.
+    """
+    if found := sorted({*str(path)} & {*"*?[]\\"}):
+        raise InputError(
+            f"{flag}={path} contains {' '.join(found)}, which TensorFlow takes for a pattern: the model in it could "
+            "not be read again. Choose a name without, or start from inside the folder whose name has it"
+        )
+
+
+def refuse_foreign(root: Path) -> None:
+    """Refuses a folder that is somebody's, before anything is written.
+
+    Raises:
+        InputError: it is `/`, the home folder, or neither marked, ours, new nor empty.
+    """
+    place, home = root.resolve(), None
+    with contextlib.suppress(RuntimeError):
+        home = Path.home().resolve()
+    if place == Path(place.anchor) or place == home:
+        raise InputError(
+            f"--workdir={root} is {'the home folder' if place == home else 'the root of the file system'}. "
+            "Name a folder for this run alone, e.g. --workdir=runs/mine"
+        )
+    try:
+        names = sorted(path.name for path in root.iterdir())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError(f"--workdir={root} cannot be read ({error.strerror}); choose another") from error
+    theirs = [name for name in names if name not in _NOTHING and not name.endswith(_NOTHING_ENDS)]
+    if theirs and MARKER not in names and not any(name in _OURS for name in names) and not _is_record(root):
+        raise InputError(
+            f"--workdir={root} holds other things ({', '.join(theirs[:3])}{', ...' if theirs[3:] else ''}) and no run. "
+            "Files in a workdir are replaced and removed: name a new or an empty folder. If it is a workdir after all, "
+            f"make an empty file {MARKER} in it"
+        )
+
+
+def mark(root: Path) -> None:
+    """Marks a folder as ours; a marker that is there stays."""
+    with contextlib.suppress(FileExistsError), os.fdopen(_create(root / MARKER), "w", encoding="utf-8") as stream:
+        stream.write(_TEXT)
+
+
+def _create(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+
+
+def _is_record(root: Path) -> bool:
+    # Trained networks of other packages also come with a config.json.
+    try:
+        return "sjft_tf" in json.loads((root / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return False
