@@ -24,7 +24,6 @@ def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="also run the tests marked slow")
     parser.addoption("--fuzz", type=int, default=60, help="mutations of each fuzzer")
     parser.addoption("--large", action="store_true", help="also run the tests on real data in SJFT_TEST_DATA")
-    parser.addoption("--fuzz", type=int, default=60, help="mutations of each fuzzer")
 
 
 def pytest_collection_modifyitems(config, items):
