@@ -75,8 +75,8 @@ def evaluated(sets: Sets, workdir: Workdir, index: int, views: str) -> bool:
         path = folder / f"probabilities-{name}.npz"
         if not path.is_file():
             return False
-        made_from = artifacts.load_npz(path)[1]["made_from"]
-        artifacts.check_made_from(path, {"images": made_from["images"]}, {"images": images.fingerprint})
+        made_from, asked = artifacts.load_npz(path)[1]["made_from"], {f"{name} images": images.fingerprint}
+        artifacts.check_made_from(path, {f"{name} images": made_from["images"]}, asked, artifacts.OTHER_WORKDIR)
         if made_from.get("views", "center") != views:  # older ones do not say
             return False
     return True

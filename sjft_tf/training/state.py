@@ -93,7 +93,7 @@ def load_round(folder: Path, index: int, model: keras.Model, made_from: dict[str
     """
     path = round_folder(folder, index) / STATE
     arrays, meta = artifacts.load_npz(path)
-    artifacts.check_made_from(path, meta["made_from"], made_from)
+    artifacts.check_made_from(path, meta["made_from"], made_from, artifacts.OTHER_WORKDIR)
     try:
         snapshot.load_model(path.parent, meta, model)
     except InputError as error:

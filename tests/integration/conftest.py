@@ -40,7 +40,7 @@ def world(tmp_path_factory) -> Path:
     return root
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def config(world: Path) -> RunConfig:
     """A run of two rounds of four steps on that world."""
     plain = RunConfig()
