@@ -16,6 +16,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.export import DESCRIPTION_FILE, export_saved_model
 from sjft_tf.models import save_trunk
 from sjft_tf.pipeline.audit import audited
+from sjft_tf.pipeline.changed import refuse_other_classes
 from sjft_tf.pipeline.checks import check_bank, check_sets, check_settings
 from sjft_tf.pipeline.importance import class_importance
 from sjft_tf.pipeline.inputs import (
@@ -109,6 +110,7 @@ def run(
 
         def check() -> dict[str, Any]:
             refuse_other_run(config, workdir)
+            refuse_other_classes(sets.target.class_names, workdir)
             return {}
 
         cluster.once(check)
@@ -153,9 +155,11 @@ def run(
 
 def assist(config: RunConfig, cluster: Cluster) -> None:
     """What a process that is not the chief does of `run`: its part of each batch. It leaves nothing behind."""
+    check_settings(config)  # as the chief, which does not wait for others before it refuses
     with tempfile.TemporaryDirectory() as folder:
         workdir = Workdir(folder)
         sets = open_sets(config, workdir)
+        check_sets(config, sets)
         cluster.once(dict)
         cluster.check_equal(_fingerprints(config, sets))
         sets = audited(config, sets, workdir, cluster)

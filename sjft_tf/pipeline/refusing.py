@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sjft_tf import artifacts
+from sjft_tf.errors import InputError
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.training.config import RunConfig
 from sjft_tf.training.state import STATE, finished_rounds, round_folder
@@ -46,6 +47,11 @@ def held_back(workdir: Workdir, publish: bool = True) -> Iterator[None]:
             setattr(workdir, name, scratch / place.name)
         try:
             yield
+        except InputError as error:
+            # Nobody is to look for a file in the scratch folder, which is about to go.
+            text = str(scratch), str(workdir.root)
+            error.args = tuple(arg.replace(*text) if isinstance(arg, str) else arg for arg in error.args)
+            raise
         finally:
             for name, place in places.items():
                 setattr(workdir, name, place)

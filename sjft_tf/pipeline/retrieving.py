@@ -6,6 +6,7 @@ import numpy as np
 
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.audit import audited
+from sjft_tf.pipeline.changed import refuse_other_classes
 from sjft_tf.pipeline.checks import check_bank, check_network, check_sets
 from sjft_tf.pipeline.importance import check_importance, class_importance, importance_lines
 from sjft_tf.pipeline.inputs import Sets, filter_bank, open_sets
@@ -70,6 +71,7 @@ def retrieve(config: RunConfig, workdir: Workdir, looks: Looks | None = None) ->
         check_sets(config, sets)
         if looks is not None:
             looks.check(sets.target)
+        refuse_other_classes(sets.target.class_names, workdir)
         refuse_other_target(config, sets, workdir)
         sets = audited(config, sets, workdir)
         check_borrowing(config, sets, workdir)

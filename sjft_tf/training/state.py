@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -128,7 +129,7 @@ def load_round_weights(folder: Path, index: int, model: keras.Model) -> None:
     try:
         snapshot.load_weights(place, artifacts.load_npz(place / STATE)[1], model)
     except InputError as error:
-        raise InputError(f"{error}. {_way_back(folder, index)}") from error
+        raise InputError(f"{error}. {_way_back(folder, index, weights_only=True)}") from error
 
 
 def prune_rounds(folder: Path, keep: int, score: Callable[[int], float | None]) -> list[int]:
@@ -157,8 +158,22 @@ def prune_rounds(folder: Path, keep: int, score: Callable[[int], float | None]) 
     return removed
 
 
-def _way_back(folder: Path, index: int) -> str:
-    """What to do about damaged files of round `index`."""
+def _way_back(folder: Path, index: int, weights_only: bool = False) -> str:
+    """What to do about files of round `index` that cannot be loaded; none that is whole is ever to be removed.
+
+    Args:
+        folder: of the rounds.
+        index: of the round.
+        weights_only: the weights alone are asked for, not the optimizer's variables.
+    """
+    place = round_folder(folder, index)
+    with contextlib.suppress(InputError, FileNotFoundError, KeyError):
+        meta = artifacts.load_npz(place / STATE)[1]
+        (snapshot.check_weights if weights_only else snapshot.check_files)(place, meta)
+        return (
+            f"The files of {place} are whole, so it is another network that was asked for. Keep them; config.json and "
+            "classes.json beside the rounds must be this run's, or choose another --workdir."
+        )
     before = [i for i in kept_rounds(folder) if i < index and (round_folder(folder, i) / OPTIMIZER).is_file()]
     first = before[-1] + 1 if before else 0
     names = ", ".join(str(round_folder(folder, i)) for i in finished_rounds(folder) if i >= first)

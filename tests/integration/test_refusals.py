@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from sjft_tf.artifacts import read_json, write_json
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline import commands
 from sjft_tf.pipeline.audit import run_audit
@@ -88,6 +89,7 @@ def test_a_refused_program_changes_nothing(finished, program, change):
         PROGRAMS[program](others(config, root)[change], workdir)
     assert everything(workdir.root) == before
     assert "--workdir" in str(error.value)
+    assert "sjft-tmp" not in str(error.value)
     assert "remove the file" not in str(error.value) or "rounds" not in str(error.value)
 
 
@@ -118,3 +120,50 @@ def test_the_same_command_after_all_refusals_changes_nothing_that_counts(finishe
     after = everything(workdir.root)
     changed = {str(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     assert not {name for name in changed if not name.startswith(("logs/", "times.json"))}
+
+
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [("more", "classes added: d"), ("named", "classes added: x; classes removed: a"), ("tested", "test images ('")],
+)
+def test_evaluate_says_which_images_changed_and_removes_nothing(finished, tmp_path, folder, told):
+    config, workdir, root = finished
+    # The run as it would be if its images had been changed where they lie.
+    run = Workdir(shutil.copytree(workdir.root, tmp_path / "run"))
+    run.write_config(with_data(config, target=f"folder:{root / folder}"))
+    before = everything(run.root)
+    with pytest.raises(InputError) as error:
+        list(evaluate(run, Asked()))
+    assert told in str(error.value)
+    assert "emove" not in str(error.value).replace("removed: a", "")
+    assert everything(run.root) == before
+
+
+def test_evaluate_scores_unchanged_test_images_and_tells_of_the_others(finished, tmp_path, world, caplog):
+    config, workdir, _ = finished
+    shutil.copytree(world / "target", tmp_path / "target")
+    (tmp_path / "target" / "val" / "a" / "0.png").unlink()
+    run = Workdir(shutil.copytree(workdir.root, tmp_path / "run"))
+    run.write_config(with_data(config, target=f"folder:{tmp_path / 'target'}"))
+    before = everything(run.root)
+    (line, *_) = evaluate(run, Asked())
+    assert line.startswith("round 1 on ")
+    assert "validation images ('" in caplog.text
+    assert "test images ('" not in caplog.text
+    assert everything(run.root) == before
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
+def test_whole_rounds_are_never_to_be_removed(finished, tmp_path):
+    _, workdir, _ = finished
+    run = Workdir(shutil.copytree(workdir.root, tmp_path / "run"))
+    classes = read_json(run.classes)
+    write_json(run.classes, classes | {"target": [*classes["target"], "d"]})
+    with pytest.raises(InputError, match="are whole.*Keep them"):
+        commands.restore(run, 0)
+
+
+def test_a_run_of_other_classes_is_refused_by_their_names(finished):
+    config, workdir, root = finished
+    with workdir.locked(), pytest.raises(InputError, match="classes added: d"):
+        commands.run(others(config, root)["one class more"], workdir)
