@@ -111,6 +111,7 @@ def run(
         def check() -> dict[str, Any]:
             refuse_other_run(config, workdir)
             refuse_other_classes(sets.target.class_names, workdir)
+            refuse_other_target(config, sets, workdir)
             return {}
 
         cluster.once(check)
