@@ -319,19 +319,23 @@ def _reading(path: str | os.PathLike[str], remedy: str) -> Iterator[None]:
         raise InputError(f"{path} is not an artifact of sjft_tf or is damaged: {reason}. {remedy}") from error
 
 
-def check_made_from(path: str | os.PathLike[str], found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+OTHER_WORKDIR = "Choose another --workdir; what is in this one stays as it is."
+_MADE_AGAIN = "Choose another --workdir, or remove the file (and what was made from it) to make it again."
+
+
+def check_made_from(
+    path: str | os.PathLike[str], found: Mapping[str, Any], wanted: Mapping[str, Any], advice: str = _MADE_AGAIN
+) -> None:
     """Raises ArtifactMismatch naming both sides if the artifact's stamp differs from what this run asks for.
 
     Args:
         path: the artifact, for the message.
         found: the `made_from` mapping stored in it.
         wanted: the mapping this run would store.
+        advice: what to do; nobody is to be told to remove what took hours because other images were named.
     """
     canonical = json.loads(json.dumps(dict(wanted), default=_jsonable))
     differing = sorted(k for k in {*found, *canonical} if found.get(k) != canonical.get(k))
     if differing:
         sides = "; ".join(f"{k}: {found.get(k)!r} there, {canonical.get(k)!r} asked for" for k in differing)
-        raise ArtifactMismatch(
-            f"{path} was made from other inputs ({sides}). "
-            "Choose another --workdir, or remove the file (and what was made from it) to make it again."
-        )
+        raise ArtifactMismatch(f"{path} was made from other inputs ({sides}). {advice}")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 import sjft_tf
-from sjft_tf import artifacts
+from sjft_tf import artifacts, outputs
 from sjft_tf.errors import InputError
 from sjft_tf.owned_folder import mark, refuse_foreign, refuse_patterns
 from sjft_tf.training.config import RunConfig
@@ -56,6 +56,7 @@ class Workdir:
         trunk: the trained trunk, to start another run with (`--weights`).
         logs: TensorBoard event files.
         times: seconds of each stage (JSON).
+        outputs: digests of what is left for the user (JSON); see `outputs`.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -89,6 +90,7 @@ class Workdir:
         self.trunk = self.root / "trunk.weights.h5"
         self.logs = self.root / "logs"
         self.times = self.root / "times.json"
+        self.outputs = self.root / outputs.FILE
         self._inner = 0.0
 
     def bad_images(self, role: str) -> Path:

@@ -14,8 +14,10 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.images.audit import MIN_SIDE, SETTINGS, Audit, Leak, audit
 from sjft_tf.pipeline.inputs import Sets, open_sets
+from sjft_tf.pipeline.refusing import held_back, refuse_other_target
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, pair_montage
+from sjft_tf.training import finished_rounds
 from sjft_tf.training.config import RunConfig
 from sjft_tf.training.distribution import ALONE, Cluster
 from sjft_tf.workdir import Workdir
@@ -71,8 +73,9 @@ def _kept(config: RunConfig, sets: Sets, workdir: Workdir) -> np.ndarray:
 def audit_of(sets: Sets, workdir: Workdir) -> Audit:
     """The audit of these sets, from the workdir if it was made from them, else made now.
 
-    It is cheap beside what depends on it, so one of other images is simply replaced. Writes the list for the user
-    (leaks.csv, leaks.png), then the audit itself (leaks.npz): where that is, the others are complete.
+    It is cheap beside what depends on it, so one of other images is simply replaced, but for a finished run's. Writes
+    the list for the user (leaks.csv, leaks.png), then the audit itself (leaks.npz): where that is, the others are
+    complete.
     """
     assert sets.source is not None
     targets = roles(sets)
@@ -80,6 +83,8 @@ def audit_of(sets: Sets, workdir: Workdir) -> Audit:
         f"{role} images": images.fingerprint for role, images in targets.items()
     }
     found = _stored(workdir, made_from, {role: len(images) for role, images in targets.items()}, len(sets.source))
+    if found is None and finished_rounds(workdir.rounds):
+        _refuse_other(workdir, made_from)
     fresh = found is None
     if found is None:
         with workdir.timed("leakage audit"):
@@ -112,18 +117,21 @@ def warnings(source: ImageSet, found: Audit, workdir: Workdir, excluded: bool) -
         if kinds:
             parts.append(f"{len(kinds)} show {role} images ({kinds.count('identical')} byte-identical)")
     what = "They are left out." if excluded else "--exclude_leaks leaves them out, --noaudit does not look for them."
+    listed, shown = (workdir.root / path.name for path in (workdir.leaks_csv, workdir.leaks_picture))
     return [
         f"LEAKAGE: {len(rows)} of {len(source)} source images are images of the target: {'; '.join(parts)}. "
-        f"Listed in {workdir.leaks_csv}, shown in {workdir.leaks_picture}. {what}"
+        f"Listed in {listed}, shown in {shown}. {what}"
     ]
 
 
 def run_audit(config: RunConfig, workdir: Workdir) -> list[str]:
     """What scripts/audit.py does: audits and says what was found."""
-    sets = open_sets(config, workdir)
-    if sets.source is None:
-        raise InputError("There is nothing to audit: give --source")
-    found = audit_of(sets, workdir)
+    with held_back(workdir):
+        sets = open_sets(config, workdir)
+        if sets.source is None:
+            raise InputError("There is nothing to audit: give --source")
+        refuse_other_target(config, sets, workdir)
+        found = audit_of(sets, workdir)
     count = {role: sum(leak.role == role for leak in found.leaks) for role in found.judged}
     identical = {role: sum(leak.role == role and leak.kind == "identical" for leak in found.leaks) for role in count}
     lines = [
@@ -154,6 +162,18 @@ def _stored(workdir: Workdir, made_from: dict[str, Any], sizes: dict[str, int], 
         return None
     columns = (arrays[name].tolist() for name in Leak._fields)
     return Audit(tuple(Leak(*values) for values in zip(*columns, strict=True)), meta["judged"])
+
+
+def _refuse_other(workdir: Workdir, made_from: dict[str, Any]) -> None:
+    """The audit of a finished run is part of it; only a set that had not been there may be added."""
+    if workdir.leaks.is_file():
+        try:
+            there = artifacts.load_npz(workdir.leaks, _SCHEMA)[1]["made_from"]
+        except InputError:  # damaged: it is made again
+            return
+        both = [name for name in there if name in made_from and name not in SETTINGS]
+        found, asked = ({name: stamp[name] for name in both} for stamp in (there, made_from))
+        artifacts.check_made_from(workdir.leaks, found, asked, artifacts.OTHER_WORKDIR)
 
 
 def _save(workdir: Workdir, found: Audit, made_from: dict[str, Any]) -> None:

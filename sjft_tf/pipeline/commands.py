@@ -17,6 +17,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.export import DESCRIPTION_FILE, check_exported, export_saved_model
 from sjft_tf.models import save_trunk
 from sjft_tf.pipeline.audit import audited
+from sjft_tf.pipeline.changed import refuse_other_classes
 from sjft_tf.pipeline.checks import check_bank, check_sets, check_settings
 from sjft_tf.pipeline.importance import class_importance
 from sjft_tf.pipeline.inputs import (
@@ -32,7 +33,9 @@ from sjft_tf.pipeline.learning import build_model, train, training_made_from
 from sjft_tf.pipeline.neighbors import list_length, target_edges
 from sjft_tf.pipeline.projection import write_projection
 from sjft_tf.pipeline.pruning import pruned
+from sjft_tf.pipeline.refusing import held_back, refuse_other_target
 from sjft_tf.pipeline.results import HEADLINE, evaluated, summarize, write_borrowed
+from sjft_tf.pipeline.retrieving import check_borrowing
 from sjft_tf.pipeline.retrieving import retrieve as retrieve
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.selection import TABLE_SELECTORS
@@ -103,22 +106,31 @@ def run(
     Of several processes it is the chief's. `stop` ends it at the next step; TensorBoard shows `command`.
     """
     check_settings(config)
-    with workdir.timed("opening image sets"):
-        sets = open_sets(config, workdir)
-    check_sets(config, sets)
+    with held_back(workdir):
+        with workdir.timed("opening image sets"):
+            sets = open_sets(config, workdir)
+        check_sets(config, sets)
 
-    def check() -> dict[str, Any]:
-        refuse_other_run(config, workdir)
-        return {}
+        def check() -> dict[str, Any]:
+            refuse_other_run(config, workdir)
+            refuse_other_classes(sets.target.class_names, workdir)
+            refuse_other_target(config, sets, workdir)
+            return {}
 
-    cluster.once(check)
-    cluster.check_equal(_fingerprints(config, sets))
-    if config.data.prune_target:
-        sets = pruned(config, sets, workdir)
-    sets = audited(config, sets, workdir, cluster)
+        cluster.once(check)
+        cluster.check_equal(_fingerprints(config, sets))
+        if config.data.prune_target:
+            sets = pruned(config, sets, workdir)
+        sets = audited(config, sets, workdir, cluster)
+
+        def check_images() -> dict[str, Any]:
+            refuse_other_images(config, sets, workdir, cluster.replicas)
+            check_borrowing(config, sets, workdir)
+            return {}
+
+        cluster.once(check_images)
 
     def record() -> dict[str, Any]:
-        refuse_other_images(config, sets, workdir, cluster.replicas)
         source_classes = sets.source.class_names if sets.source is not None else ()
         workdir.write_config(config)
         artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": source_classes})
@@ -148,12 +160,15 @@ def run(
 
 def assist(config: RunConfig, cluster: Cluster) -> None:
     """What a process that is not the chief does of `run`: its part of each batch. It leaves nothing behind."""
+    check_settings(config)  # as the chief, which does not wait for others before it refuses
     with tempfile.TemporaryDirectory() as folder:
         workdir = Workdir(folder)
         sets = open_sets(config, workdir)
+        check_sets(config, sets)
         cluster.once(dict)
         cluster.check_equal(_fingerprints(config, sets))
         sets = audited(config, sets, workdir, cluster)
+        cluster.once(dict)
         cluster.once(dict)
         train(config, sets, workdir, cluster=cluster)
         cluster.once(dict)
@@ -185,7 +200,8 @@ def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
             )
             for c in (workdir.read_config(), config)
         )
-        artifacts.check_made_from(workdir.rounds, there, asked | {"weights": there["weights"]})
+        wanted = asked | {"weights": there["weights"]}
+        artifacts.check_made_from(workdir.rounds, there, wanted, artifacts.OTHER_WORKDIR)
 
 
 def refuse_other_images(config: RunConfig, sets: Sets, workdir: Workdir, replicas: int = 1) -> None:
@@ -203,7 +219,7 @@ def refuse_other_images(config: RunConfig, sets: Sets, workdir: Workdir, replica
         path = round_folder(workdir.rounds, index) / STATE
         there = artifacts.load_npz(path)[1]["made_from"]
         found, asked = ({k: v for k, v in stamp.items() if k not in later} for stamp in (there, wanted))
-        artifacts.check_made_from(path, found, asked)
+        artifacts.check_made_from(path, found, asked, artifacts.OTHER_WORKDIR)
         evaluated(sets, workdir, index, views_stamp(config))
 
 
@@ -263,9 +279,11 @@ def _export(
 def extract(config: RunConfig, workdir: Workdir) -> list[str]:
     """Fits the bin edges to the target and writes the target's descriptors."""
     check_bank(dataclasses.replace(config, selection=dataclasses.replace(config.selection, selector="nearest")))
-    sets = open_sets(config, workdir)
-    bank, target = filter_bank(config), for_descriptors(config, sets.target)
-    edges = target_edges(config, target, bank, workdir)
+    with held_back(workdir):
+        sets = open_sets(config, workdir)
+        refuse_other_target(config, sets, workdir)
+        bank, target = filter_bank(config), for_descriptors(config, sets.target)
+        edges = target_edges(config, target, bank, workdir)
     _, histograms = target_descriptors(target, bank, descriptor_view(config), edges.bins, edges=edges)
     path = workdir.root / "descriptors-target.npz"
     made_from = {"target": sets.target.fingerprint, "edges": edges.fingerprint}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,15 @@ from sjft_tf.evaluation import (
 )
 from sjft_tf.images import ImageSet, align_classes, open_image_set
 from sjft_tf.models import make_scorer
+from sjft_tf.pipeline.changed import by_role, changed_sets, class_changes
 from sjft_tf.pipeline.commands import describe, restore
 from sjft_tf.pipeline.inputs import NO_IMAGES, evaluation_views, open_sets, views_stamp
+from sjft_tf.pipeline.refusing import held_back
 from sjft_tf.training import RunConfig, finished_rounds, load_round_weights
 from sjft_tf.training.settings import EvaluationConfig
 from sjft_tf.workdir import Workdir
+
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +67,7 @@ def evaluate(workdir: Workdir, asked: Asked, output: str = "") -> Iterator[str]:
         raise InputError("--fuse_rounds averages all rounds: leave --round out")
     config = workdir.read_config()
     names = workdir.read_classes()["target"] if workdir.classes.is_file() else []
-    found = align_classes(names, _images(config, workdir, asked.images))
+    found = align_classes(names, _images(config, workdir, asked.images, names))
     runs = [workdir, *(Workdir(path) for path in asked.fuse_with)]
     told, each = [], []
     for one in runs:
@@ -95,14 +100,38 @@ def evaluate(workdir: Workdir, asked: Asked, output: str = "") -> Iterator[str]:
         yield f"figures: {output}, predictions: {predictions}, classes: {classes}"
 
 
-def _images(config: RunConfig, workdir: Workdir, spec: str) -> ImageSet:
-    if spec := spec or (config.data.test if config.data.test != NO_IMAGES else ""):
+def _images(config: RunConfig, workdir: Workdir, spec: str, names: Sequence[str]) -> ImageSet:
+    if spec:
         return open_image_set(spec, bad_images=config.data.bad_images, max_pixels=config.data.max_pixels)
+    if config.data.test not in ("", NO_IMAGES):  # alone: the training images may have gone
+        images = _images(config, workdir, config.data.test, names)
+        _refuse_changed(config, workdir, {"test": align_classes(names, images)}, "")
+        return images
     alone = dataclasses.replace(config.selection, selector="none")
-    found = open_sets(dataclasses.replace(config, selection=alone), workdir).test
-    if found is None:
+    with held_back(workdir, publish=False):  # nothing but figures is made here
+        sets = open_sets(dataclasses.replace(config, selection=alone), workdir)
+    if sets.test is None:
         raise InputError("This run has no test images: name some with --images")
-    return found
+    changes = class_changes(names, sets.target.class_names) if names else ""
+    _refuse_changed(config, workdir, by_role(sets), changes)
+    return sets.test
+
+
+def _refuse_changed(config: RunConfig, workdir: Workdir, sets: Mapping[str, ImageSet | None], changes: str) -> None:
+    """Other test images or classes than the run's own are not scored as its own; other training images are told."""
+    changed = changed_sets(config, workdir, sets)
+    if not changes and not changed:
+        return
+    told = f"Since the run in {workdir.root} was made, these have changed: " + "; ".join(
+        [*changed.values(), *([changes] if changes else [])]
+    )
+    if not changes and "test" not in changed:
+        log.warning("%s. The test images have not, and are scored.", told)
+        return
+    raise InputError(
+        f"{told}. Put the images back as they were, or say with --images=... which of them to score with the run as it "
+        "is. To learn them, train in another --workdir; this run is whole: keep its rounds."
+    )
 
 
 def _predictions(workdir: Workdir, images: ImageSet, asked: Asked) -> tuple[str, np.ndarray, list[str]]:

@@ -31,12 +31,9 @@ def feature_table(config: RunConfig, sets: Sets, k: int, workdir: Workdir) -> Ne
     assert sets.source is not None
     made_from = feature_stamp(config, sets)
     if workdir.neighbors.exists():
+        table = stored_features(config, sets, k, workdir)
         workdir.search.unlink(missing_ok=True)  # of a process killed between the two
-        table = NeighborTable.load(workdir.neighbors)
-        check_made_from(workdir.neighbors, table.made_from, made_from)
-        if table.k_max < k:
-            check_made_from(workdir.neighbors, {"neighbors": table.k_max}, {"neighbors": k})
-        return table.prefix(k)
+        return table
     with workdir.timed("features and retrieval"):
         stream, source = starting_features(config), sets.source
         target = np.concatenate([features for _, features in stream.blocks(sets.target)])
@@ -56,6 +53,15 @@ def feature_table(config: RunConfig, sets: Sets, k: int, workdir: Workdir) -> Ne
         table.save(workdir.neighbors)
         workdir.search.unlink(missing_ok=True)
     return table
+
+
+def stored_features(config: RunConfig, sets: Sets, k: int, workdir: Workdir) -> NeighborTable:
+    """The table that is there, its first k neighbors; ArtifactMismatch if it is of something else or too short."""
+    table = NeighborTable.load(workdir.neighbors)
+    check_made_from(workdir.neighbors, table.made_from, feature_stamp(config, sets))
+    if table.k_max < k:
+        check_made_from(workdir.neighbors, {"neighbors": table.k_max}, {"neighbors": k})
+    return table.prefix(k)
 
 
 def feature_stamp(config: RunConfig, sets: Sets) -> dict[str, Any]:

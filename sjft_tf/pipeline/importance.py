@@ -82,6 +82,13 @@ def class_importance(config: RunConfig, sets: Sets, workdir: Workdir) -> ClassIm
     return ClassImportance(weights, pool)
 
 
+def check_importance(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
+    """Raises ArtifactMismatch if there are importances, but of other images, trunk, weights or view."""
+    if workdir.importance.exists():
+        meta = artifacts.load_npz(workdir.importance)[1]
+        artifacts.check_made_from(workdir.importance, meta["made_from"], _made_from(config, sets))
+
+
 def importance_lines(config: RunConfig, sets: Sets, workdir: Workdir) -> list[str]:
     """What scripts/retrieve.py shows in place of a table: the most important classes, and how much is borrowed."""
     found = class_importance(config, sets, workdir)

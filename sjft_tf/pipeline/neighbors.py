@@ -8,7 +8,7 @@ from sjft_tf.artifacts import check_made_from, write_json
 from sjft_tf.descriptors import BinEdges, FilterBank, edges_made_from, target_descriptors
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, reduction_error
-from sjft_tf.pipeline.feature_neighbors import feature_table
+from sjft_tf.pipeline.feature_neighbors import feature_table, stored_features
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors
 from sjft_tf.retrieval import (
     NeighborTable,
@@ -62,8 +62,9 @@ def neighbor_table(config: RunConfig, sets: Sets, workdir: Workdir) -> NeighborT
     settings = config.retrieval
     places = Places(workdir.edges, workdir.search, workdir.descriptors if keeps_descriptors(config) else None)
     if workdir.neighbors.exists():
+        table = _stored(config, target, source, bank, k, workdir)
         places.remove_checkpoint()  # of a process killed between the two
-        return _stored(config, target, source, bank, k, workdir)
+        return table
     with workdir.timed("descriptors and retrieval"):
         if settings.reduced_decoding:
             mean, largest = reduction_error(sets.source, settings.descriptor_resize, view)
@@ -73,6 +74,21 @@ def neighbor_table(config: RunConfig, sets: Sets, workdir: Workdir) -> NeighborT
         table.save(workdir.neighbors)
         places.remove_checkpoint()
     return table
+
+
+def check_table(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
+    """Raises ArtifactMismatch if there is a table, or the beginning of one, but of something else or too short."""
+    assert sets.source is not None
+    k, there = list_length(config, len(sets.source)), workdir.neighbors.exists()
+    if config.retrieval.bank == "features":
+        if there:
+            stored_features(config, sets, k, workdir)
+    elif there or workdir.edges.exists():
+        bank, target = filter_bank(config), for_descriptors(config, sets.target)
+        if there:
+            _stored(config, target, for_descriptors(config, sets.source), bank, k, workdir)
+        else:
+            target_edges(config, target, bank, workdir)
 
 
 def keeps_descriptors(config: RunConfig) -> bool:

@@ -18,9 +18,11 @@ from sjft_tf.influence import choose, leave_one_out, ranks, save_kept
 from sjft_tf.pipeline.checks import check_network
 from sjft_tf.pipeline.inputs import Sets, open_sets
 from sjft_tf.pipeline.judging import Bench, Judged, by_alternative, by_head, cross_fit
+from sjft_tf.pipeline.refusing import held_back, refuse_other_target
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, influence_summary, pair_montage
 from sjft_tf.training.config import RunConfig
+from sjft_tf.training.state import finished_rounds
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)
@@ -58,8 +60,10 @@ def prune(config: RunConfig, workdir: Workdir, verify: int = 0) -> Iterator[str]
             f"--cross_fit nor --influence_layers nor another --prune_by. Received: --verify={verify}"
         )
     check_network(config)
-    sets = open_sets(config, workdir)
-    judged, dropped = judgement(config, sets, workdir)
+    with held_back(workdir):
+        sets = open_sets(config, workdir)
+        refuse_other_target(config, sets, workdir)
+        judged, dropped = judgement(config, sets, workdir)
     folder, target = workdir.influence, sets.target
     yield f"    judged: {len(judged.rows)} of {len(target)} target images; {judged.how}"
     positive = int((judged.scores > 0).sum())
@@ -90,6 +94,8 @@ def judgement(config: RunConfig, sets: Sets, workdir: Workdir) -> tuple[Judged, 
         if not outputs.intact(*_told(workdir)):
             _write(sets.target, *stored, workdir, made_from)
         return stored
+    if path.is_file() and finished_rounds(workdir.rounds):
+        _refuse_other(path, made_from, workdir)
     with workdir.timed("pruning"):
         bench = Bench(config, sets, workdir)
         if config.prune.prune_by != "influence":
@@ -142,6 +148,14 @@ def _stored(path: Path, made_from: dict[str, Any], target: ImageSet) -> tuple[Ju
         raise InputError(f"{path} is damaged: it names images or classes that there are not. {artifacts.REMAKE}")
     dropped = arrays.pop("dropped")
     return Judged(**arrays, how=meta["how"]), dropped
+
+
+def _refuse_other(path: Path, made_from: dict[str, Any], workdir: Workdir) -> None:
+    """The pruning that a finished run was made with is part of it; any other is told in its report, of its images."""
+    part = workdir.config.is_file() and workdir.read_config().data.prune_target
+    there = artifacts.load_npz(path)[1]["made_from"]
+    found, asked = ({k: v for k, v in stamp.items() if part or "images" in k} for stamp in (there, made_from))
+    artifacts.check_made_from(path, found, asked, artifacts.OTHER_WORKDIR)
 
 
 def _by_row(judged: Judged, dropped: np.ndarray, target: ImageSet) -> np.ndarray:

@@ -109,7 +109,8 @@ def evaluated(sets: Sets, workdir: Workdir, index: int, views: str) -> bool:
         except InputError as error:
             log.warning("%s It is evaluated again.", error)
             return False
-        artifacts.check_made_from(path, {"images": made_from["images"]}, {"images": images.fingerprint})
+        asked = {f"{name} images": images.fingerprint}
+        artifacts.check_made_from(path, {f"{name} images": made_from["images"]}, asked, artifacts.OTHER_WORKDIR)
         if made_from != _made_from(images, workdir, index, views) or name not in figures:
             return False
     return True

@@ -6,11 +6,13 @@ import numpy as np
 
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.audit import audited
+from sjft_tf.pipeline.changed import refuse_other_classes
 from sjft_tf.pipeline.checks import check_bank, check_network, check_sets
-from sjft_tf.pipeline.importance import class_importance, importance_lines
+from sjft_tf.pipeline.importance import check_importance, class_importance, importance_lines
 from sjft_tf.pipeline.inputs import Sets, filter_bank, open_sets
 from sjft_tf.pipeline.looks import Looks
-from sjft_tf.pipeline.neighbors import neighbor_table
+from sjft_tf.pipeline.neighbors import check_table, neighbor_table
+from sjft_tf.pipeline.refusing import held_back, refuse_other_target
 from sjft_tf.pipeline.results import show_neighbors, write_borrowed
 from sjft_tf.selection import TABLE_SELECTORS, smallest_k
 from sjft_tf.training import RunConfig, TrainingSets, finished_rounds
@@ -36,6 +38,20 @@ def retrieved(config: RunConfig, sets: Sets, workdir: Workdir, cluster: Cluster 
     return TrainingSets(sets.target, sets.source, rows, pool)
 
 
+def check_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
+    """Refuses a workdir whose table, bin edges or importances are of something else, before anything is written.
+
+    Raises:
+        ArtifactMismatch: names both sides.
+    """
+    if sets.source is None:
+        return
+    if config.selection.selector in TABLE_SELECTORS:
+        check_table(config, sets, workdir)
+    elif config.selection.selector == "class_importance":
+        check_importance(config, sets, workdir)
+
+
 def retrieve(config: RunConfig, workdir: Workdir, looks: Looks | None = None) -> list[str]:
     """Makes the neighbor table and shows what it would borrow at the start, and single target images on request.
 
@@ -50,11 +66,15 @@ def retrieve(config: RunConfig, workdir: Workdir, looks: Looks | None = None) ->
     check_bank(config)
     if by_class or config.retrieval.bank == "features":
         check_network(config)
-    sets = open_sets(config, workdir)
-    check_sets(config, sets)
-    if looks is not None:
-        looks.check(sets.target)
-    sets = audited(config, sets, workdir)
+    with held_back(workdir):
+        sets = open_sets(config, workdir)
+        check_sets(config, sets)
+        if looks is not None:
+            looks.check(sets.target)
+        refuse_other_classes(sets.target.class_names, workdir)
+        refuse_other_target(config, sets, workdir)
+        sets = audited(config, sets, workdir)
+        check_borrowing(config, sets, workdir)
     if by_class:
         return importance_lines(config, sets, workdir)
     table = neighbor_table(config, sets, workdir)

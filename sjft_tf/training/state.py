@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -115,11 +116,11 @@ def load_round(folder: Path, index: int, model: keras.Model, made_from: dict[str
     """
     path = round_folder(folder, index) / STATE
     arrays, meta = _read(folder, index)
-    artifacts.check_made_from(path, meta["made_from"], made_from)
+    artifacts.check_made_from(path, meta["made_from"], made_from, artifacts.OTHER_WORKDIR)
     try:
         snapshot.load_model(path.parent, meta, model)
     except InputError as error:
-        raise InputError(f"{error}. {way_back(folder, index)}") from error
+        raise InputError(f"{error}. {_what_to_do(folder, index)}") from error
     return _state(arrays, meta)
 
 
@@ -156,7 +157,7 @@ def load_round_weights(folder: Path, index: int, model: keras.Model) -> None:
     try:
         snapshot.load_weights(place, _read(folder, index)[1], model)
     except InputError as error:
-        raise InputError(f"{error}. {way_back(folder, index)}") from error
+        raise InputError(f"{error}. {_what_to_do(folder, index, weights_only=True)}") from error
 
 
 def prune_rounds(folder: Path, keep: int, score: Callable[[int], float | None]) -> list[int]:
@@ -183,6 +184,24 @@ def prune_rounds(folder: Path, keep: int, score: Callable[[int], float | None]) 
         (round_folder(folder, index) / OPTIMIZER).unlink(missing_ok=True)
         (round_folder(folder, index) / WEIGHTS).unlink(missing_ok=True)
     return removed
+
+
+def _what_to_do(folder: Path, index: int, weights_only: bool = False) -> str:
+    """What to do about files of round `index` that cannot be loaded; none that is whole is ever to be removed.
+
+    Args:
+        folder: of the rounds.
+        index: of the round.
+        weights_only: the weights alone are asked for, not the optimizer's variables.
+    """
+    place = round_folder(folder, index)
+    with contextlib.suppress(InputError):
+        (snapshot.check_weights if weights_only else snapshot.check_files)(place, _read(folder, index)[1])
+        return (
+            f"The files of {place} are whole, so it is another network that was asked for. Keep them; config.json and "
+            "classes.json beside the rounds must be this run's, or choose another --workdir."
+        )
+    return way_back(folder, index)
 
 
 def way_back(folder: Path, index: int) -> str:

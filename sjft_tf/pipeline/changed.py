@@ -1,0 +1,72 @@
+"""Which images of a finished run are no longer those it was made with, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sjft_tf import artifacts
+from sjft_tf.images import ImageSet
+from sjft_tf.pipeline.inputs import Sets
+from sjft_tf.training.config import RunConfig
+from sjft_tf.training.state import STATE, finished_rounds, round_folder
+from sjft_tf.workdir import Workdir
+
+_SHOWN = 5
+
+
+def changed_sets(config: RunConfig, workdir: Workdir, sets: Mapping[str, ImageSet | None]) -> dict[str, str]:
+    """The sets that differ from those of the run's last finished round.
+
+    Args:
+        config: the run's settings; what pruning or --exclude_leaks leave out is not opened here and not compared.
+        workdir: of the run.
+        sets: by role, "training", "validation", "test" or "source", with the run's classes; None is left out.
+
+    Returns:
+        For each role that differs the set in words.
+    """
+    done = finished_rounds(workdir.rounds)
+    if not done:
+        return {}
+    folder = round_folder(workdir.rounds, done[-1])
+    made_from = artifacts.load_npz(folder / STATE)[1]["made_from"]
+    known = {
+        "training": None if config.data.prune_target else made_from["target images"],
+        "source": None if config.data.exclude_leaks else made_from["source images"],
+    }
+    for role in ("validation", "test"):
+        path = folder / f"probabilities-{role}.npz"
+        known[role] = artifacts.load_npz(path)[1]["made_from"]["images"] if path.is_file() else None
+    return {
+        role: f"{role} images ('{images.name}', {len(images)} now)"
+        for role, images in sets.items()
+        if images is not None and known[role] not in (None, images.fingerprint)
+    }
+
+
+def by_role(sets: Sets) -> dict[str, ImageSet | None]:
+    """The sets as `changed_sets` takes them."""
+    return {"training": sets.target, "validation": sets.validation, "test": sets.test, "source": sets.source}
+
+
+def refuse_other_classes(names: Sequence[str], workdir: Workdir) -> None:
+    """Raises ArtifactMismatch, with their names, if the finished run in `workdir` has other target classes."""
+    if not finished_rounds(workdir.rounds) or not workdir.classes.is_file():
+        return
+    if changes := class_changes(artifacts.read_json(workdir.classes)["target"], names):
+        raise artifacts.ArtifactMismatch(
+            f"The run in {workdir.root} has other target classes than these ({changes}). {artifacts.OTHER_WORKDIR}"
+        )
+
+
+def class_changes(there: Sequence[str], now: Sequence[str]) -> str:
+    """Classes added and removed, by name; "" where they are the same."""
+    parts = [
+        f"classes {word}: {', '.join(names[:_SHOWN])}" + (f" and {len(names) - _SHOWN} more" * (len(names) > _SHOWN))
+        for word, names in (
+            ("added", [name for name in now if name not in set(there)]),
+            ("removed", [name for name in there if name not in set(now)]),
+        )
+        if names
+    ]
+    return "; ".join(parts)
