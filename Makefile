@@ -9,6 +9,8 @@ GPU ?= $(if $(shell command -v nvidia-smi 2>/dev/null),1,)
 TENSORFLOW := $(if $(GPU),tensorflow[and-cuda],tensorflow-cpu)
 # Tests run in so many processes, each file in one of them.
 WORKERS ?= 2
+# In the order that tests/conftest.py gives the files, longest first; by itself xdist begins with those of most tests.
+IN_PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PYTEST_ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -28,10 +30,10 @@ demo: setup
 	$(BIN)/python scripts/demo.py --workdir=runs/demo-$(STACK)
 
 test: setup
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(IN_PARALLEL) $(PYTEST_ARGS)
 
 test-slow: setup
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --slow -m "slow or large" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(IN_PARALLEL) --slow -m "slow or large" $(PYTEST_ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

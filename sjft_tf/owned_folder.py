@@ -17,7 +17,15 @@ _TEXT = "A working directory of sjft_tf: its programs replace and remove what th
 # Made before there was a marker, and by nobody else.
 _OURS = (
     *("comparison.json", "rounds", "checkpoints", "neighbors.npz", "edges.npz", "search.npz", "leaks.npz"),
-    *("class_importance.npz", "times.json", "descriptors-source", "descriptors-target.npz", "influence", "advice.json"),
+    *(
+        "class_importance.npz",
+        "times.json",
+        "outputs.json",
+        "descriptors-source",
+        "descriptors-target.npz",
+        "influence",
+        "advice.json",
+    ),
 )
 # What may lie in a folder that is new: the lock, output that is written into it, what a file system puts there.
 _NOTHING = (".lock", "log.txt", "nohup.out", "lost+found", ".DS_Store")

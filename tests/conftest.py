@@ -23,6 +23,14 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
+# Files that take longest, in this order: begun first, so that no worker is left alone with one at the end.
+LONGEST = (
+    *("test_main_job", "test_readme", "test_compare_program", "test_interruption", "test_determinism"),
+    *("test_programs", "test_distribution", "test_search_benchmarks", "test_trunk_selectors", "test_trunks"),
+    *("test_build", "test_step", "test_evaluation", "test_advising", "test_audit_program", "test_prune_program"),
+)
+
+
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="also run the tests marked slow")
     parser.addoption("--fuzz", type=int, default=60, help="mutations of each fuzzer")
@@ -36,6 +44,8 @@ def pytest_collection_modifyitems(config, items):
             for item in items:
                 if item.get_closest_marker(marker):
                     item.add_marker(skip)
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 def pytest_collection_finish():

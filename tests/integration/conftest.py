@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -92,6 +93,32 @@ def flags(world: Path) -> list[str]:
         *["--trunk=preact_resnet", "--weights=none", "--depth=8", "--width=4"],
         *["--rounds=2", "--steps_per_round=4", "--batch_size=6", "--eval_batch_size=8", "--projector_images=0"],
     ]
+
+
+@pytest.fixture(scope="session")
+def forks():
+    """A process that starts programs without the seconds of importing TensorFlow."""
+    spec = importlib.util.spec_from_file_location("sjft_forks", Path(__file__).with_name("forks.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    server = module.Forks()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def forked(forks, tmp_path_factory):
+    """As `program`, but a fork: for all that is not about the start itself."""
+
+    def call(name: str, *arguments: str, check: bool = True, cwd: Path | None = None) -> subprocess.CompletedProcess:
+        folder = tmp_path_factory.mktemp("output")
+        places = folder / "stdout", folder / "stderr"
+        status = forks.start(["-m", f"sjft_tf.scripts.{name}", *arguments], *places, cwd=cwd).wait()
+        done = subprocess.CompletedProcess(arguments, status, *(place.read_text() for place in places))
+        assert not check or status == 0, done.stdout + done.stderr
+        return done
+
+    return call
 
 
 @pytest.fixture

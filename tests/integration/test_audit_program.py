@@ -72,10 +72,10 @@ def times(workdir):
     return [p.stat().st_mtime_ns for p in (workdir.leaks, workdir.leaks_csv, workdir.leaks_picture)]
 
 
-def test_the_program_lists_and_shows_what_it_found(program, pictures, tmp_path):
+def test_the_program_lists_and_shows_what_it_found(forked, pictures, tmp_path):
     sets = [f"--target=folder:{pictures}/target", f"--source=folder:{pictures}/source"]
     run = Workdir(tmp_path / "run")
-    done = program("audit", *sets, f"--workdir={run.root}")
+    done = forked("audit", *sets, f"--workdir={run.root}")
     lines = [line.strip() for line in done.stdout.splitlines()[1:]]
     assert lines == [
         "test: 2 of 17 source images show one of the 4 test images, 1 of them byte-identical",
@@ -87,7 +87,7 @@ def test_the_program_lists_and_shows_what_it_found(program, pictures, tmp_path):
     assert listed(run) == LEAKS
     with Image.open(run.leaks_picture) as picture:
         assert picture.size[0] > picture.size[1] > 150  # one line of three pairs
-    done = program("audit", sets[0], f"--workdir={run.root}", check=False)
+    done = forked("audit", sets[0], f"--workdir={run.root}", check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: --source is missing")
 
@@ -192,7 +192,7 @@ def test_tiny_images_are_said_to_be_compared_by_bytes_only(config, workdir, capl
 
 
 @pytest.mark.slow
-def test_a_training_without_leaks_goes_on_and_is_evaluated(leaky, workdir, program):
+def test_a_training_without_leaks_goes_on_and_is_evaluated(leaky, workdir, forked):
     config = with_data(leaky, exclude_leaks=True)
     report = commands.run(config, workdir)
     assert any(str(workdir.leaks_picture) in line for line in report.lines())
@@ -202,8 +202,8 @@ def test_a_training_without_leaks_goes_on_and_is_evaluated(leaky, workdir, progr
     assert [p.stat().st_mtime_ns for p in files] == before
     classes = json.loads(workdir.classes.read_text())
     assert classes["source"] == ["x", "y"]
-    assert "top-1" in program("evaluate", f"--workdir={workdir.root}").stdout
-    program("export", f"--workdir={workdir.root}", "--round=1", f"--output={workdir.root / 'first'}")
+    assert "top-1" in forked("evaluate", f"--workdir={workdir.root}").stdout
+    forked("export", f"--workdir={workdir.root}", "--round=1", f"--output={workdir.root / 'first'}")
     with pytest.raises(ArtifactMismatch, match="source images: "):
         commands.run(leaky, workdir)
 

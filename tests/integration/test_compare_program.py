@@ -38,7 +38,7 @@ def arms(workdir):
     return {arm["name"]: arm for arm in artifacts.read_json(workdir / "comparison.json")["arms"]}
 
 
-def test_two_seeds_of_all_main_arms(program, config, tmp_path):
+def test_two_seeds_of_all_main_arms(forked, config, tmp_path):
     asked = Asked(config, tuple(pick_arms(ARMS)), seeds=(0, 1), rates=(0.01, 0.02), weights=(0.5,))
     lines = list(Comparison(asked, Workdir(tmp_path), directly).run())
     assert any("about 0 s left" in line for line in lines)
@@ -65,7 +65,7 @@ def test_two_seeds_of_all_main_arms(program, config, tmp_path):
     # Nothing is repeated.
     assert not [line for line in Comparison(asked, Workdir(tmp_path), directly).run() if "left" in line]
     # Ordinary runs: other programs work on them.
-    assert "round 2 on" in program("evaluate", f"--workdir={run}").stdout
+    assert "round 2 on" in forked("evaluate", f"--workdir={run}").stdout
 
 
 def test_the_rivals_retrieve_once_for_all_seeds(config, tmp_path):
@@ -129,9 +129,9 @@ def test_ended_and_started_again(flags, tmp_path):
     assert arms(workdir)["selective"]["summary"]["n"] == 2
 
 
-def test_bad_input_is_told_without_a_traceback(program, flags, tmp_path):
+def test_bad_input_is_told_without_a_traceback(forked, flags, tmp_path):
     def said(*more):
-        done = program("compare", *flags, f"--workdir={tmp_path / 'run'}", *more, check=False)
+        done = forked("compare", *flags, f"--workdir={tmp_path / 'run'}", *more, check=False)
         assert done.returncode == 2, done.stderr
         assert "Traceback" not in done.stderr
         return done.stderr

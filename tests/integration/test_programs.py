@@ -118,7 +118,7 @@ def test_a_folder_that_is_not_there(program, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_chain_of_all_programs(program, flags, world, tmp_path):
+def test_the_chain_of_all_programs(program, forked, flags, world, tmp_path):
     run = tmp_path / "run"
     common = f"--workdir={run}"
     training = ("--rounds", "--steps_per_round", "--batch_size", "--eval_batch_size", "--k0")
@@ -127,7 +127,7 @@ def test_the_chain_of_all_programs(program, flags, world, tmp_path):
         return [flag for flag in flags if flag.split("=")[0] in names]
 
     def lines_of(name, *arguments):
-        lines = program(name, common, *arguments).stdout.splitlines()
+        lines = forked(name, common, *arguments).stdout.splitlines()
         assert re.match(r"TensorFlow 2\.\d+\.\d+, Keras \d\.\d+\.\d+; \d+ CPU cores; GPUs: none found", lines[0])
         return lines[1:]
 
@@ -150,7 +150,7 @@ def test_the_chain_of_all_programs(program, flags, world, tmp_path):
     # Plain fine-tuning has no use for the table, and leaves it alone.
     other = tmp_path / "plain"
     shutil.copytree(run, other)
-    done = program("train", *flags, f"--workdir={other}", "--selector=none", "--rounds=1")
+    done = forked("train", *flags, f"--workdir={other}", "--selector=none", "--rounds=1")
     assert "borrowed: " not in done.stdout
     assert (other / "neighbors.npz").exists()
 
@@ -188,7 +188,7 @@ def test_the_chain_of_all_programs(program, flags, world, tmp_path):
 
 
 @pytest.mark.slow
-def test_damaged_files_end_the_run_or_are_left_out(program, flags, world, tmp_path):
+def test_damaged_files_end_the_run_or_are_left_out(forked, flags, world, tmp_path):
     for name in ("target", "source"):
         shutil.copytree(world / name, tmp_path / name)
     damaged = [tmp_path / "target" / "train" / "a" / "3.png", tmp_path / "source" / "class 1" / "cut.png"]
@@ -196,12 +196,12 @@ def test_damaged_files_end_the_run_or_are_left_out(program, flags, world, tmp_pa
     damaged[1].write_bytes((world / "source" / "class 1" / "0.png").read_bytes()[:100])
     flags = [flag.replace(str(world), str(tmp_path)) for flag in flags] + ["--rounds=1", f"--workdir={tmp_path}/run"]
 
-    done = program("train", *flags, check=False)
+    done = forked("train", *flags, check=False)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert re.search(rf"^error: {re.escape(str(damaged[0]))} cannot be decoded: .*--bad_images=skip", done.stderr, re.M)
 
-    done = program("train", *flags, "--bad_images=skip")
+    done = forked("train", *flags, "--bad_images=skip")
     assert "test: top-1" in done.stdout
     for role, path in zip(("target", "source"), damaged, strict=True):
         with open(tmp_path / "run" / "images" / f"{role}.bad.csv", newline="") as stream:

@@ -52,16 +52,16 @@ def test_prune_then_train_on_what_is_left(plain, world, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_program(program, flags, tmp_path):
+def test_the_program(forked, flags, tmp_path):
     known = ("--target", "--image_size", "--resize", "--trunk", "--weights", "--depth", "--width", "--eval")
     given = [flag for flag in flags if flag.startswith(known)]
-    done = program("prune", *given, "--holdout=0.25", f"--workdir={tmp_path / 'run'}", "--solver=cg")
+    done = forked("prune", *given, "--holdout=0.25", f"--workdir={tmp_path / 'run'}", "--solver=cg")
     assert "convex head" in done.stdout
     assert f"train: --target_rows={tmp_path / 'run' / 'influence' / 'kept.json'}" in done.stdout
-    done = program("prune", *given, "--focus_class=z", f"--workdir={tmp_path / 'run'}", check=False)
+    done = forked("prune", *given, "--focus_class=z", f"--workdir={tmp_path / 'run'}", check=False)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: --focus_class=z: the target has no such class")
-    done = program("prune", *given, "--verify=3", "--cross_fit=3", f"--workdir={tmp_path / 'run'}", check=False)
+    done = forked("prune", *given, "--verify=3", "--cross_fit=3", f"--workdir={tmp_path / 'run'}", check=False)
     assert "error: --verify trains the convex head again" in done.stderr
 
 

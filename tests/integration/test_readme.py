@@ -167,7 +167,7 @@ def test_the_checks_find_what_is_wrong(tmp_path):
             program_commands(empty)
 
 
-def run_commands(text: str, world: Path, folder: Path) -> list[str]:
+def run_commands(text: str, world: Path, folder: Path, forked) -> list[str]:
     """Runs all program commands of `text` in `folder`, with small images under the names it uses; their outputs."""
     shutil.copytree(world / "target", folder / "MY_IMAGES")
     shutil.copytree(world / "target" / "test", folder / "NEW_IMAGES")
@@ -176,25 +176,24 @@ def run_commands(text: str, world: Path, folder: Path) -> list[str]:
     for name, arguments in program_commands(text):
         kept = [word for word in arguments if not word.startswith("--bank")]
         tiny = [f"--{flag}={value}" for flag, value in TINY.items() if flag in flags_of(name)]
-        command = [sys.executable, "-m", f"sjft_tf.scripts.{name}", *kept, *tiny]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        done = forked(name, *kept, *tiny, check=False, cwd=folder)
         assert done.returncode == 0, f"{name} {shlex.join(arguments)}\n{done.stdout}{done.stderr}"
         outputs.append(done.stdout)
     return outputs
 
 
 @pytest.mark.slow
-def test_a_small_readmes_commands_run(world, tmp_path):
-    trained, predicted = run_commands(SMALL_README, world, tmp_path)
+def test_a_small_readmes_commands_run(world, tmp_path, forked):
+    trained, predicted = run_commands(SMALL_README, world, tmp_path, forked)
     assert "model: runs/small/saved_model" in trained
     assert "9 images answered" in predicted
     broken = "```bash\nsjft-predict --workdir=runs/none --images=NEW_IMAGES\n```"
     with pytest.raises(
         AssertionError, match=r"^predict --workdir=runs/none --images=NEW_IMAGES\n(.*\n)*  error: There is no"
     ):
-        run_commands(broken, world, tmp_path / "again")
+        run_commands(broken, world, tmp_path / "again", forked)
 
 
 @pytest.mark.slow
-def test_the_readmes_commands_run(world, tmp_path):
-    run_commands(README.read_text(), world, tmp_path)
+def test_the_readmes_commands_run(world, tmp_path, forked):
+    run_commands(README.read_text(), world, tmp_path, forked)

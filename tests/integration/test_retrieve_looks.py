@@ -11,11 +11,11 @@ RETRIEVAL = ("--target", "--source", "--bins", "--descriptor_resize", "--descrip
 
 
 @pytest.mark.slow
-def test_explanations_and_montages_of_chosen_images(program, flags, tmp_path):
+def test_explanations_and_montages_of_chosen_images(forked, flags, tmp_path):
     run = tmp_path / "run"
     common = [*(flag for flag in flags if flag.split("=")[0] in RETRIEVAL), "--rounds=2", f"--workdir={run}"]
 
-    done = program("retrieve", *common, "--explain=1.png", check=False)
+    done = forked("retrieve", *common, "--explain=1.png", check=False)
     assert done.returncode == 2
     assert "error: " in done.stderr
     assert "has no image '1.png', neither as an id nor as a row (0 to 11). Did you mean 'train/a/1.png'" in done.stderr
@@ -23,11 +23,11 @@ def test_explanations_and_montages_of_chosen_images(program, flags, tmp_path):
     # Refused before the search, not after it.
     assert not (run / "neighbors.npz").exists()
 
-    lines = program("retrieve", *common, "--montage=train/a/1.png", "--montage=11").stdout.splitlines()
+    lines = forked("retrieve", *common, "--montage=train/a/1.png", "--montage=11").stdout.splitlines()
     assert f"  montage: {run / 'montage.png'} (8 nearest of 2 target images)" in lines
     made = (run / "neighbors.npz").stat().st_mtime_ns
 
-    lines = program("retrieve", *common, "--explain=train/a/1.png", "--explain=11").stdout.splitlines()
+    lines = forked("retrieve", *common, "--explain=train/a/1.png", "--explain=11").stdout.splitlines()
     assert (run / "neighbors.npz").stat().st_mtime_ns == made
     assert "  explained: train/a/1.png (row 1, class a)" in lines
     assert "  explained: train/c/3.png (row 11, class c)" in lines

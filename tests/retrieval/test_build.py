@@ -20,8 +20,9 @@ def stripes(rng, images, period, down):
     return np.repeat((image + rng.normal(0, 5, image.shape)).clip(0, 255)[..., None], 3, axis=-1).astype(np.uint8)
 
 
-@pytest.fixture
-def sets(rng):
+@pytest.fixture(scope="module")
+def sets():
+    rng = np.random.default_rng(0)
     source = np.concatenate([stripes(rng, 10, 4, False), stripes(rng, 10, 4, True)])
     target = ImageSet.from_arrays("target", stripes(rng, 6, 4, True), [0] * 6)
     return target, ImageSet.from_arrays("source", source, [0] * 20)
@@ -86,19 +87,26 @@ def killed_after(monkeypatch, blocks):
     return given
 
 
+KILLED = {"bins": 10, "k": 8, "batch_size": 4, "checkpoint_images": 8}
+
+
+@pytest.fixture(scope="module")
+def expected(sets):
+    """The table of a search that nothing ended."""
+    return build_neighbor_table(*sets, GaborBank(), VIEW, **KILLED)
+
+
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("blocks", [0, 1, 3, 4])
-def test_a_killed_search_goes_on_from_its_checkpoint(sets, tmp_path, monkeypatch, keep, blocks):
-    settings = {"bins": 10, "k": 8, "batch_size": 4, "checkpoint_images": 8}
-    expected = build_neighbor_table(*sets, GaborBank(), VIEW, **settings)
+def test_a_killed_search_goes_on_from_its_checkpoint(sets, expected, tmp_path, monkeypatch, keep, blocks):
     places = Places(checkpoint=tmp_path / "search.npz", store=tmp_path / "store" if keep else None)
     with monkeypatch.context() as patch:
         killed_after(patch, blocks)
         with pytest.raises(Killed):
-            build_neighbor_table(*sets, GaborBank(), VIEW, places=places, **settings)
+            build_neighbor_table(*sets, GaborBank(), VIEW, places=places, **KILLED)
     with monkeypatch.context() as patch:
         given = killed_after(patch, 100)
-        table = build_neighbor_table(*sets, GaborBank(), VIEW, places=places, **settings)
+        table = build_neighbor_table(*sets, GaborBank(), VIEW, places=places, **KILLED)
     same(table, expected)
     # Every second block of four is followed by a checkpoint.
     assert sum(len(rows) for rows in given) == 20 - 8 * (blocks // 2)
