@@ -26,12 +26,14 @@ def run(monkeypatch, capsys):
     sys.modules.pop("influence_data", None)
 
 
+@pytest.mark.slow
 def test_leaving_one_out(run):
     printed = run("influence_leave_one_out", "--retrainings=4", "--per_class=5", "--l2", "0", "0.1")
     assert len(re.findall(r"4 retrainings: Pearson [\d.]+, Spearman [\d.]+, slope [\d.]+", printed)) == 2
     assert "cg differs from direct by" in printed
 
 
+@pytest.mark.slow
 def test_flipped_labels(run):
     printed = run("influence_labels", "--per_class=5", "--seeds=2")
     assert "digits, 5 a class, 20% flipped, 2 seeds" in printed

@@ -160,6 +160,7 @@ def test_broken_off_and_started_again_ends_the_same(three_rounds, undisturbed, w
     assert a["fusion of rounds"] == b["fusion of rounds"]
 
 
+@pytest.mark.slow
 def test_same_seed_same_run_other_seed_other_run(config, finished, tmp_path):
     assert config.training.seed == 0
     runs = [finished[0], *(Workdir(tmp_path / name) for name in "bc")]

@@ -23,6 +23,7 @@ def plain(config):
     )
 
 
+@pytest.mark.slow
 def test_prune_then_train_on_what_is_left(plain, world, tmp_path):
     pruning = Workdir(tmp_path / "prune")
     lines = list(prune(plain, pruning, verify=3))

@@ -122,6 +122,7 @@ def test_every_command_is_understood():
         assert config.data.source == user.data.source
 
 
+@pytest.mark.slow
 def test_the_program(tmp_path):
     flags = ["--target=digits#train?per_class=5", "--source=glyphs?n=260", "--descriptor_resize=16"]
     flags += ["--descriptor_crop=16", "--bins=16", "--trunk=preact_resnet", "--weights=none"]

@@ -42,6 +42,7 @@ def mirrored(tmp_path_factory):
     return lambda case, what: (found[f"{case}/1/{what}"], found[f"{case}/2/{what}"])
 
 
+@pytest.mark.slow
 def test_the_first_20_losses_are_those_of_one_device(mirrored):
     one, two = mirrored("plain", "loss")
     assert one.shape == (20,)
@@ -51,6 +52,7 @@ def test_the_first_20_losses_are_those_of_one_device(mirrored):
     np.testing.assert_allclose(*mirrored("plain", "weights"), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_clipping_accumulating_averaging_and_the_rest_are_those_of_one_device(mirrored):
     for name in ("loss", "gradient_norm"):
         np.testing.assert_allclose(*mirrored("all", name)[::-1], rtol=1e-4, err_msg=name)
@@ -58,6 +60,7 @@ def test_clipping_accumulating_averaging_and_the_rest_are_those_of_one_device(mi
     assert mirrored("all", "steps") == (3, 3)
 
 
+@pytest.mark.slow
 def test_batch_normalization_is_each_replicas_own(mirrored):
     one, two = mirrored("batch norm", "loss")
     assert np.isfinite(two).all()
@@ -66,6 +69,7 @@ def test_batch_normalization_is_each_replicas_own(mirrored):
     np.testing.assert_allclose(*mirrored("batch norm", "first mean"), rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_replicas_drop_differently_and_count_alike(mirrored):
     np.testing.assert_array_equal(*mirrored("dropout", "state"))
     (one_first, first), (one_second, second) = (mirrored("dropout", call) for call in "01")
@@ -75,6 +79,7 @@ def test_replicas_drop_differently_and_count_alike(mirrored):
     assert len(np.unique(np.concatenate([first, second]), axis=0)) == 4
 
 
+@pytest.mark.slow
 def test_a_run_of_rounds_grows_the_same_neighbors(mirrored):
     one, two = mirrored("run", "counts")
     np.testing.assert_array_equal(one, two)
