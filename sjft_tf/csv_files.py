@@ -100,4 +100,7 @@ def read_rows(path: str | os.PathLike[str], columns: Sequence[str] = (), ours: b
 
 
 def _described(columns: Sequence[str]) -> str:
-    return f"the columns {', '.join(columns)}" if columns else "a line with the names of its columns"
+    if not columns:
+        return "a line with the names of its columns"
+    names = ", ".join(f"`{name}`" for name in columns)
+    return f"the columns {names}" if len(columns) > 1 else f"a column {names}"

@@ -87,9 +87,9 @@ def test_the_sources_use_no_other_writer():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "must have the columns a. Received: nothing"),
-        (b"b,c\n1,2\n", "must have the columns a. Received: b, c"),
-        (b"a,a\n1,2\n", "must have the columns a"),
+        (b"", "must have a column `a`. Received: nothing"),
+        (b"b,c\n1,2\n", "must have a column `a`. Received: b, c"),
+        (b"a,a\n1,2\n", "must have a column `a`"),
         (b"a,b\n1\n", "line 2: expected 2 fields. Received: 1"),
         (b"a,b\n\xff,1\n", "no table of CSV in UTF-8"),
         (b'a,b\n"x,1\n', "no table of CSV"),

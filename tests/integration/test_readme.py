@@ -70,7 +70,7 @@ def flags_of(program: str) -> frozenset[str]:
 
 def wrong_programs(text: str) -> set[str]:
     """Scripts and installed commands the text names that do not exist."""
-    named = set(re.findall(r"\bscripts/(\w+)\.py\b", text)) | set(re.findall(r"\bsjft-(\w+)", text))
+    named = set(re.findall(r"\bscripts/(\w+)\.py\b", text)) | set(re.findall(r"(?<!\.)\bsjft-(\w+)", text))
     return {name for name in named if not (ROOT / "scripts" / f"{name}.py").is_file()}
 
 
