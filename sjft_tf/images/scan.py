@@ -42,11 +42,13 @@ class ScannedFiles:
         kept: int [M], positions in the list that was scanned.
         plain: bool [M], see `decode.is_plain`.
         digests: uint8 [M, 32], SHA-256 of the files.
+        files: what they were when they were checked.
     """
 
     kept: np.ndarray
     plain: np.ndarray
     digests: np.ndarray
+    files: watching.Files
 
 
 class FileScan:
@@ -89,11 +91,11 @@ class FileScan:
         found = self._look(paths, stats, key, description)
         self.report_bad([(path, one.error) for path, one in zip(paths, found, strict=True) if one.error], len(paths))
         kept = np.array([i for i, one in enumerate(found) if not one.error], np.int64)
-        watching.remember(key, [paths[i] for i in kept], [stats[i] for i in kept])
         return ScannedFiles(
             kept,
             np.array([found[i].plain for i in kept], bool),
             np.frombuffer(b"".join(found[i].digest for i in kept), np.uint8).reshape(-1, 32),
+            watching.remember(key, [paths[i] for i in kept], [stats[i] for i in kept]),
         )
 
     def report_bad(self, bad: Sequence[tuple[str, str]], total: int) -> None:
