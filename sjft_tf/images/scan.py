@@ -17,12 +17,12 @@ from sjft_tf import artifacts
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import watching
-from sjft_tf.images.decode import MAX_PIXELS, is_plain, open_image, to_rgb
+from sjft_tf.images.decode import MAX_PIXELS, is_plain, most_bytes, open_image, to_rgb
 from sjft_tf.images.paths import file_stats, read_bytes
 from sjft_tf.progress import bar
 
 _BLOCK = 64  # files handed to a thread at a time
-JUDGMENT = 2  # raise when `inspect` comes to judge files differently
+JUDGMENT = 3  # raise when `inspect` comes to judge files differently
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,7 +146,7 @@ class FileScan:
 def inspect_file(path: str, max_pixels: int = MAX_PIXELS) -> Found:
     """Reads and inspects one file; what goes wrong is in the result."""
     try:
-        encoded = read_bytes(path)
+        encoded = read_bytes(path, most_bytes(max_pixels))
     except OSError as error:
         return Found(False, bytes(32), str(error.strerror or error))
     return inspect(encoded, max_pixels)
