@@ -14,10 +14,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sjft_tf.scripts import program
 
+from sjft_tf.artifacts import refusal
 from sjft_tf.csv_files import writes_raw
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.parallel import cores
@@ -50,6 +51,19 @@ def _end_with_the_comparison() -> None:
 
 def _no_link(path: str, how: int) -> int:
     return os.open(path, how | os.O_NOFOLLOW, 0o644)
+
+
+def _opened(log: Path) -> IO[str]:
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return open(log, "a", encoding="utf-8", opener=_no_link)
+    except OSError as error:
+        if (denied := refusal(error)) is None:
+            raise
+        raise InputError(
+            f"{log} cannot be written ({denied}). Remove it if it is a link, or make its folder one that you may "
+            "write to, and start the same command again."
+        ) from error
 
 
 class Launcher:
@@ -94,11 +108,11 @@ class Launcher:
             self._shares.put(share)
 
     def _do(self, job: dict[str, Any], log: Path) -> str:
-        log.parent.mkdir(parents=True, exist_ok=True)
+        output = _opened(log)
         command = [sys.executable, "-m", "sjft_tf.scripts.compare_run", *(["--raw_csv"] if writes_raw() else [])]
         # The package is found where it was found here, also from another folder.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        with open(log, "a", encoding="utf-8", opener=_no_link) as output:
+        with output:
             begun = output.tell()
             with self._starting:
                 if self._stopped:

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,10 +54,23 @@ def shortage(error: BaseException | None) -> str | None:
     return None
 
 
-def refusal(error: BaseException) -> str | None:
-    """What the system says of a place that may not be used (rights, a read-only file system, a link); else None."""
-    if isinstance(error, OSError) and error.errno in _REFUSED:
-        return f"{os.strerror(error.errno)}: {error.filename}" if error.filename else os.strerror(error.errno)
+def refusal(error: BaseException | None) -> str | None:
+    """What the system says of a place that may not be used (rights, a read-only file system, a link); else None.
+
+    TensorFlow (any OpError) and HDF5 (OSError, RuntimeError) tell it, and the place, in words. Other errors are bugs,
+    whatever they say.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _REFUSED and error.filename:
+            return f"{os.strerror(error.errno)}: {error.filename}"
+        if isinstance(error, (OSError, RuntimeError)) or hasattr(error, "error_code"):
+            number = error.errno if isinstance(error, OSError) else None
+            for one in _REFUSED:
+                said = os.strerror(one)
+                if number == one or said in str(error):
+                    place = re.search(rf"name = '([^']+)'|(?:^|\s)(/[^;]*); {re.escape(said)}", str(error))
+                    return f"{said}: {place[1] or place[2]}" if place else said
+        error = error.__cause__
     return None
 
 

@@ -2,8 +2,11 @@
 
 import errno
 import os
+from pathlib import Path
 
+import h5py
 import pytest
+import tensorflow as tf
 from sjft_tf.scripts import compare_run
 
 from sjft_tf import artifacts
@@ -34,6 +37,40 @@ def test_refusals_are_told_from_other_errors():
     assert artifacts.refusal(ValueError("Permission denied")) is None
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_the_words_of_tensorflow_and_hdf5_are_understood(number, tmp_path, monkeypatch):
+    said = os.strerror(number)
+    words = {
+        "TensorFlow": tf.errors.PermissionDeniedError(
+            None, None, f"{{{{node save}}}} /their place/x; {said} [Op:Save]"
+        ),
+        "HDF5": OSError(f"Unable to create file (name = '/their place/x', errno = {number}, error message = '{said}')"),
+        "h5py": OSError(number, f"Unable to create file (name = '/their place/x', error message = '{said}')"),
+    }
+    for error in words.values():
+        assert artifacts.refusal(error) == f"{said}: /their place/x"
+        with (
+            pytest.raises(InputError, match=rf"model cannot be written \({said}: /their place/x\)"),
+            artifacts.atomic_directory(tmp_path / "model"),
+        ):
+            try:
+                raise error
+            except type(error) as cause:
+                raise RuntimeError("could not be saved") from cause
+    assert artifacts.refusal(tf.errors.InternalError(None, None, "a kernel")) is None
+    assert artifacts.refusal(RuntimeError(f"{said}")) == said
+
+
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="no place that refuses everybody, root too")
+@pytest.mark.parametrize(
+    "write", [lambda path: tf.io.write_file(path, "x"), lambda path: h5py.File(path, "w")], ids=["TensorFlow", "HDF5"]
+)
+def test_what_they_really_say(write):
+    with pytest.raises((OSError, tf.errors.OpError)) as failed:
+        write("/sys/sjft_tf_test")
+    assert artifacts.refusal(failed.value) in [f"{os.strerror(n)}: /sys/sjft_tf_test" for n in artifacts._REFUSED]
+
+
 def test_logs_do_not_follow_links(tmp_path):
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "x.tfevents.1.round-00").write_text("precious")
@@ -41,9 +78,8 @@ def test_logs_do_not_follow_links(tmp_path):
     with pytest.raises(InputError, match="logs is a link"):
         RoundSummaries(tmp_path / "logs", 0)
     (tmp_path / "log.txt").symlink_to(tmp_path / "theirs" / "x.tfevents.1.round-00")
-    with pytest.raises(OSError, match=os.strerror(errno.ELOOP)) as error:
+    with pytest.raises(InputError, match=rf"log\.txt cannot be written \({os.strerror(errno.ELOOP)}"):
         compare_run.Launcher()({}, tmp_path / "log.txt")
-    assert artifacts.refusal(error.value)
     assert (tmp_path / "theirs" / "x.tfevents.1.round-00").read_text() == "precious"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sjft_tf.artifacts import check_made_from, write_json
+from sjft_tf.artifacts import check_made_from, remove_directory, write_json
 from sjft_tf.descriptors.store_files import (
     COUNTS,
     KIND,
@@ -236,6 +236,11 @@ class StoreWriter:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+    def discard(self) -> None:
+        """Removes what was written: descriptors of images that are no longer what they were."""
+        self.close()
+        remove_directory(self.partial)
 
     def _plausible(self, counts: np.ndarray) -> np.ndarray:
         by_channel = counts.reshape(len(counts), len(self._sums), self._meta["bins"])

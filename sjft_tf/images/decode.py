@@ -22,6 +22,8 @@ Image.MAX_IMAGE_PIXELS = None
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF")  # Pillow opens MPO, a JPEG with more behind it, as JPEG
 MAX_PIXELS = 64_000_000  # decoded, 192 MB
+_BYTES_A_PIXEL = 8  # 16-bit RGBA that did not shrink, of all formats the most
+_OTHER_BYTES = 64 << 20  # profiles, previews, further frames
 _ORIENTATION = 0x0112
 _ROWS = 64  # of a 16-bit image converted at a time
 _PLAIN_MODES = ("L", "RGB")
@@ -74,6 +76,11 @@ def _decode_other(encoded: tf.Tensor) -> tf.Tensor:
     image = tf.numpy_function(decode_with_pillow, [encoded], tf.uint8, stateful=False)
     image.set_shape([None, None, 3])
     return image
+
+
+def most_bytes(max_pixels: int) -> int | None:
+    """Size from which on a file is no image of at most `max_pixels` and need not be read; None for 0, any size."""
+    return _BYTES_A_PIXEL * max_pixels + _OTHER_BYTES if max_pixels else None
 
 
 def open_image(encoded: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:

@@ -63,6 +63,7 @@ def open_folder(spec: Spec, scan: FileScan) -> ImageSet:
         [folder.name for folder in classes],
         file_loader(paths, scanned.plain),
         digests=scanned.digests,
+        files=[scanned.files],
         origin=str(root),
     )
 

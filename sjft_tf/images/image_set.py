@@ -14,6 +14,7 @@ from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.images.loaders import Loader, PickedRows, on_cpu, reduced
 from sjft_tf.images.paths import join
+from sjft_tf.images.watching import Files
 
 
 def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
@@ -55,6 +56,7 @@ class ImageSet:
             image if `origin` joined with the id is the same.
         identities: uint64 [N], hashes of origin and id; None (default) computes them.
         decoded_for: what `loader` is reduced for, if it is.
+        files: the lists of files that images are read from, watched while they are used.
 
     Attributes:
         ids: np.ndarray of str [N].
@@ -62,6 +64,7 @@ class ImageSet:
         loader: as given.
         fingerprint: digest of ids, labels, class names and image contents; independent of where they lie.
         decoded_for: the side images are decoded for (see `reduced`), None where they are decoded in full.
+        files: as given; of a subset those of the whole set.
 
     Raises:
         InputError: no images, ids or class names that are not unique, labels out of range.
@@ -79,6 +82,7 @@ class ImageSet:
         origin: str = "",
         identities: np.ndarray | None = None,
         decoded_for: int | None = None,
+        files: Sequence[Files] = (),
     ) -> None:
         self.name = name
         self.ids = np.asarray(ids, dtype=str)
@@ -87,6 +91,7 @@ class ImageSet:
         self.digests = np.asarray(digests, np.uint8)
         self.origin = origin or name
         self.decoded_for = decoded_for
+        self.files = tuple(files)
         self.loader = loader
         self._check()
         self.identities = identities_of(self.origin, self.ids.tolist()) if identities is None else identities
@@ -214,6 +219,7 @@ class ImageSet:
             origin=self.origin,
             identities=self.identities[kept],
             decoded_for=self.decoded_for,
+            files=self.files,
         )
 
     def relabeled(self, labels: np.ndarray, class_names: Sequence[str]) -> ImageSet:
@@ -228,6 +234,7 @@ class ImageSet:
             origin=self.origin,
             identities=self.identities,
             decoded_for=self.decoded_for,
+            files=self.files,
         )
 
     def reduced(self, side: int) -> ImageSet:

@@ -26,22 +26,38 @@ def folder_of(path: str) -> str:
     return os.path.dirname(path)  # noqa: PTH120 (a Path would make one slash of "gs://")
 
 
-def read_bytes(path: str) -> bytes:
-    """The content of a file. Raises OSError, whatever the file system raises, and for what is no regular file."""
+def read_bytes(path: str, most: int | None = None) -> bytes:
+    """The content of a file.
+
+    Args:
+        path: local or remote.
+        most: bytes; a larger file is not read. None: of any size.
+
+    Raises:
+        OSError: whatever the file system raises, and for a larger file or what is no regular file.
+    """
     if not is_remote(path):
         # Pipes and devices block or never end; they are not even opened, which alone can have effects.
         try:
-            mode = os.stat(path).st_mode  # noqa: PTH116
+            status = os.stat(path)  # noqa: PTH116
         except ValueError as error:  # NUL, or surrogates
             raise OSError(f"Not a path: {error}") from error
-        if not stat.S_ISREG(mode):
+        if not stat.S_ISREG(status.st_mode):
             raise OSError("Not a regular file")
+        _refuse_larger(status.st_size, most)
         return Path(path).read_bytes()
     try:
         with tf.io.gfile.GFile(path, "rb") as stream:
+            if most is not None:
+                _refuse_larger(stream.size(), most)
             return stream.read()
     except tf.errors.OpError as error:
         raise OSError(reason(error)) from error
+
+
+def _refuse_larger(size: int, most: int | None) -> None:
+    if most is not None and size > most:
+        raise OSError(f"its {size} bytes are more than the {most} that are read; remove it or raise --max_pixels")
 
 
 def read_range(path: str, start: int, length: int) -> bytes:

@@ -17,12 +17,12 @@ from sjft_tf import artifacts
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import watching
-from sjft_tf.images.decode import MAX_PIXELS, is_plain, open_image, to_rgb
+from sjft_tf.images.decode import MAX_PIXELS, is_plain, most_bytes, open_image, to_rgb
 from sjft_tf.images.paths import file_stats, read_bytes
 from sjft_tf.progress import bar
 
 _BLOCK = 64  # files handed to a thread at a time
-JUDGMENT = 2  # raise when `inspect` comes to judge files differently
+JUDGMENT = 3  # raise when `inspect` comes to judge files differently
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +42,13 @@ class ScannedFiles:
         kept: int [M], positions in the list that was scanned.
         plain: bool [M], see `decode.is_plain`.
         digests: uint8 [M, 32], SHA-256 of the files.
+        files: what they were when they were checked.
     """
 
     kept: np.ndarray
     plain: np.ndarray
     digests: np.ndarray
+    files: watching.Files
 
 
 class FileScan:
@@ -89,11 +91,11 @@ class FileScan:
         found = self._look(paths, stats, key, description)
         self.report_bad([(path, one.error) for path, one in zip(paths, found, strict=True) if one.error], len(paths))
         kept = np.array([i for i, one in enumerate(found) if not one.error], np.int64)
-        watching.remember(key, [paths[i] for i in kept], [stats[i] for i in kept])
         return ScannedFiles(
             kept,
             np.array([found[i].plain for i in kept], bool),
             np.frombuffer(b"".join(found[i].digest for i in kept), np.uint8).reshape(-1, 32),
+            watching.remember(key, [paths[i] for i in kept], [stats[i] for i in kept]),
         )
 
     def report_bad(self, bad: Sequence[tuple[str, str]], total: int) -> None:
@@ -144,7 +146,7 @@ class FileScan:
 def inspect_file(path: str, max_pixels: int = MAX_PIXELS) -> Found:
     """Reads and inspects one file; what goes wrong is in the result."""
     try:
-        encoded = read_bytes(path)
+        encoded = read_bytes(path, most_bytes(max_pixels))
     except OSError as error:
         return Found(False, bytes(32), str(error.strerror or error))
     return inspect(encoded, max_pixels)

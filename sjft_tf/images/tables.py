@@ -64,6 +64,7 @@ def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
         class_names,
         file_loader([paths[i] for i in scanned.kept], scanned.plain),
         digests=scanned.digests,
+        files=[scanned.files],
         origin=folder,
     )
 
@@ -164,7 +165,8 @@ def open_npz(spec: Spec, scan: FileScan) -> ImageSet:
     Images are [N, H, W] or [N, H, W, 1 | 3 | 4], alpha laid over white: uint8, other integers in 0..255, or floats,
     which are taken to be in 0..1 if none exceeds 1 and in 0..255 otherwise. Labels are [N] or [N, 1], integers or
     text; an array `class_names` (text [C]) names integer labels, which otherwise are their own names. Ids are
-    "split/000123". Nothing that needs unpickling is read.
+    "split/000123". Nothing that needs unpickling is read. All is in memory: what becomes of the
+    file later does not matter to a run.
     """
     spec.read_options()
     path = spec.path

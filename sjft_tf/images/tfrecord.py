@@ -12,6 +12,7 @@ import tensorflow as tf
 from absl import logging
 
 from sjft_tf.errors import InputError
+from sjft_tf.images import watching
 from sjft_tf.images.examples import Features, find_features, name_classes, parse_example
 from sjft_tf.images.image_set import ImageSet, identities_of
 from sjft_tf.images.loaders import EncodedImages, python_reader
@@ -88,6 +89,10 @@ def open_tfrecord(spec: Spec, scan: FileScan) -> ImageSet:
         spool,
         bases,
     )
+    # Of compressed shards there is a copy.
+    used = [] if spool is not None else shards
+    key = f"tfrecord:{spec.location}"
+    files = watching.remember(key, [shard.path for shard in used], [(shard.size, shard.time) for shard in used])
     class_names, labels = _classes(spec, good, features.number, given, first)
     return ImageSet(
         name,
@@ -99,6 +104,7 @@ def open_tfrecord(spec: Spec, scan: FileScan) -> ImageSet:
         origin=origin,
         # By the place even where ids are given: the same file name in two splits is not the same image.
         identities=identities_of(origin, positions.tolist()),
+        files=[files],
     )
 
 

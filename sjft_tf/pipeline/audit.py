@@ -13,6 +13,7 @@ from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.images.audit import MIN_SIDE, SETTINGS, Audit, Leak, audit
+from sjft_tf.images.watching import refuse_changed
 from sjft_tf.pipeline.inputs import Sets, open_sets
 from sjft_tf.pipeline.refusing import held_back, refuse_other_target
 from sjft_tf.schema import Array, Schema
@@ -88,8 +89,9 @@ def audit_of(sets: Sets, workdir: Workdir) -> Audit:
     fresh = found is None
     if found is None:
         with workdir.timed("leakage audit"):
-            workdir.leaks.unlink(missing_ok=True)
             found = audit(sets.source, targets)
+            refuse_changed(sets.source, *targets.values())
+            workdir.leaks.unlink(missing_ok=True)
     if fresh or not outputs.intact(workdir.leaks_csv, workdir.leaks_picture):
         _write_list(sets.source, targets, found.leaks, workdir)
         _show(sets.source, targets, found.leaks, workdir)

@@ -15,6 +15,7 @@ from sjft_tf import artifacts, outputs
 from sjft_tf.descriptors import target_descriptors
 from sjft_tf.errors import InputError
 from sjft_tf.export import DESCRIPTION_FILE, check_exported, export_saved_model
+from sjft_tf.images.watching import refuse_changed
 from sjft_tf.models import save_trunk
 from sjft_tf.pipeline.audit import audited
 from sjft_tf.pipeline.changed import refuse_other_classes
@@ -140,6 +141,7 @@ def run(
     model = train(config, sets, workdir, stop, cluster, command)
 
     def finish() -> dict[str, Any]:
+        refuse_changed(*sets.scored().values())
         figures = summarize(sets, workdir, views_stamp(config))
         _write_last_borrowing(config, sets, workdir)
         if not saved_model:
@@ -285,6 +287,7 @@ def extract(config: RunConfig, workdir: Workdir) -> list[str]:
         bank, target = filter_bank(config), for_descriptors(config, sets.target)
         edges = target_edges(config, target, bank, workdir)
     _, histograms = target_descriptors(target, bank, descriptor_view(config), edges.bins, edges=edges)
+    refuse_changed(sets.target)
     path = workdir.root / "descriptors-target.npz"
     made_from = {"target": sets.target.fingerprint, "edges": edges.fingerprint}
     artifacts.save_npz(path, {"histograms": histograms, "ids": sets.target.ids}, {"made_from": made_from})

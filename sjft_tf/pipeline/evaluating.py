@@ -21,6 +21,7 @@ from sjft_tf.evaluation import (
     weakest,
 )
 from sjft_tf.images import ImageSet, align_classes, open_image_set
+from sjft_tf.images.watching import refuse_changed
 from sjft_tf.models import make_scorer
 from sjft_tf.pipeline.changed import by_role, changed_sets, class_changes
 from sjft_tf.pipeline.commands import describe, restore
@@ -74,6 +75,7 @@ def evaluate(workdir: Workdir, asked: Asked, output: str = "") -> Iterator[str]:
         said, probabilities, theirs = _predictions(one, found, asked)
         told.append(said)
         each.append(aligned(probabilities, theirs, names, f"The run in {one.root}"))
+    refuse_changed(found)
     fused = average_probabilities(each)
     figures = evaluate_probabilities(fused, found.labels, names).to_json()
     report = class_report(fused, found.labels, names)

@@ -8,6 +8,7 @@ import numpy as np
 
 from sjft_tf import progress
 from sjft_tf.artifacts import check_made_from
+from sjft_tf.images.watching import refuse_changed
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.networks import starting_features, starting_stamp
 from sjft_tf.retrieval import COSINE, NeighborTable, build_feature_table
@@ -48,7 +49,9 @@ def feature_table(config: RunConfig, sets: Sets, k: int, workdir: Workdir) -> Ne
             *(target, blocks, len(source), k, made_from, workdir.search),
             memory_mb=config.retrieval.search_memory_mb,
             checkpoint_images=config.retrieval.checkpoint_images,
+            check=lambda: refuse_changed(sets.target, source),
         )
+        refuse_changed(sets.target, source)
         workdir.picture.unlink(missing_ok=True)  # it shows an earlier table, if there is one
         table.save(workdir.neighbors)
         workdir.search.unlink(missing_ok=True)

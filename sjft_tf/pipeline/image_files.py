@@ -13,7 +13,7 @@ from PIL import Image
 
 from sjft_tf.csv_files import read_rows
 from sjft_tf.errors import InputError
-from sjft_tf.images.decode import MAX_PIXELS, decode_with_pillow
+from sjft_tf.images.decode import MAX_PIXELS, decode_with_pillow, most_bytes
 from sjft_tf.images.paths import read_bytes
 from sjft_tf.images.scan import inspect
 from sjft_tf.images.walking import EXTENSIONS, image_files
@@ -80,7 +80,7 @@ def readable(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[bytes, str]:
     """
     try:
         str(path).encode()  # no table could hold an answer for it
-        content = read_bytes(str(path))
+        content = read_bytes(str(path), most_bytes(max_pixels))
         found = inspect(content, max_pixels)
         if found.error or found.plain:
             return (b"", found.error) if found.error else (content, "")

@@ -12,6 +12,7 @@ from sjft_tf import artifacts
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
+from sjft_tf.images.watching import refuse_changed
 from sjft_tf.influence import Scaling
 from sjft_tf.models import fit_source_head, source_head, trunk_features
 from sjft_tf.pipeline.inputs import Sets, network_view
@@ -74,6 +75,7 @@ def class_importance(config: RunConfig, sets: Sets, workdir: Workdir) -> ClassIm
     else:
         with workdir.timed("class importance"):
             weights = _made(config, sets.target, sets.source, workdir)
+            refuse_changed(sets.target, sets.source)
             artifacts.save_npz(workdir.importance, weights._asdict(), {"made_from": made_from})
     labels, share = sets.source.labels, config.selection.source_share
     size = max(1, int(np.ceil(share * len(labels) - 1e-9)))

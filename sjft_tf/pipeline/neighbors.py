@@ -8,6 +8,7 @@ from sjft_tf.artifacts import check_made_from, write_json
 from sjft_tf.descriptors import BinEdges, FilterBank, edges_made_from, target_descriptors
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, reduction_error
+from sjft_tf.images.watching import refuse_changed
 from sjft_tf.pipeline.feature_neighbors import feature_table, stored_features
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors
 from sjft_tf.retrieval import (
@@ -70,6 +71,7 @@ def neighbor_table(config: RunConfig, sets: Sets, workdir: Workdir) -> NeighborT
             mean, largest = reduction_error(sets.source, settings.descriptor_resize, view)
             log.info("--reduced_decoding moves source pixels by %.2f of 255 on average, %.0f at most", mean, largest)
         table = _search(config, target, source, bank, k, places, workdir)
+        refuse_changed(target, source)
         workdir.picture.unlink(missing_ok=True)  # it shows an earlier table, if there is one
         table.save(workdir.neighbors)
         places.remove_checkpoint()
@@ -141,5 +143,6 @@ def target_edges(config: RunConfig, target: ImageSet, bank: FilterBank, workdir:
         return edges
     with workdir.timed("bin edges"):
         edges, _ = target_descriptors(target, bank, view, bins)
+        refuse_changed(target)
         edges.save(workdir.edges)
     return edges

@@ -14,6 +14,7 @@ from sjft_tf import artifacts, outputs
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
+from sjft_tf.images.watching import refuse_changed
 from sjft_tf.influence import choose, leave_one_out, ranks, save_kept
 from sjft_tf.pipeline.checks import check_network
 from sjft_tf.pipeline.inputs import Sets, open_sets
@@ -112,6 +113,7 @@ def judgement(config: RunConfig, sets: Sets, workdir: Workdir) -> tuple[Judged, 
             max_share=min(1.0, config.prune.drop_share * len(sets.target) / len(judged.rows)),
             keep_per_class=config.prune.keep_per_class,
         )
+        refuse_changed(sets.target, sets.validation)
         path.unlink(missing_ok=True)
         _write(sets.target, judged, dropped, workdir, made_from)
         arrays = {"rows": judged.rows, "scores": judged.scores, "bound": judged.bound, "better": judged.better}

@@ -19,6 +19,7 @@ from sjft_tf.evaluation import (
     weakest,
 )
 from sjft_tf.images import ImageSet
+from sjft_tf.images.watching import refuse_changed
 from sjft_tf.models import MultiViewScorer, Scorer
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.retrieval import NeighborTable
@@ -62,6 +63,7 @@ def evaluate_round(
         figures = {}
         for name, images in sets.scored().items():
             probabilities = scorer(images, description=f"Evaluating on {name}")
+            refuse_changed(images)
             figures[name] = evaluate_probabilities(probabilities, images.labels, images.class_names).to_json()
             artifacts.save_npz(
                 folder / f"probabilities-{name}.npz",

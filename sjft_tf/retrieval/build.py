@@ -13,6 +13,7 @@ import numpy as np
 from sjft_tf.artifacts import check_made_from
 from sjft_tf.descriptors import BinEdges, FilterBank, edges_made_from, full_float32, target_descriptors
 from sjft_tf.errors import InputError
+from sjft_tf.images.watching import refuse_changed
 from sjft_tf.parallel import ahead
 from sjft_tf.retrieval.approximate import ApproximateReport, nearest_approximate
 from sjft_tf.retrieval.candidates import faiss_module
@@ -99,8 +100,10 @@ def build_neighbor_table(
         for rows, block in blocks:
             search.add(rows, block)
             if checkpoint is not None and checkpoint.passed(len(rows)):
+                descriptors.check(target)  # so that what goes on from here goes on from these images
                 descriptors.flush()
                 checkpoint.save(search)
+        descriptors.check(target)
         descriptors.finish()
     return NeighborTable(*search.result(), made_from)
 
@@ -159,6 +162,7 @@ def described_target(
     fitted = edges is None
     edges, histograms = target_descriptors(target, bank, view, bins, edges=edges, batch_size=batch_size)
     if fitted and edges_path is not None:
+        refuse_changed(target)
         edges.save(edges_path)
     return edges, histograms
 

@@ -30,6 +30,7 @@ def build_feature_table(
     *,
     memory_mb: float = 0,
     checkpoint_images: int = 20_000,
+    check: Callable[[], None] = lambda: None,
 ) -> NeighborTable:
     """The k source images whose features point most nearly where the target image's do, for every target image.
 
@@ -44,6 +45,7 @@ def build_feature_table(
         checkpoint: the search as it goes on; to be removed once the table is safe. None: none is written.
         memory_mb: see `Search`.
         checkpoint_images: source images between two writings of it.
+        check: called before each; raises if the images are no longer what they were.
 
     Raises:
         InputError: k out of range, too little memory, features that are not finite.
@@ -60,5 +62,6 @@ def build_feature_table(
             for rows, features in blocks:
                 search.add(rows, features)
                 if kept is not None and kept.passed(len(rows)):
+                    check()
                     kept.save(search)
     return NeighborTable(*search.result(), made_from)

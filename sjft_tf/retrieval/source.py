@@ -19,6 +19,8 @@ from sjft_tf.descriptors import (
     extract_counts,
     histograms_of,
 )
+from sjft_tf.errors import InputError
+from sjft_tf.images.watching import refuse_changed
 
 Block = tuple[np.ndarray, np.ndarray]
 
@@ -79,6 +81,15 @@ class SourceDescriptors:
             writer.write(*block)
             yield block
 
+    def check(self, *others: Any) -> None:
+        """Refuses, and gives up the unfinished store, if an image of the source or of `others` is not what it was."""
+        try:
+            refuse_changed(self._source, *others)
+        except InputError:
+            if self._writer is not None:  # nobody knows which rows are of the changed image
+                self._writer.discard()
+            raise
+
     def flush(self) -> None:
         """Brings to the disk what has been yielded so far, if it is kept."""
         if self._writer is not None:
@@ -94,6 +105,7 @@ class SourceDescriptors:
         if self._writer is not None:
             for _ in self._kept(self._writer, self._writer.missing()):
                 pass
+            self.check()
             self.finish()
         if self._store is None:
             raise ValueError("`all_kept` needs a place for the store")

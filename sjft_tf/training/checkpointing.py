@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import keras
 
@@ -24,17 +25,25 @@ class StepCheckpoints(keras.callbacks.Callback):
         end: steps done at the end of the round.
         guard: is asked whether the weights are finite before they are written.
         resumed: the checkpoint that the fit begins with; its metrics are restored.
+        check: called before each; raises if the images are no longer what they were.
     """
 
     def __init__(
-        self, keeping: Keeping, index: int, first: int, end: int, guard: StopOnNonFiniteLoss, resumed: Resumed | None
+        self,
+        keeping: Keeping,
+        index: int,
+        first: int,
+        end: int,
+        guard: StopOnNonFiniteLoss,
+        resumed: Resumed | None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
         if keeping.checkpoints is None:
             raise ValueError("`keeping` has no place for checkpoints")
         self._checkpoints, self._keeping, self._index = keeping.checkpoints, keeping, index
         self._first, self._end, self._last = first, end, first
-        self._guard, self._resumed = guard, resumed
+        self._guard, self._resumed, self._check = guard, resumed, check
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self._begun = time.perf_counter() - (self._resumed.seconds if self._resumed is not None else 0.0)
@@ -53,6 +62,7 @@ class StepCheckpoints(keras.callbacks.Callback):
         if step >= self._end or not due:
             return
         self._guard.check_weights()
+        self._check()
         self._keeping.mark(self._index, step)
         path = self._checkpoints.save(step, self.model, time.perf_counter() - self._begun)
         self._last = step

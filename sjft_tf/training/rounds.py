@@ -19,6 +19,7 @@ from sjft_tf.images.augment import Change, ColorJitter, Cutout, RandAugment, Ran
 from sjft_tf.images.joint import joint_dataset
 from sjft_tf.images.order import MakeUp
 from sjft_tf.images.positions import WHOLE, Shard
+from sjft_tf.images.watching import refuse_changed
 from sjft_tf.models import Scorer
 from sjft_tf.selection import Selector, smallest_k
 from sjft_tf.training.callbacks import HardSampleMining, StepProgress, StopOnNonFiniteLoss
@@ -146,6 +147,7 @@ def train_rounds(
             keeping.mark(index, resumed.step if resumed is not None else first)
             state = _one_round(index, config, model, sets, mining, callbacks(index), keeping, resumed, cluster)
             if cluster.is_chief:
+                refuse_changed(sets.target, sets.source)
                 keeping.round_written(index, save_round(folder, state, model, made_from))
                 after_round(state, model, mining)
     return list(range(training.rounds))
@@ -184,7 +186,15 @@ def _one_round(
         )
 
     guard = StopOnNonFiniteLoss(first, keeping.last_state)
-    keeper = [] if keeping.checkpoints is None else [StepCheckpoints(keeping, index, first, end, guard, resumed)]
+    keeper = (
+        []
+        if keeping.checkpoints is None
+        else [
+            StepCheckpoints(
+                *(keeping, index, first, end, guard, resumed), check=lambda: refuse_changed(sets.target, sets.source)
+            )
+        ]
+    )
     again = min(steps, -(-training.recompute_batch_norm // training.accumulate))
     finish = FinishWeights((lambda: micro_batches(stream(begin, again), training.accumulate)) if again else None)
     label, done = f"Round {index + 1}/{training.rounds}", first - begin

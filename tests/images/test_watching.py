@@ -46,7 +46,7 @@ def test_the_changed_file_is_named(birds, change, told, which, table):
     found = watching.changed_file(failed.value)
     assert f"{birds / 'tit' / which} " in str(found)
     assert told in str(found)
-    assert "goes on" in str(found)
+    assert "and could not be read. What was finished before is kept. Bring the image back" in str(found)
 
 
 def test_other_failures_are_not_explained_away(birds):
