@@ -8,10 +8,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.inputs import Sets
+from sjft_tf.training.checkpoints import Checkpoints, DamagedCheckpoint
 from sjft_tf.training.config import RunConfig
 from sjft_tf.training.state import STATE, finished_rounds, round_folder
 from sjft_tf.workdir import Workdir
@@ -62,7 +64,7 @@ def held_back(workdir: Workdir, publish: bool = True) -> Iterator[None]:
 
 
 def refuse_other_target(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
-    """Refuses to put results about another target into the folder of a finished run.
+    """Refuses to put results about another target into the folder of a run that is finished or was stopped.
 
     Only where both divide their target alike; a table, an audit or a pruning that is there is compared by itself.
 
@@ -70,16 +72,35 @@ def refuse_other_target(config: RunConfig, sets: Sets, workdir: Workdir) -> None
         ArtifactMismatch: the run was trained on other images.
     """
     done = finished_rounds(workdir.rounds)
-    if not done or not workdir.config.is_file():
+    if not (done or workdir.checkpoints.is_dir()) or not workdir.config.is_file():
         return
     run = workdir.read_config()
     ours, theirs = ([getattr(c.data, name) for name in _DIVIDED_BY] for c in (config, run))
     if ours != theirs or run.data.prune_target or (run.data.per_class and config.training.seed != run.training.seed):
         return
-    path = round_folder(workdir.rounds, done[-1]) / STATE
-    there = artifacts.load_npz(path)[1]["made_from"]["target images"]
+    if done:
+        path = round_folder(workdir.rounds, done[-1]) / STATE
+        stamp = artifacts.load_npz(path)[1]["made_from"]
+    else:
+        try:
+            newest = newest_checkpoint(workdir)
+        except DamagedCheckpoint:  # for the training to tell
+            return
+        if newest is None:
+            return
+        path, stamp = newest
+    there = stamp["target images"]
     asked = {"target images": sets.target.fingerprint}
     artifacts.check_made_from(path, {"target images": there}, asked, artifacts.OTHER_WORKDIR)
+
+
+def newest_checkpoint(workdir: Workdir) -> tuple[Path, dict[str, Any]] | None:
+    """Folder and stamp of the newest checkpoint of a run's first round; None without any.
+
+    Raises:
+        DamagedCheckpoint: none of them can be read.
+    """
+    return Checkpoints(workdir.checkpoints, 1, {}).origin_of_newest("the beginning")
 
 
 def _worth_keeping(workdir: Workdir) -> bool:
