@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sjft_tf import artifacts
+from sjft_tf.descriptors import partial_store
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.training.checkpoints import Checkpoints, DamagedCheckpoint
@@ -104,7 +105,10 @@ def newest_checkpoint(workdir: Workdir) -> tuple[Path, dict[str, Any]] | None:
 
 
 def _worth_keeping(workdir: Workdir) -> bool:
-    places = (workdir.checkpoints, workdir.neighbors, workdir.importance, workdir.leaks, workdir.influence)
+    places = (
+        *(workdir.checkpoints, workdir.edges, workdir.neighbors, workdir.search, workdir.descriptors),
+        *(partial_store(workdir.descriptors), workdir.importance, workdir.leaks, workdir.influence),
+    )
     return bool(finished_rounds(workdir.rounds)) or any(place.exists() for place in places)
 
 

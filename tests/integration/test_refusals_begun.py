@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 
 from sjft_tf.artifacts import ArtifactMismatch
+from sjft_tf.descriptors import partial_store
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.pipeline import commands
+from sjft_tf.retrieval import NeighborTable, SearchCheckpoint
 from sjft_tf.training.state import finished_rounds
 from sjft_tf.training.stopping import StopRequest
 from sjft_tf.workdir import Workdir
@@ -93,3 +95,49 @@ def test_a_stopped_run_goes_on_after_all(begun, tmp_path):
     with run.locked():
         commands.run(config, run, saved_model=False)
     assert finished_rounds(run.rounds) == [0]
+
+
+class PowerCut(BaseException):
+    pass
+
+
+@pytest.fixture(scope="module", params=["lists", "lists alone", "partial store", "whole store", "features"])
+def searched(request, config, tmp_path_factory):
+    """Settings and workdir of a retrieval that was killed, without an audit: by what it has left."""
+    kind, saved = request.param, SearchCheckpoint.save
+    retrieval = replace(config.retrieval, checkpoint_images=1, keep_descriptors="store" in kind)
+    if kind == "features":
+        retrieval = replace(retrieval, bank="features")
+    config, workdir = replace(config, retrieval=retrieval), Workdir(tmp_path_factory.mktemp("searched") / "run")
+
+    def cut(*given):
+        if isinstance(given[0], SearchCheckpoint):
+            saved(*given)
+        raise PowerCut
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(*((NeighborTable, "save") if kind == "whole store" else (SearchCheckpoint, "save")), cut)
+        with workdir.locked(), pytest.raises(PowerCut):
+            commands.retrieve(with_data(config, audit=False), workdir)
+    if "store" in kind:
+        workdir.search.unlink()
+    if kind == "lists alone":
+        workdir.edges.unlink()
+    left = {path.name for path in (workdir.search, workdir.descriptors, partial_store(workdir.descriptors))}
+    stays = {"partial store": "descriptors-source.partial", "whole store": "descriptors-source"}.get(kind, "search.npz")
+    assert left & {path.name for path in workdir.root.iterdir()} == {stays}
+    return config, workdir
+
+
+@pytest.mark.parametrize("call", [commands.run, commands.retrieve])
+def test_a_search_that_was_broken_off_stays(searched, places, call):
+    config, workdir = searched
+    assert "source: " in refused(call, with_data(config, source=[f"folder:{places / 'source'}"]), workdir)
+
+
+def test_a_search_that_was_broken_off_goes_on_after_all(searched, tmp_path):
+    config, workdir = searched
+    run = Workdir(shutil.copytree(workdir.root, tmp_path / "run"))
+    with run.locked():
+        commands.retrieve(config, run)
+    assert run.neighbors.is_file()
