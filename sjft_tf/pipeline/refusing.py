@@ -25,7 +25,7 @@ _DIVIDED_BY = ("target_rows", "prune_target", "per_class", "holdout_test", "vali
 
 
 @contextlib.contextmanager
-def held_back(workdir: Workdir, publish: bool = True) -> Iterator[None]:
+def held_back(workdir: Workdir, publish: bool = True, begun: bool = False) -> Iterator[None]:
     """What is written inside reaches the workdir when the block ends, and not at all when it raises.
 
     A workdir in which nothing has been made yet gets everything at once: what was scanned is not scanned again after
@@ -34,8 +34,9 @@ def held_back(workdir: Workdir, publish: bool = True) -> Iterator[None]:
     Args:
         workdir: its paths lead to a scratch folder meanwhile, where files that are there already can be read.
         publish: False: nothing is written at all, for programs that only read.
+        begun: something has been made with this workdir, though it may lie elsewhere.
     """
-    if publish and not _worth_keeping(workdir):
+    if publish and not begun and not _worth_keeping(workdir):
         yield
         return
     # Beside its place, so that a file gets there in one step; the next start removes it if this one is killed.
