@@ -23,6 +23,7 @@ from sjft_tf.descriptors.gabor import GaborBank
 from sjft_tf.descriptors.histogram import histograms, histograms_of
 from sjft_tf.descriptors.openers import BANKS, open_bank
 from sjft_tf.descriptors.store import DescriptorStore, StoreWriter
+from sjft_tf.descriptors.store_files import partial_store
 
 __all__ = [
     "BANKS",
@@ -42,5 +43,6 @@ __all__ = [
     "histograms_of",
     "image_batches",
     "open_bank",
+    "partial_store",
     "target_descriptors",
 ]

@@ -20,6 +20,7 @@ from sjft_tf.descriptors.store_files import (
     flat,
     map_counts,
     no_room,
+    partial_store,
     read_meta,
     reserve,
 )
@@ -160,8 +161,7 @@ class StoreWriter:
 
     def __init__(self, path: str | os.PathLike[str], meta: Mapping[str, Any]):
         self._path, self._meta = Path(path), dict(meta)
-        # Not a hidden name: `remove_leftovers` deletes those, and this one is to be continued.
-        self.partial = self._path.with_name(self._path.name + ".partial")
+        self.partial = partial_store(self._path)
         self._shape = (meta["images"], meta["bins"] * sum(meta["layer_channels"]))
         self._dtype = counts_dtype(meta)
         self._sums = np.repeat(np.array(meta["layer_positions"], np.int64), meta["layer_channels"])

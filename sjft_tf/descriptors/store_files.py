@@ -20,6 +20,14 @@ COUNTS, META = "counts.npy", "meta.json"
 _FORM = {"images": int, "layer_channels": [int], "layer_positions": [int], "bins": int, "made_from": dict}
 
 
+def partial_store(path: Path) -> Path:
+    """The folder that is written until the store at `path` is complete.
+
+    Not a hidden name: `remove_leftovers` deletes those, and this one is to be continued.
+    """
+    return path.with_name(path.name + ".partial")
+
+
 def counts_dtype(meta: Mapping[str, Any]) -> np.dtype:
     return np.dtype("<u2" if max(meta["layer_positions"]) <= np.iinfo(np.uint16).max else "<u4")
 

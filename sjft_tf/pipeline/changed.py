@@ -50,8 +50,9 @@ def by_role(sets: Sets) -> dict[str, ImageSet | None]:
 
 
 def refuse_other_classes(names: Sequence[str], workdir: Workdir) -> None:
-    """Raises ArtifactMismatch, with their names, if the finished run in `workdir` has other target classes."""
-    if not finished_rounds(workdir.rounds) or not workdir.classes.is_file():
+    """Raises ArtifactMismatch, with their names, if the run in `workdir` (finished or stopped) has other classes."""
+    begun = finished_rounds(workdir.rounds) or workdir.checkpoints.is_dir()
+    if not begun or not workdir.classes.is_file():
         return
     if changes := class_changes(artifacts.read_json(workdir.classes)["target"], names):
         raise artifacts.ArtifactMismatch(

@@ -34,7 +34,7 @@ from sjft_tf.pipeline.learning import build_model, train, training_made_from
 from sjft_tf.pipeline.neighbors import list_length, target_edges
 from sjft_tf.pipeline.projection import write_projection
 from sjft_tf.pipeline.pruning import pruned
-from sjft_tf.pipeline.refusing import held_back, refuse_other_target
+from sjft_tf.pipeline.refusing import held_back, newest_checkpoint, refuse_other_target
 from sjft_tf.pipeline.results import HEADLINE, evaluated, summarize, write_borrowed
 from sjft_tf.pipeline.retrieving import check_borrowing
 from sjft_tf.pipeline.retrieving import retrieve as retrieve
@@ -207,7 +207,7 @@ def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
 
 
 def refuse_other_images(config: RunConfig, sets: Sets, workdir: Workdir, replicas: int = 1) -> None:
-    """Refuses a workdir whose finished rounds or scores come from other images, classes, weights or devices.
+    """Refuses a workdir whose rounds, checkpoints or scores come from other images, classes, weights or devices.
 
     Before the records of the run (config.json, classes.json) are written: a finished run must stay what it is when
     another one is started in its folder. Neighbors are compared later; they follow from what is compared here.
@@ -216,13 +216,19 @@ def refuse_other_images(config: RunConfig, sets: Sets, workdir: Workdir, replica
         ArtifactMismatch: names both sides.
     """
     wanted = training_made_from(config, TrainingSets(sets.target, sets.source), replicas)
-    later = ("neighbors", "pool")
-    for index in finished_rounds(workdir.rounds):
-        path = round_folder(workdir.rounds, index) / STATE
-        there = artifacts.load_npz(path)[1]["made_from"]
+
+    def compare(path: Path, there: dict[str, Any], *later: str) -> None:
         found, asked = ({k: v for k, v in stamp.items() if k not in later} for stamp in (there, wanted))
         artifacts.check_made_from(path, found, asked, artifacts.OTHER_WORKDIR)
+
+    done = finished_rounds(workdir.rounds)
+    for index in done:
+        path = round_folder(workdir.rounds, index) / STATE
+        compare(path, artifacts.load_npz(path)[1]["made_from"], "neighbors", "pool")
         evaluated(sets, workdir, index, views_stamp(config))
+    # With finished rounds a checkpoint says nothing new. Several devices make none and start the round again.
+    if not done and (newest := newest_checkpoint(workdir)) is not None:
+        compare(*newest, "neighbors", "pool", "devices")
 
 
 def _write_last_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from sjft_tf import artifacts
 from sjft_tf.comparison.arms import with_settings
 from sjft_tf.errors import InputError
-from sjft_tf.images import few_of_each
+from sjft_tf.images import ImageSet, few_of_each
 from sjft_tf.influence import save_kept
 from sjft_tf.pipeline import commands
 from sjft_tf.pipeline.audit import audit_of, warnings
@@ -22,6 +22,7 @@ from sjft_tf.pipeline.frozen_head import evaluate_head
 from sjft_tf.pipeline.importance import class_importance
 from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.neighbors import neighbor_table
+from sjft_tf.pipeline.refusing import held_back
 from sjft_tf.training import finished_rounds
 from sjft_tf.training.config import RunConfig
 from sjft_tf.training.distribution import open_cluster
@@ -42,28 +43,43 @@ def look(config: RunConfig, job: dict[str, Any]) -> None:
     Args:
         config: the base settings.
         job: "shared": folder for scans and the audit; "holdout_test": share for testing where no test images are;
-            "output": the file.
+            "output": the file; "known": fingerprints of the sets a comparison was begun with, None for a new one.
+
+    Raises:
+        ArtifactMismatch: the sets are not those that are known; nothing has been written then.
     """
     check_settings(config)
-    shared = Workdir(job["shared"])
+    shared, known = Workdir(job["shared"]), job["known"]
+    with held_back(shared, begun=known is not None):
+        content, kept = _looked(config, job["holdout_test"], shared)
+        if known is not None:
+            artifacts.check_made_from(shared.root, known, content["fingerprints"], artifacts.OTHER_WORKDIR)
+    if kept is not None:
+        content["source_rows"] = str(shared.root / "source-kept.json")
+        save_kept(content["source_rows"], *kept, {"audit": "--exclude_leaks"})
+    artifacts.write_json(job["output"], content)
+
+
+def _looked(
+    config: RunConfig, holdout_test: float, shared: Workdir
+) -> tuple[dict[str, Any], tuple[ImageSet, np.ndarray] | None]:
+    """What is to be known, and the source with the images of it that are kept, bool [N], unless all are."""
     sets, holdout = open_sets(with_settings(config, "data", per_class=0), shared), 0.0
     if sets.test is None:
-        holdout = job["holdout_test"]
+        holdout = holdout_test
         if not holdout:
             raise InputError("There are no test images: give --test, or a --holdout_test above 0")
         sets = open_sets(with_settings(config, "data", per_class=0, holdout_test=holdout), shared)
     if config.data.per_class:
         few_of_each(sets.target, config.data.per_class, config.training.seed)  # said now rather than by every run
     check_sets(config, sets)
-    told, rows = [], ""
+    told, rest = [], None
     if sets.source is not None and config.data.audit:
         audit = audit_of(sets, shared)
         told = warnings(sets.source, audit, shared, config.data.exclude_leaks)
         if config.data.exclude_leaks and audit.leaks:
             leaks = {leak.source_row for leak in audit.leaks}
-            rows = str(shared.root / "source-kept.json")
-            kept = np.array([row not in leaks for row in range(len(sets.source))])
-            save_kept(rows, sets.source, kept, {"audit": "--exclude_leaks"})
+            rest = sets.source, np.array([row not in leaks for row in range(len(sets.source))])
     counts = sets.target.class_counts
     roles = {"target": sets.target, "source": sets.source, **sets.scored()}
     content = {
@@ -73,10 +89,10 @@ def look(config: RunConfig, job: dict[str, Any]) -> None:
         "smallest_name": sets.target.class_names[int(counts.argmin())],
         "images": {role: len(images) for role, images in roles.items() if images is not None},
         "fingerprints": {role: images.fingerprint for role, images in roles.items() if images is not None},
-        "source_rows": rows,
+        "source_rows": "",
         "warnings": told,
     }
-    artifacts.write_json(job["output"], content)
+    return content, rest
 
 
 def make_table(config: RunConfig, job: dict[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -47,25 +49,37 @@ class Runs:
         self._tables: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def look(self) -> None:
-        """Opens the sets once, in a process.
+        """Opens the sets once, in a process. Refused, nothing in the workdir of a begun comparison has changed.
 
         Raises:
             ArtifactMismatch: the workdir was begun with other settings or images.
             InputError: the sets do not fit together, or cannot be divided.
         """
         settings = self._settings()
-        output, fresh = self.shared / "sets.json", self.shared / "sets-now.json"
-        job = self._job("look", self.asked.base, output=str(fresh), holdout_test=self.asked.holdout_test)
-        if error := self._launch(job, self.shared / "log.txt"):
-            raise InputError(error)
-        now = artifacts.read_json(fresh)
-        fresh.unlink()
-        if output.is_file():
-            artifacts.check_made_from(output, artifacts.read_json(output)["fingerprints"], now["fingerprints"])
-        artifacts.write_json(output, now)
-        artifacts.write_json(self.root / "settings.json", settings)
+        path = self.shared / "sets.json"
+        known = artifacts.read_json(path)["fingerprints"] if path.is_file() else None
+        now = self._looked(known)
+        if known is not None:
+            artifacts.check_made_from(path, known, now["fingerprints"], artifacts.OTHER_WORKDIR)
         self.found = Found(**{**now, "warnings": tuple(now["warnings"])})
         self.folds = self.found.folds(self.asked)
+        artifacts.write_json(path, now)
+        artifacts.write_json(self.root / "settings.json", settings)
+
+    def _looked(self, known: dict[str, str] | None) -> dict[str, Any]:
+        # Of a begun comparison also the log lies elsewhere. It stays for the one whom an error sends there.
+        place = self.shared if known is None else Path(tempfile.mkdtemp(prefix="sjft-look-"))
+        fresh, error = place / "sets-now.json", ""
+        job = self._job("look", self.asked.base, output=str(fresh), holdout_test=self.asked.holdout_test, known=known)
+        try:
+            if error := self._launch(job, place / "log.txt"):
+                raise InputError(error)
+            now = artifacts.read_json(fresh)
+            fresh.unlink()
+            return now
+        finally:
+            if place != self.shared and not error:
+                shutil.rmtree(place, ignore_errors=True)
 
     def _settings(self) -> dict[str, Any]:
         """What all runs of the workdir have in common; checked if it was begun."""
@@ -75,7 +89,7 @@ class Runs:
             del stamp[chosen]
         stamp |= {"per_class": base.data.per_class, "exclude_leaks": base.data.exclude_leaks}
         if path.is_file():
-            artifacts.check_made_from(path, artifacts.read_json(path), stamp)
+            artifacts.check_made_from(path, artifacts.read_json(path), stamp, artifacts.OTHER_WORKDIR)
         return stamp
 
     def one(self, arm: Arm, trial: Trial, final: bool) -> tuple[dict[str, Any] | None, bool]:

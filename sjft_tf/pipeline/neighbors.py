@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 
 from sjft_tf.artifacts import check_made_from, write_json
-from sjft_tf.descriptors import BinEdges, FilterBank, edges_made_from, target_descriptors
+from sjft_tf.descriptors import BinEdges, FilterBank, edges_made_from, partial_store, target_descriptors
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, reduction_error
 from sjft_tf.images.watching import refuse_changed
-from sjft_tf.pipeline.feature_neighbors import feature_table, stored_features
+from sjft_tf.pipeline.feature_neighbors import feature_stamp, feature_table, stored_features
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors
 from sjft_tf.retrieval import (
     NeighborTable,
     Places,
     build_approximate_table,
     build_neighbor_table,
+    check_begun,
+    check_begun_search,
     neighbors_made_from,
 )
 from sjft_tf.training.config import RunConfig
@@ -61,7 +64,7 @@ def neighbor_table(config: RunConfig, sets: Sets, workdir: Workdir) -> NeighborT
     bank, view = filter_bank(config), descriptor_view(config)
     target, source = for_descriptors(config, sets.target), for_descriptors(config, sets.source)
     settings = config.retrieval
-    places = Places(workdir.edges, workdir.search, workdir.descriptors if keeps_descriptors(config) else None)
+    places = _places(config, workdir)
     if workdir.neighbors.exists():
         table = _stored(config, target, source, bank, k, workdir)
         places.remove_checkpoint()  # of a process killed between the two
@@ -85,17 +88,30 @@ def check_table(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
     if config.retrieval.bank == "features":
         if there:
             stored_features(config, sets, k, workdir)
-    elif there or workdir.edges.exists():
-        bank, target = filter_bank(config), for_descriptors(config, sets.target)
-        if there:
-            _stored(config, target, for_descriptors(config, sets.source), bank, k, workdir)
         else:
-            target_edges(config, target, bank, workdir)
+            check_begun_search(workdir.search, feature_stamp(config, sets), k)
+        return
+    places = _places(config, workdir)
+    begun = [places.edges, places.checkpoint, places.store, places.store and partial_store(places.store)]
+    if not there and not any(path is not None and path.exists() for path in begun):
+        return  # a bank may take seconds to open
+    bank, target, source = filter_bank(config), *(for_descriptors(config, s) for s in (sets.target, sets.source))
+    if there:
+        _stored(config, target, source, bank, k, workdir)
+        return
+    edges = target_edges(config, target, bank, workdir) if workdir.edges.exists() else None
+    if config.retrieval.search != "exact":  # which goes on with kept descriptors, not with lists
+        places = dataclasses.replace(places, checkpoint=None)
+    check_begun(target, source, bank, descriptor_view(config), edges, k, places)
 
 
 def keeps_descriptors(config: RunConfig) -> bool:
     """Whether the source's descriptors stay in the workdir."""
     return config.retrieval.keep_descriptors or config.retrieval.search == "approximate"
+
+
+def _places(config: RunConfig, workdir: Workdir) -> Places:
+    return Places(workdir.edges, workdir.search, workdir.descriptors if keeps_descriptors(config) else None)
 
 
 def _search(

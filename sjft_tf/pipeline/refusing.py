@@ -8,10 +8,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from sjft_tf import artifacts
+from sjft_tf.descriptors import partial_store
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.inputs import Sets
+from sjft_tf.training.checkpoints import Checkpoints, DamagedCheckpoint
 from sjft_tf.training.config import RunConfig
 from sjft_tf.training.state import STATE, finished_rounds, round_folder
 from sjft_tf.workdir import Workdir
@@ -22,7 +25,7 @@ _DIVIDED_BY = ("target_rows", "prune_target", "per_class", "holdout_test", "vali
 
 
 @contextlib.contextmanager
-def held_back(workdir: Workdir, publish: bool = True) -> Iterator[None]:
+def held_back(workdir: Workdir, publish: bool = True, begun: bool = False) -> Iterator[None]:
     """What is written inside reaches the workdir when the block ends, and not at all when it raises.
 
     A workdir in which nothing has been made yet gets everything at once: what was scanned is not scanned again after
@@ -31,8 +34,9 @@ def held_back(workdir: Workdir, publish: bool = True) -> Iterator[None]:
     Args:
         workdir: its paths lead to a scratch folder meanwhile, where files that are there already can be read.
         publish: False: nothing is written at all, for programs that only read.
+        begun: something has been made with this workdir, though it may lie elsewhere.
     """
-    if publish and not _worth_keeping(workdir):
+    if publish and not begun and not _worth_keeping(workdir):
         yield
         return
     # Beside its place, so that a file gets there in one step; the next start removes it if this one is killed.
@@ -62,7 +66,7 @@ def held_back(workdir: Workdir, publish: bool = True) -> Iterator[None]:
 
 
 def refuse_other_target(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
-    """Refuses to put results about another target into the folder of a finished run.
+    """Refuses to put results about another target into the folder of a run that is finished or was stopped.
 
     Only where both divide their target alike; a table, an audit or a pruning that is there is compared by itself.
 
@@ -70,20 +74,42 @@ def refuse_other_target(config: RunConfig, sets: Sets, workdir: Workdir) -> None
         ArtifactMismatch: the run was trained on other images.
     """
     done = finished_rounds(workdir.rounds)
-    if not done or not workdir.config.is_file():
+    if not (done or workdir.checkpoints.is_dir()) or not workdir.config.is_file():
         return
     run = workdir.read_config()
     ours, theirs = ([getattr(c.data, name) for name in _DIVIDED_BY] for c in (config, run))
     if ours != theirs or run.data.prune_target or (run.data.per_class and config.training.seed != run.training.seed):
         return
-    path = round_folder(workdir.rounds, done[-1]) / STATE
-    there = artifacts.load_npz(path)[1]["made_from"]["target images"]
+    if done:
+        path = round_folder(workdir.rounds, done[-1]) / STATE
+        stamp = artifacts.load_npz(path)[1]["made_from"]
+    else:
+        try:
+            newest = newest_checkpoint(workdir)
+        except DamagedCheckpoint:  # for the training to tell
+            return
+        if newest is None:
+            return
+        path, stamp = newest
+    there = stamp["target images"]
     asked = {"target images": sets.target.fingerprint}
     artifacts.check_made_from(path, {"target images": there}, asked, artifacts.OTHER_WORKDIR)
 
 
+def newest_checkpoint(workdir: Workdir) -> tuple[Path, dict[str, Any]] | None:
+    """Folder and stamp of the newest checkpoint of a run's first round; None without any.
+
+    Raises:
+        DamagedCheckpoint: none of them can be read.
+    """
+    return Checkpoints(workdir.checkpoints, 1, {}).origin_of_newest("the beginning")
+
+
 def _worth_keeping(workdir: Workdir) -> bool:
-    places = (workdir.checkpoints, workdir.neighbors, workdir.importance, workdir.leaks, workdir.influence)
+    places = (
+        *(workdir.checkpoints, workdir.edges, workdir.neighbors, workdir.search, workdir.descriptors),
+        *(partial_store(workdir.descriptors), workdir.importance, workdir.leaks, workdir.influence),
+    )
     return bool(finished_rounds(workdir.rounds)) or any(place.exists() for place in places)
 
 

@@ -32,7 +32,7 @@ def write_markdown(path: Path, template: str, **values: Any) -> Path:
         `path`.
     """
     charts: dict[str, str] = {}
-    folder = path.with_name(f"{path.stem}_charts")
+    folder = charts_folder(path)
 
     def chart(markup: Markup, name: str) -> str:
         charts[f"{name}.svg"] = standalone(markup)
@@ -50,6 +50,11 @@ def write_markdown(path: Path, template: str, **values: Any) -> Path:
     with artifacts.atomic_write(path, "w") as stream:
         stream.write(text)
     return path
+
+
+def charts_folder(path: Path) -> Path:
+    """Where the charts of the Markdown file `path` are."""
+    return path.with_name(f"{path.stem}_charts")
 
 
 def standalone(chart: Markup) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.report.comparison import FILE, Comparison, read_comparison
 from sjft_tf.report.comparison_sections import comparison_context
-from sjft_tf.report.markdown import write_markdown
+from sjft_tf.report.markdown import charts_folder, write_markdown
 from sjft_tf.report.page import render
 from sjft_tf.report.pictures import Pictures, open_pictures
 from sjft_tf.report.reading import is_run, read_run
 from sjft_tf.report.run_sections import run_context
+
+_PAGES = (".html", ".htm", ".md")
 
 
 def write_report(
@@ -35,13 +38,13 @@ def write_report(
         The file.
 
     Raises:
-        InputError: there is neither, or what is there is damaged.
+        InputError: there is neither, what is there is damaged, or the file cannot be one; nothing is written then.
     """
     workdir = Path(workdir)
     path = Path(output) if output else workdir / "report.html"
     markdown = path.suffix.lower() == ".md"
-    if path.is_dir():
-        raise InputError(f"The report cannot be written to {path}: a folder is there. Remove it, or choose --output.")
+    if (reason := _unfit(path, workdir, markdown)) is not None:
+        raise InputError(f"The report cannot be written to {path}: {reason}. Choose another --output.")
     if (workdir / FILE).is_file():
         kind, values = "comparison", _comparison(read_comparison(workdir), path, not markdown, target, source)
     elif is_run(workdir):
@@ -56,6 +59,18 @@ def write_report(
     with artifacts.atomic_write(path, "w") as stream:
         stream.write(render(f"{kind}.html", **values))
     return path
+
+
+def _unfit(path: Path, workdir: Path, markdown: bool) -> str | None:
+    """Why no report can be written to `path`; None if one can."""
+    if path.is_dir():
+        return "a folder is there"
+    for folder in [charts_folder(path), *path.parents] if markdown else path.parents:
+        if os.path.lexists(folder) and not folder.is_dir():
+            return f"{folder} is no folder"
+    if path.exists() and path.suffix.lower() not in _PAGES and workdir.resolve() in path.resolve().parents:
+        return f"it is a file of {workdir}, and no page ({', '.join(_PAGES)})"
+    return None
 
 
 def _run(folder: Path, photographs: bool, target: str, source: Sequence[str]) -> dict[str, Any]:

@@ -6,10 +6,12 @@
 - `Cosine`, `build_feature_table`: neighbors by the angle between feature vectors, with the same search.
 - `NeighborTable`, `build_neighbor_table`: the artifact, and the whole way from two image sets to it; `Places`: where
   its files lie.
+- `check_begun`, `check_begun_search`: refuse what a broken-off search of other sets left, before anything is written.
 - `set_distance`: how far apart two sets are, in units of the first one's spread.
 """
 
 from sjft_tf.retrieval.approximate import ApproximateReport, nearest_approximate
+from sjft_tf.retrieval.begun import check_begun, check_begun_search
 from sjft_tf.retrieval.build import (
     Places,
     build_approximate_table,
@@ -37,6 +39,8 @@ __all__ = [
     "build_approximate_table",
     "build_feature_table",
     "build_neighbor_table",
+    "check_begun",
+    "check_begun_search",
     "nearest",
     "nearest_approximate",
     "neighbors_made_from",

@@ -66,6 +66,25 @@ class Checkpoints:
             return []
         return sorted(int(found[1]) for path in self.folder.iterdir() if (found := _STEP.fullmatch(path.name)))
 
+    def origin_of_newest(self, origin: str) -> tuple[Path, dict[str, Any]] | None:
+        """Folder and stamp of the newest checkpoint that can be read, whatever it was made from; None without any.
+
+        Args:
+            origin: where to go on from without any checkpoint, for messages.
+
+        Raises:
+            DamagedCheckpoint: there are some, and none can be read.
+        """
+        damage: DamagedCheckpoint | None = None
+        for step in reversed(self.steps()):
+            try:
+                return self.path(step), self._read(step, origin)[1]["made_from"]
+            except DamagedCheckpoint as error:
+                damage = damage or error
+        if damage is not None:
+            raise damage
+        return None
+
     def save(self, step: int, model: keras.Model, seconds: float = 0.0) -> Path:
         """Writes a checkpoint of a model in the middle of a fit, and removes those that are too many."""
         path = self.path(step)
@@ -116,14 +135,15 @@ class Checkpoints:
         artifacts.remove_directory(self.folder)
 
     def _meta(self, step: int, origin: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        path = self.path(step) / STATE
+        arrays, meta = self._read(step, origin)
+        artifacts.check_made_from(self.path(step), meta["made_from"], self.made_from)
+        return arrays, meta
+
+    def _read(self, step: int, origin: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         try:
-            arrays, meta = artifacts.load_npz(path, _SCHEMA, remedy="")
-            there = meta["made_from"]
+            return artifacts.load_npz(self.path(step) / STATE, _SCHEMA, remedy="")
         except (InputError, FileNotFoundError, KeyError) as error:
             raise self._damaged(step, origin, error) from error
-        artifacts.check_made_from(path.parent, there, self.made_from)
-        return arrays, meta
 
     def _damaged(self, step: int, origin: str, error: Exception) -> DamagedCheckpoint:
         for before in reversed([other for other in self.steps() if other < step]):
