@@ -21,8 +21,12 @@ from sjft_tf.descriptors.store_files import (
     map_counts,
     no_room,
     partial_store,
+    read_checksums,
     read_meta,
+    remedy_for,
     reserve,
+    row_checksums,
+    write_checksums,
 )
 from sjft_tf.errors import InputError
 
@@ -30,11 +34,12 @@ _CHECKED_ROWS = 512
 
 
 class DescriptorStore:
-    """The descriptors of an image set in a folder: `counts.npy` [N, D] and `meta.json`; read-only.
+    """The descriptors of an image set in a folder: `counts.npy` [N, D], `checksums.npz`, `meta.json`; read-only.
 
     Kept are the counts from which histograms are made: uint16, or uint32 where a layer has more than 65,535
     positions. A histogram read back is bit-equal to the one `extract` yields. The file is memory-mapped and its pages
-    are given back to the kernel after every reading, so memory does not grow with the number of images.
+    are given back to the kernel after every reading, so memory does not grow with the number of images. Every row that
+    is read is compared with its checksum; one that differs is an InputError.
 
     Attributes:
         images: number of images N.
@@ -44,8 +49,8 @@ class DescriptorStore:
         made_from: the stamp given when it was created.
     """
 
-    def __init__(self, path: str | os.PathLike[str], meta: Mapping[str, Any]):
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike[str], meta: Mapping[str, Any], checksums: np.ndarray | None = None):
+        self.path, self._checksums = Path(path), checksums
         self.images: int = meta["images"]
         self.layer_channels = tuple(meta["layer_channels"])
         self.layer_positions = tuple(meta["layer_positions"])
@@ -112,12 +117,13 @@ class DescriptorStore:
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> DescriptorStore:
         """Opens a finished store; a missing, foreign, damaged or cut-off one raises InputError."""
-        return cls(path, read_meta(Path(path)))
+        meta = read_meta(Path(path))
+        return cls(path, meta, read_checksums(Path(path), meta["images"]))
 
     def counts(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
         """uint16 or uint32 [n, D]: the counts of images `rows` [n], in this order."""
         chosen = _checked_rows(rows, self.images)
-        found = self._counts[_as_slice(chosen)]
+        found = self._verified(chosen)
         # A slice is a view of the mapping, which is given back below and must not be handed out.
         found = found.copy() if found.base is not None else found
         self._give_back()
@@ -126,7 +132,8 @@ class DescriptorStore:
     def histograms(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
         """float32 [n, D]: the histograms of images `rows` [n], in this order."""
         chosen = _checked_rows(rows, self.images)
-        found = self._histograms(_as_slice(chosen))
+        # The same two roundings as in histogram.py: a float32 reciprocal, then a float32 product.
+        found = np.multiply(self._verified(chosen), self._scale, dtype=np.float32)
         self._give_back()
         return found
 
@@ -141,9 +148,17 @@ class DescriptorStore:
             part = chosen[start : start + block_rows]
             yield part, self.histograms(part)
 
-    def _histograms(self, index: slice | np.ndarray) -> np.ndarray:
-        # The same two roundings as in histogram.py: a float32 reciprocal, then a float32 product.
-        return np.multiply(self._counts[index], self._scale, dtype=np.float32)
+    def _verified(self, rows: np.ndarray) -> np.ndarray:
+        """The counts of these rows, a view of the mapping where they follow one another."""
+        found = self._counts[_as_slice(rows)]
+        if self._checksums is not None:  # a store that is still being written has none
+            wrong = rows[row_checksums(found) != self._checksums[rows]]
+            if len(wrong):
+                raise InputError(
+                    f"{self.path / COUNTS} is damaged: {len(wrong)} of the {len(rows)} rows just read are not what was "
+                    f"written (row {wrong[0]} first). {remedy_for(self.path)}"
+                )
+        return found
 
     def _give_back(self) -> None:
         # The kernel keeps what was read in its cache, but no longer counts it as memory of this process.
@@ -178,6 +193,7 @@ class StoreWriter:
         self._file = os.open(counts, os.O_RDWR)
         self._start = os.fstat(self._file).st_size - self._shape[0] * self._shape[1] * self._dtype.itemsize
         self._seen = np.zeros(self._shape[0], bool)
+        self._checksums = np.zeros(self._shape[0], np.uint32)
 
     def write(self, rows: np.ndarray | Sequence[int], counts: np.ndarray) -> None:
         """Writes the descriptors of some images; a row written again is replaced.
@@ -204,6 +220,7 @@ class StoreWriter:
         lines = np.ascontiguousarray(counts, self._dtype)
         for start, stop in _runs(chosen):
             self._put(lines[start:stop].tobytes(), self._start + int(chosen[start]) * lines.strides[0])
+        self._checksums[chosen] = row_checksums(lines)
         self._seen[chosen] = True
 
     def flush(self) -> None:
@@ -223,6 +240,7 @@ class StoreWriter:
                 f"{self.partial} is not complete: row {missing[0]} was not written. Start the same command again."
             )
         self.close()
+        write_checksums(self.partial, self._checksums)
         self.partial.rename(self._path)
         folder = os.open(self._path.parent, os.O_RDONLY)
         try:
@@ -262,8 +280,13 @@ class StoreWriter:
         if not self.continued:
             return unseen
         reader = DescriptorStore(self.partial, self._meta)
-        parts = [unseen[start : start + _CHECKED_ROWS] for start in range(0, len(unseen), _CHECKED_ROWS)]
-        return np.concatenate([unseen[:0], *(part[~self._plausible(reader.counts(part))] for part in parts)])
+        missing = [unseen[:0]]
+        for start in range(0, len(unseen), _CHECKED_ROWS):
+            part = unseen[start : start + _CHECKED_ROWS]
+            counts = reader.counts(part)
+            self._checksums[part] = row_checksums(counts)
+            missing.append(part[~self._plausible(counts)])
+        return np.concatenate(missing)
 
 
 def _checked_rows(rows: np.ndarray | Sequence[int], images: int) -> np.ndarray:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import mmap
 import os
 import shutil
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sjft_tf.artifacts import NoSpace, atomic_write, read_json, shortage
+from sjft_tf.artifacts import Missing, NoSpace, atomic_write, load_npz, read_json, save_npz, shortage
 from sjft_tf.errors import InputError
-from sjft_tf.schema import mismatch
+from sjft_tf.schema import Array, Schema, mismatch
 
 KIND = "descriptor store"
-COUNTS, META = "counts.npy", "meta.json"
+COUNTS, META, CHECKSUMS = "counts.npy", "meta.json", "checksums.npz"
 _FORM = {"images": int, "layer_channels": [int], "layer_positions": [int], "bins": int, "made_from": dict}
 
 
@@ -26,6 +27,27 @@ def partial_store(path: Path) -> Path:
     Not a hidden name: `remove_leftovers` deletes those, and this one is to be continued.
     """
     return path.with_name(path.name + ".partial")
+
+
+def remedy_for(path: Path) -> str:
+    return f"Remove {path} to have the descriptors kept again."
+
+
+def row_checksums(counts: np.ndarray) -> np.ndarray:
+    """uint32 [n]: CRC-32 of the bytes of each row. By row, because searches also read scattered ones."""
+    return np.fromiter(map(zlib.crc32, np.ascontiguousarray(counts)), np.uint32, len(counts))
+
+
+def write_checksums(path: Path, checksums: np.ndarray) -> None:
+    save_npz(path / CHECKSUMS, {"crc32": checksums}, {"kind": KIND})
+
+
+def read_checksums(path: Path, images: int) -> np.ndarray:
+    wanted = Schema({"crc32": Array("uint32", (images,))}, {"kind": str})
+    try:
+        return load_npz(path / CHECKSUMS, wanted, remedy_for(path))[0]["crc32"]
+    except Missing as error:
+        raise InputError(f"{path / CHECKSUMS} is missing: its rows cannot be verified. {remedy_for(path)}") from error
 
 
 def counts_dtype(meta: Mapping[str, Any]) -> np.dtype:
@@ -39,7 +61,7 @@ def flat(meta: Mapping[str, Any]) -> dict[str, Any]:
 def read_meta(path: Path) -> dict[str, Any]:
     if not (path / META).is_file() or not (path / COUNTS).is_file():
         raise InputError(f"There is no descriptor store in {path}: {META} and {COUNTS} are expected in it.")
-    remedy = f"Remove {path} to have the descriptors kept again."
+    remedy = remedy_for(path)
     meta = read_json(path / META, remedy=remedy)
     if meta.get("kind") != KIND:
         raise InputError(f"{path} does not hold a descriptor store. Choose another folder.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,19 +26,20 @@ from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import neighbor_montage
-from sjft_tf.training.state import finished_rounds, read_round, round_folder, way_back, weights_digest
+from sjft_tf.training.state import check_round, finished_rounds, read_round, round_folder, way_back, weights_digest
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)
 
+_MADE_FROM = {"images": str, "views": str, "weights": str}
 _PROBABILITIES = Schema(
-    {"probabilities": Array("float", ("images", "classes"), low=0, high=1.001)},
-    {"made_from": {"images": str, "views": str, "weights": str}},
+    {"probabilities": Array("float", ("images", "classes"), low=0, high=1.001)}, {"made_from": _MADE_FROM}
 )
 FIGURES = {
     "*": {
         **{"count": int, "top1": float, "mean_class_accuracy": float, "loss": float, "calibration_error": float},
         **{"class_names": [str], "per_class_accuracy": [(float, None)], "confusion": [[int]]},
+        "made_from": _MADE_FROM,
     }
 }
 """Form of `rounds/NN/metrics.json`: figures by set."""
@@ -64,12 +66,10 @@ def evaluate_round(
         for name, images in sets.scored().items():
             probabilities = scorer(images, description=f"Evaluating on {name}")
             refuse_changed(images)
-            figures[name] = evaluate_probabilities(probabilities, images.labels, images.class_names).to_json()
-            artifacts.save_npz(
-                folder / f"probabilities-{name}.npz",
-                {"probabilities": probabilities},
-                {"made_from": _made_from(images, workdir, index, views)},
-            )
+            made_from = {"made_from": _made_from(images, workdir, index, views)}
+            found = evaluate_probabilities(probabilities, images.labels, images.class_names)
+            figures[name] = found.to_json() | made_from
+            artifacts.save_npz(folder / f"probabilities-{name}.npz", {"probabilities": probabilities}, made_from)
         artifacts.write_json(path, figures)
     return {name: _headline(figures) for name, figures in round_figures(workdir, index).items()}
 
@@ -84,10 +84,18 @@ def round_figures(workdir: Workdir, index: int) -> dict[str, Any]:
     """`metrics.json` of a round: its figures by set; empty where it was not evaluated.
 
     Raises:
-        InputError: the file is damaged.
+        InputError: the file is damaged, or of another round.
     """
     path = round_folder(workdir.rounds, index) / "metrics.json"
-    return artifacts.read_json(path, FIGURES, way_back(workdir.rounds, index)) if path.exists() else {}
+    found = _stamped_figures(path, workdir, index) if path.exists() else {}
+    return {name: {key: value for key, value in each.items() if key != "made_from"} for name, each in found.items()}
+
+
+def _stamped_figures(path: Path, workdir: Workdir, index: int) -> dict[str, Any]:
+    found = artifacts.read_json(path, FIGURES, way_back(workdir.rounds, index))
+    for each in found.values():
+        check_round(workdir.rounds, index, path, each["made_from"]["weights"])
+    return found
 
 
 def evaluated(sets: Sets, workdir: Workdir, index: int, views: str) -> bool:
@@ -107,13 +115,14 @@ def evaluated(sets: Sets, workdir: Workdir, index: int, views: str) -> bool:
             return False
         try:
             made_from = artifacts.load_npz(path, _PROBABILITIES)[1]["made_from"]
-            figures = round_figures(workdir, index)
+            figures = _stamped_figures(folder / "metrics.json", workdir, index)
         except InputError as error:
             log.warning("%s It is evaluated again.", error)
             return False
         asked = {f"{name} images": images.fingerprint}
         artifacts.check_made_from(path, {f"{name} images": made_from["images"]}, asked, artifacts.OTHER_WORKDIR)
-        if made_from != _made_from(images, workdir, index, views) or name not in figures:
+        wanted = _made_from(images, workdir, index, views)
+        if name not in figures or made_from != wanted or figures[name]["made_from"] != wanted:
             return False
     return True
 

@@ -16,7 +16,7 @@ from sjft_tf.report.bounds import MOST
 from sjft_tf.report.curves import Curve, training_curves
 from sjft_tf.report.damage import Damages, core
 from sjft_tf.retrieval import NeighborTable
-from sjft_tf.training.state import SCORING, STATE, RoundState, finished_rounds, read_round, round_folder
+from sjft_tf.training.state import SCORING, STATE, RoundState, check_round, finished_rounds, read_round, round_folder
 from sjft_tf.workdir import Workdir
 
 
@@ -138,11 +138,20 @@ def _state(rounds: Path, index: int, damages: Damages) -> RoundState:
 
 
 def _figures(path: Path) -> dict[str, Any]:
-    return schema.figures(artifacts.read_json(path))
+    found = schema.figures(artifacts.read_json(path))
+    for each in found.values():
+        _of_its_round(path, schema.mapping(each.pop("made_from", None), "`made_from`"))
+    return found
 
 
 def _scoring(path: Path, count: int) -> dict[str, np.ndarray] | None:
-    return schema.scoring_record(artifacts.load_npz(path)[0], count)
+    arrays, meta = artifacts.load_npz(path)
+    _of_its_round(path, meta)
+    return schema.scoring_record(arrays, count)
+
+
+def _of_its_round(path: Path, stamp: dict[str, Any]) -> None:
+    check_round(path.parent.parent, int(path.parent.name), path, stamp.get("weights", ""))
 
 
 def _fused(path: Path) -> dict[str, Any]:

@@ -44,7 +44,8 @@ _SCORING = Schema(
         "class_share": Array("float64", ("classes",), low=0, high=1.001, optional=True),
         "drawn_rows": Array("int32", ("drawn",), low=0, optional=True),
         "drawn_share": Array("float64", ("drawn",), low=0, high=1.001, optional=True),
-    }
+    },
+    {"weights": str},
 )
 
 
@@ -92,18 +93,19 @@ def save_round(folder: Path, state: RoundState, model: keras.Model, made_from: d
     """Writes weights, optimizer variables and `state`; returns the round's folder."""
     place = round_folder(folder, state.index)
     with artifacts.atomic_directory(place) as temporary:
+        digests = snapshot.save_model(temporary, model)
         meta = {
             "made_from": made_from,
             "index": state.index,
             "global_step": state.global_step,
             "k0": state.k0,
             "metrics": state.metrics,
-            **snapshot.save_model(temporary, model),
+            **digests,
         }
         found = {"counts": state.counts} | ({} if state.hard is None else {"hard": state.hard})
         artifacts.save_npz(temporary / STATE, found, meta)
         if state.scoring is not None:
-            artifacts.save_npz(temporary / SCORING, state.scoring, {"made_from": made_from, "index": state.index})
+            artifacts.save_npz(temporary / SCORING, state.scoring, {"weights": digests["weights"]})
     return place
 
 
@@ -137,7 +139,30 @@ def read_round(folder: Path, index: int) -> RoundState:
 def read_scoring(folder: Path, index: int) -> dict[str, np.ndarray] | None:
     """What `record.round_record` gave in round `index`; None where that was not written."""
     path = round_folder(folder, index) / SCORING
-    return artifacts.load_npz(path, _SCORING, way_back(folder, index))[0] if path.exists() else None
+    if not path.exists():
+        return None
+    arrays, meta = artifacts.load_npz(path, _SCORING, way_back(folder, index))
+    check_round(folder, index, path, meta["weights"])
+    return arrays
+
+
+def check_round(folder: Path, index: int, path: Path, weights: str) -> None:
+    """Whole is not enough: a file copied from another round or run is whole too, and says something else.
+
+    Args:
+        folder: of the rounds.
+        index: of the round the file lies in.
+        path: the file, for the message.
+        weights: the digest of weights it says it was made with.
+
+    Raises:
+        InputError: the round's are others.
+    """
+    if weights != weights_digest(folder, index):
+        raise InputError(
+            f"{path} was not made with the weights of round {index + 1}: it is of another round or run. "
+            f"{way_back(folder, index)}"
+        )
 
 
 def load_round_weights(folder: Path, index: int, model: keras.Model) -> None:

@@ -118,7 +118,7 @@ def test_the_file_is_a_plain_array_any_program_can_map(kept):
     store, counts = kept
     mapped = np.load(store.path / "counts.npy", mmap_mode="r", allow_pickle=False)
     np.testing.assert_array_equal(mapped, counts)
-    assert sorted(path.name for path in store.path.iterdir()) == ["counts.npy", "meta.json"]
+    assert sorted(path.name for path in store.path.iterdir()) == ["checksums.npz", "counts.npy", "meta.json"]
 
 
 def test_a_partial_store_is_gone_on_with_and_has_no_name_before_it_is_complete(tmp_path, rng):

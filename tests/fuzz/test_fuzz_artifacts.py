@@ -52,11 +52,13 @@ def make(folder: Path) -> Workdir:
     metrics = {"scoring": {"wrong": 1}, "seconds": 1.5}
     _npz(place / "state.npz", {"counts": np.arange(2)}, index=0, global_step=3, k0=1, metrics=metrics, **digests)
     scoring = {"entropy": np.ones(2, np.float32), "wrong": np.ones(2, bool)}
-    _npz(place / "scoring.npz", scoring | {name: np.ones(2, np.int32) for name in ("predicted", "labels")})
+    scoring |= {name: np.ones(2, np.int32) for name in ("predicted", "labels")}
+    artifacts.save_npz(place / "scoring.npz", scoring, {"weights": "w"})
     p = np.array([[0.25, 0.75], [0.5, 0.5]])
     made_from = {"images": "abc", "views": "center", "weights": "w"}
     artifacts.save_npz(place / "probabilities-test.npz", {"probabilities": p}, {"made_from": made_from})
-    artifacts.write_json(place / "metrics.json", {"test": evaluate_probabilities(p, [0, 1], ("a", "b")).to_json()})
+    figures = evaluate_probabilities(p, [0, 1], ("a", "b")).to_json() | {"made_from": made_from}
+    artifacts.write_json(place / "metrics.json", {"test": figures})
     artifacts.write_json(workdir.classes, {"target": ["a", "b"], "source": []})
     config = RunConfig()
     workdir.write_config(replace(config, data=replace(config.data, target="folder:x", source=["folder:y"])))
@@ -76,7 +78,7 @@ LOADERS = {
     "rounds/00/probabilities-test.npz": lambda w: artifacts.load_npz(
         w.rounds / "00/probabilities-test.npz", results._PROBABILITIES
     ),
-    "rounds/00/metrics.json": lambda w: artifacts.read_json(w.rounds / "00/metrics.json", results.FIGURES),
+    "rounds/00/metrics.json": lambda w: results.round_figures(w, 0),
     "classes.json": lambda w: w.read_classes(),
     "config.json": lambda w: w.read_config().to_json(),
 }

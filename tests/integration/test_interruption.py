@@ -130,6 +130,11 @@ def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]):
         np.testing.assert_array_equal(array, b[name], err_msg=name)
 
 
+def figures(folder: Path) -> dict:
+    """The figures of a round without the digests of files, of which only the content must be alike."""
+    return {name: {**each, "made_from": None} for name, each in read_json(folder / "metrics.json").items()}
+
+
 def check_same_end(one: Path, other: Path):
     """The two runs ended alike, bit for bit."""
     for name in ("edges.npz", "neighbors.npz"):
@@ -142,7 +147,7 @@ def check_same_end(one: Path, other: Path):
         same(*(arrays for arrays, _ in states))
         metrics = [{**meta["metrics"], "seconds": None} for _, meta in states]
         assert metrics[0] == metrics[1]
-        assert (a / "metrics.json").read_text() == (b / "metrics.json").read_text()
+        assert figures(a) == figures(b)
     same(arrays_in(one / "trunk.weights.h5"), arrays_in(other / "trunk.weights.h5"))
     for name in ("borrowed.csv", "predictions.csv", "classes.json"):
         assert (one / name).read_text() == (other / name).read_text()

@@ -107,7 +107,7 @@ def make_run(folder: Path, specs: tuple[str, str], rounds: int = 2, selector: st
     labels = np.arange(9) % 3
     lines = []
     for index in range(rounds):
-        lines.append(_round(workdir, index, rng, labels, selector != "none"))
+        lines.append(_round(workdir, index, rng, labels, selector != "none", seed))
         with RoundSummaries(workdir.logs, index, 10 * index) as board:
             for step in (5, 10):
                 board.scalars(10 * index + step, {"loss/target": 1 / (index + 1), "accuracy/target": 0.5})
@@ -122,7 +122,9 @@ def make_run(folder: Path, specs: tuple[str, str], rounds: int = 2, selector: st
     return folder
 
 
-def _round(workdir: Workdir, index: int, rng: np.random.Generator, labels: np.ndarray, borrows: bool) -> dict:
+def _round(
+    workdir: Workdir, index: int, rng: np.random.Generator, labels: np.ndarray, borrows: bool, seed: int
+) -> dict:
     place, p = workdir.rounds / f"{index:02d}", rng.dirichlet(np.ones(3), 9)
     scoring = {"train_top1": 0.5, "wrong": 4 - index, "uncertain": 2, "mean_entropy": 0.4}
     borrowed = {"union_size": 10 + index, "source_classes": 4, "mean_k": 2.0 + index, "max_k": 8}
@@ -130,7 +132,7 @@ def _round(workdir: Workdir, index: int, rng: np.random.Generator, labels: np.nd
     counts = np.full(9, 2 + 2 * index, np.int32)
     meta = {"index": index, "global_step": 10 * (index + 1), "k0": 2 if borrows else 0, "metrics": metrics}
     artifacts.save_npz(
-        place / "state.npz", {"counts": counts}, meta | {"made_from": {}, "weights": "", "optimizer": ""}
+        place / "state.npz", {"counts": counts}, meta | {"made_from": {}, "weights": f"{seed} {index}", "optimizer": ""}
     )
     record = {
         "entropy": rng.random(9, np.float32),
@@ -144,8 +146,9 @@ def _round(workdir: Workdir, index: int, rng: np.random.Generator, labels: np.nd
             **{"class_share": np.array([0.5, 0.3, 0.2, 0.0]), "drawn_rows": np.array([3, 1], np.int32)},
             "drawn_share": np.array([0.2, 0.1]),
         }
-    artifacts.save_npz(place / "scoring.npz", record, {})
+    artifacts.save_npz(place / "scoring.npz", record, {"weights": f"{seed} {index}"})
     figures = {"test": evaluate_probabilities(p, labels, HOSTILE).to_json()}
+    figures["test"]["made_from"] = {"weights": f"{seed} {index}"}
     artifacts.write_json(place / "metrics.json", figures)
     save_report(workdir.report, class_report(p, labels, HOSTILE))
     headline = {key: figures["test"][key] for key in ("top1", "mean_class_accuracy")}
