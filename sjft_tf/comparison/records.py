@@ -12,6 +12,14 @@ from sjft_tf.comparison.statistics import paired_summary
 from sjft_tf.comparison.trials import Trial
 
 METRIC = "mean_class_accuracy"
+_PART = {METRIC: {"*": float}, "top1": {"*": float}, "loss?": {"*": float}}
+RESULT_FORM = {"made_from": str, "seconds": (float, None), "final": _PART, "fusion": {"*": {"*": float}, METRIC: dict}}
+"""Form of a run's result.json."""
+SETS_FORM = {
+    **{"validation": bool, "holdout": float, "smallest": int, "smallest_name": str, "images": {"*": int}},
+    **{"fingerprints": {"*": str}, "source_rows": str, "warnings": [str]},
+}
+"""Form of sets.json, what opening the image sets told: `planning.Found`."""
 
 
 @dataclass

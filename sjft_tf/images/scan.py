@@ -20,6 +20,7 @@ from sjft_tf.images import watching
 from sjft_tf.images.decode import MAX_PIXELS, is_plain, most_bytes, open_image, to_rgb
 from sjft_tf.images.paths import file_stats, read_bytes
 from sjft_tf.progress import bar
+from sjft_tf.schema import Array, Schema
 
 _BLOCK = 64  # files handed to a thread at a time
 JUDGMENT = 3  # raise when `inspect` comes to judge files differently
@@ -181,6 +182,17 @@ def _tensorflow_decodes(encoded: bytes, png: bool) -> bool:
     return True
 
 
+_TEXT, _PER_FILE = Array("uint8", ("bytes",)), ("files",)
+_SCHEMA = Schema(
+    {
+        **{"paths": _TEXT, "errors": Array("uint8", ("bytes of errors",)), "plain": Array("bool", _PER_FILE)},
+        **{"sizes": Array("int64", _PER_FILE), "times": Array("int64", _PER_FILE)},
+        "digests": Array("uint8", ("bytes of digests",)),
+    },
+    {"made_by": [int]},
+)
+
+
 class _Store:
     """Scan results of one list of files on disk."""
 
@@ -192,18 +204,21 @@ class _Store:
 
     def read(self) -> dict[tuple[str, int, int], Found]:
         try:
-            arrays, meta = artifacts.load_npz(self._path)
+            arrays, meta = artifacts.load_npz(self._path, _SCHEMA)
         except FileNotFoundError:
             return {}
         except InputError as error:
             logging.warning("%s The files are scanned again.", error)
             return {}
-        if meta.get("made_by") != self._made_by:
+        if meta["made_by"] != self._made_by:
             return {}
         paths, errors = (
             arrays[name].tobytes().decode("utf-8", "surrogateescape").split("\0") for name in ("paths", "errors")
         )
-        digests = arrays["digests"].tobytes()
+        digests, files = arrays["digests"].tobytes(), len(arrays["sizes"])
+        if not (len(paths) == len(errors) == files and len(digests) == 32 * files):
+            logging.warning("%s is damaged: it is of other files. The files are scanned again.", self._path)
+            return {}
         return {
             (path, size, time): Found(plain, digests[32 * i : 32 * i + 32], error)
             for i, (path, size, time, plain, error) in enumerate(

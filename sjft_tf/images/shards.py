@@ -22,13 +22,22 @@ from sjft_tf.images.paths import read_range, reason
 from sjft_tf.images.record_lengths import AFTER, BEFORE, GZIP_ERRORS, opened, walk
 from sjft_tf.images.scan import JUDGMENT, Found, inspect
 from sjft_tf.images.spool import Spool
+from sjft_tf.schema import Array, Schema
 
 _BLOCK = 64  # images handed to a thread at a time,
 _BLOCK_BYTES = 8 << 20  # or so many bytes
 _AHEAD = 4  # blocks in memory beside the one that is being filled
 _CHUNK = 1 << 20
 _BOMB_BYTES, _BOMB_RATIO = 1 << 28, 200  # encoded images hardly shrink at all
-_ARRAYS = ("starts", "lengths", "plain", "digests", "codes")  # of an Index
+_SCHEMA = Schema(
+    {
+        **{"starts": Array("int64", ("records",), low=0), "lengths": Array("int32", ("records",), low=0)},
+        **{"plain": Array("bool", ("records",)), "digests": Array("uint8", ("records", 32))},
+        "codes": Array("int32", ("records",), low=0),
+    },
+    {"made_from": dict, "names": [[str]], "errors": [list], "ids": [str]},
+)
+_ARRAYS = tuple(_SCHEMA.arrays)  # of an Index
 
 
 @dataclasses.dataclass(frozen=True)
@@ -271,8 +280,8 @@ def _write_cached(path: Path, stamp: dict, found: Index) -> None:
 
 def _read_cached(path: Path, stamp: dict) -> Index | None:
     try:
-        arrays, meta = artifacts.load_npz(path)
-        artifacts.check_made_from(path, meta.get("made_from", {}), stamp)
+        arrays, meta = artifacts.load_npz(path, _SCHEMA)
+        artifacts.check_made_from(path, meta["made_from"], stamp)
     except (FileNotFoundError, artifacts.ArtifactMismatch):
         return None
     except InputError as error:
@@ -280,24 +289,21 @@ def _read_cached(path: Path, stamp: dict) -> Index | None:
         return None
     try:
         return _known(arrays, meta)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         logging.warning("%s does not hold what it should (%s). The shard is read again.", path, error)
         return None
 
 
 def _known(arrays: dict[str, np.ndarray], meta: dict) -> Index:
-    names, ids = [tuple(map(str, one)) for one in meta["names"]], [str(one) for one in meta["ids"]]
+    names, ids = [tuple(one) for one in meta["names"]], meta["ids"]
     found = Index(
         **{name: arrays[name] for name in _ARRAYS},
         names=names,
         errors={int(row): str(why) for row, why in meta["errors"]},
         ids=ids,
     )
-    n, expected = len(found.starts), zip(_ARRAYS, ("int64", "int32", "bool", "uint8", "int32"), strict=True)
-    if any(arrays[name].dtype != kind or len(arrays[name]) != n for name, kind in expected):
-        raise ValueError("arrays of other types or lengths")
-    if n and not (found.codes.min() >= 0 and found.codes.max() < len(names) and len(ids) in (0, n)):
+    if (n := len(found)) and not (found.codes.max() < len(names) and len(ids) in (0, n)):
         raise ValueError("names or ids of other lengths")
-    if found.digests.shape != (n, 32) or not set(found.errors) <= set(range(n)):
-        raise ValueError("digests or errors of other records")
+    if not set(found.errors) <= set(range(n)):
+        raise ValueError("errors of other records")
     return found

@@ -10,6 +10,7 @@ import numpy as np
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
+from sjft_tf.schema import short
 
 KIND = "sjft_tf kept target images"
 
@@ -47,8 +48,9 @@ def kept_rows(path: str | os.PathLike[str], target: Any, flag: str = "--target_r
         raise InputError(f"{flag}={path} is not a list of kept images. scripts/prune.py writes one (kept.json)")
     if content.get("target") != target.fingerprint:
         raise InputError(
-            f"{flag}={path} was made for other images (target {content.get('target')} with "
-            f"{content.get('images')} images there, {target.fingerprint} with {len(target)} here). Prune this --target."
+            f"{flag}={path} was made for other images (target {short(content.get('target'))} with "
+            f"{short(content.get('images'))} images there, {target.fingerprint} with {len(target)} here). "
+            "Prune this --target."
         )
     ids = content.get("kept")
     row_of = {name: row for row, name in enumerate(target.ids.tolist())}

@@ -19,7 +19,7 @@ from sjft_tf.comparison.records import ArmRecord, comparison_json, run_record, t
 from sjft_tf.comparison.tables import write_tables
 from sjft_tf.comparison.trials import Trial
 from sjft_tf.parallel import side_by_side
-from sjft_tf.pipeline.comparison_runs import RESULT, Launch, Runs
+from sjft_tf.pipeline.comparison_runs import RESULT, Launch, Runs, read_result
 from sjft_tf.workdir import Workdir
 
 
@@ -216,7 +216,7 @@ class Comparison:
         rounds = next(one for one in self._records if one.arm.name == "rounds")
         record.chosen = rounds.chosen
         for run in rounds.runs:
-            result = artifacts.read_json(self.root / run["workdir"] / RESULT)
+            result = read_result(self.root / run["workdir"] / RESULT)
             if result["fusion"]["mean_class_accuracy"]:
                 trial = Trial("rounds", rounds.chosen, run["seed"])
                 record.runs.append(run_record(trial, {"final": result["fusion"], "seconds": None}))

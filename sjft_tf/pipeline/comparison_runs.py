@@ -13,6 +13,7 @@ from typing import Any
 from sjft_tf import artifacts
 from sjft_tf.comparison.arms import Arm
 from sjft_tf.comparison.planning import Asked, Found, run_stamp, table_name, uses_table
+from sjft_tf.comparison.records import RESULT_FORM, SETS_FORM
 from sjft_tf.comparison.trials import Trial
 from sjft_tf.errors import InputError
 from sjft_tf.training.config import RunConfig
@@ -22,6 +23,16 @@ Launch = Callable[[dict[str, Any], Path], str]
 
 RESULT = "result.json"
 """Written last into a run's folder: figures, seconds, and a stamp of what it was made from."""
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """A run's result.json.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    remedy = "Remove it and start the same command again: it is made again from the run's rounds, or from a new run."
+    return artifacts.read_json(path, RESULT_FORM, remedy)
 
 
 class Runs:
@@ -57,7 +68,7 @@ class Runs:
         """
         settings = self._settings()
         path = self.shared / "sets.json"
-        known = artifacts.read_json(path)["fingerprints"] if path.is_file() else None
+        known = artifacts.read_json(path, SETS_FORM)["fingerprints"] if path.is_file() else None
         now = self._looked(known)
         if known is not None:
             artifacts.check_made_from(path, known, now["fingerprints"], artifacts.OTHER_WORKDIR)
@@ -74,7 +85,7 @@ class Runs:
         try:
             if error := self._launch(job, place / "log.txt"):
                 raise InputError(error)
-            now = artifacts.read_json(fresh)
+            now = artifacts.read_json(fresh, SETS_FORM)
             fresh.unlink()
             return now
         finally:
@@ -120,7 +131,7 @@ class Runs:
         if error:
             self.failed[str(trial)] = error
             return None, True
-        return artifacts.read_json(folder / RESULT), True
+        return read_result(folder / RESULT), True
 
     def _table(self, longest: RunConfig, table: str) -> str:
         """Makes a shared table if it is not there; returns the error, "" for none."""
@@ -134,7 +145,7 @@ class Runs:
         path = self.root / trial.folder / RESULT
         if not path.is_file():
             return None
-        result = artifacts.read_json(path)
+        result = read_result(path)
         kinds = (True,) if final else (False,) if trial.fold else (False, True)
         stamps = [run_stamp(self.asked.config(arm, trial, self.found, kind), self.found) for kind in kinds]
         return result if result["made_from"] in stamps else None
