@@ -120,6 +120,11 @@ class DescriptorStore:
         meta = read_meta(Path(path))
         return cls(path, meta, read_checksums(Path(path), meta["images"]))
 
+    @classmethod
+    def stamp(cls, path: str | os.PathLike[str]) -> Mapping[str, Any]:
+        """The `made_from` of a store, also of one that is not complete yet; a damaged one raises InputError."""
+        return cls(path, read_meta(Path(path))).made_from
+
     def counts(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
         """uint16 or uint32 [n, D]: the counts of images `rows` [n], in this order."""
         chosen = _checked_rows(rows, self.images)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import tensorflow as tf
@@ -55,13 +56,14 @@ def _what(before: tuple[int, int], after: tuple[int, int]) -> str:
     return f"was changed ({sizes})"
 
 
-_opened: dict[str, Files] = {}  # of each list of files that was opened, by its key
+# Of each list of files that was opened, by its key, while an image set holds it.
+_opened: WeakValueDictionary[str, Files] = WeakValueDictionary()
 
 
 def remember(key: str, paths: Sequence[str], stats: Sequence[tuple[int, int]]) -> Files:
     """Takes note of the files of a set as they were checked; the same key again replaces the list."""
-    _opened[key] = Files(paths, stats)
-    return _opened[key]
+    files = _opened[key] = Files(paths, stats)
+    return files
 
 
 def refuse_changed(*sets: Any) -> None:
@@ -88,12 +90,13 @@ def changed_file(error: BaseException) -> InputError | None:
     Args:
         error: any exception; those that did not come from TensorFlow are not looked into.
     """
-    if not any(isinstance(one, tf.errors.OpError) for one in _chain(error)):
+    failures = [str(one) for one in _chain(error) if isinstance(one, tf.errors.OpError)]
+    found = [what for files in list(_opened.values()) if (what := files.change())] if failures else []
+    if not found:
         return None
-    for files in _opened.values():
-        if what := files.change():
-            return _refusal(f"{what} since this command began, and could not be read")
-    return None
+    # Of several the one that the failed read was about.
+    told = max(found, key=lambda what: any(what.split(" ")[0] in failure for failure in failures))
+    return _refusal(f"{told} since this command began, and could not be read")
 
 
 def _refusal(what: str) -> InputError:

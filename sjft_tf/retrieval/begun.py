@@ -38,7 +38,7 @@ def check_begun(
         there = next((path for path in (places.store, partial_store(places.store)) if path.exists()), None)
         if there is None:  # then no checkpoint is taken up either
             return
-        _compare(there, DescriptorStore.open(there).made_from, wanted)
+        _compare(there, DescriptorStore.stamp(there), wanted)
     if places.checkpoint is not None:
         check_begun_search(places.checkpoint, wanted, k)
 
