@@ -25,7 +25,8 @@ from timing import in_turn, ratio, seconds
 
 from sjft_tf.descriptors import ConvNetBank, FilterBank, GaborBank, caffe_nets, extract_counts, fit_bin_edges
 from sjft_tf.descriptors.bank_counting import BankCounter, graph_counter
-from sjft_tf.descriptors.extract import chunk_size, image_batches
+from sjft_tf.descriptors.chunks import chunk_size
+from sjft_tf.descriptors.extract import image_batches
 from sjft_tf.images import ImageSet, View, open_image_set
 
 BANKS = ("alexnet-random", "gabor", "squeezenet_conv1-random")

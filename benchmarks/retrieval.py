@@ -15,7 +15,7 @@ import tensorflow as tf
 from timing import in_turn, ratio, seconds
 
 from sjft_tf.descriptors import image_batches, open_bank
-from sjft_tf.descriptors.extract import chunk_size
+from sjft_tf.descriptors.chunks import chunk_size
 from sjft_tf.images import View, open_image_set
 from sjft_tf.parallel import cores
 from sjft_tf.retrieval import build_neighbor_table

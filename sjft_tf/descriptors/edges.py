@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from sjft_tf.artifacts import fingerprint, load_npz, save_npz
-from sjft_tf.descriptors.bank import FilterBank, full_float32
+from sjft_tf.descriptors.bank import FilterBank
 from sjft_tf.descriptors.bank_counting import BankCounter
+from sjft_tf.descriptors.chunks import answers
 from sjft_tf.errors import InputError
 from sjft_tf.schema import Array, Schema
 
@@ -126,46 +127,43 @@ def fit_bin_edges(
     if bins < 2 or cells < bins:
         raise InputError(f"`bins` must be at least 2 and `cells` at least `bins`. Received: bins={bins}, cells={cells}")
 
-    @tf.function(autograph=False, reduce_retracing=True)
-    def bounds_of(images: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor], tf.Tensor]:
-        flat = [tf.reshape(layer, [-1, layer.shape[-1]]) for layer in bank.responses(images)]
-        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(layer)) for layer in flat])
-        return [tf.reduce_min(layer, 0) for layer in flat], [tf.reduce_max(layer, 0) for layer in flat], finite
+    low: list[np.ndarray] = []
+    high: list[np.ndarray] = []
+    for responses, count in answers(bank, batches):
+        lowest, highest, finite = _bounds([layer[:count] for layer in responses])
+        if not finite:
+            raise InputError(
+                f"Bank {bank.name} answered the target images with NaN or infinite values: "
+                "its weights are damaged, or its input is outside what it was trained on."
+            )
+        low = [np.minimum(old, new.numpy()) for old, new in zip(low or lowest, lowest, strict=True)]
+        high = [np.maximum(old, new.numpy()) for old, new in zip(high or highest, highest, strict=True)]
+    if not low:
+        raise InputError("Bin edges cannot be fitted to an empty image set.")
+    totals = [np.zeros((len(one), cells), np.int64) for one in low]
 
-    with full_float32():
-        low: list[np.ndarray] = []
-        high: list[np.ndarray] = []
-        for images in batches:
-            lowest, highest, finite = bounds_of(images)
-            if not finite:
-                raise InputError(
-                    f"Bank {bank.name} answered the target images with NaN or infinite values: "
-                    "its weights are damaged, or its input is outside what it was trained on."
-                )
-            low = [np.minimum(old, new.numpy()) for old, new in zip(low or lowest, lowest, strict=True)]
-            high = [np.maximum(old, new.numpy()) for old, new in zip(high or highest, highest, strict=True)]
-        if not low:
-            raise InputError("Bin edges cannot be fitted to an empty image set.")
+    def add(counts: list[np.ndarray]) -> None:
+        for total, layer in zip(totals, counts, strict=True):
+            total += layer
 
-        answer = tf.function(bank.responses, autograph=False, reduce_retracing=True)
-        totals = [np.zeros((len(one), cells), np.int64) for one in low]
-
-        def add(counts: list[np.ndarray]) -> None:
-            for total, layer in zip(totals, counts, strict=True):
-                total += layer
-
-        with BankCounter([fine_edges(one, other, cells) for one, other in zip(low, high, strict=True)]) as counter:
-            counting = None
-            for images in batches:
-                responses = answer(images)
-                if counting:
-                    add(counting())
-                # Counted while the next images are decoded and filtered.
-                counting = counter.start_totals(responses)
+    with BankCounter([fine_edges(one, other, cells) for one, other in zip(low, high, strict=True)]) as counter:
+        counting = None
+        for responses, count in answers(bank, batches):
             if counting:
                 add(counting())
+            # Counted while the next images are decoded and filtered.
+            counting = counter.start_totals([layer[:count] for layer in responses])
+        if counting:
+            add(counting())
     edges = tuple(equal_mass_edges(*layer, bins) for layer in zip(totals, low, high, strict=True))
     return BinEdges(edges, tuple(low), tuple(high), dict(made_from or {}))
+
+
+def _bounds(layers: list[tf.Tensor]) -> tuple[list[tf.Tensor], list[tf.Tensor], bool]:
+    """Smallest and largest response of each filter, and whether all are finite."""
+    finite = all(bool(tf.reduce_all(tf.math.is_finite(layer))) for layer in layers)
+    lowest, highest = ([reduce(layer, [0, 1, 2]) for layer in layers] for reduce in (tf.reduce_min, tf.reduce_max))
+    return lowest, highest, finite
 
 
 def fine_edges(low: np.ndarray, high: np.ndarray, cells: int) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Protocol
@@ -11,20 +10,18 @@ import numpy as np
 import tensorflow as tf
 
 from sjft_tf import progress
-from sjft_tf.descriptors.bank import FilterBank, full_float32
+from sjft_tf.descriptors.bank import FilterBank
 from sjft_tf.descriptors.bank_counting import BankCounter
+from sjft_tf.descriptors.chunks import answers, chunk_size, compiled
 from sjft_tf.descriptors.edges import FINE_CELLS, BinEdges, fit_bin_edges
 from sjft_tf.descriptors.histogram import histograms_of
 from sjft_tf.errors import InputError
-from sjft_tf.rounding import PANEL, independent_batch
 
 Block = tuple[np.ndarray, np.ndarray]
 """`(rows int32 [n], histograms float32 [n, D] or counts [n, D])`."""
 
 # Chunks that wait for their counts while the filters go on with the next one.
 _WAITING = 2
-_COMPILED: weakref.WeakKeyDictionary[FilterBank, Any] = weakref.WeakKeyDictionary()
-_CHUNK_SIZES: weakref.WeakKeyDictionary[FilterBank, dict[tuple[int, int], int]] = weakref.WeakKeyDictionary()
 
 
 class Images(Protocol):
@@ -147,7 +144,7 @@ def bank_positions(bank: FilterBank, view: Any) -> tuple[int, ...]:
         view: images.View; its `crop` is the side of the images the bank sees.
     """
     spec = tf.TensorSpec([1, view.crop, view.crop, 3], tf.float32)
-    shapes = [layer.shape for layer in _filters(bank).get_concrete_function(spec).structured_outputs]
+    shapes = [layer.shape for layer in compiled(bank).get_concrete_function(spec).structured_outputs]
     if any(shape[1:3].num_elements() is None for shape in shapes):
         shapes = [layer.shape for layer in bank.responses(tf.zeros(spec.shape))]
     return tuple(int(shape[1] * shape[2]) for shape in shapes)
@@ -185,7 +182,8 @@ def target_descriptors(
     """
     if edges is None:
         made_from = edges_made_from(image_set, bank, view, bins, cells)
-        batches = image_batches(image_set, view, batch_size=batch_size).map(lambda _, images: images)
+        size = chunk_size(bank, image_batches(image_set, view).element_spec[1].shape)
+        batches = image_batches(image_set, view, batch_size=size).map(lambda _, images: images)
         with progress.bar(2 * len(image_set), f"Fitting bin edges to {image_set.name}") as shown:
             edges = fit_bin_edges(bank, _Counted(batches, shown), bins, cells, made_from)
     # Filled as they come: a list of blocks, joined, would take the memory twice.
@@ -221,15 +219,17 @@ def _counted_chunks(
 ) -> Generator[Block, None, None]:
     """Rows and counts of one chunk of images after the other."""
     size = chunk_size(bank, image_batches(image_set, view, rows, 1).element_spec[1].shape)
-    answer = _filters(bank)
+    batches, seen = image_batches(image_set, view, rows, size), deque[np.ndarray]()
+
+    def images() -> Iterator[tf.Tensor]:
+        for chunk_rows, chunk in batches:
+            seen.append(chunk_rows.numpy().astype(np.int32))
+            yield chunk
+
     waiting: deque[tuple[np.ndarray, Any]] = deque()
     with BankCounter(edges.edges) as counter:
-        for chunk_rows, images in image_batches(image_set, view, rows, size):
-            count = int(images.shape[0])
-            # The setting is switched around the work only: between blocks the consumer's own applies.
-            with full_float32():
-                responses = answer(tf.pad(images, [[0, size - count], [0, 0], [0, 0], [0, 0]]))
-            waiting.append((chunk_rows.numpy().astype(np.int32), counter.start(responses, count)))
+        for responses, count in answers(bank, images()):
+            waiting.append((seen.popleft(), counter.start(responses, count)))
             if len(waiting) > _WAITING:
                 yield _finished(*waiting.popleft(), bank, image_set)
         while waiting:
@@ -246,38 +246,6 @@ def _finished(
             "values: its weights are damaged, or its input is outside what it was trained on."
         )
     return rows, counts
-
-
-def chunk_size(bank: FilterBank, shape: Sequence[int | None]) -> int:
-    """Images the filters see at once: few of large ones, so that responses stay near the CPU.
-
-    Filters round differently for batches of different sizes, and on some processors by the position in a batch. The
-    first size is taken at which they do not; see `rounding`.
-
-    Args:
-        bank: the filters.
-        shape: (N, H, W, 3) of the images; N does not matter.
-    """
-    height, width = shape[1], shape[2]
-    if height is None or width is None:
-        return 1
-    known = _CHUNK_SIZES.setdefault(bank, {})
-    if (height, width) not in known:
-        example = np.random.default_rng(0).uniform(0, 255, (height, width, 3)).astype(np.float32)
-        room = 2**18 // (height * width)
-        sizes = [size for size in (PANEL, PANEL // 2, PANEL // 4) if size <= max(room, PANEL // 4)]
-        with full_float32():
-            known[height, width] = independent_batch(lambda images: _filters(bank)(tf.constant(images)), example, sizes)
-    return known[height, width]
-
-
-def _filters(bank: FilterBank) -> Any:
-    """`bank.responses` as a graph, traced once for target, source and whatever follows, as long as the bank lives."""
-    if bank not in _COMPILED:
-        # A strong reference from the value would keep the key alive.
-        weak = weakref.ref(bank)
-        _COMPILED[bank] = tf.function(lambda images: weak().responses(images), autograph=False)  # type: ignore[union-attr]
-    return _COMPILED[bank]
 
 
 def _in_blocks(chunks: Iterator[Block], size: int) -> Iterator[Block]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import warnings
@@ -59,7 +60,7 @@ def open_bank(
     if spec == "gabor":
         if layers or weights:
             raise InputError("Bank gabor has neither layers nor weights to choose: leave both out.")
-        return GaborBank()
+        return _gabor()
     if spec in ("alexnet", "squeezenet_conv1"):
         return _caffe_bank(spec, layers, weights, before_nonlinearity)
     if kind == "keras" and rest:
@@ -67,6 +68,12 @@ def open_bank(
     if kind == "model" and rest:
         return _model_bank(rest, layers, weights, before_nonlinearity)
     raise InputError(f"Unknown filter bank {spec!r}. Choices: {', '.join(BANKS)}")
+
+
+@functools.cache
+def _gabor() -> GaborBank:
+    # One for all: what is compiled for a bank lasts as long as the bank.
+    return GaborBank()
 
 
 def _caffe_bank(name: str, layers: Sequence[str], weights: str, before: bool) -> ConvNetBank:

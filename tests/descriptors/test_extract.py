@@ -11,16 +11,18 @@ import tensorflow as tf
 from sjft_tf.descriptors import (
     BinEdges,
     ConvNetBank,
-    GaborBank,
     bank_positions,
     caffe_nets,
     extract,
     extract_counts,
     histograms,
     histograms_of,
+    open_bank,
     target_descriptors,
 )
 from sjft_tf.errors import InputError
+
+BANK = open_bank("gabor")
 
 
 class Memory:
@@ -104,24 +106,24 @@ def test_batch_size_does_not_matter(images, batch_size):
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
 def test_batch_size_does_not_matter_to_a_real_bank(rng, batch_size):
     images = Memory(rng.integers(0, 255, (70, 16, 16, 3)).astype(np.uint8))
-    edges, found = target_descriptors(images, GaborBank(), Whole(), bins=20)
-    _, again = collect(extract(images, GaborBank(), edges, Whole(), batch_size=batch_size))
+    edges, found = target_descriptors(images, BANK, Whole(), bins=20)
+    _, again = collect(extract(images, BANK, edges, Whole(), batch_size=batch_size))
     np.testing.assert_array_equal(again, found)
 
 
 def test_images_beside_it_do_not_matter_to_an_image(rng):
     images = Memory(rng.integers(0, 255, (70, 16, 16, 3)).astype(np.uint8))
-    edges, found = target_descriptors(images, GaborBank(), Whole(), bins=20)
+    edges, found = target_descriptors(images, BANK, Whole(), bins=20)
     rows = [69, 3, 64]
-    np.testing.assert_array_equal(collect(extract(images, GaborBank(), edges, Whole(), rows=rows))[1], found[rows])
+    np.testing.assert_array_equal(collect(extract(images, BANK, edges, Whole(), rows=rows))[1], found[rows])
 
 
 @pytest.mark.parametrize("side", [35, 71])
 def test_the_order_of_images_does_not_matter_at_odd_sizes(rng, side):
     images = Memory(rng.integers(0, 255, (60, side, side, 3)).astype(np.uint8))
-    edges, found = target_descriptors(images, GaborBank(), Whole(), bins=20)
+    edges, found = target_descriptors(images, BANK, Whole(), bins=20)
     rows = rng.permutation(60)
-    np.testing.assert_array_equal(collect(extract(images, GaborBank(), edges, Whole(), rows=rows))[1], found[rows])
+    np.testing.assert_array_equal(collect(extract(images, BANK, edges, Whole(), rows=rows))[1], found[rows])
 
 
 def test_filters_that_round_by_position_see_one_image_at_a_time(rng):
@@ -212,7 +214,7 @@ def test_nan_in_the_source_is_refused_by_row(images):
 def test_edges_of_another_bank_are_refused(images):
     edges, _ = target_descriptors(images, PixelBank(), Whole(), bins=5)
     with pytest.raises(InputError, match=r"\(48,\) filters.*edges are for \(3,\)"):
-        next(extract(images, GaborBank(), edges, Whole()))
+        next(extract(images, BANK, edges, Whole()))
     with pytest.raises(InputError, match="batch_size=0"):
         next(extract(images, PixelBank(), edges, Whole(), batch_size=0))
     assert isinstance(edges, BinEdges)

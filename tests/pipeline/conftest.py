@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sjft_tf.descriptors import GaborBank, extract, target_descriptors
+from sjft_tf.descriptors import extract, open_bank, target_descriptors
 from sjft_tf.images import ImageSet
 from sjft_tf.pipeline.inputs import Sets, descriptor_view
 from sjft_tf.retrieval import NeighborTable
@@ -33,9 +33,10 @@ def world(tmp_path_factory):
     config = RunConfig(data=DataConfig(target="unused", source=["unused"]), retrieval=view)
     sets = Sets(noisy(rng, 5, IDS), source=noisy(rng, 9))
     workdir = Workdir(tmp_path_factory.mktemp("run"))
-    edges, target = target_descriptors(sets.target, GaborBank(), descriptor_view(config), 6)
+    bank = open_bank("gabor")
+    edges, target = target_descriptors(sets.target, bank, descriptor_view(config), 6)
     edges.save(workdir.edges)
-    source = np.concatenate([block for _, block in extract(sets.source, GaborBank(), edges, descriptor_view(config))])
+    source = np.concatenate([block for _, block in extract(sets.source, bank, edges, descriptor_view(config))])
     distances = np.stack([definition(line, source, 6) for line in target])
     rows = np.argsort(distances, axis=1).astype(np.int32)
     table = NeighborTable(rows, np.take_along_axis(distances, rows, axis=1).astype(np.float32))

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from sjft_tf.artifacts import ArtifactMismatch
-from sjft_tf.descriptors import BinEdges, DescriptorStore, GaborBank, StoreWriter, extract
+from sjft_tf.descriptors import BinEdges, DescriptorStore, StoreWriter, extract, open_bank
 from sjft_tf.descriptors import target_descriptors as describe
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, View
 from sjft_tf.retrieval import Places, Search, build, build_approximate_table, build_neighbor_table, source
 
-VIEW = View(16, 16)
+VIEW, BANK = View(16, 16), open_bank("gabor")
 
 
 def stripes(rng, images, period, down):
@@ -29,31 +29,31 @@ def sets():
 
 
 def test_texture_finds_its_like(sets):
-    table = build_neighbor_table(*sets, GaborBank(), VIEW, bins=10, k=5)
+    table = build_neighbor_table(*sets, BANK, VIEW, bins=10, k=5)
     # Rows 10 to 19 have stripes in the target's direction.
     assert (table.rows >= 10).all()
     assert table.made_from["source_size"] == 20
     assert table.made_from["target"] == sets[0].fingerprint
     # An image set against itself: everything is its own nearest.
-    own = build_neighbor_table(sets[0], sets[0], GaborBank(), VIEW, bins=10, k=6)
+    own = build_neighbor_table(sets[0], sets[0], BANK, VIEW, bins=10, k=6)
     np.testing.assert_array_equal(own.rows[:, 0], np.arange(6))
 
 
 def test_edges_are_kept_and_used_again(sets, tmp_path, monkeypatch):
     path = tmp_path / "edges.npz"
-    first = build_neighbor_table(*sets, GaborBank(), VIEW, bins=10, k=8, places=Places(edges=path), batch_size=6)
+    first = build_neighbor_table(*sets, BANK, VIEW, bins=10, k=8, places=Places(edges=path), batch_size=6)
     assert BinEdges.load(path).made_from["target"] == sets[0].fingerprint
     written = path.stat().st_mtime_ns, path.read_bytes()
     given = []
     monkeypatch.setattr(build, "target_descriptors", lambda *a, **k: given.append(k["edges"]) or describe(*a, **k))
-    again = build_neighbor_table(*sets, GaborBank(), VIEW, bins=10, k=8, places=Places(edges=path), batch_size=6)
+    again = build_neighbor_table(*sets, BANK, VIEW, bins=10, k=8, places=Places(edges=path), batch_size=6)
     assert given[0].fingerprint == BinEdges.load(path).fingerprint
     assert (path.stat().st_mtime_ns, path.read_bytes()) == written
     np.testing.assert_array_equal(first.rows, again.rows)
     np.testing.assert_array_equal(first.distances, again.distances)
     assert first.made_from == again.made_from
     with pytest.raises(ArtifactMismatch, match="bins: 10 there, 12 asked for"):
-        build_neighbor_table(*sets, GaborBank(), VIEW, bins=12, k=8, places=Places(edges=path))
+        build_neighbor_table(*sets, BANK, VIEW, bins=12, k=8, places=Places(edges=path))
 
 
 def test_k_is_checked_before_any_work(sets):
@@ -93,7 +93,7 @@ KILLED = {"bins": 10, "k": 8, "batch_size": 4, "checkpoint_images": 8}
 @pytest.fixture(scope="module")
 def expected(sets):
     """The table of a search that nothing ended."""
-    return build_neighbor_table(*sets, GaborBank(), VIEW, **KILLED)
+    return build_neighbor_table(*sets, BANK, VIEW, **KILLED)
 
 
 @pytest.mark.parametrize("keep", [False, True])
@@ -103,10 +103,10 @@ def test_a_killed_search_goes_on_from_its_checkpoint(sets, expected, tmp_path, m
     with monkeypatch.context() as patch:
         killed_after(patch, blocks)
         with pytest.raises(Killed):
-            build_neighbor_table(*sets, GaborBank(), VIEW, places=places, **KILLED)
+            build_neighbor_table(*sets, BANK, VIEW, places=places, **KILLED)
     with monkeypatch.context() as patch:
         given = killed_after(patch, 100)
-        table = build_neighbor_table(*sets, GaborBank(), VIEW, places=places, **KILLED)
+        table = build_neighbor_table(*sets, BANK, VIEW, places=places, **KILLED)
     same(table, expected)
     # Every second block of four is followed by a checkpoint.
     assert sum(len(rows) for rows in given) == 20 - 8 * (blocks // 2)
@@ -119,35 +119,35 @@ def test_a_checkpoint_of_another_search_is_refused(sets, tmp_path, monkeypatch, 
     with monkeypatch.context() as patch:
         killed_after(patch, 2)
         with pytest.raises(Killed):
-            build_neighbor_table(*sets, GaborBank(), VIEW, 10, 8, places, batch_size=4, checkpoint_images=4)
+            build_neighbor_table(*sets, BANK, VIEW, 10, 8, places, batch_size=4, checkpoint_images=4)
     with pytest.raises(ArtifactMismatch, match="neighbors: 8 there, 9 asked for"):
-        build_neighbor_table(*sets, GaborBank(), VIEW, 10, 9, places, batch_size=4)
+        build_neighbor_table(*sets, BANK, VIEW, 10, 9, places, batch_size=4)
     (tmp_path / "search.npz").write_bytes(b"nothing of ours")
     # Only time is lost with a damaged one: told, and searched from the beginning.
-    again = build_neighbor_table(*sets, GaborBank(), VIEW, 10, 8, places, batch_size=4)
+    again = build_neighbor_table(*sets, BANK, VIEW, 10, 8, places, batch_size=4)
     assert "search.npz is not an artifact of sjft_tf or is damaged" in caplog.text
-    np.testing.assert_array_equal(again.rows, build_neighbor_table(*sets, GaborBank(), VIEW, 10, 8).rows)
+    np.testing.assert_array_equal(again.rows, build_neighbor_table(*sets, BANK, VIEW, 10, 8).rows)
     with pytest.raises(InputError, match="--checkpoint_images must be at least 1. Received: 0"):
-        build_neighbor_table(*sets, GaborBank(), VIEW, 10, 8, places, checkpoint_images=0)
+        build_neighbor_table(*sets, BANK, VIEW, 10, 8, places, checkpoint_images=0)
 
 
 def test_kept_descriptors_are_those_extracted_and_serve_the_next_search(sets, tmp_path, monkeypatch):
     places = Places(edges=tmp_path / "edges.npz", store=tmp_path / "store")
-    first = build_neighbor_table(*sets, GaborBank(), VIEW, 10, 4, places, batch_size=7)
+    first = build_neighbor_table(*sets, BANK, VIEW, 10, 4, places, batch_size=7)
     edges = BinEdges.load(places.edges)
     kept = DescriptorStore.open(places.store).histograms(np.arange(20))
-    extracted = np.concatenate([block for _, block in extract(sets[1], GaborBank(), edges, VIEW)])
+    extracted = np.concatenate([block for _, block in extract(sets[1], BANK, edges, VIEW)])
     np.testing.assert_array_equal(kept, extracted)
-    whole = build_neighbor_table(*sets, GaborBank(), VIEW, 10, 20)
+    whole = build_neighbor_table(*sets, BANK, VIEW, 10, 20)
     with monkeypatch.context() as patch:
         patch.setattr(source, "extract", None)
         patch.setattr(source, "extract_counts", None)
-        longer = build_neighbor_table(*sets, GaborBank(), VIEW, 10, 20, places)
+        longer = build_neighbor_table(*sets, BANK, VIEW, 10, 20, places)
     same(longer, whole)
     same(longer.prefix(4), first)
     other = ImageSet.from_arrays("other", np.zeros((20, 16, 16), np.uint8), [0] * 20)
     with pytest.raises(ArtifactMismatch, match="source: "):
-        build_neighbor_table(sets[0], other, GaborBank(), VIEW, 10, 4, places)
+        build_neighbor_table(sets[0], other, BANK, VIEW, 10, 4, places)
 
 
 def test_descriptors_asked_for_later_are_complete_although_a_checkpoint_was_there(sets, tmp_path, monkeypatch):
@@ -156,11 +156,11 @@ def test_descriptors_asked_for_later_are_complete_although_a_checkpoint_was_ther
     with monkeypatch.context() as patch:
         killed_after(patch, 3)
         with pytest.raises(Killed):
-            build_neighbor_table(*sets, GaborBank(), VIEW, places=places, **settings)
+            build_neighbor_table(*sets, BANK, VIEW, places=places, **settings)
     keeping = Places(checkpoint=places.checkpoint, store=tmp_path / "store")
     same(
-        build_neighbor_table(*sets, GaborBank(), VIEW, places=keeping, **settings),
-        build_neighbor_table(*sets, GaborBank(), VIEW, **settings),
+        build_neighbor_table(*sets, BANK, VIEW, places=keeping, **settings),
+        build_neighbor_table(*sets, BANK, VIEW, **settings),
     )
     assert len(DescriptorStore.open(keeping.store)) == 20
 
@@ -172,7 +172,7 @@ def test_an_image_that_cannot_be_read_ends_the_search_with_its_own_error(sets, m
 
     monkeypatch.setattr(source, "extract", broken)
     with pytest.raises(InputError, match="image 7 is gone"):
-        build_neighbor_table(*sets, GaborBank(), VIEW, bins=10, k=5)
+        build_neighbor_table(*sets, BANK, VIEW, bins=10, k=5)
 
 
 def test_an_approximate_table_from_descriptors_kept_on_the_way(sets, tmp_path, monkeypatch):
@@ -190,15 +190,15 @@ def test_an_approximate_table_from_descriptors_kept_on_the_way(sets, tmp_path, m
     with monkeypatch.context() as patch:
         patch.setattr(StoreWriter, "write", write)
         with pytest.raises(Killed):
-            build_approximate_table(*sets, GaborBank(), VIEW, 10, 4, places, candidates=2, batch_size=4)
+            build_approximate_table(*sets, BANK, VIEW, 10, 4, places, candidates=2, batch_size=4)
     with monkeypatch.context() as patch:
         described = []
         real_extract = source.extract_counts
         patch.setattr(source, "extract_counts", lambda *a: described.append(a[4]) or real_extract(*a))
-        table, report = build_approximate_table(*sets, GaborBank(), VIEW, 10, 4, places, candidates=2, batch_size=4)
+        table, report = build_approximate_table(*sets, BANK, VIEW, 10, 4, places, candidates=2, batch_size=4)
     # The two blocks written before the end of the process are not described again.
     np.testing.assert_array_equal(described[0], np.arange(8, 20))
-    exact = build_neighbor_table(*sets, GaborBank(), VIEW, 10, 4)
+    exact = build_neighbor_table(*sets, BANK, VIEW, 10, 4)
     np.testing.assert_allclose(table.distances, exact.distances, rtol=1e-4)
     assert (report.recall, report.sample, report.candidates) == (1.0, 6, 8)
     assert (table.made_from["approximate"], exact.made_from["approximate"]) == (2, None)
