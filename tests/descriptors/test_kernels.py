@@ -26,6 +26,7 @@ def test_compiled_and_plain_python_do_the_same(rng, monkeypatch, repeated):
     assert compiled.sum() == values.size
 
 
+@pytest.mark.slow
 def test_numba_is_not_imported_before_something_is_counted():
     code = (
         "import sys, numpy as np\n"

@@ -53,7 +53,7 @@ def config(world: Path) -> RunConfig:
         view=replace(plain.view, image_size=16, resize=16, pad=2),
         retrieval=replace(plain.retrieval, bins=8, descriptor_resize=16, descriptor_crop=16),
         selection=replace(plain.selection, k0="3"),
-        model=replace(plain.model, trunk="preact_resnet", weights="none", depth=8, width=4),
+        model=replace(plain.model, trunk="preact_resnet", weights="none", depth=8, width=4, dropout=0.3),
         training=replace(plain.training, rounds=2, steps_per_round=4, batch_size=6, eval_batch_size=8),
         monitor=replace(plain.monitor, projector_images=0),  # test_board.py asks for it
     ).validate()
@@ -90,7 +90,7 @@ def flags(world: Path) -> list[str]:
             "--descriptor_crop=16",
             "--k0=3",
         ],
-        *["--trunk=preact_resnet", "--weights=none", "--depth=8", "--width=4"],
+        *["--trunk=preact_resnet", "--weights=none", "--depth=8", "--width=4", "--dropout=0.3"],
         *["--rounds=2", "--steps_per_round=4", "--batch_size=6", "--eval_batch_size=8", "--projector_images=0"],
     ]
 

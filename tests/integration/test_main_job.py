@@ -110,22 +110,9 @@ def test_started_again_nothing_is_done_twice(config, trained, monkeypatch):
     assert_same_weights(weights, weights_of(workdir))
 
 
-@pytest.fixture(scope="module")
-def three_rounds(config):
-    return changed(changed(config, "training", rounds=3), "model", dropout=0.3)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(three_rounds, tmp_path_factory):
-    """Workdir and last weights of a run of three rounds that nothing cut."""
-    workdir = Workdir(tmp_path_factory.mktemp("undisturbed") / "run")
-    commands.run(three_rounds, workdir)
-    return workdir, weights_of(workdir)
-
-
 @pytest.mark.parametrize("stage", ["neighbor_table", "evaluate_round", "save_round", "summarize"])
-def test_broken_off_and_started_again_ends_the_same(three_rounds, undisturbed, workdir, stage, monkeypatch):
-    config, (calm, weights) = three_rounds, undisturbed
+def test_broken_off_and_started_again_ends_the_same(config, finished, workdir, stage, monkeypatch):
+    calm, _ = finished
 
     class PowerCut(BaseException):
         pass
@@ -135,7 +122,7 @@ def test_broken_off_and_started_again_ends_the_same(three_rounds, undisturbed, w
         "save_round": "sjft_tf.training.rounds",
         "summarize": "sjft_tf.pipeline.commands",
     }
-    place, left = where.get(stage, "sjft_tf.pipeline.learning"), [2 if stage in ("evaluate_round", "save_round") else 1]
+    place, left = where.get(stage, "sjft_tf.pipeline.learning"), [2 if stage == "save_round" else 1]
 
     def cut(*_, **__):
         raise PowerCut
@@ -152,8 +139,8 @@ def test_broken_off_and_started_again_ends_the_same(three_rounds, undisturbed, w
         patch.setattr(f"{place}.{stage}", sometimes)
         with pytest.raises(PowerCut):
             commands.run(config, workdir)
-    commands.run(config, workdir)
-    assert_same_weights(weights, weights_of(workdir))
+    commands.run(config, workdir, saved_model=False)
+    assert_same_weights(weights_of(calm), weights_of(workdir))
     assert calm.borrowed.read_text() == workdir.borrowed.read_text()
     a, b = (json.loads(w.metrics.read_text()) for w in (calm, workdir))
     assert a["final"] == b["final"]
@@ -174,7 +161,7 @@ def test_same_seed_same_run_other_seed_other_run(config, finished, tmp_path):
 @pytest.mark.parametrize("selector", ["none", "all", "random"])
 def test_other_selectors(config, workdir, selector):
     config = changed(config, "selection", selector=selector, k0="auto", source_share=0.5)
-    commands.run(config, workdir)
+    commands.run(config, workdir, saved_model=False)
     figures = json.loads(workdir.metrics.read_text())
     if selector == "none":
         assert not workdir.borrowed.exists()
@@ -191,7 +178,7 @@ def test_other_selectors(config, workdir, selector):
 def test_two_sources_keep_their_labels_apart(config, workdir, world):
     config = changed(config, "data", source=[f"folder:{world / 'source'}", "glyphs?n=104&size=16"])
     config = changed(config, "training", rounds=1)
-    commands.run(config, workdir)
+    commands.run(config, workdir, saved_model=False)
     classes = json.loads(workdir.classes.read_text())["source"]
     assert len(classes) == 4 + 52
     assert len(set(classes)) == 56
@@ -213,7 +200,7 @@ def test_changed_images_are_refused(config, workdir, world, tmp_path):
     shutil.copytree(world / "target", tmp_path / "target")
     config = changed(config, "data", target=f"folder:{tmp_path / 'target'}")
     config = changed(config, "training", rounds=1)
-    commands.run(config, workdir)
+    commands.run(config, workdir, saved_model=False)
     shutil.copy(world / "source" / "class 0" / "0.png", tmp_path / "target" / "train" / "a" / "new.png")
     with pytest.raises(ArtifactMismatch, match="target"):
         commands.run(config, workdir)
@@ -225,7 +212,7 @@ def test_a_table_made_before_is_used(config, workdir, monkeypatch):
     assert any("K0 = 3" in line for line in lines)
     stamp = workdir.neighbors.stat().st_mtime_ns
     monkeypatch.setattr("sjft_tf.pipeline.neighbors.build_neighbor_table", None)
-    commands.run(config, workdir)
+    commands.run(config, workdir, saved_model=False)
     assert workdir.neighbors.stat().st_mtime_ns == stamp
 
 
@@ -332,7 +319,7 @@ def test_an_unknown_network_is_refused_before_anything_is_opened(config, workdir
 
 def test_only_some_rounds_keep_their_weights(config, workdir, tmp_path):
     config = changed(changed(config, "training", rounds=3), "checkpoints", keep_rounds=1)
-    commands.run(config, workdir)
+    commands.run(config, workdir, saved_model=False)
     scores = [learning.validation_score(workdir, index) for index in range(3)]
     assert kept_rounds(workdir.rounds) == sorted({int(np.argmax(scores)), 2})
     assert len(json.loads(workdir.metrics.read_text())["rounds"]) == 3
@@ -340,7 +327,7 @@ def test_only_some_rounds_keep_their_weights(config, workdir, tmp_path):
     with pytest.raises(InputError, match=rf"weights of round {pruned + 1} are not kept .* are there: "):
         list(commands.export(workdir, pruned + 1, str(tmp_path / "model")))
     # Nothing is missing to whoever starts the command again.
-    commands.run(config, workdir)
+    commands.run(config, workdir, saved_model=False)
 
 
 def test_source_that_is_the_target_is_refused(config, workdir, world):
@@ -352,7 +339,7 @@ def test_source_that_is_the_target_is_refused(config, workdir, world):
 def test_starting_weights_from_another_run(config, finished, tmp_path):
     workdir, _ = finished
     config = changed(changed(config, "model", weights=str(workdir.trunk)), "training", rounds=1)
-    commands.run(config, Workdir(tmp_path / "again"))
+    commands.run(config, Workdir(tmp_path / "again"), saved_model=False)
     model = learning.build_model(config, 3, 4)
     trained = commands.restore(workdir, 0)[1]
     for layer in model.layers:

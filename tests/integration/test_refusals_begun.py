@@ -89,14 +89,6 @@ def test_a_stopped_run_stays_when_its_checkpoint_is_damaged(begun, places, tmp_p
     assert "is damaged" in refused(commands.run, other, run, InputError)
 
 
-def test_a_stopped_run_goes_on_after_all(begun, tmp_path):
-    config, workdir = begun
-    run = Workdir(shutil.copytree(workdir.root, tmp_path / "run"))
-    with run.locked():
-        commands.run(config, run, saved_model=False)
-    assert finished_rounds(run.rounds) == [0]
-
-
 class PowerCut(BaseException):
     pass
 

@@ -223,6 +223,7 @@ def picture_batches(count=3):
     return [(rng.uniform(0, 255, (ROWS, 8, 8, 3)).astype("float32"), batch(i)[1]) for i in range(count)]
 
 
+@pytest.mark.slow
 def test_xla_agrees_with_the_plain_path():
     plain, compiled = small_model(), small_model()
     for model, jit in ((plain, False), (compiled, True)):
