@@ -167,7 +167,7 @@ class Workdir:
         Raises:
             InputError: the file is missing or damaged.
         """
-        remedy = "Start the training's command again: it writes the file anew and keeps the rounds."
+        remedy = "Remove it and start the training's command again: it writes the file anew and keeps the rounds."
         return artifacts.read_json(self.classes, {"target": [str], "source": [str]}, remedy)
 
     @contextlib.contextmanager

@@ -43,7 +43,7 @@ from sjft_tf.selection import TABLE_SELECTORS
 from sjft_tf.training import RunConfig, TrainingSets, finished_rounds, load_round_weights, read_round
 from sjft_tf.training.distribution import ALONE, Cluster
 from sjft_tf.training.rounds import first_counts, make_selector
-from sjft_tf.training.state import STATE, round_folder, weights_digest
+from sjft_tf.training.state import STATE, round_folder, round_made_from, weights_digest
 from sjft_tf.training.stopping import StopRequest
 from sjft_tf.workdir import Workdir
 
@@ -224,7 +224,7 @@ def refuse_other_images(config: RunConfig, sets: Sets, workdir: Workdir, replica
     done = finished_rounds(workdir.rounds)
     for index in done:
         path = round_folder(workdir.rounds, index) / STATE
-        compare(path, artifacts.load_npz(path)[1]["made_from"], "neighbors", "pool")
+        compare(path, round_made_from(workdir.rounds, index), "neighbors", "pool")
         evaluated(sets, workdir, index, views_stamp(config))
     # With finished rounds a checkpoint says nothing new. Several devices make none and start the round again.
     if not done and (newest := newest_checkpoint(workdir)) is not None:

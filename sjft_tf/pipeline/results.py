@@ -127,6 +127,17 @@ def evaluated(sets: Sets, workdir: Workdir, index: int, views: str) -> bool:
     return True
 
 
+def scored_images(workdir: Workdir, index: int, name: str) -> str | None:
+    """Fingerprint of the images of set `name` that a round was scored on; None where it was not.
+
+    Raises:
+        InputError: the round's probabilities are damaged.
+    """
+    path = round_folder(workdir.rounds, index) / f"probabilities-{name}.npz"
+    remedy = "Remove it and start the training's command again: the round is scored anew."
+    return artifacts.load_npz(path, _PROBABILITIES, remedy)[1]["made_from"]["images"] if path.is_file() else None
+
+
 def _made_from(images: ImageSet, workdir: Workdir, index: int, views: str) -> dict[str, Any]:
     return {"images": images.fingerprint, "views": views, "weights": weights_digest(workdir.rounds, index)}
 
