@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import sjft_tf
 from sjft_tf import artifacts, outputs
@@ -22,6 +22,7 @@ from sjft_tf.training.config import RunConfig
 
 log = logging.getLogger(__name__)
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tensorflow-addons", "numpy", "scipy", "pillow")
+_RECORD = {"config": dict, "packages?": {"*": str}}
 # Folders of a run and of a comparison: leftovers are looked for in these. A run of a comparison looks in its own.
 _FOLDERS = ("images", "influence", "rounds", "checkpoints", "descriptors-source", "saved_model", "logs", "shared")
 
@@ -151,7 +152,15 @@ class Workdir:
         """
         if not self.config.is_file():
             raise InputError(f"There is no run in {self.root} ({self.config.name} is missing). Train one first.")
-        return RunConfig.from_json(artifacts.read_json(self.config, {"config": dict})["config"])
+        return RunConfig.from_json(self.read_record()["config"])
+
+    def read_record(self) -> dict[str, Any]:
+        """What `write_config` wrote: the settings with the versions.
+
+        Raises:
+            InputError: the file is missing or damaged.
+        """
+        return artifacts.read_json(self.config, _RECORD)
 
     def read_times(self) -> dict[str, float]:
         """Seconds of each stage so far; damaged ones are told and forgotten."""
