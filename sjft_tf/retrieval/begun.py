@@ -10,6 +10,7 @@ from sjft_tf.artifacts import check_made_from, load_npz
 from sjft_tf.descriptors import BinEdges, DescriptorStore, FilterBank, partial_store
 from sjft_tf.errors import InputError
 from sjft_tf.retrieval.build import Places
+from sjft_tf.retrieval.checkpoint import SCHEMA
 
 
 def check_begun(
@@ -52,8 +53,8 @@ def check_begun_search(path: Path, wanted: Mapping[str, Any], k: int) -> None:
         k: length of the lists.
     """
     try:
-        there = load_npz(path)[1].get("made_from", {})
-    except InputError:  # absent; or damaged, and then the search begins again
+        there = load_npz(path, SCHEMA)[1]["made_from"]
+    except InputError:  # absent, or another kind of file; or damaged, and then the search begins again
         return
     _compare(path, there, {**wanted, "neighbors": k})
 
