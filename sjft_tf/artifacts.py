@@ -337,6 +337,11 @@ OTHER_WORKDIR = "Choose another --workdir; what is in this one stays as it is."
 _MADE_AGAIN = "Choose another --workdir, or remove the file (and what was made from it) to make it again."
 
 
+def _cut(text: str, longest: int = 400) -> str:
+    # A file may claim anything, at any length.
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
 def check_made_from(
     path: str | os.PathLike[str], found: Mapping[str, Any], wanted: Mapping[str, Any], advice: str = _MADE_AGAIN
 ) -> None:
@@ -351,5 +356,7 @@ def check_made_from(
     canonical = json.loads(json.dumps(dict(wanted), default=_jsonable))
     differing = sorted(k for k in {*found, *canonical} if found.get(k) != canonical.get(k))
     if differing:
-        sides = "; ".join(f"{k}: {found.get(k)!r} there, {canonical.get(k)!r} asked for" for k in differing)
-        raise ArtifactMismatch(f"{path} was made from other inputs ({sides}). {advice}")
+        sides = "; ".join(
+            f"{k}: {_cut(repr(found.get(k)))} there, {_cut(repr(canonical.get(k)))} asked for" for k in differing
+        )
+        raise ArtifactMismatch(f"{path} was made from other inputs ({_cut(sides, 1500)}). {advice}")
