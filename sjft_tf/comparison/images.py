@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sjft_tf import artifacts
+from sjft_tf import artifacts, outputs
 from sjft_tf.comparison.statistics import Interval, image_interval
 from sjft_tf.csv_files import read_rows, unescape
 from sjft_tf.errors import InputError
@@ -55,6 +55,7 @@ def _right(run: Path, fused: bool) -> tuple[np.ndarray, np.ndarray] | None:
     table = run / _TABLE
     if not table.is_file():
         return None
+    outputs.check(table, _REMEDY)
     lines = read_rows(table, ("label", "predicted"))
     names = artifacts.read_json(run / "classes.json", {"target": [str]}, _REMEDY)["target"]
     place = {name: number for number, name in enumerate(names)}

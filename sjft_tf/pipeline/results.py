@@ -178,6 +178,7 @@ def summarize(sets: Sets, workdir: Workdir, views: str = "center") -> dict[str, 
         weak[name] = weakest(report)
         if name == "test":
             save_predictions(workdir.predictions, images.ids, images.class_names, each[-1], images.labels)
+    outputs.record(workdir.report, workdir.predictions)  # a comparison and the report take figures from them
     figures = {"views": views, "final": {"round": len(rounds), **last}, "fusion of rounds": fusion, "rounds": rounds}
     artifacts.write_json(workdir.metrics, figures)
     return figures | {"weakest classes": weak}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sjft_tf import artifacts
+from sjft_tf import artifacts, outputs
 from sjft_tf.comparison.images import image_intervals
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import save_predictions
@@ -51,6 +51,15 @@ def test_class_names(root):
 def test_other_images(root, kept):
     _write(root / "rounds1", LABELS[kept], P[kept])
     with pytest.raises(InputError, match=r"rounds1.predictions\.csv is not of the same images"):
+        image_intervals(root, ARMS)
+
+
+def test_a_cell_that_was_changed(root):
+    table = root / "rounds1" / "predictions.csv"
+    outputs.record(table)
+    assert set(image_intervals(root, ARMS)) == {"rounds", "fusion"}
+    table.write_bytes(table.read_bytes().replace(b"i0,a", b"i0,b"))
+    with pytest.raises(InputError, match=r"rounds1.predictions\.csv is damaged.*Remove the run's folder"):
         image_intervals(root, ARMS)
 
 

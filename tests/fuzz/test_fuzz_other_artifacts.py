@@ -10,6 +10,7 @@ import pytest
 from sjft_tf import artifacts, outputs
 from sjft_tf.comparison.records import SETS_FORM
 from sjft_tf.comparison.statistics import paired_summary
+from sjft_tf.csv_files import read_rows
 from sjft_tf.descriptors import DescriptorStore
 from sjft_tf.export import DESCRIPTION_FILE, DIGESTS_FILE, FORMAT, check_exported, read_description
 from sjft_tf.images import scan, shards
@@ -47,6 +48,11 @@ def _search(root: Path) -> dict[str, np.ndarray] | None:
         search.add(np.arange(3, dtype=np.int32), HISTOGRAMS)
         checkpoint.save(search)
     return search.state() if checkpoint.load(search) else None
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    outputs.check(path, "Restore it.")
+    return read_rows(path)
 
 
 def _settings(root: Path) -> bool:
@@ -131,7 +137,7 @@ LOADERS = {
         "run",
         lambda root: Checkpoints(root / "checkpoints", 1, MADE_FROM).origin_of_newest("the beginning")[1],
     ),
-    "leaks.csv": ("run", lambda root: outputs.intact(root / "leaks.csv"), False),
+    "leaks.csv": ("run", lambda root: _table(root / "leaks.csv")),
     "outputs.json": ("run", lambda root: outputs.intact(root / "leaks.csv"), False),
     f"logs/{FOLDER}/{STAMP}": ("run", lambda root: projector_made_from(root / "logs"), None),
     "result.json": ("comparison", lambda root: read_result(root / "result.json")),
