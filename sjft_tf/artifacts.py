@@ -29,6 +29,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP)
 
 
+_THEN = "Then start the same command again."
 FREE_SPACE = "Free some space and start the same command again."
 
 
@@ -144,6 +145,8 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO[
 
 @contextlib.contextmanager
 def _temporary_file(target: Path, mode: str) -> Iterator[IO[Any]]:
+    if target.is_dir() and not target.is_symlink():
+        raise InputError(f"{target} is a folder, and a file is to be written there. Move it elsewhere. {_THEN}")
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".sjft-tmp", dir=target.parent)
     try:
@@ -170,6 +173,8 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _temporary_folder(target: Path) -> Iterator[Path]:
+    if target.exists() and not target.is_dir() and not target.is_symlink():
+        raise InputError(f"{target} is a file, and a folder is to be written there. Move it elsewhere. {_THEN}")
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".sjft-tmp", dir=target.parent))
     try:

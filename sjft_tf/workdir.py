@@ -17,11 +17,12 @@ from typing import IO, Any
 import sjft_tf
 from sjft_tf import artifacts, outputs
 from sjft_tf.errors import InputError
-from sjft_tf.owned_folder import mark, refuse_foreign, refuse_patterns
+from sjft_tf.owned_folder import mark, refuse_foreign, refuse_misplaced, refuse_patterns
 from sjft_tf.training.config import RunConfig
 
 log = logging.getLogger(__name__)
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tensorflow-addons", "numpy", "scipy", "pillow")
+_OF_A_COMPARISON = ("comparison.json", "comparison.md", "comparison.csv", "settings.json", "shared", "runs")
 _RECORD = {"config": dict, "packages?": {"*": str}}
 # Folders of a run and of a comparison: leftovers are looked for in these. A run of a comparison looks in its own.
 _FOLDERS = ("images", "influence", "rounds", "checkpoints", "descriptors-source", "saved_model", "logs", "shared")
@@ -109,6 +110,9 @@ class Workdir:
         """
         refuse_patterns(self.root, "--workdir")
         refuse_foreign(self.root)
+        # Of a run by attribute: a comparison's run has some of its places elsewhere.
+        own = [place for name, place in vars(self).items() if isinstance(place, Path) and name != "root"]
+        refuse_misplaced([*own, *(self.root / name for name in _OF_A_COMPARISON)])
         with self._open_lock() as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -100,6 +100,12 @@ def _same(a, b) -> bool:
     return a == b
 
 
+@pytest.fixture(scope="session")
+def mutate() -> Callable[[Path, random.Random], str]:
+    """Changes a file as disks and hands do, its digest staying as it was; says how."""
+    return _damage_bytes
+
+
 @pytest.fixture
 def attack(tmp_path, request):
     """Mutates one file of a folder again and again: read right, refused with an InputError, or made again."""
