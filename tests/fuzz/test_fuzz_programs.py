@@ -3,6 +3,7 @@ refused with an InputError and has changed nothing. What only computes (networks
 
 from __future__ import annotations
 
+import importlib.util
 import random
 import shutil
 from dataclasses import replace
@@ -169,4 +170,49 @@ def test_programs_end_well(program, whole, tmp_path, request, mutate):
             assert all(after[Path(one)] == before[Path(one)] for one in LEFT.get(program, ())), (name, number, what)
         shutil.rmtree(root)
     print(f"{program}: {mutations} mutations, {refused} refused, {mutations - refused} ended well")
+    assert refused
+
+
+@pytest.fixture(scope="module")
+def pretended():
+    """The pretended runs of the comparison's own tests."""
+    place = Path(__file__).parent.parent / "pipeline" / "test_comparing.py"
+    spec = importlib.util.spec_from_file_location("pretended_runs", place)
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+def test_comparisons_end_well(pretended, tmp_path, request, mutate):
+    asked = replace(pretended.ASKED, arms=pretended.ASKED.arms[1:], seeds=(0, 1), rates=(0.1,))
+    whole, root, refused, again = tmp_path / "whole", tmp_path / "compared", 0, 0
+
+    def compare(folder):
+        launch = pretended.Pretended()
+        with Workdir(folder).locked():
+            pretended.compare(folder, launch, asked)
+        return len(launch.jobs)
+
+    compare(whole)
+    before = _files(whole)
+    names = sorted(path for path in before if path.suffix in (".json", ".csv", ".md"))
+    mutations = max(len(names), request.config.getoption("--fuzz"))
+    for number in range(mutations):
+        chance, name = random.Random(f"compare {number}"), names[number % len(names)]
+        shutil.copytree(whole, root)
+        what = mutate(root / name, chance)
+        damaged = _files(root)
+        try:
+            again += compare(root)
+        except InputError:
+            refused += 1
+            assert _files(root) == damaged, (name, number, what)
+        except Exception as error:
+            raise AssertionError(f"{name}, mutation {number} ({what}): {type(error).__name__}: {error}") from error
+        else:
+            assert _files(root) == before, (name, number, what)
+        shutil.rmtree(root)
+    print(
+        f"compare: {mutations} mutations, {refused} refused, {mutations - refused} ended well, {again} runs made again"
+    )
     assert refused
