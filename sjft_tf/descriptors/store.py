@@ -115,10 +115,15 @@ class DescriptorStore:
         return StoreWriter(path, meta)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> DescriptorStore:
-        """Opens a finished store; a missing, foreign, damaged or cut-off one raises InputError."""
+    def open(cls, path: str | os.PathLike[str], partial: bool = False) -> DescriptorStore:
+        """Opens a store; a missing, foreign, damaged or cut-off one raises InputError.
+
+        Args:
+            path: the folder.
+            partial: it is not finished and has no checksums yet: its rows are not verified.
+        """
         meta = read_meta(Path(path))
-        return cls(path, meta, read_checksums(Path(path), meta["images"]))
+        return cls(path, meta, None if partial else read_checksums(Path(path), meta["images"]))
 
     def counts(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
         """uint16 or uint32 [n, D]: the counts of images `rows` [n], in this order."""

@@ -39,7 +39,8 @@ def check_begun(
         there = next((path for path in (places.store, partial_store(places.store)) if path.exists()), None)
         if there is None:  # then no checkpoint is taken up either
             return
-        _compare(there, DescriptorStore.open(there).made_from, wanted)
+        store = DescriptorStore.open(there, partial=there != places.store)
+        _compare(there, store.made_from, wanted)
     if places.checkpoint is not None:
         check_begun_search(places.checkpoint, wanted, k)
 
