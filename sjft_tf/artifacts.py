@@ -29,6 +29,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP)
 
 
+_THEN = "Then start the same command again."
 FREE_SPACE = "Free some space and start the same command again."
 
 
@@ -144,6 +145,8 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO[
 
 @contextlib.contextmanager
 def _temporary_file(target: Path, mode: str) -> Iterator[IO[Any]]:
+    if target.is_dir() and not target.is_symlink():
+        raise InputError(f"{target} is a folder, and a file is to be written there. Move it elsewhere. {_THEN}")
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".sjft-tmp", dir=target.parent)
     try:
@@ -170,6 +173,8 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _temporary_folder(target: Path) -> Iterator[Path]:
+    if target.exists() and not target.is_dir() and not target.is_symlink():
+        raise InputError(f"{target} is a file, and a folder is to be written there. Move it elsewhere. {_THEN}")
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".sjft-tmp", dir=target.parent))
     try:
@@ -337,6 +342,11 @@ OTHER_WORKDIR = "Choose another --workdir; what is in this one stays as it is."
 _MADE_AGAIN = "Choose another --workdir, or remove the file (and what was made from it) to make it again."
 
 
+def _cut(text: str, longest: int = 400) -> str:
+    # A file may claim anything, at any length.
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
 def check_made_from(
     path: str | os.PathLike[str], found: Mapping[str, Any], wanted: Mapping[str, Any], advice: str = _MADE_AGAIN
 ) -> None:
@@ -351,5 +361,7 @@ def check_made_from(
     canonical = json.loads(json.dumps(dict(wanted), default=_jsonable))
     differing = sorted(k for k in {*found, *canonical} if found.get(k) != canonical.get(k))
     if differing:
-        sides = "; ".join(f"{k}: {found.get(k)!r} there, {canonical.get(k)!r} asked for" for k in differing)
-        raise ArtifactMismatch(f"{path} was made from other inputs ({sides}). {advice}")
+        sides = "; ".join(
+            f"{k}: {_cut(repr(found.get(k)))} there, {_cut(repr(canonical.get(k)))} asked for" for k in differing
+        )
+        raise ArtifactMismatch(f"{path} was made from other inputs ({_cut(sides, 1500)}). {advice}")

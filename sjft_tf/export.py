@@ -32,12 +32,14 @@ import sjft_tf
 from sjft_tf import artifacts, sealed
 from sjft_tf.errors import InputError
 from sjft_tf.models import target_logits
+from sjft_tf.schema import mismatch, short
 
 FORMAT = "sjft_tf saved model, version 1"
 DESCRIPTION_FILE = Path("assets.extra") / "sjft_tf.json"
 DIGESTS_FILE = Path("assets.extra") / "digests.json"
 SIGNATURES = {"serving_default": "serve_images", "serve_bytes": "serve_bytes", "serve_prepared": "serve_prepared"}
-
+_DESCRIPTION = {"class_names": [str], "resize": int, "crop": int, "made_from": dict, "versions": {"*": str}}
+_AGAIN = "Make it again with scripts/export.py."
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -172,16 +174,36 @@ def export_saved_model(
     return Path(path)
 
 
+def read_description(path: str | os.PathLike[str], remedy: str = _AGAIN) -> dict[str, Any]:
+    """What an exported model says of itself.
+
+    Args:
+        path: its folder.
+        remedy: what to do about another kind of file, for the message.
+
+    Raises:
+        InputError: it is damaged or of another format.
+    """
+    file = Path(path) / DESCRIPTION_FILE
+    description = artifacts.read_json(file, remedy=remedy)
+    found = description.get("format")
+    if found != FORMAT:
+        raise InputError(f"{path} must be of format {FORMAT!r}. Received: {short(found)}. {remedy}")
+    if (reason := mismatch(description, _DESCRIPTION, "it")) is not None:
+        raise InputError(f"{file} is damaged: {reason}. {_AGAIN}")
+    return description
+
+
 def check_exported(path: str | os.PathLike[str]) -> None:
     """Compares every file of an exported model with its digest.
 
     Raises:
         InputError: one is missing, damaged or was changed.
     """
-    folder, remedy = Path(path), "Make it again with scripts/export.py."
-    for name, digest in artifacts.read_json(folder / DIGESTS_FILE, {"files": {"*": str}}, remedy)["files"].items():
+    folder = Path(path)
+    for name, digest in artifacts.read_json(folder / DIGESTS_FILE, {"files": {"*": str}}, _AGAIN)["files"].items():
         if not (folder / name).is_file() or sealed.file_digest(folder / name) != digest:
-            raise InputError(f"{folder / name} is missing or damaged: it is not the file that was written. {remedy}")
+            raise InputError(f"{folder / name} is missing or damaged: it is not the file that was written. {_AGAIN}")
 
 
 class Predictor:
@@ -280,10 +302,7 @@ def load_predictor(path: str | os.PathLike[str]) -> Predictor:
         raise InputError(f"There is no folder {folder}. {hint}")
     if not (folder / "saved_model.pb").is_file() or not (folder / DESCRIPTION_FILE).is_file():
         raise InputError(f"{folder} does not hold a SavedModel written by sjft_tf. {hint}")
-    description = artifacts.read_json(folder / DESCRIPTION_FILE, remedy=hint)
-    found = description.get("format")
-    if found != FORMAT:
-        raise InputError(f"{folder} must be of format {FORMAT!r}. Received: {found!r}. {hint}")
+    description = read_description(folder, hint)
     check_exported(folder)  # a changed bit in the variables would change answers without a word
     try:
         loaded = tf.saved_model.load(str(folder))

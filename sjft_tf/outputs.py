@@ -8,6 +8,7 @@ from sjft_tf import artifacts, sealed
 from sjft_tf.errors import InputError
 
 FILE = "outputs.json"
+_FORM = {"files": {"*": (str, None)}}
 
 
 def record(*paths: Path) -> None:
@@ -21,9 +22,21 @@ def intact(*paths: Path) -> bool:
     return all((known := _recorded(path.parent)) and known.get(path.name, "") == _digest(path) for path in paths)
 
 
+def check(path: Path, remedy: str) -> None:
+    """Before figures are taken from a file that holds no digest of itself. One that was never recorded passes.
+
+    Raises:
+        InputError: it is not the file that was recorded, or the record is damaged.
+    """
+    if (path.parent / FILE).is_file():
+        known = artifacts.read_json(path.parent / FILE, _FORM, remedy)["files"]
+        if path.name in known and known[path.name] != _digest(path):
+            raise InputError(f"{path} is damaged: it is not the file that was written. {remedy}")
+
+
 def _recorded(folder: Path) -> dict[str, str | None]:
     try:
-        return artifacts.read_json(folder / FILE, {"files": {"*": (str, None)}})["files"]
+        return artifacts.read_json(folder / FILE, _FORM)["files"]
     except InputError:  # missing or damaged: everything is made again, which is cheap
         return {}
 

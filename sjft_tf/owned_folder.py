@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from sjft_tf.errors import InputError
@@ -27,6 +29,8 @@ _OURS = (
         "advice.json",
     ),
 )
+_ENDINGS = (".json", ".npz", ".npy", ".csv", ".png", ".h5", ".md")
+_PART = re.compile(r"\d{2,}|step-\d{8,}")  # a round, a checkpoint
 # What may lie in a folder that is new: the lock, output that is written into it, what a file system puts there.
 _NOTHING = (".lock", "log.txt", "nohup.out", "lost+found", ".DS_Store")
 _NOTHING_ENDS = (".log", ".out", ".cfg", ".sjft-tmp", ".sjft-old")
@@ -76,6 +80,31 @@ def refuse_foreign(root: Path) -> None:
             "Files in a workdir are replaced and removed: name a new or an empty folder. If it is a workdir after all, "
             f"make an empty file {MARKER} in it"
         )
+
+
+def refuse_misplaced(places: Iterable[Path]) -> None:
+    """Refuses a folder where a file of a run belongs, and a file where a folder belongs, before anything is written.
+
+    Neither is ours, so that neither is removed; both would end a run when it comes to write there.
+
+    Args:
+        places: where a run writes. Files of ours have an ending, folders have none. In the folders it is looked too.
+
+    Raises:
+        InputError: names the first one.
+    """
+    for place in places:
+        is_file = bool(place.suffix)
+        if place.is_dir() if is_file else place.exists() and not place.is_dir():
+            found, wanted = ("a folder", "a file") if is_file else ("a file", "a folder")
+            raise InputError(
+                f"{place} is {found}, where {wanted} of a run belongs: it was not made by this program. Move it "
+                "elsewhere and start the same command again"
+            )
+        if not is_file:
+            with contextlib.suppress(OSError):  # absent, or not to be looked into: for those who use it to tell
+                inside = list(place.iterdir())
+                refuse_misplaced(path for path in inside if path.suffix in _ENDINGS or _PART.fullmatch(path.name))
 
 
 def mark(root: Path) -> None:

@@ -12,16 +12,18 @@ import time
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import sjft_tf
 from sjft_tf import artifacts, outputs
 from sjft_tf.errors import InputError
-from sjft_tf.owned_folder import mark, refuse_foreign, refuse_patterns
+from sjft_tf.owned_folder import mark, refuse_foreign, refuse_misplaced, refuse_patterns
 from sjft_tf.training.config import RunConfig
 
 log = logging.getLogger(__name__)
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tensorflow-addons", "numpy", "scipy", "pillow")
+_OF_A_COMPARISON = ("comparison.json", "comparison.md", "comparison.csv", "settings.json", "shared", "runs")
+_RECORD = {"config": dict, "packages?": {"*": str}}
 # Folders of a run and of a comparison: leftovers are looked for in these. A run of a comparison looks in its own.
 _FOLDERS = ("images", "influence", "rounds", "checkpoints", "descriptors-source", "saved_model", "logs", "shared")
 
@@ -108,6 +110,9 @@ class Workdir:
         """
         refuse_patterns(self.root, "--workdir")
         refuse_foreign(self.root)
+        # Of a run by attribute: a comparison's run has some of its places elsewhere.
+        own = [place for name, place in vars(self).items() if isinstance(place, Path) and name != "root"]
+        refuse_misplaced([*own, *(self.root / name for name in _OF_A_COMPARISON)])
         with self._open_lock() as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -151,7 +156,15 @@ class Workdir:
         """
         if not self.config.is_file():
             raise InputError(f"There is no run in {self.root} ({self.config.name} is missing). Train one first.")
-        return RunConfig.from_json(artifacts.read_json(self.config, {"config": dict})["config"])
+        return RunConfig.from_json(self.read_record()["config"])
+
+    def read_record(self) -> dict[str, Any]:
+        """What `write_config` wrote: the settings with the versions.
+
+        Raises:
+            InputError: the file is missing or damaged.
+        """
+        return artifacts.read_json(self.config, _RECORD)
 
     def read_times(self) -> dict[str, float]:
         """Seconds of each stage so far; damaged ones are told and forgotten."""
@@ -167,7 +180,7 @@ class Workdir:
         Raises:
             InputError: the file is missing or damaged.
         """
-        remedy = "Start the training's command again: it writes the file anew and keeps the rounds."
+        remedy = "Remove it and start the training's command again: it writes the file anew and keeps the rounds."
         return artifacts.read_json(self.classes, {"target": [str], "source": [str]}, remedy)
 
     @contextlib.contextmanager

@@ -180,6 +180,11 @@ def test_check_made_from_names_both_sides(tmp_path):
         artifacts.check_made_from(tmp_path / "t", {"k": 5, "same": 1}, {"k": 6, "same": 1})
     with pytest.raises(ArtifactMismatch, match="new: None there, 1 asked for"):
         artifacts.check_made_from(tmp_path / "t", {}, {"new": 1})
+    with pytest.raises(ArtifactMismatch, match=r"k: '1+\.\.\. there, 6 asked for.*--workdir") as told:
+        artifacts.check_made_from(
+            tmp_path / "t", {"k": "1" * 9999} | {f"more {i}": "1" * 99 for i in range(99)}, {"k": 6}
+        )
+    assert len(str(told.value)) < 2000
 
 
 def test_fingerprint_depends_on_content_shape_type_and_order():

@@ -18,7 +18,7 @@ from PIL import Image
 from sjft_tf import artifacts
 from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
-from sjft_tf.export import DESCRIPTION_FILE, decode_bytes, export_saved_model, load_predictor
+from sjft_tf.export import DESCRIPTION_FILE, FORMAT, decode_bytes, export_saved_model, load_predictor
 from sjft_tf.images import ImageSet
 from sjft_tf.images import View as ImageView
 from sjft_tf.models import Scorer, build_joint_model, build_trunk
@@ -293,6 +293,9 @@ def test_foreign_folders_are_refused(exported, tmp_path):
     (tmp_path / DESCRIPTION_FILE.parent).mkdir()
     artifacts.write_json(tmp_path / DESCRIPTION_FILE, {"format": "another"})
     with pytest.raises(InputError, match="Received: 'another'"):
+        load_predictor(tmp_path)
+    artifacts.write_json(tmp_path / DESCRIPTION_FILE, {"format": FORMAT, "class_names": "ab"})
+    with pytest.raises(InputError, match=r"sjft_tf\.json is damaged: .*'class_names' must be a list.*scripts/export"):
         load_predictor(tmp_path)
     (tmp_path / DESCRIPTION_FILE).write_bytes((exported[2] / DESCRIPTION_FILE).read_bytes())
     with pytest.raises(InputError, match=r"digests\.json is missing"):

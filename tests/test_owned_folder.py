@@ -50,7 +50,7 @@ def test_the_root_and_the_home_folder_are_refused(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["rounds", "comparison.json", "neighbors.npz", "edges.npz", "influence"])
 def test_folders_of_earlier_runs_are_ours(name, tmp_path):
-    (tmp_path / name).mkdir()
+    (tmp_path / name).touch() if "." in name else (tmp_path / name).mkdir()
     (tmp_path / "other").write_text("")
     assert MARKER in lock(tmp_path)
 

@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from sjft_tf import artifacts
+from sjft_tf import artifacts, outputs
 from sjft_tf.comparison.statistics import Interval, image_interval
 from sjft_tf.csv_files import read_rows, unescape
 from sjft_tf.errors import InputError
+from sjft_tf.schema import Array, Schema
+
+_TABLE = "predictions.csv"
+_REMEDY = "Remove the run's folder and start the same command again: the run is made anew."
 
 
 def image_intervals(root: Path, content: dict[str, Any]) -> dict[str, Interval | None]:
@@ -19,15 +23,23 @@ def image_intervals(root: Path, content: dict[str, Any]) -> dict[str, Interval |
     Args:
         root: the comparison's workdir.
         content: that of comparison.json.
+
+    Raises:
+        InputError: a run's files are damaged, or are of other images.
     """
     right: dict[str, dict[int, np.ndarray]] = {}
     labels: np.ndarray | None = None
     for arm in content["arms"]:
         right[arm["name"]] = {}
         for run in arm["runs"]:
-            read = _right(root / run["workdir"], fused=arm["name"] == "fusion")
-            if read is not None:
-                right[arm["name"]][run["seed"]], labels = read
+            folder = root / run["workdir"]
+            read = _right(folder, fused=arm["name"] == "fusion")
+            if read is None:
+                continue
+            right[arm["name"]][run["seed"]] = read[0]
+            if labels is not None and not np.array_equal(labels, read[1]):
+                raise InputError(f"{folder / _TABLE} is not of the same images as those of other runs. {_REMEDY}")
+            labels = read[1]
     plain, found = right.get(content["baseline"], {}), {}
     for name, of_seed in right.items():
         seeds = [seed for seed in of_seed if seed in plain]
@@ -40,18 +52,24 @@ def image_intervals(root: Path, content: dict[str, Any]) -> dict[str, Interval |
 
 def _right(run: Path, fused: bool) -> tuple[np.ndarray, np.ndarray] | None:
     """`(right float64 [N], labels int64 [N])` of a run's test images, in order; None if it has no predictions."""
-    table = run / "predictions.csv"
+    table = run / _TABLE
     if not table.is_file():
         return None
+    outputs.check(table, _REMEDY)
     lines = read_rows(table, ("label", "predicted"))
-    place = {name: number for number, name in enumerate(artifacts.read_json(run / "classes.json")["target"])}
+    names = artifacts.read_json(run / "classes.json", {"target": [str]}, _REMEDY)["target"]
+    place = {name: number for number, name in enumerate(names)}
     # A class that begins like an escaped one, from a run with --raw_csv, is found as it was written.
     place = {unescape(name): number for name, number in place.items()} | place
     if unknown := sorted({line[name] for line in lines for name in ("label", "predicted")} - set(place)):
-        raise InputError(f"{table} names a class that {run / 'classes.json'} does not have: {unknown[0]!r}")
+        raise InputError(f"{table} names a class that {run / 'classes.json'} does not have: {unknown[0]!r}. {_REMEDY}")
     labels = np.array([place[line["label"]] for line in lines], np.int64)
     predicted = np.array([place[line["predicted"]] for line in lines], np.int64)
     if fused:
         files = sorted((run / "rounds").glob("*/probabilities-test.npz"))
-        predicted = np.mean([artifacts.load_npz(path)[0]["probabilities"] for path in files], axis=0).argmax(axis=1)
+        if not files:
+            return None
+        wanted = Schema({"probabilities": Array("float", (len(lines), len(names)), low=0, high=1.001)})
+        each = [artifacts.load_npz(path, wanted, _REMEDY)[0]["probabilities"] for path in files]
+        predicted = np.mean(each, axis=0).argmax(axis=1)
     return (predicted == labels).astype(np.float64), labels

@@ -115,15 +115,15 @@ class DescriptorStore:
         return StoreWriter(path, meta)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> DescriptorStore:
-        """Opens a finished store; a missing, foreign, damaged or cut-off one raises InputError."""
-        meta = read_meta(Path(path))
-        return cls(path, meta, read_checksums(Path(path), meta["images"]))
+    def open(cls, path: str | os.PathLike[str], partial: bool = False) -> DescriptorStore:
+        """Opens a store; a missing, foreign, damaged or cut-off one raises InputError.
 
-    @classmethod
-    def stamp(cls, path: str | os.PathLike[str]) -> Mapping[str, Any]:
-        """The `made_from` of a store, also of one that is not complete yet; a damaged one raises InputError."""
-        return cls(path, read_meta(Path(path))).made_from
+        Args:
+            path: the folder.
+            partial: it is not finished and has no checksums yet: its rows are not verified.
+        """
+        meta = read_meta(Path(path))
+        return cls(path, meta, None if partial else read_checksums(Path(path), meta["images"]))
 
     def counts(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
         """uint16 or uint32 [n, D]: the counts of images `rows` [n], in this order."""

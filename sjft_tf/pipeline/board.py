@@ -9,7 +9,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sjft_tf import artifacts
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.results import round_figures
 from sjft_tf.selection import TABLE_SELECTORS
@@ -107,7 +106,7 @@ class Board:
 
     def _tell(self, step: int) -> None:
         assert self._summaries is not None
-        recorded = artifacts.read_json(self._workdir.config) if self._workdir.config.is_file() else {}
+        recorded = self._workdir.read_record() if self._workdir.config.is_file() else {}
         versions = {"sjft_tf": recorded.get("sjft_tf"), "revision": recorded.get("revision")}
         versions |= {"Python": recorded.get("python"), "platform": recorded.get("platform")}
         facts = {"command": self._command, "devices": ", ".join(_devices())} | versions | recorded.get("packages", {})

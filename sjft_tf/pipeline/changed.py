@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from sjft_tf import artifacts
 from sjft_tf.images import ImageSet
 from sjft_tf.pipeline.inputs import Sets
+from sjft_tf.pipeline.results import scored_images
 from sjft_tf.training.config import RunConfig
-from sjft_tf.training.state import STATE, finished_rounds, round_folder
+from sjft_tf.training.state import finished_rounds, round_made_from
 from sjft_tf.workdir import Workdir
 
 _SHOWN = 5
@@ -28,15 +29,13 @@ def changed_sets(config: RunConfig, workdir: Workdir, sets: Mapping[str, ImageSe
     done = finished_rounds(workdir.rounds)
     if not done:
         return {}
-    folder = round_folder(workdir.rounds, done[-1])
-    made_from = artifacts.load_npz(folder / STATE)[1]["made_from"]
+    made_from = round_made_from(workdir.rounds, done[-1])
     known = {
-        "training": None if config.data.prune_target else made_from["target images"],
-        "source": None if config.data.exclude_leaks else made_from["source images"],
+        "training": None if config.data.prune_target else made_from.get("target images"),
+        "source": None if config.data.exclude_leaks else made_from.get("source images"),
     }
     for role in ("validation", "test"):
-        path = folder / f"probabilities-{role}.npz"
-        known[role] = artifacts.load_npz(path)[1]["made_from"]["images"] if path.is_file() else None
+        known[role] = scored_images(workdir, done[-1], role)
     return {
         role: f"{role} images ('{images.name}', {len(images)} now)"
         for role, images in sets.items()
@@ -54,7 +53,7 @@ def refuse_other_classes(names: Sequence[str], workdir: Workdir) -> None:
     begun = finished_rounds(workdir.rounds) or workdir.checkpoints.is_dir()
     if not begun or not workdir.classes.is_file():
         return
-    if changes := class_changes(artifacts.read_json(workdir.classes)["target"], names):
+    if changes := class_changes(workdir.read_classes()["target"], names):
         raise artifacts.ArtifactMismatch(
             f"The run in {workdir.root} has other target classes than these ({changes}). {artifacts.OTHER_WORKDIR}"
         )

@@ -14,7 +14,7 @@ import keras
 from sjft_tf import artifacts, outputs
 from sjft_tf.descriptors import target_descriptors
 from sjft_tf.errors import InputError
-from sjft_tf.export import DESCRIPTION_FILE, check_exported, export_saved_model
+from sjft_tf.export import check_exported, export_saved_model, read_description
 from sjft_tf.images.watching import refuse_changed
 from sjft_tf.models import save_trunk
 from sjft_tf.pipeline.audit import audited
@@ -35,7 +35,7 @@ from sjft_tf.pipeline.neighbors import list_length, target_edges
 from sjft_tf.pipeline.projection import write_projection
 from sjft_tf.pipeline.pruning import pruned
 from sjft_tf.pipeline.refusing import held_back, newest_checkpoint, refuse_other_target
-from sjft_tf.pipeline.results import HEADLINE, evaluated, summarize, write_borrowed
+from sjft_tf.pipeline.results import HEADLINE, evaluated, read_metrics, summarize, write_borrowed
 from sjft_tf.pipeline.retrieving import check_borrowing
 from sjft_tf.pipeline.retrieving import retrieve as retrieve
 from sjft_tf.retrieval import NeighborTable
@@ -43,7 +43,7 @@ from sjft_tf.selection import TABLE_SELECTORS
 from sjft_tf.training import RunConfig, TrainingSets, finished_rounds, load_round_weights, read_round
 from sjft_tf.training.distribution import ALONE, Cluster
 from sjft_tf.training.rounds import first_counts, make_selector
-from sjft_tf.training.state import STATE, round_folder, weights_digest
+from sjft_tf.training.state import STATE, round_folder, round_made_from, weights_digest
 from sjft_tf.training.stopping import StopRequest
 from sjft_tf.workdir import Workdir
 
@@ -157,7 +157,7 @@ def run(
         return {}
 
     cluster.once(finish)  # the others stay until it is done: TensorFlow takes one that goes for lost and ends the rest
-    return Report(artifacts.read_json(workdir.metrics), workdir)
+    return Report(read_metrics(workdir), workdir)
 
 
 def assist(config: RunConfig, cluster: Cluster) -> None:
@@ -224,7 +224,7 @@ def refuse_other_images(config: RunConfig, sets: Sets, workdir: Workdir, replica
     done = finished_rounds(workdir.rounds)
     for index in done:
         path = round_folder(workdir.rounds, index) / STATE
-        compare(path, artifacts.load_npz(path)[1]["made_from"], "neighbors", "pool")
+        compare(path, round_made_from(workdir.rounds, index), "neighbors", "pool")
         evaluated(sets, workdir, index, views_stamp(config))
     # With finished rounds a checkpoint says nothing new. Several devices make none and start the round again.
     if not done and (newest := newest_checkpoint(workdir)) is not None:
@@ -273,13 +273,12 @@ def _export(
             if name in found
         },
     }
-    stamp = path / DESCRIPTION_FILE
     if path.exists():
         try:
             check_exported(path)
-            if artifacts.read_json(stamp)["made_from"] == description:
+            if read_description(path)["made_from"] == description:
                 return
-        except (InputError, KeyError) as error:
+        except InputError as error:
             log.warning("%s The model is exported again.", error)
     export_saved_model(model, class_names, network_view(config), path, description)
 
@@ -328,7 +327,8 @@ def export(workdir: Workdir, number: int, output: str) -> Iterator[str]:
     path = Path(output) if output else workdir.saved_model
     if path.exists() and not (path / "saved_model.pb").is_file():
         raise InputError(f"--output={path} exists and is no SavedModel; it will not be overwritten")
-    metrics = artifacts.read_json(workdir.metrics)["rounds"][number - 1] if workdir.metrics.is_file() else {}
+    told = read_metrics(workdir)["rounds"] if workdir.metrics.is_file() else []
+    metrics: dict[str, Any] = next((one for one in told if one["round"] == number), {})
     with workdir.locked():
         _export(config, tuple(names), model, workdir, number, path, metrics)
     yield f"round {number} exported: {path}"

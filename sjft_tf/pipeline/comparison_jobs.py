@@ -23,6 +23,7 @@ from sjft_tf.pipeline.importance import class_importance
 from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.neighbors import neighbor_table
 from sjft_tf.pipeline.refusing import held_back
+from sjft_tf.pipeline.results import read_metrics
 from sjft_tf.training import finished_rounds
 from sjft_tf.training.config import RunConfig
 from sjft_tf.training.distribution import open_cluster
@@ -145,7 +146,7 @@ def _link(workdir: Workdir) -> None:
 
 
 def _write_result(workdir: Workdir, stamp: str) -> None:
-    figures = artifacts.read_json(workdir.metrics)
+    figures = read_metrics(workdir)
     times = workdir.read_times()
     content = {"made_from": stamp, "seconds": round(sum(times.values()), 3)}
     for key, part in (("final", figures["final"]), ("fusion", figures["fusion of rounds"])):

@@ -64,9 +64,11 @@ class Runs:
 
         Raises:
             ArtifactMismatch: the workdir was begun with other settings or images.
-            InputError: the sets do not fit together, or cannot be divided.
+            InputError: the sets do not fit together, or cannot be divided; a result that is there is damaged.
         """
         settings = self._settings()
+        for result in sorted((self.root / "runs").rglob(RESULT)):
+            read_result(result)  # not after hours of other runs
         path = self.shared / "sets.json"
         known = artifacts.read_json(path, SETS_FORM)["fingerprints"] if path.is_file() else None
         now = self._looked(known)

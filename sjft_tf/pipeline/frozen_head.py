@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from sjft_tf import artifacts
+from sjft_tf import artifacts, outputs
 from sjft_tf.evaluation import class_report, evaluate_probabilities, save_predictions, save_report
 from sjft_tf.images import fold
 from sjft_tf.influence import Examples, Scaling, SoftmaxObjective, choose_l2, fit_head
@@ -59,6 +59,7 @@ def _fit_and_score(config: RunConfig, sets: Sets, workdir: Workdir, features: np
         save_report(workdir.report, class_report(p, images.labels, images.class_names))
         if name == "test":
             save_predictions(workdir.predictions, images.ids, images.class_names, p, images.labels)
+    outputs.record(workdir.report, workdir.predictions)
     figures = {"views": "center", "final": {"head_l2": l2, **final}, "fusion of rounds": {}, "rounds": []}
     artifacts.write_json(workdir.metrics, figures)
 

@@ -87,7 +87,7 @@ def class_importance(config: RunConfig, sets: Sets, workdir: Workdir) -> ClassIm
 def check_importance(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
     """Raises ArtifactMismatch if there are importances, but of other images, trunk, weights or view."""
     if workdir.importance.exists():
-        meta = artifacts.load_npz(workdir.importance)[1]
+        meta = artifacts.load_npz(workdir.importance, _SCHEMA)[1]
         artifacts.check_made_from(workdir.importance, meta["made_from"], _made_from(config, sets))
 
 

@@ -155,7 +155,7 @@ def _stored(path: Path, made_from: dict[str, Any], target: ImageSet) -> tuple[Ju
 def _refuse_other(path: Path, made_from: dict[str, Any], workdir: Workdir) -> None:
     """The pruning that a finished run was made with is part of it; any other is told in its report, of its images."""
     part = workdir.config.is_file() and workdir.read_config().data.prune_target
-    there = artifacts.load_npz(path)[1]["made_from"]
+    there = artifacts.load_npz(path, _SCHEMA)[1]["made_from"]
     found, asked = ({k: v for k, v in stamp.items() if part or "images" in k} for stamp in (there, made_from))
     artifacts.check_made_from(path, found, asked, artifacts.OTHER_WORKDIR)
 

@@ -16,7 +16,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.training.checkpoints import Checkpoints, DamagedCheckpoint
 from sjft_tf.training.config import RunConfig
-from sjft_tf.training.state import STATE, finished_rounds, round_folder
+from sjft_tf.training.state import STATE, finished_rounds, round_folder, round_made_from
 from sjft_tf.workdir import Workdir
 
 # What opening, pruning and auditing the sets and comparing a table write. Of `logs` only the picture of influence.
@@ -82,7 +82,7 @@ def refuse_other_target(config: RunConfig, sets: Sets, workdir: Workdir) -> None
         return
     if done:
         path = round_folder(workdir.rounds, done[-1]) / STATE
-        stamp = artifacts.load_npz(path)[1]["made_from"]
+        stamp = round_made_from(workdir.rounds, done[-1])
     else:
         try:
             newest = newest_checkpoint(workdir)
@@ -91,7 +91,7 @@ def refuse_other_target(config: RunConfig, sets: Sets, workdir: Workdir) -> None
         if newest is None:
             return
         path, stamp = newest
-    there = stamp["target images"]
+    there = stamp.get("target images")
     asked = {"target images": sets.target.fingerprint}
     artifacts.check_made_from(path, {"target images": there}, asked, artifacts.OTHER_WORKDIR)
 

@@ -35,16 +35,26 @@ _MADE_FROM = {"images": str, "views": str, "weights": str}
 _PROBABILITIES = Schema(
     {"probabilities": Array("float", ("images", "classes"), low=0, high=1.001)}, {"made_from": _MADE_FROM}
 )
+_HEADLINE: dict[str, Any] = {
+    **{"count": int, "top1": float, "mean_class_accuracy": float, "loss": float, "calibration_error": float}
+}
 FIGURES = {
     "*": {
-        **{"count": int, "top1": float, "mean_class_accuracy": float, "loss": float, "calibration_error": float},
+        **_HEADLINE,
         **{"class_names": [str], "per_class_accuracy": [(float, None)], "confusion": [[int]]},
         "made_from": _MADE_FROM,
     }
 }
 """Form of `rounds/NN/metrics.json`: figures by set."""
 
-HEADLINE = ("count", "top1", "mean_class_accuracy", "loss", "calibration_error")
+METRICS = {
+    "final": {"round?": int, "validation?": _HEADLINE, "test?": _HEADLINE},
+    "fusion of rounds": {"validation?": _HEADLINE, "test?": _HEADLINE},
+    "rounds": [{"round": int, "validation?": _HEADLINE, "test?": _HEADLINE}],
+}
+"""Form of a run's `metrics.json`."""
+
+HEADLINE = tuple(_HEADLINE)
 
 
 def evaluate_round(
@@ -127,6 +137,17 @@ def evaluated(sets: Sets, workdir: Workdir, index: int, views: str) -> bool:
     return True
 
 
+def scored_images(workdir: Workdir, index: int, name: str) -> str | None:
+    """Fingerprint of the images of set `name` that a round was scored on; None where it was not.
+
+    Raises:
+        InputError: the round's probabilities are damaged.
+    """
+    path = round_folder(workdir.rounds, index) / f"probabilities-{name}.npz"
+    remedy = "Remove it and start the training's command again: the round is scored anew."
+    return artifacts.load_npz(path, _PROBABILITIES, remedy)[1]["made_from"]["images"] if path.is_file() else None
+
+
 def _made_from(images: ImageSet, workdir: Workdir, index: int, views: str) -> dict[str, Any]:
     return {"images": images.fingerprint, "views": views, "weights": weights_digest(workdir.rounds, index)}
 
@@ -157,9 +178,20 @@ def summarize(sets: Sets, workdir: Workdir, views: str = "center") -> dict[str, 
         weak[name] = weakest(report)
         if name == "test":
             save_predictions(workdir.predictions, images.ids, images.class_names, each[-1], images.labels)
+    outputs.record(workdir.report, workdir.predictions)  # a comparison and the report take figures from them
     figures = {"views": views, "final": {"round": len(rounds), **last}, "fusion of rounds": fusion, "rounds": rounds}
     artifacts.write_json(workdir.metrics, figures)
     return figures | {"weakest classes": weak}
+
+
+def read_metrics(workdir: Workdir) -> dict[str, Any]:
+    """What `summarize` wrote.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    remedy = "Remove it and start the training's command again: it is made from the rounds."
+    return artifacts.read_json(workdir.metrics, METRICS, remedy)
 
 
 def write_borrowed(

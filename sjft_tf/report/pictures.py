@@ -15,9 +15,11 @@ from sjft_tf.images import ImageSet, default_splits, open_image_set, open_source
 from sjft_tf.influence import kept_rows
 from sjft_tf.report.damage import DAMAGE
 from sjft_tf.report.reading import Run
+from sjft_tf.schema import Array, Schema
 from sjft_tf.training.config import RunConfig
 
 SIDE = 72
+_LEAKS = Schema({"source_row": Array("int32", ("leaks",), low=0)}, others=True)  # what is needed of them
 _EXACT = 32  # pixels; smaller images are kept to the pixel, and enlarged by the browser
 
 
@@ -112,7 +114,7 @@ def _source(run: Run, config: RunConfig, specs: list[str]) -> ImageSet:
         specs, bad_images=config.data.bad_images, max_pixels=config.data.max_pixels, cache=run.workdir.scans
     )
     if config.data.exclude_leaks and run.workdir.leaks.is_file():
-        leaked = artifacts.load_npz(run.workdir.leaks)[0]["source_row"]
+        leaked = artifacts.load_npz(run.workdir.leaks, _LEAKS)[0]["source_row"]
         images = images.subset(np.setdiff1d(np.arange(len(images)), leaked))
     _check("source", images, run.source_size or len(images), run)
     return images

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sjft_tf import artifacts
+from sjft_tf import artifacts, outputs
 from sjft_tf.csv_files import read_rows
 from sjft_tf.errors import InputError
 from sjft_tf.report import schema
@@ -116,9 +116,9 @@ def read_run(folder: Path) -> Run:
         classes=damages.read(workdir.classes, _classes, {}),
         curves=damages.part("The curves of the training", lambda: training_curves(workdir.logs), {}),
         neighbors=damages.read(workdir.neighbors, lambda path: _neighbors(path, count), None),
-        leaks=damages.read(workdir.leaks_csv, lambda path: read_rows(path, schema.LEAK_COLUMNS), None),
+        leaks=damages.read(workdir.leaks_csv, lambda path: _table(path, schema.LEAK_COLUMNS), None),
         class_lines=damages.read(
-            workdir.report, lambda path: schema.class_lines(read_rows(path, schema.CLASS_COLUMNS)), []
+            workdir.report, lambda path: schema.class_lines(_table(path, schema.CLASS_COLUMNS)), []
         ),
         times=damages.read(workdir.times, _times, {}),
         damages=damages,
@@ -152,6 +152,11 @@ def _scoring(path: Path, count: int) -> dict[str, np.ndarray] | None:
 
 def _of_its_round(path: Path, stamp: dict[str, Any]) -> None:
     check_round(path.parent.parent, int(path.parent.name), path, stamp.get("weights", ""))
+
+
+def _table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    outputs.check(path, "")
+    return read_rows(path, columns)
 
 
 def _fused(path: Path) -> dict[str, Any]:

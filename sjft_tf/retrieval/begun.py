@@ -10,6 +10,7 @@ from sjft_tf.artifacts import check_made_from, load_npz
 from sjft_tf.descriptors import BinEdges, DescriptorStore, FilterBank, partial_store
 from sjft_tf.errors import InputError
 from sjft_tf.retrieval.build import Places
+from sjft_tf.retrieval.checkpoint import SCHEMA
 
 
 def check_begun(
@@ -38,7 +39,8 @@ def check_begun(
         there = next((path for path in (places.store, partial_store(places.store)) if path.exists()), None)
         if there is None:  # then no checkpoint is taken up either
             return
-        _compare(there, DescriptorStore.stamp(there), wanted)
+        store = DescriptorStore.open(there, partial=there != places.store)
+        _compare(there, store.made_from, wanted)
     if places.checkpoint is not None:
         check_begun_search(places.checkpoint, wanted, k)
 
@@ -52,8 +54,8 @@ def check_begun_search(path: Path, wanted: Mapping[str, Any], k: int) -> None:
         k: length of the lists.
     """
     try:
-        there = load_npz(path)[1].get("made_from", {})
-    except InputError:  # absent; or damaged, and then the search begins again
+        there = load_npz(path, SCHEMA)[1]["made_from"]
+    except InputError:  # absent, or another kind of file; or damaged, and then the search begins again
         return
     _compare(path, there, {**wanted, "neighbors": k})
 

@@ -11,10 +11,10 @@ from typing import Any
 from sjft_tf.artifacts import check_made_from, load_npz, save_npz
 from sjft_tf.errors import InputError
 from sjft_tf.retrieval.search import Search
-from sjft_tf.schema import Array, Schema
+from sjft_tf.schema import Array, Schema, short
 
 KIND = "search checkpoint"
-_SCHEMA = Schema(
+SCHEMA = Schema(
     {"seen": Array("uint8", ("bytes",)), "best": Array("int64", ("targets", "k"))},
     {"kind": str, "made_from": dict},
 )
@@ -40,23 +40,31 @@ class SearchCheckpoint:
         """Puts `search` where the broken-off one was; False if there is none, or a damaged one, which is told.
 
         Raises:
-            ArtifactMismatch: there is one, of another search. InputError: the file is of another kind.
+            ArtifactMismatch: there is one, of another search.
+            InputError: there is another kind of file, which is not for the search to replace.
         """
         if not self._path.exists():
             return False
         try:
             arrays, meta = load_npz(self._path)
         except InputError as error:
-            # Only time is lost with it: the search begins again and replaces it.
-            logging.getLogger(__name__).warning("%s The search begins again.", error)
-            return False
+            return self._lost(str(error))
         if meta.get("kind") != KIND:
-            raise InputError(f"{self._path} holds {meta.get('kind', 'something else')!r}, not a {KIND}.")
+            raise InputError(
+                f"{self._path} holds {short(meta.get('kind', 'something else'))}, not a {KIND}. Move it elsewhere."
+            )
+        if (reason := SCHEMA.wrong(arrays, meta)) is not None:
+            return self._lost(f"{self._path} is damaged: {reason}.")
         check_made_from(self._path, meta["made_from"], self._made_from)
-        if (reason := _SCHEMA.wrong(arrays, meta) or search.unfit(arrays)) is not None:
-            raise InputError(f"{self._path} is damaged: {reason}. Remove it to search from the beginning.")
+        if (reason := search.unfit(arrays)) is not None:
+            return self._lost(f"{self._path} is damaged: {reason}.")
         search.restore(arrays)
         return True
+
+    def _lost(self, why: str) -> bool:
+        # Only time is lost with it: the search begins again and replaces it.
+        logging.getLogger(__name__).warning("%s The search begins again.", why)
+        return False
 
     def passed(self, images: int) -> bool:
         """Counts images searched; True when the search should be saved."""

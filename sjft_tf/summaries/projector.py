@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import shutil
@@ -15,6 +16,7 @@ from PIL import Image
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 
+log = logging.getLogger(__name__)
 CONFIG = "projector_config.pbtxt"
 FOLDER = "projector"
 STAMP = "made_from.json"
@@ -97,9 +99,15 @@ def remove_projector(logdir: str | os.PathLike[str]) -> None:
 
 
 def projector_made_from(logdir: str | os.PathLike[str]) -> Mapping[str, Any] | None:
-    """What the points in `logdir` were made from; None where there are none, or not all of their files."""
+    """What the points in `logdir` were made from; None where there are none, not all of their files, or no stamp."""
     stamp = Path(logdir) / FOLDER / STAMP
-    return artifacts.read_json(stamp) if stamp.is_file() and (Path(logdir) / CONFIG).is_file() else None
+    if not stamp.is_file() or not (Path(logdir) / CONFIG).is_file():
+        return None
+    try:
+        return artifacts.read_json(stamp)
+    except InputError as error:
+        log.warning("%s The points are made again.", error)
+        return None
 
 
 def sprite(thumbnails: np.ndarray) -> np.ndarray:

@@ -131,6 +131,11 @@ def weights_digest(folder: Path, index: int) -> str:
     return _read(folder, index)[1]["weights"]
 
 
+def round_made_from(folder: Path, index: int) -> dict[str, Any]:
+    """What round `index` was made from."""
+    return _read(folder, index)[1]["made_from"]
+
+
 def read_round(folder: Path, index: int) -> RoundState:
     """The state of a finished round, without weights."""
     return _state(*_read(folder, index))

@@ -135,6 +135,16 @@ def test_test_images_are_scored_by_the_runs_that_are_reported_only(tmp_path):
     assert [kind for kind, *_ in launch.jobs].count("table") == 1
 
 
+def test_a_damaged_result_is_told_before_anything_is_run(tmp_path):
+    compare(tmp_path, Pretended(), replace(ASKED, arms=ASKED.arms[:2]))
+    path = next(iter(sorted(tmp_path.rglob("result.json"))))
+    artifacts.write_json(path, artifacts.read_json(path) | {"final": None})
+    launch = Pretended()
+    with pytest.raises(InputError, match=r"result\.json .*'final' must be an object.*Remove it"):
+        compare(tmp_path, launch)
+    assert not launch.jobs
+
+
 def test_nothing_finished_is_repeated(tmp_path):
     launch = Pretended()
     compare(tmp_path / "calm", launch)

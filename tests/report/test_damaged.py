@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 
-from sjft_tf import artifacts
+from sjft_tf import artifacts, outputs
 from sjft_tf.errors import InputError
 from sjft_tf.report import write_report
 
@@ -87,6 +87,16 @@ def test_a_flipped_bit_is_no_traceback(files, copied, opened):
     for name in files:
         flipped(copied / name)
     opened(write_report(copied))
+
+
+def test_a_digit_that_was_changed_is_found(copied, opened):
+    table = copied / "report.csv"
+    outputs.record(table)
+    assert "is damaged" not in opened(write_report(copied)).text
+    content = table.read_bytes()
+    table.write_bytes(content[:-20] + content[-20:].translate(bytes.maketrans(b"0123456789", b"1234567890")))
+    assert table.read_bytes() != content
+    assert f"{table} is damaged and was left out" in opened(write_report(copied)).text
 
 
 def test_markdown_says_it_too(copied):

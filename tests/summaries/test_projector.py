@@ -95,6 +95,14 @@ def test_points_without_their_config_are_not_there(tmp_path, points):
     assert projector_made_from(tmp_path) is None
 
 
+def test_points_with_a_damaged_stamp_are_not_there_and_it_is_told(tmp_path, points, caplog):
+    stamp = write_projector(tmp_path, **points) / "made_from.json"
+    stamp.write_bytes(stamp.read_bytes().replace(b"abc", b"abd"))
+    assert projector_made_from(tmp_path) is None
+    assert "made_from.json" in caplog.text
+    assert "The points are made again" in caplog.text
+
+
 def test_sprite_goes_row_by_row():
     thumbnails = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((3, 2, 2, 3), np.uint8)
     want = [[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 255, 255], [2, 2, 255, 255]]
