@@ -82,6 +82,7 @@ def test_a_recipe_is_a_valid_configuration(path):
     assert configuration(path) != RunConfig()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_recipes_model_can_be_built(path):
     config = configuration(path)

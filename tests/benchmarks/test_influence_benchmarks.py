@@ -41,6 +41,7 @@ def test_flipped_labels(run):
         assert name in printed
 
 
+@pytest.mark.slow
 def test_nothing_flipped(run):
     printed = run("influence_labels", "--per_class=5", "--seeds=2", "--share=0")
     assert "cross-fit, worst 10%" in printed
