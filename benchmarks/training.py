@@ -19,12 +19,13 @@ import numpy as np
 import tensorflow as tf
 from timing import in_turn, ratio, seconds
 
+from sjft_tf.config import RunConfig
 from sjft_tf.images import ImageSet
 from sjft_tf.images.image_set import untuned
 from sjft_tf.images.joint import joint_dataset
 from sjft_tf.models import build_joint_model, build_trunk
 from sjft_tf.selection import Selector
-from sjft_tf.training import RunConfig, compile_joint
+from sjft_tf.training import compile_joint
 from sjft_tf.training.rounds import augmentation
 
 TARGET_CLASSES, SOURCE_CLASSES, NUMBER, K = 102, 200, 2048, 20

@@ -13,9 +13,7 @@ from sjft_tf.errors import InputError
 
 def define() -> None:
     program.define_common()
-    program.define_config("data")
-    for name in ("audit", "exclude_leaks"):  # settings of programs that go on after it
-        delattr(program.FLAGS, name)
+    program.define_config("data", without=("audit", "exclude_leaks"))  # these are of programs that go on after it
     flags.DEFINE_integer("seed", 0, "seed of --per_class, that of the training")
 
 

@@ -18,10 +18,8 @@ from sjft_tf.comparison import ARMS, MAIN_ARMS
 
 def define() -> None:
     program.define_common()
-    program.define_config()
     # Flags that recipes set stay, also where an arm or the choice replaces them (--selector, --learning_rate, ...).
-    for name in ("holdout_test", "validation_fold", "source_rows"):
-        delattr(program.FLAGS, name)
+    program.define_config(without=("holdout_test", "validation_fold", "source_rows"))
     flags.DEFINE_list("arms", list(MAIN_ARMS), f"ways to learn that are compared; there are {', '.join(ARMS)}")
     flags.DEFINE_multi_string("seeds", ["0,1,2,3,4"], "seeds of the runs: of weights, batches and few-shot draws")
     flags.DEFINE_multi_string("choice_seeds", ["0"], "seeds of the trials that settings are chosen by")
@@ -41,7 +39,11 @@ def define() -> None:
         upper_bound=0.9,
     )
     flags.DEFINE_string("learned_bank", "squeezenet_conv1", "bank of the arm selective-learned, as for --bank")
-    flags.DEFINE_string("learned_bank_weights", "", "its weights, as for --bank_weights; without them no such arm")
+    flags.DEFINE_string(
+        "learned_bank_weights",
+        "",
+        "weights of --learned_bank; without them, no arm selective-learned",
+    )
     flags.DEFINE_bool("keep_weights", False, "keep the weights of every round of every run")
     flags.DEFINE_integer(
         "at_once",

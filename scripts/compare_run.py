@@ -19,10 +19,10 @@ from typing import IO, Any
 from sjft_tf.scripts import program
 
 from sjft_tf.artifacts import refusal
+from sjft_tf.config import RunConfig
 from sjft_tf.csv_files import writes_raw
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.parallel import cores
-from sjft_tf.training.config import RunConfig
 from sjft_tf.training.stopping import SIGNALS
 
 STOPPED = "Ended by {}. The same command goes on."

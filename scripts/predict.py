@@ -9,12 +9,12 @@ for one path a line on standard input; give it again for more. --output=answers.
 from absl import flags
 from sjft_tf.scripts import program
 
-from sjft_tf.training.settings import DataConfig
+from sjft_tf.config import DataConfig
 
 
 def define() -> None:
     flags.DEFINE_string("workdir", "", "a trained run, whose saved_model is used")
-    flags.DEFINE_string("model", "", "or the folder of a SavedModel")
+    flags.DEFINE_string("model", "", "folder of a SavedModel, in place of --workdir")
     flags.DEFINE_multi_string("images", [], "image file, folder, pattern, CSV table or -; may be given more than once")
     flags.DEFINE_string("output", "", "file for all answers; the screen when not given")
     flags.DEFINE_enum("format", None, ["csv", "jsonl"], "form of the answers; default: what --output ends in, or csv")

@@ -18,9 +18,8 @@ from absl import logging as absl_logging
 
 from sjft_tf import csv_files
 from sjft_tf.artifacts import FREE_SPACE, refusal, shortage
+from sjft_tf.config import EvaluationConfig, RunConfig
 from sjft_tf.errors import InputError, Stopped
-from sjft_tf.training.config import RunConfig
-from sjft_tf.training.settings import EvaluationConfig
 
 FLAGS = flags.FLAGS
 RECIPES = Path(__file__).resolve().parent.parent / "flags"
@@ -32,13 +31,13 @@ def define_common() -> None:
         flags.DEFINE_string("workdir", None, "folder of this run: everything it makes lies there", required=True)
 
 
-def define_config(*sections: str) -> None:
-    """Defines one flag for each field of the named config sections (all of them by default)."""
+def define_config(*sections: str, without: Sequence[str] = ()) -> None:
+    """Defines one flag for each field of the named config sections (all of them by default), but `without` these."""
     for section in dataclasses.fields(RunConfig):
         if sections and section.name not in sections:
             continue
         for item in dataclasses.fields(section.default_factory()):  # type: ignore[misc]
-            if item.name not in FLAGS:
+            if item.name not in FLAGS and item.name not in without:
                 _define(item)
 
 

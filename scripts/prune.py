@@ -10,24 +10,16 @@ Exact on a convex head over the frozen trunk (--trunk, --weights), which takes s
 from absl import flags
 from sjft_tf.scripts import program
 
+# Settings of programs that go on after it, and of what is trained there.
+_OF_OTHER_PROGRAMS = (
+    *("source", "source_rows", "audit", "exclude_leaks", "target_rows", "prune_target", "pad", "mirror", "resize_max"),
+    *("dropout", "reset_from", "batch_norm_momentum"),
+)
+
 
 def define() -> None:
     program.define_common()
-    program.define_config("data", "view", "model", "prune")
-    for name in (
-        "source",
-        "source_rows",
-        "audit",
-        "exclude_leaks",
-        "target_rows",
-        "prune_target",
-        "pad",
-        "mirror",
-        "resize_max",
-    ):
-        delattr(program.FLAGS, name)  # settings of programs that go on after it
-    for name in ("dropout", "reset_from", "batch_norm_momentum"):
-        delattr(program.FLAGS, name)
+    program.define_config("data", "view", "model", "prune", without=_OF_OTHER_PROGRAMS)
     flags.DEFINE_integer("seed", 0, "seed of the held-out images, the folds and --verify's choice")
     flags.DEFINE_integer("eval_batch_size", 128, "images a step")
     flags.DEFINE_integer("verify", 0, "train the head again without so many images: predicted against true change")

@@ -16,9 +16,9 @@ from typing import IO, Any
 
 import sjft_tf
 from sjft_tf import artifacts, outputs
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.owned_folder import mark, refuse_foreign, refuse_misplaced, refuse_patterns
-from sjft_tf.training.config import RunConfig
 
 log = logging.getLogger(__name__)
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tensorflow-addons", "numpy", "scipy", "pillow")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sjft_tf.training.config import RunConfig
+from sjft_tf.config import RunConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = sorted((ROOT / "flags").glob("*.cfg"))
@@ -97,7 +97,7 @@ def test_selective_recipes_are_the_papers(name):
     assert selection.k0 == PAPER[name][0]
     assert (config.retrieval.bank, config.model.trunk, config.model.weights) == ("alexnet", "ResNet152V2", "imagenet")
     assert (training.batch_size, training.accumulate, training.max_per_class) == (10, 10, 2)
-    assert (training.learning_rate, config.total_steps, training.rounds) == (0.01, 16000, 5)
+    assert (training.learning_rate, config.training.total_steps, training.rounds) == (0.01, 16000, 5)
     assert 2400 <= training.decay_steps <= 5000
     assert (training.optimizer, training.momentum, training.weight_decay) == ("sgd", 0.9, 1e-4)
     assert (selection.delta, selection.wrong_growth, selection.uncertain_growth) == (0.1, 4, 2)
@@ -108,7 +108,7 @@ def test_the_pruning_recipe_is_the_papers():
     config = configuration(ROOT / "flags" / "cifar10.cfg")
     assert (config.selection.selector, config.data.prune_target, config.prune.holdout) == ("none", True, 0.1)
     assert (config.training.optimizer, config.training.learning_rate, config.training.batch_size) == ("adam", 1e-3, 128)
-    assert config.training.decay_steps * 2 == config.total_steps  # the rate divided by 10 at half time
+    assert config.training.decay_steps * 2 == config.training.total_steps  # the rate divided by 10 at half time
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

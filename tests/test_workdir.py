@@ -10,9 +10,9 @@ import pytest
 
 import sjft_tf
 from sjft_tf import workdir as module
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.owned_folder import MARKER
-from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import shlex
 from typing import Any
 
-from sjft_tf.training.config import RunConfig
+from sjft_tf.config import RunConfig
 
 
 def with_settings(config: RunConfig, settings: dict[str, dict[str, Any]]) -> RunConfig:
@@ -19,8 +19,9 @@ def with_settings(config: RunConfig, settings: dict[str, dict[str, Any]]) -> Run
     Raises:
         InputError: they do not go together.
     """
-    sections = {name: dataclasses.replace(getattr(config, name), **values) for name, values in settings.items()}
-    return dataclasses.replace(config, **sections).validate()
+    for section, values in settings.items():
+        config = config.replace(section, **values)
+    return config.validate()
 
 
 def flags_of(config: RunConfig) -> list[str]:

@@ -7,13 +7,12 @@ between.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.training.config import RunConfig
 
 BASELINE = "fine-tune"
 _NO_GROWTH = {"wrong_growth": 0, "uncertain_growth": 0}
@@ -61,11 +60,11 @@ class Arm:
         """
         changed = base
         for section, values in self.changes.items():
-            changed = with_settings(changed, section, **values)
+            changed = changed.replace(section, **values)
         if self.learned_bank:
-            changed = with_settings(changed, "retrieval", bank=bank, bank_weights=bank_weights, bank_layers=[])
+            changed = changed.replace("retrieval", bank=bank, bank_weights=bank_weights, bank_layers=[])
         if not self.grows:
-            changed = with_settings(changed, "training", rounds=1, steps_per_round=base.total_steps)
+            changed = changed.replace("training", rounds=1, steps_per_round=base.training.total_steps)
         return self._only_what_it_reads(changed).validate()
 
     def _only_what_it_reads(self, config: RunConfig) -> RunConfig:
@@ -73,25 +72,13 @@ class Arm:
         plain = RunConfig()
         if config.selection.selector in ("none", "all"):
             lists = {"k0": plain.selection.k0, "source_share": plain.selection.source_share}
-            config = with_settings(config, "selection", **lists)
+            config = config.replace("selection", **lists)
         if not self.borrows:
-            config = with_settings(config, "data", source_rows="")
-            config = with_settings(config, "training", source_weight=plain.training.source_weight)
+            config = config.replace("data", source_rows="")
+            config = config.replace("training", source_weight=plain.training.source_weight)
         if self.kind == "head":
-            config = with_settings(config, "training", learning_rate=plain.training.learning_rate)
+            config = config.replace("training", learning_rate=plain.training.learning_rate)
         return config
-
-
-def with_settings(config: RunConfig, section: str, **values: Any) -> RunConfig:
-    """`config` with other values in one of its sections.
-
-    Raises:
-        InputError: there is no such setting.
-    """
-    known = {item.name for item in dataclasses.fields(getattr(config, section))}
-    if unknown := set(values) - known:
-        raise InputError(f"Section {section} of the settings has no {', '.join(sorted(unknown))}")
-    return dataclasses.replace(config, **{section: dataclasses.replace(getattr(config, section), **values)})
 
 
 _ALL = (

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sjft_tf import artifacts
-from sjft_tf.comparison.arms import Arm, with_settings
+from sjft_tf.comparison.arms import Arm
 from sjft_tf.comparison.choice import Choice
 from sjft_tf.comparison.trials import Trial
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.training.config import RunConfig
 
 DEFAULT_RATES = (0.3, 1.0, 3.0)
 """Times `--learning_rate`."""
@@ -111,10 +111,10 @@ class Asked:
             data["test"] = "none"
         if trial.fold is not None:
             data |= {"validation": "none", "validation_fold": "{}/{}".format(*trial.fold)}
-        config = with_settings(config, "training", **training)
-        config = with_settings(config, "monitor", projector_images=0, profile="")
-        config = with_settings(config, "checkpoints", keep_rounds=0)
-        return with_settings(config, "data", **data).validate()
+        config = config.replace("training", **training)
+        config = config.replace("monitor", projector_images=0, profile="")
+        config = config.replace("checkpoints", keep_rounds=0)
+        return config.replace("data", **data).validate()
 
     def table_config(self, config: RunConfig) -> RunConfig:
         """The settings that the neighbor table of a run is made with: long enough for every arm.
@@ -127,8 +127,8 @@ class Asked:
             name: getattr(self.base.selection, name)
             for name in ("k0", "source_share", "wrong_growth", "uncertain_growth")
         }
-        longest = with_settings(config, "selection", selector="nearest", **selection)
-        return with_settings(longest, "training", rounds=self.base.training.rounds)
+        longest = config.replace("selection", selector="nearest", **selection)
+        return longest.replace("training", rounds=self.base.training.rounds)
 
 
 def _times(factors: tuple[float, ...], unit: float) -> tuple[float, ...]:

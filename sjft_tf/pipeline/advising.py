@@ -22,12 +22,12 @@ from sjft_tf.advice import (
     command,
     with_settings,
 )
+from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import extract, open_bank, target_descriptors
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, View
 from sjft_tf.pipeline.inputs import NO_IMAGES, open_sets
 from sjft_tf.retrieval import Layout, set_distance
-from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
 
@@ -77,7 +77,7 @@ def measure(config: RunConfig, workdir: Workdir, most_target: int = 256, most_so
         candidates=found.candidates,
         sampled_target=len(target),
         sampled_source=len(source),
-        drawn=config.total_steps * config.training.batch_size * config.training.accumulate,
+        drawn=config.training.total_steps * config.training.batch_size * config.training.accumulate,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sjft_tf import artifacts, outputs
+from sjft_tf.config import RunConfig
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
@@ -19,7 +20,6 @@ from sjft_tf.pipeline.refusing import held_back, refuse_other_target
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, pair_montage
 from sjft_tf.training import finished_rounds
-from sjft_tf.training.config import RunConfig
 from sjft_tf.training.distribution import ALONE, Cluster
 from sjft_tf.workdir import Workdir
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from sjft_tf.config import RunConfig
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.results import round_figures
 from sjft_tf.selection import TABLE_SELECTORS
@@ -18,7 +19,6 @@ from sjft_tf.summaries.hardest import hardest, hardest_picture
 from sjft_tf.summaries.layout import comparisons
 from sjft_tf.summaries.weights import weight_norms
 from sjft_tf.training import HardSampleMining, RoundState
-from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,9 @@ class Board:
         training = self._config.training
         images = training.batch_size * training.accumulate * (2 if self._sets.source is not None else 1)
         every = max(1, min(50, training.steps_per_round // 20))
-        self._profiler = StepProfiler(self._workdir.logs, self._config.profiled_steps(), self._begin)
+        self._profiler = StepProfiler(
+            self._workdir.logs, self._config.monitor.profiled_steps(self._config.training.total_steps), self._begin
+        )
         return [TrainingSummaries(self._summaries, every, images), self._profiler]
 
     def resumed(self, state: RoundState) -> None:
@@ -117,7 +119,7 @@ class Board:
         self._summaries.text(step, "run/image_sets", image_set_card(sets))
         if not step:
             self._summaries.layout(comparisons())
-        steps = self._config.profiled_steps()
+        steps = self._config.monitor.profiled_steps(self._config.training.total_steps)
         if steps and steps.start < step:
             log.info("--profile=%s: this start goes on at step %d, no trace", self._config.monitor.profile, step)
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import tensorflow as tf
 
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images.order import check_max_per_class
 from sjft_tf.models import make_optimizer, reset_from
@@ -23,7 +24,6 @@ from sjft_tf.pipeline.memory import machine_memory, refuse_too_large
 from sjft_tf.pipeline.neighbors import list_length
 from sjft_tf.pipeline.networks import build_run_trunk
 from sjft_tf.selection import TABLE_SELECTORS
-from sjft_tf.training.config import RunConfig
 from sjft_tf.training.rounds import augmentation
 
 

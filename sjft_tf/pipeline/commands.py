@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from sjft_tf import artifacts, outputs
+from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import target_descriptors
 from sjft_tf.errors import InputError
 from sjft_tf.export import check_exported, export_saved_model, read_description
@@ -40,7 +41,7 @@ from sjft_tf.pipeline.retrieving import check_borrowing
 from sjft_tf.pipeline.retrieving import retrieve as retrieve
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.selection import TABLE_SELECTORS
-from sjft_tf.training import RunConfig, TrainingSets, finished_rounds, load_round_weights, read_round
+from sjft_tf.training import TrainingSets, finished_rounds, load_round_weights, read_round
 from sjft_tf.training.distribution import ALONE, Cluster
 from sjft_tf.training.rounds import first_counts, make_selector
 from sjft_tf.training.state import STATE, round_folder, round_made_from, weights_digest

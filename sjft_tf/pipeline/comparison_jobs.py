@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sjft_tf import artifacts
-from sjft_tf.comparison.arms import with_settings
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, few_of_each
 from sjft_tf.influence import save_kept
@@ -25,7 +25,6 @@ from sjft_tf.pipeline.neighbors import neighbor_table
 from sjft_tf.pipeline.refusing import held_back
 from sjft_tf.pipeline.results import read_metrics
 from sjft_tf.training import finished_rounds
-from sjft_tf.training.config import RunConfig
 from sjft_tf.training.distribution import open_cluster
 from sjft_tf.training.state import kept_rounds
 from sjft_tf.training.stopping import StopRequest
@@ -65,12 +64,12 @@ def _looked(
     config: RunConfig, holdout_test: float, shared: Workdir
 ) -> tuple[dict[str, Any], tuple[ImageSet, np.ndarray] | None]:
     """What is to be known, and the source with the images of it that are kept, bool [N], unless all are."""
-    sets, holdout = open_sets(with_settings(config, "data", per_class=0), shared), 0.0
+    sets, holdout = open_sets(config.replace("data", per_class=0), shared), 0.0
     if sets.test is None:
         holdout = holdout_test
         if not holdout:
             raise InputError("There are no test images: give --test, or a --holdout_test above 0")
-        sets = open_sets(with_settings(config, "data", per_class=0, holdout_test=holdout), shared)
+        sets = open_sets(config.replace("data", per_class=0, holdout_test=holdout), shared)
     if config.data.per_class:
         few_of_each(sets.target, config.data.per_class, config.training.seed)  # said now rather than by every run
     check_sets(config, sets)

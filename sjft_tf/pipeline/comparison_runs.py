@@ -15,8 +15,8 @@ from sjft_tf.comparison.arms import Arm
 from sjft_tf.comparison.planning import Asked, Found, run_stamp, table_name, uses_table
 from sjft_tf.comparison.records import RESULT_FORM, SETS_FORM
 from sjft_tf.comparison.trials import Trial
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.training.config import RunConfig
 
 Launch = Callable[[dict[str, Any], Path], str]
 """Does a job of `comparison_jobs` in a process of its own, its output in the file; returns the error, "" for none."""

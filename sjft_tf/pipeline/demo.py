@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from sjft_tf.config import RunConfig
 from sjft_tf.export import load_predictor
 from sjft_tf.images import ImageSet, open_image_set
 from sjft_tf.pipeline import commands
-from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
 SCRATCH, PLAIN, SJFT = "from scratch", "plain fine-tuning", "selective joint fine-tuning"
@@ -68,7 +68,7 @@ class Demo:
             config,
             data=replace(config.data, target=config.data.source[0], source=[]),
             selection=replace(config.selection, selector="none"),
-            training=replace(config.training, rounds=1, steps_per_round=config.total_steps),
+            training=replace(config.training, rounds=1, steps_per_round=config.training.total_steps),
         )
 
     def _arm(self, arm: str, seed: int, start: Path) -> RunConfig:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sjft_tf import artifacts
+from sjft_tf.config import EvaluationConfig, RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import (
     aligned,
@@ -27,8 +28,7 @@ from sjft_tf.pipeline.changed import by_role, changed_sets, class_changes
 from sjft_tf.pipeline.commands import describe, restore
 from sjft_tf.pipeline.inputs import NO_IMAGES, evaluation_views, open_sets, views_stamp
 from sjft_tf.pipeline.refusing import held_back
-from sjft_tf.training import RunConfig, finished_rounds, load_round_weights
-from sjft_tf.training.settings import EvaluationConfig
+from sjft_tf.training import finished_rounds, load_round_weights
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sjft_tf.artifacts import atomic_write
+from sjft_tf.config import RunConfig
 from sjft_tf.csv_files import Writer
 from sjft_tf.descriptors import BinEdges, FilterBank, extract
 from sjft_tf.images import ImageSet, View
@@ -16,7 +17,6 @@ from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_desc
 from sjft_tf.retrieval import Layout, NeighborTable
 from sjft_tf.retrieval.explain import Channel, bank_channels, channel_contributions, empty_bin_shares
 from sjft_tf.summaries.explanation import Shown, explanation_picture
-from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
 _LISTED = 5  # filters listed for the nearest and for the median neighbor

@@ -6,13 +6,13 @@ import keras
 import numpy as np
 
 from sjft_tf import artifacts, outputs
+from sjft_tf.config import RunConfig
 from sjft_tf.evaluation import class_report, evaluate_probabilities, save_predictions, save_report
 from sjft_tf.images import fold
 from sjft_tf.influence import Examples, Scaling, SoftmaxObjective, choose_l2, fit_head
 from sjft_tf.models import trunk_features
 from sjft_tf.pipeline.inputs import Sets, network_view, open_sets
 from sjft_tf.pipeline.learning import build_run_trunk
-from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sjft_tf import artifacts
+from sjft_tf.config import RunConfig
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
@@ -19,7 +20,6 @@ from sjft_tf.pipeline.inputs import Sets, network_view
 from sjft_tf.pipeline.networks import starting_stamp, starting_trunk
 from sjft_tf.schema import Array, Schema
 from sjft_tf.selection import ClassWeights, class_weights, importance_pool
-from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)

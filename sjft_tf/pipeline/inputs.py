@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import FilterBank, open_bank
 from sjft_tf.errors import InputError
 from sjft_tf.images import (
@@ -21,7 +22,6 @@ from sjft_tf.images import (
 )
 from sjft_tf.images import evaluation_views as views_of
 from sjft_tf.influence import kept_rows
-from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
 NO_IMAGES = "none"
@@ -91,7 +91,7 @@ def _divide(target: ImageSet, given: set[str], config: RunConfig) -> tuple[Image
     The test part goes first and does not depend on --seed, so that runs of all seeds leave the same images alone.
     With --test=none it is set aside, but not scored.
     """
-    data, divided, fold_of = config.data, {}, config.fold()
+    data, divided, fold_of = config.data, {}, config.data.fold()
     if data.holdout_test:
         if "test" in given and data.test != NO_IMAGES:
             raise InputError("--holdout_test is for a target without test images, and this one has some: leave it out")
@@ -134,7 +134,7 @@ def network_view(config: RunConfig) -> View:
 
 def evaluation_views(config: RunConfig) -> list[View]:
     """The views whose predictions are averaged for the figures."""
-    kind, sides = config.evaluation.eval_views, config.eval_sides()
+    kind, sides = config.evaluation.eval_views, config.evaluation.sides()
     return views_of(kind, config.view.resize, config.view.image_size, sides)
 
 

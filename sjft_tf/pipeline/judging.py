@@ -9,6 +9,7 @@ from functools import cached_property
 import keras
 import numpy as np
 
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.influence import (
     Bootstrap,
@@ -36,7 +37,6 @@ from sjft_tf.influence import (
 from sjft_tf.models import trunk_features
 from sjft_tf.pipeline.inputs import Sets, network_view
 from sjft_tf.pipeline.networks import build_run_trunk
-from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from sjft_tf import artifacts
+from sjft_tf.config import RunConfig
 from sjft_tf.images.order import check_max_per_class
 from sjft_tf.models import (
     JointModel,
@@ -31,7 +32,6 @@ from sjft_tf.training import (
     train_rounds,
 )
 from sjft_tf.training.checkpoints import Checkpoints
-from sjft_tf.training.config import RunConfig
 from sjft_tf.training.distribution import ALONE, Cluster
 from sjft_tf.training.keeping import Keeping
 from sjft_tf.training.rounds import augmentation

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 
 from sjft_tf.artifacts import check_made_from, write_json
+from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import BinEdges, FilterBank, edges_made_from, partial_store, target_descriptors
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, reduction_error
@@ -21,7 +22,6 @@ from sjft_tf.retrieval import (
     check_begun_search,
     neighbors_made_from,
 )
-from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def list_length(config: RunConfig, num_source: int) -> int:
         InputError: K0 is larger than a list can be.
     """
     longest = min(num_source, config.retrieval.max_neighbors)
-    k0 = config.fixed_k0()
+    k0 = config.selection.fixed_k0()
     if k0 is None:
         return longest
     if k0 > longest:

@@ -9,11 +9,11 @@ from typing import Any
 import keras
 
 from sjft_tf import artifacts
+from sjft_tf.config import RunConfig
 from sjft_tf.models import FeatureStream, build_trunk, momentum_for_run, precision_scope
 from sjft_tf.models.families import find_family
 from sjft_tf.models.weights import check_weight_file
 from sjft_tf.pipeline.inputs import network_view
-from sjft_tf.training.config import RunConfig
 
 
 def build_run_trunk(config: RunConfig, weights: str) -> keras.Model:
@@ -27,7 +27,7 @@ def build_run_trunk(config: RunConfig, weights: str) -> keras.Model:
             alpha=settings.alpha or None,
             depth=settings.depth,
             width=settings.width,
-            batch_norm_momentum=settings.batch_norm_momentum or momentum_for_run(config.total_steps),
+            batch_norm_momentum=settings.batch_norm_momentum or momentum_for_run(config.training.total_steps),
         )
 
 

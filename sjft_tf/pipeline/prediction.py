@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from sjft_tf import progress
+from sjft_tf.config import EvaluationConfig
 from sjft_tf.errors import InputError
 from sjft_tf.export import Predictor, decode_bytes, load_predictor
 from sjft_tf.images import TenCrop
@@ -23,7 +24,6 @@ from sjft_tf.pipeline.answers import format_for, writing
 from sjft_tf.pipeline.commands import restore
 from sjft_tf.pipeline.image_files import find_files, readable
 from sjft_tf.pipeline.inputs import evaluation_views
-from sjft_tf.training.settings import EvaluationConfig
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)

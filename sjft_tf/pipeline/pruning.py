@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sjft_tf import artifacts, outputs
+from sjft_tf.config import RunConfig
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
@@ -22,7 +23,6 @@ from sjft_tf.pipeline.judging import Bench, Judged, by_alternative, by_head, cro
 from sjft_tf.pipeline.refusing import held_back, refuse_other_target
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, influence_summary, pair_montage
-from sjft_tf.training.config import RunConfig
 from sjft_tf.training.state import finished_rounds
 from sjft_tf.workdir import Workdir
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from sjft_tf import artifacts
+from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import partial_store
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.training.checkpoints import Checkpoints, DamagedCheckpoint
-from sjft_tf.training.config import RunConfig
 from sjft_tf.training.state import STATE, finished_rounds, round_folder, round_made_from
 from sjft_tf.workdir import Workdir
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.audit import audited
 from sjft_tf.pipeline.changed import refuse_other_classes
@@ -15,7 +16,7 @@ from sjft_tf.pipeline.neighbors import check_table, neighbor_table
 from sjft_tf.pipeline.refusing import held_back, refuse_other_target
 from sjft_tf.pipeline.results import show_neighbors, write_borrowed
 from sjft_tf.selection import TABLE_SELECTORS, smallest_k
-from sjft_tf.training import RunConfig, TrainingSets, finished_rounds
+from sjft_tf.training import TrainingSets, finished_rounds
 from sjft_tf.training.distribution import ALONE, Cluster
 from sjft_tf.workdir import Workdir
 
@@ -80,7 +81,7 @@ def retrieve(config: RunConfig, workdir: Workdir, looks: Looks | None = None) ->
     table = neighbor_table(config, sets, workdir)
     assert sets.source is not None
     show_neighbors(sets.target, sets.source, table, workdir)
-    fixed, share = config.fixed_k0(), config.selection.source_share
+    fixed, share = config.selection.fixed_k0(), config.selection.source_share
     k0 = fixed if fixed is not None else smallest_k(table.rows, len(sets.source), share)[0]
     counts = np.full(len(sets.target), k0, np.int32)
     union = np.unique(table.rows[:, :k0])

@@ -10,13 +10,13 @@ import numpy as np
 from PIL import Image
 
 from sjft_tf import artifacts
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, default_splits, open_image_set, open_source
 from sjft_tf.influence import kept_rows
 from sjft_tf.report.damage import DAMAGE
 from sjft_tf.report.reading import Run
 from sjft_tf.schema import Array, Schema
-from sjft_tf.training.config import RunConfig
 
 SIDE = 72
 _LEAKS = Schema({"source_row": Array("int32", ("leaks",), low=0)}, others=True)  # what is needed of them

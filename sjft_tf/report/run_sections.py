@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from sjft_tf.config import RunConfig
 from sjft_tf.report import run_charts
 from sjft_tf.report.pictures import Pictures
 from sjft_tf.report.reading import Run
 from sjft_tf.report.run_images import borrowed_images, hardest_images
-from sjft_tf.training.config import RunConfig
 
 _PAIRS = 12  # confusions in the table
 _CLASSES = 8  # weakest, and strongest, classes

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from sjft_tf.compat import KERAS_3
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.models import (
     JointModel,
@@ -22,7 +23,6 @@ from sjft_tf.models import (
     trunk_of,
     with_loss_scale,
 )
-from sjft_tf.training.config import RunConfig
 
 
 def compile_joint(model: JointModel, config: RunConfig) -> None:
@@ -67,8 +67,8 @@ def schedule_of(config: RunConfig, factor: float = 1.0) -> Any:
     return make_schedule(
         training.schedule,
         training.learning_rate * factor,
-        config.total_steps,
-        decay_steps=training.decay_steps or max(1, config.total_steps // 4),
+        config.training.total_steps,
+        decay_steps=training.decay_steps or max(1, config.training.total_steps // 4),
         warmup_steps=training.warmup_steps,
     )
 

@@ -20,10 +20,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images.positions import WHOLE, Shard
 from sjft_tf.models.averaging import plain
-from sjft_tf.training.config import RunConfig
 from sjft_tf.training.tf_config import place_in_cluster
 
 Arrays = dict[str, np.ndarray]

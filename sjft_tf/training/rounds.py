@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import Augmentation, ImageSet
 from sjft_tf.images.augment import Change, ColorJitter, Cutout, RandAugment, RandomAffine
@@ -26,7 +27,6 @@ from sjft_tf.training.callbacks import HardSampleMining, StepProgress, StopOnNon
 from sjft_tf.training.checkpointing import StepCheckpoints
 from sjft_tf.training.checkpoints import Resumed
 from sjft_tf.training.compiling import compile_joint, largest_divisor, run_in_steps_of, wanted_execution
-from sjft_tf.training.config import RunConfig
 from sjft_tf.training.distribution import ALONE, Arrays, Cluster, JoinReplicas
 from sjft_tf.training.finishing import FinishWeights, micro_batches
 from sjft_tf.training.keeping import Keeping
@@ -263,7 +263,7 @@ def first_counts(config: RunConfig, selector: Selector | None, num_target: int) 
         return 0, np.zeros(num_target, np.int32)
     if selector.neighbors is None:
         k0 = selector.k_max
-    elif (fixed := config.fixed_k0()) is not None:
+    elif (fixed := config.selection.fixed_k0()) is not None:
         k0 = fixed
         if k0 > selector.k_max:
             raise InputError(f"--k0={k0} is more than the {selector.k_max} neighbors in the table")

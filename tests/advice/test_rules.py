@@ -9,8 +9,8 @@ import pytest
 
 from sjft_tf.advice import Measurement, advise, command, flags_of, with_settings
 from sjft_tf.advice.places import early_stage, middle_stage
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.training.config import RunConfig
 
 PLAIN = RunConfig()
 USER = replace(

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from sjft_tf.comparison.arms import _ALL, ARMS, BASELINE, MAIN_ARMS, pick_arms, with_settings
+from sjft_tf.comparison.arms import _ALL, ARMS, BASELINE, MAIN_ARMS, pick_arms
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.training.config import RunConfig
 
-BASE = with_settings(RunConfig(), "data", target="digits", source=["glyphs"])
-BASE = with_settings(BASE, "training", rounds=4, steps_per_round=7, batch_size=6, decay_steps=5)
+BASE = RunConfig().replace("data", target="digits", source=["glyphs"])
+BASE = BASE.replace("training", rounds=4, steps_per_round=7, batch_size=6, decay_steps=5)
 
 
 def settings(name):
@@ -20,7 +20,7 @@ def settings(name):
 def test_an_arm_is_a_valid_run_that_sees_as_many_target_images(name):
     config = settings(name)
     assert config.validate() is config
-    assert config.total_steps == 28
+    assert config.training.total_steps == 28
     assert replace(config.training, rounds=4, steps_per_round=7) == BASE.training
     assert config.view == BASE.view
     assert config.training.rounds == (4 if ARMS[name].grows else 1)
@@ -43,11 +43,11 @@ def test_what_the_arms_are():
 
 
 def test_what_an_arm_does_not_read_does_not_change_it():
-    other = with_settings(with_settings(BASE, "selection", k0="7", source_share=0.4), "training", source_weight=0.7)
+    other = BASE.replace("selection", k0="7", source_share=0.4).replace("training", source_weight=0.7)
     same = {name for name, arm in ARMS.items() if arm.kind != "fusion" and arm.config(other) == arm.config(BASE)}
     assert same == {"frozen", BASELINE, "scratch"}
     assert ARMS["all"].config(other).selection == ARMS["all"].config(BASE).selection
-    slower = with_settings(BASE, "training", learning_rate=1e-3)
+    slower = BASE.replace("training", learning_rate=1e-3)
     assert [name for name in ("frozen", BASELINE) if ARMS[name].config(slower) == ARMS[name].config(BASE)] == ["frozen"]
 
 
@@ -68,4 +68,4 @@ def test_arms_are_picked_by_name_in_the_order_of_tables():
 
 def test_a_misspelled_setting_is_refused():
     with pytest.raises(InputError, match="Section training of the settings has no rate"):
-        with_settings(BASE, "training", rate=1.0)
+        BASE.replace("training", rate=1.0)

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from sjft_tf.comparison.arms import ARMS, pick_arms, with_settings
+from sjft_tf.comparison.arms import ARMS, pick_arms
 from sjft_tf.comparison.choice import Point
 from sjft_tf.comparison.planning import Asked, Found, numbers, run_stamp, table_name
 from sjft_tf.comparison.trials import Trial
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.training.config import RunConfig
 
-BASE = with_settings(RunConfig(), "data", target="digits", source=["glyphs"])
+BASE = RunConfig().replace("data", target="digits", source=["glyphs"])
 FOUND = Found(True, 0.0, 7, "rose", {"target": 70}, {"target": "abc"})
 ASKED = Asked(BASE, tuple(pick_arms([])))
 
@@ -56,10 +56,10 @@ def test_a_stamp_tells_runs_apart_by_all_that_changes_results():
         ]
     ]
     assert len(set(stamps)) == len(stamps)
-    free = with_settings(BASE, "training", eval_batch_size=3)
+    free = BASE.replace("training", eval_batch_size=3)
     assert run_stamp(config("selective", asked=replace(ASKED, base=free)), FOUND) == stamps[0]
     # An arm without a source does not care what a source weighs.
-    heavy = replace(ASKED, base=with_settings(BASE, "training", source_weight=7.0))
+    heavy = replace(ASKED, base=BASE.replace("training", source_weight=7.0))
     assert run_stamp(config("fine-tune", asked=heavy), FOUND) == run_stamp(config("fine-tune"), FOUND)
 
 
@@ -69,10 +69,10 @@ def test_a_table_is_shared_by_arms_seeds_and_settings():
     assert {table("rounds"), table("random"), table("selective", Point(0.2, 1.0)), table("selective", seed=9)} == {one}
     assert table("selective", fold=(1, 3), final=False) != one
     assert table("selective", seed=0, fold=(1, 3), final=False) != table("selective", seed=1, fold=(1, 3), final=False)
-    few = replace(ASKED, base=with_settings(BASE, "data", per_class=5))
+    few = replace(ASKED, base=BASE.replace("data", per_class=5))
     assert table("selective", asked=few) != table("selective", seed=4, asked=few)
     # Lists are long enough for the arm whose K grows.
-    fixed = replace(ASKED, base=with_settings(BASE, "selection", k0="5"))
+    fixed = replace(ASKED, base=BASE.replace("selection", k0="5"))
     assert table("selective", asked=fixed) == table("rounds", asked=fixed)
     longest = fixed.table_config(config("selective", asked=fixed))
     assert (longest.selection.wrong_growth, longest.training.rounds) == (4, 5)
@@ -86,7 +86,7 @@ def test_weights_are_tried_relative_to_the_targets_unless_given():
     assert replace(ASKED, weights=(0.7,)).choice(ARMS["rounds"]).weights == (0.7,)
     assert ASKED.choice(ARMS["fine-tune"]).weights == ()
     assert ASKED.choice(ARMS["fine-tune"]).rates == (0.003, 0.01, 0.03)
-    steeper = replace(ASKED, base=with_settings(BASE, "training", learning_rate=0.1))
+    steeper = replace(ASKED, base=BASE.replace("training", learning_rate=0.1))
     assert steeper.choice(ARMS["fine-tune"]).rates == (0.03, 0.1, 0.3)
 
 
@@ -101,7 +101,7 @@ def test_folds_fit_the_smallest_class():
     assert FOUND.folds(ASKED) == 0
     assert none.folds(ASKED) == 3
     assert replace(none, smallest=2).folds(ASKED) == 2
-    few = replace(ASKED, base=with_settings(BASE, "data", per_class=1))
+    few = replace(ASKED, base=BASE.replace("data", per_class=1))
     with pytest.raises(InputError, match=r"cross-validation needs two training images .* has 1\. Give --validation"):
         none.folds(few)
     with pytest.raises(InputError, match="'rose' has 1"):
@@ -117,11 +117,11 @@ def test_folds_fit_the_smallest_class():
         ({"rates": (0.0,)}, "--rates must be"),
         ({"weights": (0.0,)}, "--source_weights must be"),
         ({"folds": 1}, "--choice_folds must be at least 2"),
-        ({"base": with_settings(BASE, "data", prune_target=True)}, "run scripts/prune.py first"),
-        ({"base": with_settings(BASE, "data", test="none")}, "A comparison needs test images"),
-        ({"base": with_settings(BASE, "data", validation_fold="1/2")}, "A comparison divides images itself"),
-        ({"base": with_settings(BASE, "distribution", strategy="multi_worker")}, "A comparison runs on one host"),
-        ({"base": with_settings(BASE, "data", source=[])}, "no --source was given"),
+        ({"base": BASE.replace("data", prune_target=True)}, "run scripts/prune.py first"),
+        ({"base": BASE.replace("data", test="none")}, "A comparison needs test images"),
+        ({"base": BASE.replace("data", validation_fold="1/2")}, "A comparison divides images itself"),
+        ({"base": BASE.replace("distribution", strategy="multi_worker")}, "A comparison runs on one host"),
+        ({"base": BASE.replace("data", source=[])}, "no --source was given"),
     ],
 )
 def test_what_is_refused(changes, message):

@@ -6,9 +6,9 @@ import random
 from absl import flags
 from sjft_tf.scripts import program
 
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.checks import check_settings
-from sjft_tf.training.config import RunConfig
 
 TEXTS = (
     *(

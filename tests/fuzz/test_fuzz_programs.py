@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from sjft_tf import artifacts
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.export import DESCRIPTION_FILE, DIGESTS_FILE, FORMAT
 from sjft_tf.pipeline import commands, evaluating, judging, pruning
@@ -22,7 +23,6 @@ from sjft_tf.pipeline.learning import training_made_from
 from sjft_tf.pipeline.results import evaluate_round
 from sjft_tf.sealed import file_digest
 from sjft_tf.training import TrainingSets, finished_rounds, read_round, snapshot
-from sjft_tf.training.config import RunConfig
 from sjft_tf.training.state import RoundState, round_made_from, save_round
 from sjft_tf.workdir import Workdir
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sjft_tf.training.config import RunConfig
+from sjft_tf.config import RunConfig
 from sjft_tf.workdir import Workdir
 
 

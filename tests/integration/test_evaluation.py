@@ -11,6 +11,7 @@ import pytest
 
 from sjft_tf import artifacts
 from sjft_tf.artifacts import ArtifactMismatch, load_npz
+from sjft_tf.config import EvaluationConfig
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import average_probabilities, evaluate_probabilities
 from sjft_tf.export import export_saved_model, load_predictor
@@ -19,7 +20,6 @@ from sjft_tf.models import build_joint_model, build_trunk
 from sjft_tf.pipeline import commands
 from sjft_tf.pipeline.evaluating import Asked, evaluate
 from sjft_tf.pipeline.prediction import Form, predict
-from sjft_tf.training.settings import EvaluationConfig
 from sjft_tf.workdir import Workdir
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sjft_tf.comparison.arms import pick_arms, with_settings
+from sjft_tf.comparison.arms import pick_arms
 from sjft_tf.comparison.planning import Asked
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing import Comparison
@@ -43,8 +43,8 @@ def begun(config, world, tmp_path_factory):
     for name in ("target", "source"):
         shutil.copytree(world / name, root / name)
     shutil.copy(world / "target/train/a/0.png", root / "source/class 0/leak.png")
-    config = with_settings(
-        config, "data", target=f"folder:{root / 'target'}", source=[f"folder:{root / 'source'}"], exclude_leaks=True
+    config = config.replace(
+        "data", target=f"folder:{root / 'target'}", source=[f"folder:{root / 'source'}"], exclude_leaks=True
     )
     asked = Asked(config, tuple(pick_arms(["fine-tune", "selective"])), seeds=(0,), rates=(0.01,), weights=(0.5,))
     workdir = Workdir(root / "run")
@@ -59,10 +59,10 @@ def others(asked, root):
     """What else may be asked for in the same folder, by what differs, with a word of what is said."""
     base = asked.base
     return {
-        "target": (replace(asked, base=with_settings(base, "data", target=f"folder:{root / 'other'}")), "target: "),
-        "source": (replace(asked, base=with_settings(base, "data", source=[f"folder:{root / 'more'}"])), "source: "),
-        "no images": (replace(asked, base=with_settings(base, "data", target=f"folder:{root / 'none'}")), "none"),
-        "settings": (replace(asked, base=with_settings(base, "training", batch_size=5)), "batch_size: "),
+        "target": (replace(asked, base=base.replace("data", target=f"folder:{root / 'other'}")), "target: "),
+        "source": (replace(asked, base=base.replace("data", source=[f"folder:{root / 'more'}"])), "source: "),
+        "no images": (replace(asked, base=base.replace("data", target=f"folder:{root / 'none'}")), "none"),
+        "settings": (replace(asked, base=base.replace("training", batch_size=5)), "batch_size: "),
     }
 
 

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from sjft_tf.compat import KERAS_3
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.models import (
     build_joint_model,
@@ -18,7 +19,6 @@ from sjft_tf.models import (
     restore_optimizer_state,
 )
 from sjft_tf.training.compiling import compile_joint
-from sjft_tf.training.config import RunConfig
 
 CONFIG = RunConfig()
 ROWS = 8

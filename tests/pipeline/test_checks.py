@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.models import build_trunk
@@ -13,7 +14,6 @@ from sjft_tf.pipeline import commands, memory
 from sjft_tf.pipeline.checks import check_sets, check_settings
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.networks import build_run_trunk
-from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
 SMALL = {

@@ -9,15 +9,15 @@ import pytest
 
 from sjft_tf import artifacts
 from sjft_tf.artifacts import ArtifactMismatch
-from sjft_tf.comparison.arms import pick_arms, with_settings
+from sjft_tf.comparison.arms import pick_arms
 from sjft_tf.comparison.planning import Asked
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing import Comparison
-from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
-BASE = with_settings(RunConfig(), "data", target="digits", source=["glyphs"])
-BASE = with_settings(BASE, "training", target_weight=1.0, rounds=3)
+BASE = RunConfig().replace("data", target="digits", source=["glyphs"])
+BASE = BASE.replace("training", target_weight=1.0, rounds=3)
 ASKED = Asked(
     BASE, tuple(pick_arms(["frozen", "fine-tune", "selective", "rounds", "fusion"])), seeds=(0, 1, 2), rates=(0.1, 0.2)
 )
@@ -181,7 +181,7 @@ def test_more_arms_seeds_and_rates_use_what_is_there(tmp_path):
 def test_other_settings_and_images_are_refused(tmp_path):
     compare(tmp_path, Pretended(), replace(ASKED, arms=tuple(pick_arms(["fine-tune"]))))
     with pytest.raises(ArtifactMismatch, match="batch_size: 10 there, 20 asked for"):
-        compare(tmp_path, Pretended(), replace(ASKED, base=with_settings(BASE, "training", batch_size=20)))
+        compare(tmp_path, Pretended(), replace(ASKED, base=BASE.replace("training", batch_size=20)))
     with pytest.raises(ArtifactMismatch, match="target: 't' there, 'u' asked for"):
         compare(tmp_path, Pretended(fingerprints={"target": "u"}))
 

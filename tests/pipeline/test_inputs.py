@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.influence import save_kept
 from sjft_tf.pipeline.inputs import open_sets
-from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
 

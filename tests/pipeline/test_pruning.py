@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from sjft_tf import artifacts
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.influence import kept_rows
@@ -16,7 +17,6 @@ from sjft_tf.pipeline import judging, pruning
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.judging_network import cost
 from sjft_tf.pipeline.pruning import _verified, judgement, pruned
-from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
 NAMES = ["bright", "striped", "dark"]

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from sjft_tf import artifacts
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline import importance, pruning
 from sjft_tf.pipeline.changed import changed_sets, refuse_other_classes
 from sjft_tf.pipeline.commands import refuse_other_images
 from sjft_tf.pipeline.refusing import refuse_other_target
-from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
 SETS = SimpleNamespace(

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from sjft_tf import artifacts
+from sjft_tf.config import RunConfig
 from sjft_tf.evaluation import class_report, evaluate_probabilities, save_report
 from sjft_tf.images import open_image_set
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.summaries import RoundSummaries
-from sjft_tf.training.config import RunConfig
 from sjft_tf.workdir import Workdir
 
 HOSTILE = ("<script>alert(1)</script>", '$a_b^c$ & "q" id="x"', "long " * 12)

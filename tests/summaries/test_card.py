@@ -7,8 +7,8 @@ import types
 import numpy as np
 from tensorboard import plugin_util
 
+from sjft_tf.config import RunConfig
 from sjft_tf.summaries import configuration_card, image_set_card
-from sjft_tf.training.config import RunConfig
 
 
 def rows(markdown):

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sjft_tf.config import RunConfig
 from sjft_tf.images import ImageSet, View
 from sjft_tf.models import Scorer, build_joint_model, build_trunk
 from sjft_tf.training import TrainingSets
-from sjft_tf.training.config import RunConfig
 
 SIZE, TARGETS, SOURCES = 8, 9, 20
 

@@ -19,6 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, View
 from sjft_tf.images.joint import joint_dataset
@@ -26,7 +27,6 @@ from sjft_tf.models import Scorer, build_joint_model, build_trunk
 from sjft_tf.models.dropout import ResumableDropout
 from sjft_tf.training import TrainingSets, train_rounds
 from sjft_tf.training.compiling import compile_joint
-from sjft_tf.training.config import RunConfig
 from sjft_tf.training.distribution import ALONE, Cluster, open_cluster
 from sjft_tf.training.rounds import augmentation, make_selector
 

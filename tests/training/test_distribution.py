@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.training.config import RunConfig
 from sjft_tf.training.distribution import ALONE, open_cluster
 from sjft_tf.training.tf_config import place_in_cluster
 

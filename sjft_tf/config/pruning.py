@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sjft_tf.training.settings.option import LARGE, option
+from sjft_tf.config.option import LARGE, Section, option
+from sjft_tf.errors import InputError
 
 
 @dataclass(frozen=True)
-class PruneConfig:
+class PruneConfig(Section):
     """Which target images hurt, and which of them are dropped."""
 
     prune_by: str = option(
@@ -31,7 +32,7 @@ class PruneConfig:
     influence_layers: list[str] = option(
         [], "influence over these layers of the network, or all; default: a convex head on the frozen trunk"
     )
-    curvature: str = option("hessian", "with --influence_layers", ("hessian", "gauss_newton"))
+    curvature: str = option("hessian", "influence_layers: which matrix is inverted", ("hessian", "gauss_newton"))
     solver: str = option(
         "auto", "direct: Hessian written out; auto: direct or cg", ("auto", "direct", "cg", "lissa", "arnoldi")
     )
@@ -57,3 +58,22 @@ class PruneConfig:
         limits=(0.0, 0.9999),
     )
     keep_per_class: int = option(1, "images each class keeps", limits=(1, LARGE))
+
+    def check(self) -> None:
+        if self.cross_fit in (1, 2):
+            raise InputError(f"--cross_fit must be 0 (off) or at least 3 folds. Received: {self.cross_fit}")
+        if not self.influence_layers and self.solver in ("lissa", "arnoldi"):
+            raise InputError(f"--solver={self.solver} is for --influence_layers; the convex head has direct and cg")
+        if self.influence_layers and (self.solver == "direct" or self.cross_fit or self.drop_confidence):
+            raise InputError(
+                "--influence_layers goes with --solver=cg, lissa or arnoldi, and without --cross_fit and "
+                "--drop_confidence, which would need as many solves as there are folds or validation images"
+            )
+        if self.cross_fit and self.drop_confidence:
+            raise InputError(
+                "--drop_confidence resamples one validation set; --cross_fit has none: leave one of them out"
+            )
+        if self.prune_by != "influence" and (self.focus_class or self.influence_layers or self.drop_confidence):
+            raise InputError(
+                f"--prune_by={self.prune_by} knows no --focus_class, --influence_layers and --drop_confidence"
+            )

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.training.config import RunConfig
 
 PLAIN = replace(RunConfig(), data=replace(RunConfig().data, target="digits", source=["glyphs"]))
 NUMBERS = [
@@ -36,7 +36,7 @@ def test_defaults_are_the_papers():
     assert (training.learning_rate, training.schedule, training.rounds) == (0.01, "step", 5)
     assert (training.target_weight, training.source_weight) == (0.5, 0.5)
     assert 2 * training.batch_size == 20
-    assert config.total_steps == 16_000
+    assert config.training.total_steps == 16_000
     assert (config.view.resize, config.view.image_size, config.view.mirror) == (256, 224, True)
     assert (config.retrieval.descriptor_resize, config.retrieval.descriptor_crop) == (256, 224)
     assert (config.retrieval.bins, config.retrieval.max_neighbors) == (100, 5000)
@@ -133,12 +133,12 @@ def test_any_k0_that_passes_can_be_read(k0):
         config.validate()
     except InputError:
         return
-    assert config.fixed_k0() is None or config.fixed_k0() >= 1
+    assert config.selection.fixed_k0() is None or config.selection.fixed_k0() >= 1
 
 
 def test_k0_as_a_number():
-    assert changed("selection", k0="12").validate().fixed_k0() == 12
-    assert PLAIN.fixed_k0() is None
+    assert changed("selection", k0="12").validate().selection.fixed_k0() == 12
+    assert PLAIN.selection.fixed_k0() is None
 
 
 @pytest.mark.parametrize(("section", "name"), NUMBERS)
@@ -196,17 +196,15 @@ def test_lists_are_not_shared():
 
 
 def test_reading_settings_does_not_import_tensorflow():
-    code = (
-        "import sys, sjft_tf.training.config, sjft_tf.training as t; t.RunConfig(); print('tensorflow' in sys.modules)"
-    )
+    code = "import sys, sjft_tf.config; sjft_tf.config.RunConfig(); print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
 def test_profiled_steps():
-    assert PLAIN.validate().profiled_steps() == range(0)
-    assert changed("monitor", profile="20:25").validate().profiled_steps() == range(20, 25)
-    assert changed("monitor", profile="0:16000").validate().profiled_steps() == range(16_000)
+    assert PLAIN.monitor.profiled_steps(16_000) == range(0)
+    assert changed("monitor", profile="20:25").validate().monitor.profiled_steps(16_000) == range(20, 25)
+    assert changed("monitor", profile="0:16000").validate().monitor.profiled_steps(16_000) == range(16_000)
 
 
 @pytest.mark.parametrize(

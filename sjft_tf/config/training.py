@@ -1,41 +1,15 @@
-"""The trunk and how it is trained."""
+"""How the network is trained."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sjft_tf.training.settings.option import LARGE, option
+from sjft_tf.config.option import LARGE, Section, option
+from sjft_tf.errors import InputError
 
 
 @dataclass(frozen=True)
-class ModelConfig:
-    """The network."""
-
-    trunk: str = option("ResNet152V2", "a keras.applications name, or preact_resnet for small images")
-    weights: str = option("imagenet", "the trunk's weights: imagenet, none or a local file")
-    alpha: float = option(0.0, "width multiplier of the MobileNets; 0: the family's own default", limits=(0.0, 10.0))
-    depth: int = option(20, "preact_resnet: layers, 6n + 2", limits=(8, 10000))
-    width: int = option(16, "preact_resnet: channels of the first stage", limits=(1, 65536))
-    dropout: float = option(0.0, "dropout between trunk and heads", limits=(0.0, 0.99))
-    precision: str = option(
-        "float32",
-        "what the trunk computes in; weights, heads and losses stay float32",
-        ("float32", "bfloat16", "float16"),
-    )
-    freeze: str = option(
-        "", "train nothing of the trunk up to here: trunk, how many layers, or a layer's or stage's name such as conv3"
-    )
-    freeze_batch_norm: bool = option(False, "batch normalization keeps its statistics, scales and shifts")
-    reset_from: str = option(
-        "", "this layer of the trunk and all after it start from random weights, the layers before it from --weights"
-    )
-    batch_norm_momentum: float = option(
-        0.0, "momentum of the moving statistics; 0: suited to the run's length", limits=(0.0, 0.99999)
-    )
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(Section):
     """How the network is trained."""
 
     rounds: int = option(5, "fits, with hard-sample scoring and neighbor expansion between them", limits=(1, 1000))
@@ -89,3 +63,15 @@ class TrainingConfig:
     deterministic: bool = option(
         False, "bit-equal results for the same seed and machine, at some cost in speed", free=True
     )
+
+    @property
+    def total_steps(self) -> int:
+        """Training steps of all rounds."""
+        return self.rounds * self.steps_per_round
+
+    def check(self) -> None:
+        if self.warmup_steps >= self.total_steps:
+            raise InputError(
+                f"--warmup_steps must be below the {self.total_steps} steps of the run (--rounds x --steps_per_round). "
+                f"Received: {self.warmup_steps}"
+            )

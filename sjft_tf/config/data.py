@@ -1,0 +1,66 @@
+"""Which images are used."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sjft_tf.config.option import LARGE, Section, option
+from sjft_tf.errors import InputError
+
+
+@dataclass(frozen=True)
+class DataConfig(Section):
+    """Which images."""
+
+    target: str = option("", "target training images, e.g. folder:PATH or folder:PATH#train (see README, Image sets)")
+    validation: str = option(
+        "", "target validation images; found beside --target where it has such a split; none: none"
+    )
+    test: str = option("", "target test images; found beside --target where it has such a split; none: none")
+    source: list[str] = option([], "images to borrow from; give the flag again for more sets")
+    bad_images: str = option("error", "what to do with a file that cannot be decoded", ("error", "skip"))
+    max_pixels: int = option(
+        64_000_000,
+        "an image whose header claims more pixels counts as one that cannot be decoded (a small file can claim any)",
+        limits=(1, LARGE),
+    )
+    audit: bool = option(True, "look for source images that are target images, and warn")
+    exclude_leaks: bool = option(False, "leave the source images that the audit finds out of the source")
+    target_rows: str = option("", "train on these target images only: kept.json of scripts/prune.py for this --target")
+    per_class: int = option(
+        0, "train on so many images of each class of the target, drawn by --seed; 0: all", limits=(0, LARGE)
+    )
+    holdout_test: float = option(
+        0.0, "without test images: share of each class of the target set aside as such", limits=(0.0, 0.9)
+    )
+    validation_fold: str = option(
+        "", "I/K: the target's training images are dealt into K folds, and fold I is for validation"
+    )
+    source_rows: str = option("", "borrow from these source images only: a file like that of --target_rows")
+    prune_target: bool = option(
+        False, "drop the target images that hurt before anything else (see scripts/prune.py --help)"
+    )
+
+    def fold(self) -> tuple[int, int] | None:
+        """Number (from 1) and count of --validation_fold; None when it is off.
+
+        Raises:
+            InputError: it is not I/K with 1 <= I <= K and K from 2.
+        """
+        given = self.validation_fold
+        if not given:
+            return None
+        found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", given, re.ASCII)
+        if not found or not 1 <= int(found[1]) <= int(found[2]) or int(found[2]) < 2:
+            raise InputError(f"--validation_fold must be I/K, such as 1/3: fold I of K. Received: {given!r}")
+        return int(found[1]), int(found[2])
+
+    def check(self) -> None:
+        if not self.target:
+            raise InputError("--target is missing: say which images to learn, e.g. --target=folder:PATH")
+        self.fold()
+        if self.exclude_leaks and not self.audit:
+            raise InputError("--exclude_leaks needs the audit that --noaudit turns off: leave one of the two out")
+        if self.prune_target and self.target_rows:
+            raise InputError("--prune_target chooses images that --target_rows has chosen already: give one of the two")

@@ -1,0 +1,179 @@
+"""All settings of a run together: what of several sections has to go together, and the round trip through JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from sjft_tf.config.augmentation import AugmentationConfig
+from sjft_tf.config.checkpoints import CheckpointConfig
+from sjft_tf.config.data import DataConfig
+from sjft_tf.config.distribution import DistributionConfig
+from sjft_tf.config.evaluation import EvaluationConfig
+from sjft_tf.config.model import ModelConfig
+from sjft_tf.config.monitor import MonitorConfig
+from sjft_tf.config.option import Section
+from sjft_tf.config.pruning import PruneConfig
+from sjft_tf.config.retrieval import RetrievalConfig
+from sjft_tf.config.selection import SelectionConfig
+from sjft_tf.config.training import TrainingConfig
+from sjft_tf.config.view import ViewConfig
+from sjft_tf.errors import InputError
+from sjft_tf.schema import mismatch
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All settings of one run."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    view: ViewConfig = field(default_factory=ViewConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
+    selection: SelectionConfig = field(default_factory=SelectionConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    distribution: DistributionConfig = field(default_factory=DistributionConfig)
+    prune: PruneConfig = field(default_factory=PruneConfig)
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
+
+    def to_json(self) -> dict[str, Any]:
+        """Nested dictionaries of plain values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> RunConfig:
+        """The inverse of `to_json`; fields of an older version that are missing take their defaults.
+
+        Raises:
+            InputError: a field this version does not know, or a value of the wrong type.
+        """
+        if (reason := mismatch(value, {"*": dict}, "The configuration")) is not None:
+            raise InputError(f"{reason}. Take the config.json of a run.")
+        sections: dict[str, Any] = {}
+        unknown = set(value) - {group.name for group in dataclasses.fields(cls)}
+        for group in dataclasses.fields(cls):
+            section: Any = group.default_factory()  # type: ignore[misc, operator]
+            given = value.get(group.name, {})
+            known = {f.name for f in dataclasses.fields(section)}
+            unknown |= set(given) - known
+            for name in known & set(given):
+                _check_type(group.name, name, getattr(section, name), given[name])
+            sections[group.name] = dataclasses.replace(section, **{k: v for k, v in given.items() if k in known})
+        if unknown:
+            raise InputError(f"The configuration has settings this version does not know: {sorted(unknown)}")
+        return cls(**sections)
+
+    def stamp(self, *sections: str) -> dict[str, Any]:
+        """The settings of these sections that change results, by name: what an artifact records and is checked by."""
+        return {
+            item.name: getattr(getattr(self, section), item.name)
+            for section in sections
+            for item in dataclasses.fields(getattr(self, section))
+            if not item.metadata["free"]
+        }
+
+    def replace(self, section: str, **values: Any) -> RunConfig:
+        """A copy with other values in one of its sections; not validated.
+
+        Raises:
+            InputError: there is no such section or setting.
+
+        Example:
+            >>> RunConfig().replace("training", seed=1).training.seed
+            1
+        """
+        if section not in {item.name for item in dataclasses.fields(self)}:
+            raise InputError(f"The settings have no section {section}")
+        known = {item.name for item in dataclasses.fields(getattr(self, section))}
+        if unknown := set(values) - known:
+            raise InputError(f"Section {section} of the settings has no {', '.join(sorted(unknown))}")
+        return dataclasses.replace(self, **{section: dataclasses.replace(getattr(self, section), **values)})
+
+    def sections(self) -> list[Section]:
+        """All sections, in order."""
+        return [getattr(self, item.name) for item in dataclasses.fields(self)]
+
+    def validate(self) -> RunConfig:
+        """Checks every setting that can be judged without looking at the data; returns self.
+
+        Raises:
+            InputError: names the flag, what came and what was expected.
+        """
+        for section in self.sections():
+            section.check_fields()
+        for section in self.sections():
+            section.check()
+        self._check_source()
+        self._check_views()
+        self._check_features()
+        self._check_distribution()
+        self.monitor.profiled_steps(self.training.total_steps)
+        return self
+
+    def _check_source(self) -> None:
+        if self.selection.selector != "none" and not self.data.source:
+            raise InputError(
+                f"--selector={self.selection.selector} borrows images, but no --source was given. "
+                "Give one (e.g. --source=folder:PATH), or --selector=none for plain fine-tuning."
+            )
+
+    def _check_views(self) -> None:
+        view = self.view
+        if self.evaluation.eval_views == "ten_crop" and view.resize == view.image_size:
+            raise InputError(
+                f"--eval_views=ten_crop cuts windows of --image_size={view.image_size} from --resize={view.resize}: "
+                "they would all be the same. Take --eval_views=dense, or a larger --resize"
+            )
+        if self.augmentation.cutout > 2 * view.image_size:
+            raise InputError(
+                f"--cutout={self.augmentation.cutout} always hides the whole image of --image_size={view.image_size}"
+            )
+
+    def _check_distribution(self) -> None:
+        strategy = self.distribution.strategy
+        if strategy == "none":
+            return
+        if strategy == "multi_worker" and self.data.prune_target:
+            raise InputError("--prune_target works in one process: run scripts/prune.py first, then give --target_rows")
+        # The loss scale of Keras 3 cannot be changed by several replicas, and XLA compiles a step for one of them.
+        if self.training.jit or self.model.precision == "float16":
+            what = "--jit" if self.training.jit else "--precision=float16"
+            raise InputError(f"{what} works on one device. Leave it out, or --strategy={strategy}.")
+
+    def _check_features(self) -> None:
+        """Both that look at images through the starting trunk: neighbors by its features, and class importance."""
+        retrieval, by_class = self.retrieval, self.selection.selector == "class_importance"
+        by_features = retrieval.bank == "features"
+        if self.selection.selector == "none" or not (by_features or by_class):
+            return
+        which = "--selector=class_importance" if by_class else "--bank=features"
+        if self.model.weights == "none":
+            raise InputError(
+                f"{which} looks at images through the trunk's --weights, and --weights=none is random: its features "
+                "mean nothing. Give weights, or choose neighbors by a filter bank such as --bank=gabor."
+            )
+        if not by_features:
+            return
+        wrong = {
+            "--search=approximate": retrieval.search != "exact",
+            "--keep_descriptors": retrieval.keep_descriptors,
+            "--reduced_decoding": retrieval.reduced_decoding,
+            "--bank_layers": bool(retrieval.bank_layers),
+            "--bank_weights": bool(retrieval.bank_weights),
+        }
+        for flag, given in wrong.items():
+            if given:
+                raise InputError(
+                    f"{flag} is for filter banks; --bank=features has no descriptors. Leave one of them out."
+                )
+
+
+def _check_type(section: str, name: str, default: Any, value: Any) -> None:
+    # The default's type is the field's; lists are lists of text.
+    form: Any = [str] if isinstance(default, list) else type(default)
+    if (reason := mismatch(value, form, f"The setting {section}.{name}")) is not None:
+        raise InputError(f"{reason}. Take the config.json of a run, or start a new --workdir.")
