@@ -1,0 +1,81 @@
+"""Who may import whom: the table that docs/architecture.md shows, and that no import breaks it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+GROUND = frozenset(
+    {"errors", "schema", "sealed", "artifacts", "outputs", "csv_files", "weight_files", "progress", "parallel"}
+    | {"rounding", "compat", "owned_folder"}
+)
+# Each may import the ground, itself, and these. Nothing here can go round in a circle: a row names only rows above it.
+LAYERS = {
+    "config": (),
+    "workdir": ("config",),
+    "images": (),
+    "descriptors": (),
+    "retrieval": ("descriptors", "images"),
+    "selection": ("images",),
+    "models": (),
+    "evaluation": (),
+    "influence": ("evaluation", "images"),
+    "training": ("config", "images", "models", "selection"),
+    "export": ("models",),
+    "summaries": (),
+    "comparison": ("config",),
+    "advice": ("config",),
+    "report": ("config", "images", "influence", "retrieval", "summaries", "training", "workdir"),
+    "pipeline": (
+        *("advice", "comparison", "config", "descriptors", "evaluation", "export", "images", "influence", "models"),
+        *("report", "retrieval", "selection", "summaries", "training", "workdir"),
+    ),
+    "scripts": ("comparison", "config", "images", "pipeline", "report", "training", "workdir"),
+}
+
+
+def imports(path):
+    """The parts of sjft_tf that a file names, at its top or within a function."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{name}" for name in names]
+        yield from (name.split(".")[1] for name in names if name.startswith("sjft_tf."))
+
+
+def files(part):
+    place = ROOT / "scripts" if part == "scripts" else ROOT / "sjft_tf" / part
+    return sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+
+
+@pytest.mark.parametrize("part", [*LAYERS, *sorted(GROUND)])
+def test_imports_keep_to_the_table(part):
+    found = {name for path in files(part) for name in imports(path)} - {part, "__version__"}
+    assert found <= GROUND | set(LAYERS.get(part, ())), part
+    assert set(LAYERS.get(part, ())) <= found, f"{part} no longer imports all that the table allows"
+
+
+def test_everything_is_in_the_table():
+    parts = {path.stem for path in (ROOT / "sjft_tf").iterdir() if not path.name.startswith("__")}
+    assert parts | {"scripts"} == GROUND | set(LAYERS)
+
+
+def test_no_circles():
+    above = set()
+    for part, allowed in LAYERS.items():
+        assert set(allowed) <= above, part
+        above.add(part)
+
+
+def table():
+    """The table of docs/architecture.md."""
+    rows = [
+        f"| `{part}` | {', '.join(f'`{name}`' for name in allowed) or 'the ground alone'} |"
+        for part, allowed in LAYERS.items()
+    ]
+    return "\n".join(["| Part | Imports the ground and |", "|---|---|", *rows])
+
+
+def test_the_documents_show_this_table():
+    assert table() in (ROOT / "docs" / "architecture.md").read_text(), f"docs/architecture.md must have:\n{table()}"
