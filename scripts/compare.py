@@ -11,7 +11,6 @@ import sys
 
 from absl import flags
 from sjft_tf.scripts import program
-from sjft_tf.scripts.compare_run import Launcher
 
 from sjft_tf.comparison import ARMS, MAIN_ARMS
 
@@ -61,6 +60,7 @@ def main(_: list[str]) -> None:
     from sjft_tf.comparison.arms import pick_arms
     from sjft_tf.comparison.planning import Asked, numbers
     from sjft_tf.pipeline.comparing import Comparison
+    from sjft_tf.pipeline.launcher import Launcher
     from sjft_tf.workdir import Workdir
 
     asked = Asked(

@@ -31,6 +31,9 @@ LAYERS = {
         *("advice", "comparison", "config", "descriptors", "evaluation", "export", "images", "influence", "models"),
         *("report", "retrieval", "selection", "summaries", "training", "workdir"),
     ),
+    "api": (
+        *("advice", "comparison", "config", "export", "images", "models", "pipeline", "report", "retrieval", "workdir"),
+    ),
     "scripts": ("comparison", "config", "images", "pipeline", "report", "training", "workdir"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +93,29 @@ class RunConfig:
         if unknown := set(values) - known:
             raise InputError(f"Section {section} of the settings has no {', '.join(sorted(unknown))}")
         return dataclasses.replace(self, **{section: dataclasses.replace(getattr(self, section), **values)})
+
+    def with_settings(self, **values: Any) -> RunConfig:
+        """A copy with other values of these settings, of whatever section: their names are those of the flags.
+
+        Raises:
+            InputError: there is no such setting; says which name is near.
+
+        Example:
+            >>> RunConfig().with_settings(k0="100", rounds=3).training.rounds
+            3
+        """
+        home = {
+            item.name: section.name
+            for section in dataclasses.fields(self)
+            for item in dataclasses.fields(getattr(self, section.name))
+        }
+        config = self
+        for name, value in values.items():
+            if name not in home:
+                near = difflib.get_close_matches(name, home, 1)
+                raise InputError(f"There is no setting {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+            config = config.replace(home[name], **{name: value})
+        return config
 
     def sections(self) -> list[Section]:
         """All sections, in order."""

@@ -60,11 +60,7 @@ def prune(config: RunConfig, workdir: Workdir, verify: int = 0) -> Iterator[str]
             "--verify trains the convex head again without single images: it needs a number from 1, and neither "
             f"--cross_fit nor --influence_layers nor another --prune_by. Received: --verify={verify}"
         )
-    check_network(config)
-    with held_back(workdir):
-        sets = open_sets(config, workdir)
-        refuse_other_target(config, sets, workdir)
-        judged, dropped = judgement(config, sets, workdir)
+    sets, judged, dropped = _judged_anew(config, workdir)
     folder, target = workdir.influence, sets.target
     yield f"    judged: {len(judged.rows)} of {len(target)} target images; {judged.how}"
     positive = int((judged.scores > 0).sum())
@@ -83,6 +79,22 @@ def prune(config: RunConfig, workdir: Workdir, verify: int = 0) -> Iterator[str]
     yield f"     train: --target_rows={folder / 'kept.json'}"
     if verify:
         yield from _verified(config, sets, workdir, judged, verify)
+
+
+def influence_scores(config: RunConfig, workdir: Workdir) -> tuple[np.ndarray, np.ndarray]:
+    """As `prune`, for Python: scores float64 [N] (NaN for an image that judged), and which are dropped, bool [N]."""
+    sets, judged, dropped = _judged_anew(config, workdir)
+    scores = np.full(len(sets.target), np.nan)
+    scores[judged.rows] = judged.scores
+    return scores, _by_row(judged, dropped, sets.target)
+
+
+def _judged_anew(config: RunConfig, workdir: Workdir) -> tuple[Sets, Judged, np.ndarray]:
+    check_network(config)
+    with held_back(workdir):
+        sets = open_sets(config, workdir)
+        refuse_other_target(config, sets, workdir)
+        return sets, *judgement(config, sets, workdir)
 
 
 def judgement(config: RunConfig, sets: Sets, workdir: Workdir) -> tuple[Judged, np.ndarray]:

@@ -1,0 +1,68 @@
+"""The comparison from Python."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sjft_tf import artifacts
+from sjft_tf.api.settings import settings_of
+from sjft_tf.comparison import MAIN_ARMS
+from sjft_tf.comparison.arms import pick_arms
+from sjft_tf.comparison.planning import Asked
+from sjft_tf.errors import InputError
+from sjft_tf.pipeline.comparing import Comparison
+from sjft_tf.pipeline.launcher import Launcher
+from sjft_tf.workdir import Workdir
+
+log = logging.getLogger(__name__)
+
+
+def compare(
+    target: Any,
+    source: Any,
+    *,
+    validation: Any = None,
+    test: Any = None,
+    arms: Sequence[str] = MAIN_ARMS,
+    seeds: Sequence[int] = (0, 1, 2, 3, 4),
+    rates: Sequence[float] = (),
+    workdir: str | Path | None = None,
+    at_once: int = 1,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Does borrowing help? Several ways to learn a target, their settings chosen alike, over several seeds.
+
+    Every run is a process of its own. Learning rates are chosen on validation images, never on test images.
+
+    Args:
+        target, source, validation, test: as for `fine_tune`.
+        arms: ways to learn, e.g. `("fine-tune", "selective")`.
+        seeds: of the runs.
+        rates: learning rates to choose from; none: 0.3, 1 and 3 times `learning_rate`.
+        workdir: keeps all runs and the page about them; the same call goes on there. None: a temporary folder.
+        at_once: runs done at the same time.
+        **settings: by the names of the flags.
+
+    Returns:
+        What comparison.json holds: "arms", each with its chosen settings, runs and a summary of paired differences.
+
+    Raises:
+        InputError: sets or settings that do not fit, or a run that failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="sjft-compare-") as folder:
+        place = Workdir(workdir if workdir is not None else Path(folder) / "runs")
+        with place.locked():
+            sets = {"target": target, "source": source, "validation": validation, "test": test}
+            config = settings_of(sets, place, {"selector": "nearest", **settings})
+            asked = Asked(config, tuple(pick_arms(list(arms))), seeds=tuple(seeds), rates=tuple(rates))
+            launcher = Launcher(at_once)
+            comparison = Comparison(asked, place, launcher, at_once, launcher.stop)
+            for line in comparison.run():
+                log.info("%s", line)
+            if comparison.failed:
+                raise InputError("; ".join(f"{name}: {why}" for name, why in comparison.failed.items()))
+            return artifacts.read_json(place.root / "comparison.json", {"arms": list})

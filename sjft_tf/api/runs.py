@@ -1,0 +1,142 @@
+"""The whole job from Python: images in, a trained model out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sjft_tf.api.settings import settings_of, started
+from sjft_tf.errors import InputError
+from sjft_tf.export import Predictor, load_predictor, target_logits
+from sjft_tf.pipeline import commands
+from sjft_tf.report import write_report
+from sjft_tf.retrieval import NeighborTable
+from sjft_tf.workdir import Workdir
+
+
+class Run:
+    """A finished run: what `fine_tune` returns and `load_run` opens.
+
+    Attributes:
+        workdir: the folder it lies in.
+    """
+
+    def __init__(self, workdir: str | Path, _holder: tempfile.TemporaryDirectory | None = None) -> None:
+        self._workdir, self._holder = Workdir(workdir), _holder
+        self.workdir = Path(workdir)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.workdir)!r})"
+
+    @cached_property
+    def model(self) -> keras.Model:
+        """The trained network for the target: float32 [N, H, W, 3] RGB in 0..255 to probabilities float32 [N, C]."""
+        head = target_logits(commands.restore(self._workdir, 0)[1])
+        return keras.Model(head.input, keras.layers.Softmax(name="probabilities")(head.output), name="target")
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The C target classes, in the order of the probabilities."""
+        return tuple(self._workdir.read_classes()["target"])
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What metrics.json holds: "rounds", and "final" with "test" and "validation" where there are such images."""
+        return commands.read_metrics(self._workdir)
+
+    @property
+    def neighbors(self) -> NeighborTable | None:
+        """The ranked source images of each target image; None where nothing was looked for."""
+        return NeighborTable.load(self._workdir.neighbors) if self._workdir.neighbors.is_file() else None
+
+    @cached_property
+    def _predictor(self) -> Predictor:
+        return load_predictor(self._workdir.saved_model)
+
+    def predict(self, images: np.ndarray | Sequence[str | Path]) -> np.ndarray:
+        """Target probabilities of new images, float32 [N, C].
+
+        Args:
+            images: uint8 or float [N, H, W, 3], RGB in 0..255, of any size; or the paths of N image files.
+
+        Raises:
+            InputError: images of another shape, or a file that cannot be decoded.
+        """
+        if isinstance(images, np.ndarray | tf.Tensor):
+            return self._predictor.predict(np.asarray(images))
+        return self._predictor.predict_bytes([Path(path).read_bytes() for path in images])
+
+    def report(self, path: str | Path = "") -> Path:
+        """Writes the page about this run, HTML, or Markdown where `path` ends in .md; by default in the workdir."""
+        return write_report(self.workdir, str(path))
+
+    def export(self, path: str | Path) -> Path:
+        """Writes the SavedModel for the target to the folder `path`."""
+        list(commands.export(self._workdir, 0, str(path)))
+        return Path(path)
+
+
+def fine_tune(
+    target: Any,
+    source: Any = None,
+    *,
+    validation: Any = None,
+    test: Any = None,
+    workdir: str | Path | None = None,
+    **settings: Any,
+) -> Run:
+    """Trains one network on the target and on what it borrows from the source: the whole job of scripts/train.py.
+
+    Args:
+        target: the images to learn: a spec ("folder:PATH"), the path of a folder, arrays `(x, y)`, or a
+            `tf.data.Dataset` of `(image, label)` with known cardinality.
+        source: the images to borrow from, likewise, or a list of sets; None is plain fine-tuning.
+        validation, test: further images of the target's classes, likewise; None: those beside the target, if any.
+        workdir: folder of everything the run makes, where the same call goes on after an interruption; None: a
+            temporary one that goes with the returned `Run`.
+        **settings: by the names of the flags (docs/flags.md), e.g. `trunk="ResNet50V2"`, `rounds=3`, `k0="100"`.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        InputError: sets or settings that do not fit, or a run of other settings in the workdir.
+
+    Example:
+        >>> run = fine_tune("digits?n=20#train", "glyphs?n=52&size=8", trunk="preact_resnet", weights="none", depth=8,
+        ...     width=4, image_size=8, resize=8, descriptor_resize=8, descriptor_crop=8, k0="2", rounds=1,
+        ...     steps_per_round=2, audit=False, projector_images=0)  # doctest: +SKIP
+        >>> run.figures["final"]["test"]["top1"]  # doctest: +SKIP
+        0.09
+    """
+    holder = None if workdir is not None else tempfile.TemporaryDirectory(prefix="sjft-run-")
+    place = Workdir(workdir if holder is None else Path(holder.name) / "run")
+    with place.locked():
+        sets = {"target": target, "validation": validation, "test": test, "source": source}
+        config = settings_of(sets, place, settings)
+        started(config)
+        commands.run(config, place)
+    return Run(place.root, holder)
+
+
+def load_run(workdir: str | Path) -> Run:
+    """Opens a run that was made by `fine_tune` or scripts/train.py.
+
+    Raises:
+        InputError: there is none.
+
+    Example:
+        >>> load_run("nowhere")
+        Traceback (most recent call last):
+        sjft_tf.errors.InputError: There is no finished run in nowhere.
+    """
+    if not Workdir(workdir).metrics.is_file():
+        raise InputError(f"There is no finished run in {workdir}.")
+    return Run(workdir)
