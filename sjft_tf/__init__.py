@@ -5,8 +5,9 @@
     run = sjft_tf.fine_tune(target=(x, y), source="folder:LARGE_SET", trunk="ResNet50V2", rounds=3)
     run.figures, run.predict(new_images), run.export("saved_model")
 
-The stages, in the order data flows through them: `images`, `descriptors`, `retrieval`, `selection`, `models`, `training`,
-`evaluation`, `export`. Importing this package does not import TensorFlow; the names below are loaded on first use.
+The stages, in the order data flows through them: `images`, `descriptors`, `retrieval`, `selection`, `models`,
+`training`, `evaluation`, `export`. Importing this package does not import TensorFlow: what it offers is loaded on first
+use.
 """
 
 import importlib

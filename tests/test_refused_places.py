@@ -7,10 +7,10 @@ from pathlib import Path
 import h5py
 import pytest
 import tensorflow as tf
-from sjft_tf.scripts import compare_run
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
+from sjft_tf.pipeline.launcher import Launcher
 from sjft_tf.summaries.events import RoundSummaries
 
 
@@ -79,7 +79,7 @@ def test_logs_do_not_follow_links(tmp_path):
         RoundSummaries(tmp_path / "logs", 0)
     (tmp_path / "log.txt").symlink_to(tmp_path / "theirs" / "x.tfevents.1.round-00")
     with pytest.raises(InputError, match=rf"log\.txt cannot be written \({os.strerror(errno.ELOOP)}"):
-        compare_run.Launcher()({}, tmp_path / "log.txt")
+        Launcher()({}, tmp_path / "log.txt")
     assert (tmp_path / "theirs" / "x.tfevents.1.round-00").read_text() == "precious"
 
 

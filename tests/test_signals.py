@@ -5,9 +5,10 @@ import sys
 
 import pytest
 from absl import flags
-from sjft_tf.scripts import compare_run, program
+from sjft_tf.scripts import program
 
 from sjft_tf.errors import Stopped
+from sjft_tf.pipeline.launcher import Launcher
 from sjft_tf.training.stopping import StopRequest
 
 
@@ -47,7 +48,7 @@ def test_programs_end_with_the_status_of_the_signal(main, status, words, monkeyp
 
 def test_the_launcher_ends_on_ctrl_c():
     before = signal.getsignal(signal.SIGINT)
-    launcher = compare_run.Launcher()
+    launcher = Launcher()
     with launcher.stoppable():
         with pytest.raises(Stopped, match="Ended by Ctrl-C. The same command goes on") as end:
             signal.raise_signal(signal.SIGINT)
@@ -60,7 +61,7 @@ def test_the_launcher_ends_on_ctrl_c():
 def test_what_ignores_ctrl_c_goes_on_ignoring_it():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        request, launcher = StopRequest(), compare_run.Launcher()
+        request, launcher = StopRequest(), Launcher()
         request.listen()
         with launcher.stoppable():
             signal.raise_signal(signal.SIGINT)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,21 @@ FORMS = (
 )
 
 
-def spec_of(images: Any, role: str, folder: Path) -> str:
-    """The spec of an image set; arrays and datasets are written below `folder` first.
+@dataclass(frozen=True)
+class Given:
+    """An image set as it was given.
+
+    Attributes:
+        spec: what a run opens.
+        write: writes the file that the spec names, where it is not there yet; does nothing for what lies on disk.
+    """
+
+    spec: str
+    write: Callable[[], None] = lambda: None
+
+
+def given(images: Any, role: str, folder: Path) -> Given:
+    """An image set as a spec; arrays and datasets are to be written below `folder`.
 
     Their file is named by a digest of the content: the same images again are found and not written again.
 
@@ -34,24 +48,24 @@ def spec_of(images: Any, role: str, folder: Path) -> str:
         InputError: nothing of these, an infinite or unknown number of images, or labels that do not fit.
     """
     if isinstance(images, Path) or (isinstance(images, str) and Path(images).is_dir()):
-        return f"folder:{images}"
+        return Given(f"folder:{images}")
     if isinstance(images, str):
-        return images
+        return Given(images)
     if isinstance(images, tf.data.Dataset):
-        return _written(*_of_dataset(images, role), role, folder)
+        return _to_write(*_of_dataset(images, role), role, folder)
     if isinstance(images, tuple) and len(images) == 2:
         x, y = np.asarray(images[0]), _labels(images[1], role)
         if x.ndim not in (3, 4) or len(x) != len(y):
             raise InputError(
                 f"The {role} images must be x [N, H, W] or [N, H, W, C] with y [N]. Received: x {x.shape}, y {y.shape}"
             )
-        return _written(list(x) if x.dtype == object else x, y, role, folder)
+        return _to_write(x, y, role, folder)
     raise InputError(f"The {role} images must be {FORMS}. Received: {type(images).__name__}")
 
 
-def specs_of(images: Any, role: str, folder: Path) -> list[str]:
-    """As `spec_of` of one set, or of a list of sets."""
-    return [spec_of(one, role, folder) for one in (images if isinstance(images, list) else [images])]
+def listed(images: Any) -> list[Any]:
+    """Several sets as they were given; one is a list of one."""
+    return images if isinstance(images, list) else [images]
 
 
 def _of_dataset(dataset: tf.data.Dataset, role: str) -> tuple[Sequence[np.ndarray] | np.ndarray, np.ndarray]:
@@ -83,24 +97,28 @@ def _labels(y: Any, role: str) -> np.ndarray:
     return labels
 
 
-def _written(images: Sequence[np.ndarray] | np.ndarray, labels: np.ndarray, role: str, folder: Path) -> str:
+def _to_write(images: Sequence[np.ndarray] | np.ndarray, labels: np.ndarray, role: str, folder: Path) -> Given:
     if isinstance(images, np.ndarray):
         path = folder / f"{role}-{fingerprint(images, labels)}.npz"
-        if not path.is_file():
-            with atomic_write(path) as stream:
-                np.savez(stream, x=images, y=labels)
-        return f"npz:{path}"
+
+        def write() -> None:
+            if not path.is_file():
+                with atomic_write(path) as stream:
+                    np.savez(stream, x=images, y=labels)
+
+        return Given(f"npz:{path}", write)
     # Images of different sizes have no array: files without loss.
-    digest = fingerprint(labels, *images)
-    place = folder / f"{role}-{digest}"
-    if not place.is_dir():
+    if kinds := {str(image.dtype) for image in images} - {"uint8"}:
+        raise InputError(f"The {role} images have different sizes and must be uint8 then. Received: {', '.join(kinds)}")
+    place = folder / f"{role}-{fingerprint(labels, *images)}"
+
+    def write_files() -> None:
+        if place.is_dir():
+            return
         with atomic_directory(place) as new:
             for number, (image, label) in enumerate(zip(images, labels, strict=True)):
-                if image.dtype != np.uint8:
-                    raise InputError(
-                        f"The {role} images have different sizes and must be uint8 then. Received: {image.dtype}"
-                    )
                 file = new / f"{label:05d}" / f"{number:07d}.png"
                 file.parent.mkdir(exist_ok=True)
                 Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file)
-    return f"folder:{place}"
+
+    return Given(f"folder:{place}", write_files)

@@ -12,8 +12,9 @@ import numpy as np
 
 from sjft_tf.advice import Advice
 from sjft_tf.advice import advise as judged
-from sjft_tf.api.inputs import specs_of
+from sjft_tf.api.inputs import given, listed
 from sjft_tf.api.settings import INPUTS, settings_of, started
+from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, open_source
 from sjft_tf.pipeline import commands
 from sjft_tf.pipeline.advising import measure
@@ -37,7 +38,7 @@ def open_images(images: Any, workdir: str | Path | None = None, **settings: Any)
 
     Args:
         images: as for `fine_tune`; a list is joined, label spaces kept apart.
-        workdir: where arrays are written and checked files noted; None: arrays stay in memory.
+        workdir: where arrays and datasets are kept as files; None: they are read into memory.
         **settings: `bad_images`, `max_pixels`.
 
     Raises:
@@ -47,11 +48,14 @@ def open_images(images: Any, workdir: str | Path | None = None, **settings: Any)
         >>> len(open_images("digits#test"))
         797
     """
-    if workdir is None and isinstance(images, tuple):
-        return ImageSet.from_arrays("images", *images)
-    folder = Path(workdir) / INPUTS if workdir is not None else Path(tempfile.mkdtemp(prefix="sjft-images-"))
-    specs = specs_of(images, "images", folder)
-    return open_source(specs, **settings)
+    with contextlib.ExitStack() as stack:
+        folder = Path(workdir or stack.enter_context(tempfile.TemporaryDirectory(prefix="sjft-images-")))
+        found = [given(one, "given", folder / INPUTS) for one in listed(images)]
+        if workdir is None and any(one.spec.startswith(f"folder:{folder}") for one in found):
+            raise InputError("Images of different sizes are kept as files: name a `workdir` for them.")
+        for one in found:
+            one.write()
+        return open_source([one.spec for one in found], **settings)  # an array file is read whole here
 
 
 def neighbors(target: Any, source: Any, *, workdir: str | Path | None = None, **settings: Any) -> NeighborTable:
@@ -66,7 +70,6 @@ def neighbors(target: Any, source: Any, *, workdir: str | Path | None = None, **
         InputError: sets or settings that do not fit.
 
     Example:
-        >>> arrays = np.zeros((4, 8, 8), np.uint8), [0, 0, 1, 1]
         >>> table = neighbors("digits?n=20#train", "glyphs?n=52&size=8", k0="2", rounds=1, descriptor_resize=8,
         ...     descriptor_crop=8, audit=False)  # doctest: +SKIP
     """

@@ -117,7 +117,7 @@ def fine_tune(
         0.09
     """
     holder = None if workdir is not None else tempfile.TemporaryDirectory(prefix="sjft-run-")
-    place = Workdir(workdir if holder is None else Path(holder.name) / "run")
+    place = Workdir(Path(holder.name) / "run" if holder is not None else str(workdir))
     with place.locked():
         sets = {"target": target, "validation": validation, "test": test, "source": source}
         config = settings_of(sets, place, settings)

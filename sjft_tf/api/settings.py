@@ -8,8 +8,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from sjft_tf.api.inputs import spec_of, specs_of
+from sjft_tf.api.inputs import given, listed
 from sjft_tf.config import RunConfig
+from sjft_tf.errors import InputError
 from sjft_tf.workdir import Workdir
 
 INPUTS = "inputs"
@@ -20,7 +21,8 @@ def settings_of(sets: Mapping[str, Any], workdir: Workdir, settings: Mapping[str
     """The validated settings of a call.
 
     Args:
-        sets: "target", "source", "validation", "test" as they were given, None for none; arrays are written.
+        sets: "target", "source", "validation", "test" as they were given, None for none; arrays are written
+            when all settings are known to fit.
         workdir: its lock is held.
         settings: further ones by the names of the flags.
 
@@ -28,15 +30,25 @@ def settings_of(sets: Mapping[str, Any], workdir: Workdir, settings: Mapping[str
         InputError: sets or settings that do not fit.
     """
     folder = workdir.root / INPUTS
-    config = RunConfig().with_settings(
-        **{"selector": "nearest" if sets.get("source") is not None else "none", **settings}
-    )
-    given: dict[str, Any] = {
-        role: spec_of(images, role, folder) for role, images in sets.items() if images is not None and role != "source"
+    found = {
+        role: [given(one, role, folder) for one in listed(images)]
+        for role, images in sets.items()
+        if images is not None
     }
-    if sets.get("source") is not None:
-        given["source"] = specs_of(sets["source"], "source", folder)
-    return config.replace("data", **given).validate()
+    specs = {role: [one.spec for one in several] for role, several in found.items()}
+    data: dict[str, Any] = {role: names if role == "source" else _only(role, names) for role, names in specs.items()}
+    selector = "nearest" if "source" in data else "none"
+    config = RunConfig().with_settings(**{"selector": selector, **settings}).replace("data", **data).validate()
+    for several in found.values():
+        for one in several:
+            one.write()
+    return config
+
+
+def _only(role: str, specs: list[str]) -> str:
+    if len(specs) != 1:
+        raise InputError(f"The {role} images must be one set; only the source may be several. Received: {len(specs)}")
+    return specs[0]
 
 
 def started(config: RunConfig) -> None:

@@ -97,8 +97,8 @@ class Launcher:
                 self._children.add(child)
             if self._stopped:  # meanwhile
                 child.terminate()
+            assert child.stdin is not None
             try:
-                assert child.stdin is not None
                 try:
                     child.stdin.write(json.dumps(job) + "\n")
                     child.stdin.flush()

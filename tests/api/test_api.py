@@ -1,0 +1,126 @@
+"""The front door: what it gives is what the programs make, and its examples run."""
+
+import doctest
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import sjft_tf
+from sjft_tf.api import comparing, looking, runs
+from sjft_tf.config import run as config_module
+from sjft_tf.errors import InputError
+
+SMALL = {
+    **{"trunk": "preact_resnet", "weights": "none", "depth": 8, "width": 4, "image_size": 8, "resize": 8},
+    **{"descriptor_resize": 8, "descriptor_crop": 8, "bins": 8, "k0": "2", "rounds": 2, "steps_per_round": 2},
+    **{"batch_size": 4, "projector_images": 0},
+}
+
+
+def stripes(rng, count, classes):
+    y = np.arange(count) % classes
+    wave = np.sin(np.arange(8)[None, :, None] * (1 + y[:, None, None]) + rng.uniform(0, 6, (count, 1, 1)))
+    x = 128 + 90 * np.repeat(wave[..., None], 3, axis=-1) + rng.normal(0, 9, (count, 8, 8, 3))
+    return x.clip(0, 255).astype(np.uint8), y
+
+
+@pytest.fixture(scope="module")
+def sets():
+    rng = np.random.default_rng(0)
+    return {name: stripes(rng, count, classes) for name, count, classes in (("target", 12, 3), ("source", 30, 5))}
+
+
+@pytest.fixture(scope="module")
+def run(sets, tmp_path_factory):
+    test = stripes(np.random.default_rng(1), 9, 3)
+    place = tmp_path_factory.mktemp("api") / "run"
+    return sjft_tf.fine_tune(sets["target"], sets["source"], test=test, workdir=place, **SMALL)
+
+
+def test_arrays_in_a_model_out(run, tmp_path):
+    assert run.class_names == ("0", "1", "2")
+    assert run.figures["final"]["test"]["count"] == 9
+    assert run.neighbors.rows.shape[0] == 12
+    x, _ = stripes(np.random.default_rng(2), 5, 3)
+    answers = run.predict(x)
+    np.testing.assert_allclose(run.model(x.astype(np.float32), training=False), answers, rtol=1e-4, atol=1e-6)
+    assert run.report(tmp_path / "page.html").stat().st_size > 1000
+    exported = run.export(tmp_path / "saved_model")
+    assert (exported / "saved_model.pb").is_file()
+    assert repr(run) == f"Run({str(run.workdir)!r})"
+
+
+def test_image_files_are_answered_too(run, tmp_path):
+    from PIL import Image
+
+    x, _ = stripes(np.random.default_rng(2), 2, 3)
+    for number, image in enumerate(x):
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+    np.testing.assert_allclose(run.predict(sorted(tmp_path.iterdir())), run.predict(x), rtol=1e-5)
+
+
+def test_the_same_call_goes_on_in_the_same_workdir(run, sets, monkeypatch):
+    monkeypatch.setattr("keras.Model.fit", None)
+    test = stripes(np.random.default_rng(1), 9, 3)
+    again = sjft_tf.fine_tune(sets["target"], sets["source"], test=test, workdir=run.workdir, **SMALL)
+    assert again.figures["final"] == run.figures["final"]
+    assert sjft_tf.load_run(run.workdir).figures["final"] == run.figures["final"]
+
+
+def test_a_temporary_run_goes_with_its_object(sets):
+    plain = sjft_tf.fine_tune(sets["target"], **{**SMALL, "rounds": 1})
+    place = plain.workdir
+    assert plain.neighbors is None
+    assert place.is_dir()
+    del plain
+    assert not place.exists()
+
+
+def test_neighbors_are_those_of_the_run(run, sets):
+    table = sjft_tf.neighbors(sets["target"], sets["source"], **SMALL)
+    np.testing.assert_array_equal(table.rows, run.neighbors.rows)
+
+
+def test_influence(sets):
+    scores, dropped = sjft_tf.influence(sets["target"], validation=stripes(np.random.default_rng(1), 9, 3), **SMALL)
+    assert scores.shape == dropped.shape == (12,)
+    assert np.isfinite(scores).all()
+    assert (scores[dropped] > 0).all()
+
+
+def test_advice(sets):
+    advice = sjft_tf.advise(sets["target"], sets["source"], **SMALL)
+    assert advice.recipes
+
+
+def test_refusals(sets, tmp_path):
+    with pytest.raises(InputError, match="no setting 'learning_rat'. Did you mean 'learning_rate'"):
+        sjft_tf.fine_tune(sets["target"], workdir=tmp_path / "a", learning_rat=1)
+    with pytest.raises(InputError, match="--rounds must be between"):
+        sjft_tf.fine_tune(sets["target"], workdir=tmp_path / "a", rounds=0)
+    assert not (tmp_path / "a" / "inputs").exists()
+    with pytest.raises(InputError, match="target images must be one set"):
+        sjft_tf.fine_tune([sets["target"]] * 2, workdir=tmp_path / "a")
+    with pytest.raises(InputError, match="no finished run in"):
+        sjft_tf.load_run(tmp_path)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = sjft_tf.nothing
+
+
+@pytest.mark.parametrize("module", [looking, runs, comparing, config_module], ids=lambda module: module.__name__)
+def test_the_examples_run(module, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    failed, tried = doctest.testmod(
+        module, extraglobs=vars(sjft_tf) | {name: getattr(sjft_tf, name) for name in sjft_tf.__all__}
+    )
+    assert tried
+    assert not failed
+
+
+def test_the_package_says_what_it_has_without_tensorflow():
+    code = (
+        "import sys, sjft_tf; assert set(sjft_tf.__all__) <= set(dir(sjft_tf)); sys.exit('tensorflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
