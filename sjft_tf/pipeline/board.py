@@ -18,7 +18,7 @@ from sjft_tf.summaries.confusion import confusion_picture
 from sjft_tf.summaries.hardest import hardest, hardest_picture
 from sjft_tf.summaries.layout import comparisons
 from sjft_tf.summaries.weights import weight_norms
-from sjft_tf.training import HardSampleMining, RoundState
+from sjft_tf.training import RoundState, TargetScores
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Board:
             self._summaries.close()
 
     def mark(self, index: int, step: int) -> None:
-        """Opens round `index`, which begins or goes on at `step`; if it is open, begins a new file (`Keeping.mark`)."""
+        """Opens round `index`, which begins or goes on at `step`; begins a new file if it is open already."""
         if self._summaries is not None:
             self._summaries.cut(step)
             return
@@ -78,16 +78,14 @@ class Board:
         """Takes note of the last round of an earlier start."""
         self._counts = state.counts
 
-    def finished(
-        self, state: RoundState, figures: dict[str, Any], model: keras.Model, mining: HardSampleMining
-    ) -> None:
+    def finished(self, state: RoundState, figures: dict[str, Any], model: keras.Model, scores: TargetScores) -> None:
         """Writes what is known of a round at its end, and closes its file.
 
         Args:
             state: of the round.
             figures: headline figures of the validation and test images.
             model: with the round's weights.
-            mining: with the round's scoring.
+            scores: how the target was scored at its end.
         """
         board, step = self._summaries, state.global_step
         assert board is not None
@@ -95,7 +93,7 @@ class Board:
             for name, found in figures.items():
                 board.scalars(step, {f"{name}/{key}": found[key] for key in found if key != "count"})
             self._scored(board, state)
-            self._hard(board, step, state, mining)
+            self._hard(board, step, state, scores)
             if "borrowed" in state.metrics:
                 board.scalars(step, {f"borrowed/{name}": value for name, value in state.metrics["borrowed"].items()})
                 counts = np.full(len(state.counts), state.k0) if self._counts is None else self._counts
@@ -132,15 +130,13 @@ class Board:
                 picture = confusion_picture(np.array(found["confusion"]), found["class_names"], name)
                 board.image(step, f"{name}/confusion", picture)
 
-    def _hard(self, board: RoundSummaries, step: int, state: RoundState, mining: HardSampleMining) -> None:
+    def _hard(self, board: RoundSummaries, step: int, state: RoundState, scores: TargetScores) -> None:
         found = state.metrics["scoring"]
         board.scalars(step, {f"hard/{name}": found[name] for name in ("wrong", "uncertain", "mean_entropy")})
         board.scalars(step, {"train/top1": found["train_top1"]})
-        if mining.entropy is None or mining.wrong is None or mining.predicted is None:
-            return
-        board.histogram(step, "hard/entropy", mining.entropy)
-        rows = hardest(mining.wrong, mining.entropy, _HARDEST)
-        picture = hardest_picture(self._sets.target, rows, mining.wrong, mining.predicted, mining.entropy)
+        board.histogram(step, "hard/entropy", scores.entropy)
+        rows = hardest(scores.wrong, scores.entropy, _HARDEST)
+        picture = hardest_picture(self._sets.target, rows, scores.wrong, scores.predicted, scores.entropy)
         board.image(step, "hard/images", picture)
 
 

@@ -42,9 +42,9 @@ from sjft_tf.pipeline.retrieving import retrieve as retrieve
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.selection import TABLE_SELECTORS
 from sjft_tf.training import TrainingSets, finished_rounds, load_round_weights, read_round
+from sjft_tf.training.checkpoints.rounds import STATE, round_folder, round_made_from, weights_digest
 from sjft_tf.training.distribution import ALONE, Cluster
 from sjft_tf.training.rounds import first_counts, make_selector
-from sjft_tf.training.state import STATE, round_folder, round_made_from, weights_digest
 from sjft_tf.training.stopping import StopRequest
 from sjft_tf.workdir import Workdir
 

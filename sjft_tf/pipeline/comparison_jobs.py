@@ -25,8 +25,8 @@ from sjft_tf.pipeline.neighbors import neighbor_table
 from sjft_tf.pipeline.refusing import held_back
 from sjft_tf.pipeline.results import read_metrics
 from sjft_tf.training import finished_rounds
+from sjft_tf.training.checkpoints.rounds import kept_rounds
 from sjft_tf.training.distribution import open_cluster
-from sjft_tf.training.state import kept_rounds
 from sjft_tf.training.stopping import StopRequest
 from sjft_tf.workdir import Workdir
 

@@ -24,18 +24,18 @@ from sjft_tf.pipeline.networks import build_run_trunk
 from sjft_tf.pipeline.results import evaluate_round, evaluated, validation_score
 from sjft_tf.pipeline.retrieving import retrieved
 from sjft_tf.training import (
-    HardSampleMining,
     RoundState,
+    TargetScores,
     TrainingSets,
     finished_rounds,
     load_round_weights,
     train_rounds,
 )
-from sjft_tf.training.checkpoints import Checkpoints
+from sjft_tf.training.checkpoints.policy import CheckpointPolicy
+from sjft_tf.training.checkpoints.rounds import prune_rounds
+from sjft_tf.training.checkpoints.steps import Checkpoints
 from sjft_tf.training.distribution import ALONE, Cluster
-from sjft_tf.training.keeping import Keeping
-from sjft_tf.training.rounds import augmentation
-from sjft_tf.training.state import prune_rounds
+from sjft_tf.training.preparing import augmentation
 from sjft_tf.training.stopping import StopRequest
 from sjft_tf.workdir import Workdir
 
@@ -109,15 +109,15 @@ def train(
         judge = make_scorer(model, evaluation_views(config), config.training.eval_batch_size)
     board = Board(config, sets, workdir, command)
 
-    def after_round(state: RoundState, _: keras.Model, mining: HardSampleMining | None) -> None:
+    def after_round(state: RoundState, _: keras.Model, scores: TargetScores | None) -> None:
         # A resumed run comes by here with its last finished round; only what was killed before this is missing.
         with workdir.timed("evaluation"):
             figures = evaluate_round(judge, sets, workdir, state.index, views)
         prune_rounds(workdir.rounds, settings.keep_rounds, lambda index: validation_score(workdir, index))
-        if mining is None:
+        if scores is None:
             board.resumed(state)
         else:
-            board.finished(state, figures, model, mining)
+            board.finished(state, figures, model, scores)
 
     made_from = training_made_from(config, training_sets, cluster.replicas)
 
@@ -139,9 +139,9 @@ def train(
     # The states of single replicas (statistics, dropout) are in no checkpoint: with several the round is the unit.
     alone = cluster.replicas == 1
     store = Checkpoints(workdir.checkpoints, settings.keep_checkpoints, made_from) if alone else None
-    keeping = Keeping(workdir.rounds, store, settings.checkpoint_steps, board.mark, stop if alone else None)
+    policy = CheckpointPolicy(workdir.rounds, store, settings.checkpoint_steps, board.mark, stop if alone else None)
     with workdir.timed("training and scoring"), board:
-        fit(callbacks=board.callbacks, after_round=after_round, keeping=keeping)
+        fit(callbacks=board.callbacks, after_round=after_round, policy=policy)
     _evaluate_again(judge, sets, workdir, views, model)
     return model
 

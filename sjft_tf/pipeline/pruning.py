@@ -23,7 +23,7 @@ from sjft_tf.pipeline.judging import Bench, Judged, by_alternative, by_head, cro
 from sjft_tf.pipeline.refusing import held_back, refuse_other_target
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, influence_summary, pair_montage
-from sjft_tf.training.state import finished_rounds
+from sjft_tf.training.checkpoints.rounds import finished_rounds
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)

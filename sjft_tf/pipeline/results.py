@@ -26,7 +26,14 @@ from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import neighbor_montage
-from sjft_tf.training.state import check_round, finished_rounds, read_round, round_folder, way_back, weights_digest
+from sjft_tf.training.checkpoints.rounds import (
+    check_round,
+    finished_rounds,
+    read_round,
+    round_folder,
+    way_back,
+    weights_digest,
+)
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)

@@ -5,11 +5,21 @@ Pure functions of tensors, so that they run on whatever device holds the predict
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import tensorflow as tf
 
 from sjft_tf.errors import InputError
+
+
+class Judged(Protocol):
+    """A scoring of the target images, bool [N] each, as tensors or arrays."""
+
+    @property
+    def wrong(self) -> Any: ...
+
+    @property
+    def uncertain(self) -> Any: ...
 
 
 class Hardness(NamedTuple):
@@ -56,7 +66,7 @@ def hardness(probabilities: tf.Tensor, labels: tf.Tensor, delta: float = 0.1) ->
 
 def update_counts(
     counts: tf.Tensor,
-    found: Hardness,
+    found: Judged,
     k0: int,
     k_max: int,
     wrong_growth: int = 4,
@@ -66,7 +76,7 @@ def update_counts(
 
     Args:
         counts: int32 [N], neighbors each target image may draw now.
-        found: this round's hardness.
+        found: this round's scoring: who is wrong, and who uncertain.
         k0: neighbors each image began with.
         k_max: length of the ranked neighbor lists.
         wrong_growth, uncertain_growth: multiples of `k0` (paper: 4 and 2).

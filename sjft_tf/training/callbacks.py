@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -14,8 +13,9 @@ from sjft_tf import progress
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.models import Scorer
-from sjft_tf.selection import Borrowing, Selector, hardness, update_counts
-from sjft_tf.training.snapshot import WEIGHTS, first_not_finite
+from sjft_tf.selection import Borrowing, Selector, update_counts
+from sjft_tf.training.checkpoints.model_files import WEIGHTS, first_not_finite
+from sjft_tf.training.scoring import TargetScores, score_target
 
 Arrays = dict[str, np.ndarray]
 
@@ -23,8 +23,8 @@ Arrays = dict[str, np.ndarray]
 class HardSampleMining(keras.callbacks.Callback):
     """Between two fits: scores the target training images and expands the neighbors of the hard ones.
 
-    Runs when a fit ends, on the device that trained: a forward pass over the target images as they are tested,
-    the entropy of each prediction, the update of K, and the union of the longer lists.
+    When a fit ends it calls, on the device that trained, `score_target` (the entropy of each prediction),
+    `update_counts` (K of each image) and `Selector.borrow` (the union of the longer lists).
 
     Args:
         target: the target training images.
@@ -41,11 +41,8 @@ class HardSampleMining(keras.callbacks.Callback):
     Attributes:
         borrowing: what may be drawn in the next fit; None without a selector.
         counts: int32 [N_t] for the next fit.
-        found: numbers of the last scoring, for reports.
-        entropy: float32 [N_t] of the last scoring, nats; None before it.
-        wrong: bool [N_t] of the last scoring; None before it.
+        scores: the last scoring; None before it.
         hard: bool [N_t], wrong or uncertain in the last scoring; as given before it.
-        predicted: int32 [N_t], the most probable classes of the last scoring; None before it.
     """
 
     def __init__(
@@ -63,42 +60,18 @@ class HardSampleMining(keras.callbacks.Callback):
         once: Callable[[Callable[[], Arrays]], Arrays] = lambda function: function(),
     ) -> None:
         super().__init__()
-        self.once = once
         self.target, self.selector, self.scorer = target, selector, scorer
-        self.k0, self.counts = k0, np.asarray(counts, np.int32)
-        self.delta, self.wrong_growth, self.uncertain_growth = delta, wrong_growth, uncertain_growth
+        self.k0, self.counts, self.hard = k0, np.asarray(counts, np.int32), hard
+        self.delta, self.growth, self.once = delta, (wrong_growth, uncertain_growth), once
         self.borrowing: Borrowing | None = None if selector is None else selector.borrow(self.counts)
-        self.found: dict[str, Any] = {}
-        self.entropy: np.ndarray | None = None
-        self.wrong: np.ndarray | None = None
-        self.predicted: np.ndarray | None = None
-        self.hard = hard
+        self.scores: TargetScores | None = None
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        scored = self.once(self._score)
-        self.entropy, self.wrong, self.predicted = (scored[name] for name in ("entropy", "wrong", "predicted"))
-        self.hard = np.logical_or(scored["wrong"], scored["uncertain"])
-        self.found = {
-            "train_top1": float(1 - self.wrong.mean()),
-            "wrong": int(self.wrong.sum()),
-            "uncertain": int(scored["uncertain"].sum()),
-            "mean_entropy": float(self.entropy.mean()),
-        }
+        scores = TargetScores(**self.once(lambda: vars(score_target(self.target, self.scorer, self.delta))))
+        self.scores, self.hard = scores, scores.hard
         if self.selector is not None:
-            self.counts = scored["counts"]
+            self.counts = update_counts(self.counts, scores, self.k0, self.selector.k_max, *self.growth).numpy()
             self.borrowing = self.selector.borrow(self.counts)
-
-    def _score(self) -> Arrays:
-        probabilities = self.scorer(self.target, description="Scoring the target")
-        found = hardness(probabilities, self.target.labels, self.delta)
-        arrays = {name: value.numpy() for name, value in found._asdict().items()}
-        arrays["predicted"] = probabilities.argmax(axis=-1).astype(np.int32)
-        if self.selector is None:
-            return arrays
-        counts = update_counts(
-            self.counts, found, self.k0, self.selector.k_max, self.wrong_growth, self.uncertain_growth
-        )
-        return arrays | {"counts": counts.numpy()}
 
 
 class StepProgress(keras.callbacks.Callback):

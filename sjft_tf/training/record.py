@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from sjft_tf.selection import Borrowing
-
-if TYPE_CHECKING:
-    from sjft_tf.training.callbacks import HardSampleMining
+from sjft_tf.training.scoring import TargetScores
 
 _MOST_DRAWN = 24
 
 
 def round_record(
-    labels: np.ndarray, mining: HardSampleMining, counts: np.ndarray, borrowing: Borrowing | None
-) -> dict[str, np.ndarray] | None:
+    labels: np.ndarray, scores: TargetScores, counts: np.ndarray, borrowing: Borrowing | None
+) -> dict[str, np.ndarray]:
     """How the target images were scored after a round, and what they had borrowed in it.
 
     Args:
         labels: int32 [N_t] of the target images.
-        mining: after the round's scoring.
+        scores: the round's scoring.
         counts: int32 [N_t], K of each target image during the round.
         borrowing: what was drawn from during the round; None where nothing is borrowed.
 
@@ -29,14 +25,12 @@ def round_record(
         `entropy` float32 [N_t] (nats), `predicted` int32 [N_t], `wrong` bool [N_t], `labels` int32 [N_t]; with a
         borrowing also `counts` int32 [N_t], of each source class `class_images` int32 [C_s] (in the union) and
         `class_share` float64 [C_s] (of all draws), and of the most drawn source images `drawn_rows` int32 [D] and
-        `drawn_share` float64 [D], highest first, D at most 24. None before any scoring.
+        `drawn_share` float64 [D], highest first, D at most 24.
     """
-    if mining.entropy is None or mining.predicted is None or mining.wrong is None:
-        return None
     record = {
-        "entropy": np.asarray(mining.entropy, np.float32),
-        "predicted": np.asarray(mining.predicted, np.int32),
-        "wrong": np.asarray(mining.wrong, bool),
+        "entropy": np.asarray(scores.entropy, np.float32),
+        "predicted": np.asarray(scores.predicted, np.int32),
+        "wrong": np.asarray(scores.wrong, bool),
         "labels": np.asarray(labels, np.int32),
     }
     if borrowing is None:

@@ -22,8 +22,9 @@ from sjft_tf.pipeline.inputs import views_stamp
 from sjft_tf.pipeline.learning import training_made_from
 from sjft_tf.pipeline.results import evaluate_round
 from sjft_tf.sealed import file_digest
-from sjft_tf.training import TrainingSets, finished_rounds, read_round, snapshot
-from sjft_tf.training.state import RoundState, round_made_from, save_round
+from sjft_tf.training import TrainingSets, finished_rounds, read_round
+from sjft_tf.training.checkpoints import model_files
+from sjft_tf.training.checkpoints.rounds import RoundState, round_made_from, save_round
 from sjft_tf.workdir import Workdir
 
 # What a start that ends well leaves as it was. Not NPZ: it has bits, such as dates, that say nothing.
@@ -42,13 +43,13 @@ def _scorer(*_, **__):
 
 
 def _save_model(folder, _):
-    for name in (snapshot.WEIGHTS, snapshot.OPTIMIZER):
+    for name in (model_files.WEIGHTS, model_files.OPTIMIZER):
         (folder / name).write_bytes(folder.name.encode() * 20)
-    return {"weights": snapshot._digest(folder / snapshot.WEIGHTS), "optimizer": "o"}
+    return {"weights": model_files._digest(folder / model_files.WEIGHTS), "optimizer": "o"}
 
 
 def _load_weights(folder, digests, _):
-    snapshot.check_weights(folder, digests)
+    model_files.check_weights(folder, digests)
 
 
 def _export(model, class_names, view, path, description):
@@ -92,8 +93,8 @@ class _Bench:
 def _no_networks():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(artifacts.os, "fsync", lambda _: None)  # no power is cut here
-        patch.setattr(snapshot, "save_model", _save_model)
-        patch.setattr(snapshot, "load_weights", _load_weights)
+        patch.setattr(model_files, "save_model", _save_model)
+        patch.setattr(model_files, "load_weights", _load_weights)
         for name in ("check_settings", "write_projection", "build_model"):
             patch.setattr(commands, name, lambda *_: None)
         patch.setattr(commands, "train", _train)

@@ -19,7 +19,7 @@ from sjft_tf.parallel import cores
 from sjft_tf.pipeline.comparing import Comparison
 from sjft_tf.pipeline.comparison_jobs import work
 from sjft_tf.pipeline.frozen_head import evaluate_head
-from sjft_tf.training.state import finished_rounds
+from sjft_tf.training.checkpoints.rounds import finished_rounds
 from sjft_tf.workdir import Workdir
 
 pytestmark = pytest.mark.slow

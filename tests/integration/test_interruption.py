@@ -14,8 +14,8 @@ from PIL import Image
 
 from sjft_tf.artifacts import fingerprint, load_npz, read_json
 from sjft_tf.export import load_predictor
-from sjft_tf.training.snapshot import OPTIMIZER, check_files
-from sjft_tf.training.state import STATE, WEIGHTS, finished_rounds, round_folder
+from sjft_tf.training.checkpoints.model_files import OPTIMIZER, check_files
+from sjft_tf.training.checkpoints.rounds import STATE, WEIGHTS, finished_rounds, round_folder
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,7 @@ from sjft_tf.pipeline.evaluating import Asked, evaluate
 from sjft_tf.pipeline.prediction import Form, predict
 from sjft_tf.pipeline.results import round_figures
 from sjft_tf.retrieval import NeighborTable
-from sjft_tf.training.state import finished_rounds, kept_rounds, read_round
+from sjft_tf.training.checkpoints.rounds import finished_rounds, kept_rounds, read_round
 from sjft_tf.workdir import Workdir
 
 

@@ -16,7 +16,7 @@ from sjft_tf.pipeline.importance import class_importance
 from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.looks import Looks
 from sjft_tf.retrieval import NeighborTable
-from sjft_tf.training.state import read_round
+from sjft_tf.training.checkpoints.rounds import read_round
 from sjft_tf.workdir import Workdir
 
 

@@ -81,7 +81,7 @@ def test_only_sure_and_right_images_stay(sets, selector):
     mining = HardSampleMining(sets.target, selector(), FakeScorer(probabilities), 3, np.full(9, 3))
     mining.on_train_end()
     np.testing.assert_array_equal(mining.counts, np.full(9, 3))
-    assert mining.found == {"train_top1": 1.0, "wrong": 0, "uncertain": 0, "mean_entropy": 0.0}
+    assert mining.scores.summary() == {"train_top1": 1.0, "wrong": 0, "uncertain": 0, "mean_entropy": 0.0}
 
 
 def test_delta_decides_who_is_uncertain(sets, selector):
@@ -100,17 +100,15 @@ def test_what_is_found_is_reported(sets, selector, rng):
     probabilities = answers(rng, labels, 3)
     scorer = FakeScorer(probabilities)
     mining = HardSampleMining(sets.target, selector(), scorer, 2, np.full(9, 2))
-    assert mining.entropy is None
-    assert mining.wrong is None
-    assert mining.predicted is None
+    assert mining.scores is None
     mining.on_train_end()
     p = probabilities.astype(np.float64)
     entropy, wrong = -(p * np.log(p)).sum(1), p.argmax(1) != labels
-    np.testing.assert_allclose(mining.entropy, entropy, rtol=1e-4, atol=1e-6)
-    np.testing.assert_array_equal(mining.wrong, wrong)
-    np.testing.assert_array_equal(mining.predicted, p.argmax(1))
+    np.testing.assert_allclose(mining.scores.entropy, entropy, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(mining.scores.wrong, wrong)
+    np.testing.assert_array_equal(mining.scores.predicted, p.argmax(1))
     assert 0 < wrong.sum() < 9
-    assert mining.found == {
+    assert mining.scores.summary() == {
         "train_top1": pytest.approx(1 - wrong.mean()),
         "wrong": wrong.sum(),
         "uncertain": (~wrong & (entropy >= 0.1)).sum(),
@@ -126,7 +124,7 @@ def test_without_a_selector_it_only_reports(sets, rng):
     mining.on_train_end()
     assert mining.borrowing is None
     np.testing.assert_array_equal(mining.counts, np.zeros(9))
-    assert mining.found["wrong"] > 0
+    assert mining.scores.summary()["wrong"] > 0
 
 
 def test_the_random_selector_grows_as_nearest_would(sets, selector, rng):

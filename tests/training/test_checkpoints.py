@@ -14,10 +14,11 @@ from sjft_tf import artifacts
 from sjft_tf.artifacts import ArtifactMismatch, NoSpace
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.models import build_joint_model, build_trunk, optimizer_state
-from sjft_tf.training import rounds, snapshot
-from sjft_tf.training.checkpoints import Checkpoints, metric_variables, restore_metrics
-from sjft_tf.training.keeping import Keeping
-from sjft_tf.training.state import finished_rounds, read_round
+from sjft_tf.training import rounds
+from sjft_tf.training.checkpoints import model_files
+from sjft_tf.training.checkpoints.policy import CheckpointPolicy
+from sjft_tf.training.checkpoints.rounds import finished_rounds, read_round
+from sjft_tf.training.checkpoints.steps import Checkpoints, metric_variables, restore_metrics
 from sjft_tf.training.stopping import StopRequest
 
 MADE_FROM = {"test": "checkpoints"}
@@ -78,7 +79,7 @@ def go_in(config, sets, new_scorer, new_joint):
             folder / "rounds",
             MADE_FROM,
             callbacks=lambda _: [callback] if callback else [],
-            keeping=Keeping(folder / "rounds", store, every, mark, stop),
+            policy=CheckpointPolicy(folder / "rounds", store, every, mark, stop),
         )
         return model
 
@@ -157,7 +158,7 @@ def test_nothing_that_is_not_finite_is_written(go, tmp_path):
     found = build_trunk("preact_resnet", 8, depth=8, width=2, weights=path)
     joint = build_joint_model(build_trunk("preact_resnet", 8, depth=8, width=2), 3, 4, dropout=0.3)
     artifact = Checkpoints(tmp_path / "checkpoints", 2, MADE_FROM)
-    snapshot.load_weights(artifact.path(4), artifacts.load_npz(artifact.path(4) / "state.npz")[1], joint)
+    model_files.load_weights(artifact.path(4), artifacts.load_npz(artifact.path(4) / "state.npz")[1], joint)
     for ours, theirs in zip(found.get_weights(), joint.get_weights(), strict=False):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -227,7 +228,7 @@ def test_damaged_checkpoints_are_named_with_the_way_on(store, model):
 
     place, whole = store.path(4), store.path(4).with_name("whole")
     shutil.copytree(place, whole)
-    for name in (snapshot.WEIGHTS, snapshot.OPTIMIZER, "state.npz"):
+    for name in (model_files.WEIGHTS, model_files.OPTIMIZER, "state.npz"):
         for share in (None, 0.0, 0.5, 0.99):
             (place / name).unlink() if share is None else damage(4, name, share)
             message = rf"{place} is damaged .*Remove that folder .* to go on from step 2 \({store.path(2)}\)"
@@ -235,8 +236,8 @@ def test_damaged_checkpoints_are_named_with_the_way_on(store, model):
                 store.resume(0, STEPS, model, "the beginning")
             shutil.rmtree(place)
             shutil.copytree(whole, place)
-    damage(2, snapshot.WEIGHTS, 0.5)
-    damage(4, snapshot.OPTIMIZER, 0.5)
+    damage(2, model_files.WEIGHTS, 0.5)
+    damage(4, model_files.OPTIMIZER, 0.5)
     with pytest.raises(InputError, match="to go on from the beginning"):
         store.resume(0, STEPS, model, "the beginning")
     assert store.steps() == [2, 4]
@@ -266,19 +267,19 @@ def test_only_the_newest_stay(store, model):
 
 
 def test_the_last_state_is_the_newest_of_all(store, tmp_path):
-    keeping = Keeping(tmp_path / "rounds", store)
+    keeping = CheckpointPolicy(tmp_path / "rounds", store)
     assert keeping.last_state() == store.path(4)
     store.clear()
     assert keeping.last_state() is None
     for name in ("00", "01"):
         (tmp_path / "rounds" / name).mkdir(parents=True)
         (tmp_path / "rounds" / name / "state.npz").touch()
-    (tmp_path / "rounds" / "00" / snapshot.WEIGHTS).touch()
+    (tmp_path / "rounds" / "00" / model_files.WEIGHTS).touch()
     assert keeping.last_state() == tmp_path / "rounds" / "00"
     message = r"room left \(No space left on device\)\. Free .*rounds/00\."
-    with pytest.raises(NoSpace, match=message), keeping.guarded():
+    with pytest.raises(NoSpace, match=message), keeping._guarded():
         raise RuntimeError("x: No space left on device")  # as TensorFlow says it
-    with pytest.raises(RuntimeError, match="out of memory"), keeping.guarded():
+    with pytest.raises(RuntimeError, match="out of memory"), keeping._guarded():
         raise RuntimeError("out of memory")
 
 

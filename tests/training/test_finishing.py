@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sjft_tf.training import rounds
-from sjft_tf.training.state import load_round_weights
+from sjft_tf.training.checkpoints.rounds import load_round_weights
 
 
 def changed(config, **values):

@@ -46,5 +46,3 @@ def test_the_record():
     np.testing.assert_array_equal(record["counts"], counts)
     plain = round_record(np.array([0, 0, 2]), mining, counts, None)
     assert set(plain) == {"entropy", "predicted", "wrong", "labels"}
-    mining.entropy = None
-    assert round_record(np.array([0, 0, 2]), mining, counts, None) is None

@@ -12,8 +12,8 @@ from sjft_tf.errors import InputError
 from sjft_tf.images.augment import ColorJitter, Cutout, RandAugment, RandomAffine
 from sjft_tf.images.joint import joint_dataset
 from sjft_tf.models import make_schedule
-from sjft_tf.training import TrainingSets, rounds
-from sjft_tf.training.state import finished_rounds, read_round
+from sjft_tf.training import TrainingSets, preparing, rounds
+from sjft_tf.training.checkpoints.rounds import finished_rounds, read_round
 
 MADE_FROM = {"test": "rounds"}
 
@@ -119,14 +119,14 @@ def test_the_loss_is_the_weighted_sum_of_the_heads_means(config, sets, new_model
     model, twin = new_model(), new_model()
     twin.set_weights(model.get_weights())
     rounds.train_rounds(config, model, new_scorer(model), sets, tmp_path, MADE_FROM)
-    selector = rounds.make_selector(config, sets)
+    selector = preparing.make_selector(config, sets)
     borrowing = selector.borrow(np.full(9, 2))
     batches = joint_dataset(
         sets.target,
         sets.source,
         borrowing.pools,
         borrowing.source_labels,
-        rounds.augmentation(config),
+        preparing.augmentation(config),
         batch_size=4,
         first_step=0,
         steps=3,
@@ -168,21 +168,21 @@ def test_rounds_with_a_gap_or_too_many_are_refused(config, sets, new_model, tmp_
 
 
 def test_k0_as_a_number(config, sets):
-    k0, counts = rounds.first_counts(config, rounds.make_selector(config, sets), 9)
+    k0, counts = preparing.first_counts(config, preparing.make_selector(config, sets), 9)
     assert (k0, counts.tolist(), counts.dtype) == (2, [2] * 9, np.int32)
 
 
 def test_k0_beyond_the_lists_is_refused(config, sets):
     config = changed(config, "selection", k0="21")
     with pytest.raises(InputError, match="--k0=21 is more than the 20 neighbors in the table"):
-        rounds.first_counts(config, rounds.make_selector(config, sets), 9)
+        preparing.first_counts(config, preparing.make_selector(config, sets), 9)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 1.0])
 def test_k0_auto_is_the_smallest_that_reaches_the_share(config, sets, share, caplog):
     config = changed(config, "selection", k0="auto", source_share=share)
     with caplog.at_level(logging.INFO, "sjft_tf"):
-        k0, counts = rounds.first_counts(config, rounds.make_selector(config, sets), 9)
+        k0, counts = preparing.first_counts(config, preparing.make_selector(config, sets), 9)
     sizes = [len(np.unique(sets.neighbors[:, :k])) for k in range(1, 21)]
     assert k0 == 1 + next(i for i, size in enumerate(sizes) if size >= share * 20)
     assert (counts == k0).all()
@@ -193,7 +193,7 @@ def test_k0_auto_is_the_smallest_that_reaches_the_share(config, sets, share, cap
 def test_k0_auto_warns_where_the_lists_are_too_short(config, sets, caplog):
     config = changed(config, "selection", k0="auto", source_share=0.9)
     short = replace(sets, neighbors=np.tile(np.array([3, 1, 7], np.int32), (9, 1)))
-    k0, _ = rounds.first_counts(config, rounds.make_selector(config, short), 9)
+    k0, _ = preparing.first_counts(config, preparing.make_selector(config, short), 9)
     assert k0 == 3
     (record,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert "whole lists of 3 neighbors reach only 15.0 % of the source; raise --max_neighbors" in record.getMessage()
@@ -201,19 +201,20 @@ def test_k0_auto_warns_where_the_lists_are_too_short(config, sets, caplog):
 
 def test_the_other_selectors_first_counts(config, sets):
     everything = changed(config, "selection", selector="all", k0="auto")
-    k0, counts = rounds.first_counts(everything, rounds.make_selector(everything, replace(sets, neighbors=None)), 9)
+    table_free = replace(sets, neighbors=None)
+    k0, counts = preparing.first_counts(everything, preparing.make_selector(everything, table_free), 9)
     assert (k0, counts.tolist()) == (20, [20] * 9)
-    assert rounds.make_selector(changed(config, "selection", selector="none"), sets) is None
-    assert rounds.make_selector(config, TrainingSets(sets.target)) is None
-    k0, counts = rounds.first_counts(config, None, 9)
+    assert preparing.make_selector(changed(config, "selection", selector="none"), sets) is None
+    assert preparing.make_selector(config, TrainingSets(sets.target)) is None
+    k0, counts = preparing.first_counts(config, None, 9)
     assert (k0, counts.tolist()) == (0, [0] * 9)
 
 
 def test_augmentation_follows_the_view(config):
     config = changed(config, "view", resize=12, pad=2, mirror=True)
-    found = rounds.augmentation(config)
+    found = preparing.augmentation(config)
     assert (found.resize, found.crop, found.pad, found.mirror) == ((12, 12), 8, 2, True)
-    assert rounds.augmentation(changed(config, "view", resize_max=16)).resize == (12, 16)
+    assert preparing.augmentation(changed(config, "view", resize_max=16)).resize == (12, 16)
 
 
 def test_a_loss_without_a_source_counts_whole(config, sets, new_model, new_scorer, tmp_path):
@@ -229,7 +230,7 @@ def test_a_loss_without_a_source_counts_whole(config, sets, new_model, new_score
 
 
 def test_augmentation_has_what_is_on_and_nothing_else(config):
-    assert rounds.augmentation(config).changes == ()
+    assert preparing.augmentation(config).changes == ()
     everything = changed(
         config,
         "augmentation",
@@ -240,7 +241,7 @@ def test_augmentation_has_what_is_on_and_nothing_else(config):
         randaugment=2,
         randaugment_magnitude=5.0,
     )
-    assert rounds.augmentation(everything).changes == (
+    assert preparing.augmentation(everything).changes == (
         RandomAffine(10.0, 0.0, 0.1),
         RandAugment(2, 5.0),
         ColorJitter(hue=0.1),

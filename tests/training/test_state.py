@@ -9,9 +9,9 @@ import pytest
 from sjft_tf.artifacts import ArtifactMismatch, remove_leftovers
 from sjft_tf.errors import InputError
 from sjft_tf.models import optimizer_state
-from sjft_tf.training import state as rounds
+from sjft_tf.training.checkpoints import rounds
+from sjft_tf.training.checkpoints.rounds import RoundState
 from sjft_tf.training.rounds import compile_joint
-from sjft_tf.training.state import RoundState
 
 MADE_FROM = {"learning_rate": 0.01, "target images": "abc"}
 METRICS = {"loss": 0.1 + 0.2, "borrowed": {"union_size": 7}, "scoring": {"wrong": 3}}

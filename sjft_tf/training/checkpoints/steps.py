@@ -18,7 +18,7 @@ import numpy as np
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.schema import Schema
-from sjft_tf.training import snapshot
+from sjft_tf.training.checkpoints import model_files
 
 STATE = "state.npz"
 _SCHEMA = Schema(meta={"made_from": dict, "step": int, "seconds": float, "weights": str, "optimizer": str}, others=True)
@@ -90,7 +90,7 @@ class Checkpoints:
         path = self.path(step)
         with artifacts.atomic_directory(path) as temporary:
             meta = {"made_from": self.made_from, "step": step, "seconds": seconds}
-            meta |= snapshot.save_model(temporary, model)
+            meta |= model_files.save_model(temporary, model)
             values = {f"{i:03d}": np.array(v) for i, v in enumerate(metric_variables(model))}
             artifacts.save_npz(temporary / STATE, values, meta)
         for old in self.steps()[: -self.keep]:
@@ -125,7 +125,7 @@ class Checkpoints:
         if not inside:
             return None
         try:
-            snapshot.load_model(self.path(step), meta, model)
+            model_files.load_model(self.path(step), meta, model)
         except InputError as error:
             raise self._damaged(step, origin, error) from error
         return Resumed(step, [arrays[name] for name in sorted(arrays)], meta["seconds"])
@@ -149,7 +149,7 @@ class Checkpoints:
         for before in reversed([other for other in self.steps() if other < step]):
             try:
                 _, meta = artifacts.load_npz(self.path(before) / STATE, _SCHEMA)
-                snapshot.check_files(self.path(before), meta)
+                model_files.check_files(self.path(before), meta)
             except (InputError, FileNotFoundError, KeyError):
                 continue
             origin = f"step {before} ({self.path(before)})"

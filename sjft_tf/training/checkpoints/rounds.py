@@ -19,8 +19,8 @@ from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.models import optimizer_variables
 from sjft_tf.schema import Array, Schema
-from sjft_tf.training import snapshot
-from sjft_tf.training.snapshot import OPTIMIZER, WEIGHTS
+from sjft_tf.training.checkpoints import model_files
+from sjft_tf.training.checkpoints.model_files import OPTIMIZER, WEIGHTS
 
 STATE = "state.npz"
 SCORING = "scoring.npz"
@@ -93,7 +93,7 @@ def save_round(folder: Path, state: RoundState, model: keras.Model, made_from: d
     """Writes weights, optimizer variables and `state`; returns the round's folder."""
     place = round_folder(folder, state.index)
     with artifacts.atomic_directory(place) as temporary:
-        digests = snapshot.save_model(temporary, model)
+        digests = model_files.save_model(temporary, model)
         meta = {
             "made_from": made_from,
             "index": state.index,
@@ -120,7 +120,7 @@ def load_round(folder: Path, index: int, model: keras.Model, made_from: dict[str
     arrays, meta = _read(folder, index)
     artifacts.check_made_from(path, meta["made_from"], made_from, artifacts.OTHER_WORKDIR)
     try:
-        snapshot.load_model(path.parent, meta, model)
+        model_files.load_model(path.parent, meta, model)
     except InputError as error:
         raise InputError(f"{error}. {_what_to_do(folder, index)}") from error
     return _state(arrays, meta)
@@ -185,7 +185,7 @@ def load_round_weights(folder: Path, index: int, model: keras.Model) -> None:
             f"Rounds whose weights are there: {numbers}"
         )
     try:
-        snapshot.load_weights(place, _read(folder, index)[1], model)
+        model_files.load_weights(place, _read(folder, index)[1], model)
     except InputError as error:
         raise InputError(f"{error}. {_what_to_do(folder, index, weights_only=True)}") from error
 
@@ -226,7 +226,7 @@ def _what_to_do(folder: Path, index: int, weights_only: bool = False) -> str:
     """
     place = round_folder(folder, index)
     with contextlib.suppress(InputError):
-        (snapshot.check_weights if weights_only else snapshot.check_files)(place, _read(folder, index)[1])
+        (model_files.check_weights if weights_only else model_files.check_files)(place, _read(folder, index)[1])
         return (
             f"The files of {place} are whole, so it is another network that was asked for. Keep them; config.json and "
             "classes.json beside the rounds must be this run's, or choose another --workdir."
@@ -259,5 +259,5 @@ def _state(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> RoundState:
 
 def run_variables(model: keras.Model) -> list[Any]:
     """Every variable of a compiled joint model that a run goes on with, in a fixed order."""
-    extra = snapshot.extra_state(model)
+    extra = model_files.extra_state(model)
     return [*model.weights, *optimizer_variables(model.optimizer), *(extra[name] for name in sorted(extra))]

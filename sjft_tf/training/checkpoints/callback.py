@@ -8,8 +8,8 @@ from collections.abc import Callable
 import keras
 
 from sjft_tf.training.callbacks import StopOnNonFiniteLoss
-from sjft_tf.training.checkpoints import Resumed, restore_metrics
-from sjft_tf.training.keeping import Keeping
+from sjft_tf.training.checkpoints.policy import CheckpointPolicy
+from sjft_tf.training.checkpoints.steps import Resumed, restore_metrics
 
 
 class StepCheckpoints(keras.callbacks.Callback):
@@ -30,7 +30,7 @@ class StepCheckpoints(keras.callbacks.Callback):
 
     def __init__(
         self,
-        keeping: Keeping,
+        keeping: CheckpointPolicy,
         index: int,
         first: int,
         end: int,

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
+
 from sjft_tf.artifacts import FREE_SPACE, NoSpace, shortage
 from sjft_tf.errors import Stopped
-from sjft_tf.training.checkpoints import Checkpoints
-from sjft_tf.training.state import kept_rounds, round_folder
+from sjft_tf.training.checkpoints.rounds import kept_rounds, round_folder
+from sjft_tf.training.checkpoints.steps import Checkpoints, Resumed
 from sjft_tf.training.stopping import StopRequest
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Keeping:
+class CheckpointPolicy:
     """Where the states of a run are kept, and who else is told.
 
     Attributes:
@@ -69,12 +74,25 @@ class Keeping:
         return f"the end of round {index} ({round_folder(self.rounds, index - 1)})" if index else "the beginning"
 
     @contextlib.contextmanager
-    def guarded(self) -> Iterator[None]:
-        """Adds the last state to an error of a full disk, and gives the signal back at the end.
+    def round(self, index: int, steps: int, model: keras.Model) -> Iterator[Resumed | None]:
+        """Around the training of round `index`: takes up its checkpoint, and yields it, None where it begins anew.
+
+        Adds the last state to an error of a full disk, and gives the signal back at the end.
 
         Raises:
             NoSpace: something could not be written.
         """
+        first, resumed = index * steps, None
+        with self._guarded():
+            if self.checkpoints is not None:
+                resumed = self.checkpoints.resume(first, first + steps, model, self.origin(index))
+            if resumed is not None:
+                log.info("continuing in round %d after step %d", index + 1, resumed.step)
+            self.mark(index, first if resumed is None else resumed.step)
+            yield resumed
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:

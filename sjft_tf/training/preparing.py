@@ -1,0 +1,95 @@
+"""What the loop works with, made from the settings: how images are augmented, who is borrowed, the first K."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from sjft_tf.config import RunConfig
+from sjft_tf.errors import InputError
+from sjft_tf.images import Augmentation, ImageSet
+from sjft_tf.images.augment import Change, ColorJitter, Cutout, RandAugment, RandomAffine
+from sjft_tf.selection import Selector, smallest_k
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingSets:
+    """What the loop trains on.
+
+    Attributes:
+        target: target training images.
+        source: images to borrow from, None for plain fine-tuning.
+        neighbors: int32 [N_t, K_max] ranked source rows; None where the selector needs none.
+        pool: int32 [M] source rows, with repeats, of which all target images borrow alike; for class_importance.
+    """
+
+    target: ImageSet
+    source: ImageSet | None = None
+    neighbors: np.ndarray | None = None
+    pool: np.ndarray | None = None
+
+
+def augmentation(config: RunConfig) -> Augmentation:
+    """What is done to every training image; what is off is not there at all."""
+    view, more = config.view, config.augmentation
+    changes: list[Change] = []
+    if more.rotation or more.shear or more.translation:
+        changes.append(RandomAffine(more.rotation, more.shear, more.translation))
+    if more.randaugment:
+        changes.append(RandAugment(more.randaugment, more.randaugment_magnitude))
+    jitter = (more.jitter_brightness, more.jitter_contrast, more.jitter_saturation, more.jitter_hue)
+    if any(jitter):
+        changes.append(ColorJitter(*jitter))
+    if more.cutout:
+        changes.append(Cutout(more.cutout))
+    return Augmentation(
+        resize=(view.resize, view.resize_max or view.resize),
+        pad=view.pad,
+        crop=view.image_size,
+        mirror=view.mirror,
+        changes=tuple(changes),
+    )
+
+
+def make_selector(config: RunConfig, sets: TrainingSets) -> Selector | None:
+    """The configured selector; None for plain fine-tuning."""
+    if config.selection.selector == "none" or sets.source is None:
+        return None
+    return Selector(
+        config.selection.selector,
+        sets.neighbors,
+        len(sets.target),
+        sets.source.labels,
+        sets.source.num_classes,
+        config.selection.least_sample_per_class,
+        config.training.seed,
+        pool=sets.pool,
+    )
+
+
+def first_counts(config: RunConfig, selector: Selector | None, num_target: int) -> tuple[int, np.ndarray]:
+    """K0 and the K of each target image in the first round."""
+    if selector is None:
+        return 0, np.zeros(num_target, np.int32)
+    if selector.neighbors is None:
+        k0 = selector.k_max
+    elif (fixed := config.selection.fixed_k0()) is not None:
+        k0 = fixed
+        if k0 > selector.k_max:
+            raise InputError(f"--k0={k0} is more than the {selector.k_max} neighbors in the table")
+    else:
+        k0, size = smallest_k(selector.neighbors, selector.num_source, config.selection.source_share)
+        share = size / selector.num_source
+        log.info("k0=auto: K0 = %d borrows %d source images (%.1f %%)", k0, size, 100 * share)
+        if share < config.selection.source_share:
+            log.warning(
+                "k0=auto: whole lists of %d neighbors reach only %.1f %% of the source; raise --max_neighbors or "
+                "lower --source_share to leave hard images room to grow",
+                k0,
+                100 * share,
+            )
+    return k0, np.full(num_target, k0, np.int32)
