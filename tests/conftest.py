@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -15,6 +16,9 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+# What is started in the background ignores Ctrl-C; some tests, and the programs they start, are about it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Timings on a shared machine say nothing about the code, and the same examples every time make failures repeatable.
 settings.register_profile(
