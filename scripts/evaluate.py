@@ -21,12 +21,12 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     views = program.evaluation_from_flags()
-    from sjft_tf.pipeline.evaluating import Asked, evaluate
+    from sjft_tf.pipeline.evaluating import EvaluationRequest, evaluate
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow()
     given = program.FLAGS
-    asked = Asked(given.images, given.round, given.fuse_rounds, given.fuse_with, views)
+    asked = EvaluationRequest(given.images, given.round, given.fuse_rounds, given.fuse_with, views)
     program.say_lines(evaluate(Workdir(given.workdir), asked, given.output))
 
 

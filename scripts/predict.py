@@ -28,13 +28,13 @@ def main(_: list[str]) -> None:
     views = program.evaluation_from_flags()
     given = program.FLAGS
     from sjft_tf.owned_folder import refuse_patterns
-    from sjft_tf.pipeline.prediction import Form, predict
+    from sjft_tf.pipeline.prediction import AnswerFormat, predict
 
     refuse_patterns(given.model, "--model")
     if not given.model:
         refuse_patterns(given.workdir, "--workdir")
     program.start_tensorflow(aside=not given.output)
-    form = Form(given.output, given.format or "", given.top_k)
+    form = AnswerFormat(given.output, given.format or "", given.top_k)
     program.say_lines(predict(given.workdir, given.model, given.images, form, views, given.max_pixels))
 
 

@@ -29,12 +29,12 @@ def define() -> None:
 def main(_: list[str]) -> None:
     config = program.config_from_flags()
     from sjft_tf.pipeline import commands
-    from sjft_tf.pipeline.looks import Looks
+    from sjft_tf.pipeline.inspecting import InspectionRequest
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow()
     given = program.FLAGS
-    looks = Looks(given.explain, given.montage, given.montage_neighbors, given.montage_output)
+    looks = InspectionRequest(given.explain, given.montage, given.montage_neighbors, given.montage_output)
     workdir = Workdir(given.workdir)
     with workdir.locked():
         program.say_lines(commands.retrieve(config, workdir, looks))

@@ -12,7 +12,7 @@ from sjft_tf import artifacts
 from sjft_tf.api.settings import settings_of
 from sjft_tf.comparison import MAIN_ARMS
 from sjft_tf.comparison.arms import pick_arms
-from sjft_tf.comparison.planning import Asked
+from sjft_tf.comparison.planning import ComparisonSpec
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing import Comparison
 from sjft_tf.pipeline.launcher import Launcher
@@ -58,7 +58,7 @@ def compare(
         with place.locked():
             sets = {"target": target, "source": source, "validation": validation, "test": test}
             config = settings_of(sets, place, {"selector": "nearest", **settings})
-            asked = Asked(config, tuple(pick_arms(list(arms))), seeds=tuple(seeds), rates=tuple(rates))
+            asked = ComparisonSpec(config, tuple(pick_arms(list(arms))), seeds=tuple(seeds), rates=tuple(rates))
             launcher = Launcher(at_once)
             comparison = Comparison(asked, place, launcher, at_once, launcher.stop)
             for line in comparison.run():

@@ -21,7 +21,7 @@ FORMS = (
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenImages:
     """An image set as it was given.
 
     Attributes:
@@ -33,7 +33,7 @@ class Given:
     write: Callable[[], None] = lambda: None
 
 
-def given(images: Any, role: str, folder: Path) -> Given:
+def given(images: Any, role: str, folder: Path) -> GivenImages:
     """An image set as a spec; arrays and datasets are to be written below `folder`.
 
     Their file is named by a digest of the content: the same images again are found and not written again.
@@ -48,9 +48,9 @@ def given(images: Any, role: str, folder: Path) -> Given:
         InputError: nothing of these, an infinite or unknown number of images, or labels that do not fit.
     """
     if isinstance(images, Path) or (isinstance(images, str) and Path(images).is_dir()):
-        return Given(f"folder:{images}")
+        return GivenImages(f"folder:{images}")
     if isinstance(images, str):
-        return Given(images)
+        return GivenImages(images)
     if isinstance(images, tf.data.Dataset):
         return _to_write(*_of_dataset(images, role), role, folder)
     if isinstance(images, tuple) and len(images) == 2:
@@ -97,7 +97,7 @@ def _labels(y: Any, role: str) -> np.ndarray:
     return labels
 
 
-def _to_write(images: Sequence[np.ndarray] | np.ndarray, labels: np.ndarray, role: str, folder: Path) -> Given:
+def _to_write(images: Sequence[np.ndarray] | np.ndarray, labels: np.ndarray, role: str, folder: Path) -> GivenImages:
     if isinstance(images, np.ndarray):
         path = folder / f"{role}-{fingerprint(images, labels)}.npz"
 
@@ -106,7 +106,7 @@ def _to_write(images: Sequence[np.ndarray] | np.ndarray, labels: np.ndarray, rol
                 with atomic_write(path) as stream:
                     np.savez(stream, x=images, y=labels)
 
-        return Given(f"npz:{path}", write)
+        return GivenImages(f"npz:{path}", write)
     # Images of different sizes have no array: files without loss.
     if kinds := {str(image.dtype) for image in images} - {"uint8"}:
         raise InputError(f"The {role} images have different sizes and must be uint8 then. Received: {', '.join(kinds)}")
@@ -121,4 +121,4 @@ def _to_write(images: Sequence[np.ndarray] | np.ndarray, labels: np.ndarray, rol
                 file.parent.mkdir(exist_ok=True)
                 Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file)
 
-    return Given(f"folder:{place}", write_files)
+    return GivenImages(f"folder:{place}", write_files)

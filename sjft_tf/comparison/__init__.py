@@ -10,7 +10,7 @@ paired_summary, bootstrap_interval, t_interval, image_interval
 
 from sjft_tf.comparison.arms import ARMS, BASELINE, MAIN_ARMS, Arm, pick_arms
 from sjft_tf.comparison.choice import Choice, Point, best_point, next_points
-from sjft_tf.comparison.planning import Asked, Found
+from sjft_tf.comparison.planning import ComparisonSpec, SetsSummary
 from sjft_tf.comparison.statistics import Interval, bootstrap_interval, image_interval, paired_summary, t_interval
 from sjft_tf.comparison.trials import Trial
 
@@ -19,11 +19,11 @@ __all__ = [
     "BASELINE",
     "MAIN_ARMS",
     "Arm",
-    "Asked",
     "Choice",
-    "Found",
+    "ComparisonSpec",
     "Interval",
     "Point",
+    "SetsSummary",
     "Trial",
     "best_point",
     "bootstrap_interval",

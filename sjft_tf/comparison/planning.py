@@ -22,7 +22,7 @@ DEFAULT_WEIGHTS = (1.0, 0.3)
 
 
 @dataclass(frozen=True)
-class Asked:
+class ComparisonSpec:
     """What a comparison is asked for.
 
     Attributes:
@@ -55,7 +55,7 @@ class Asked:
     keep_weights: bool = False
     command: str = ""
 
-    def check(self) -> Asked:
+    def check(self) -> ComparisonSpec:
         """Itself, if it can be done.
 
         Raises:
@@ -88,7 +88,7 @@ class Asked:
         weights = self.weights or _times(DEFAULT_WEIGHTS, training.target_weight)
         return Choice(rates, weights if arm.borrows else (), self.kind)
 
-    def config(self, arm: Arm, trial: Trial, found: Found, final: bool) -> RunConfig:
+    def config(self, arm: Arm, trial: Trial, found: SetsSummary, final: bool) -> RunConfig:
         """The settings of one run.
 
         Args:
@@ -136,7 +136,7 @@ def _times(factors: tuple[float, ...], unit: float) -> tuple[float, ...]:
 
 
 @dataclass(frozen=True)
-class Found:
+class SetsSummary:
     """What opening the image sets told.
 
     Attributes:
@@ -159,7 +159,7 @@ class Found:
     source_rows: str = ""
     warnings: tuple[str, ...] = ()
 
-    def folds(self, asked: Asked) -> int:
+    def folds(self, asked: ComparisonSpec) -> int:
         """Folds that judge; 0 where there are validation images.
 
         Raises:
@@ -201,7 +201,7 @@ def table_name(config: RunConfig) -> str:
     return f"{re.sub(r'[^A-Za-z0-9_]+', '-', kind)[:24].strip('-')}-{key[:8]}"
 
 
-def run_stamp(config: RunConfig, found: Found) -> str:
+def run_stamp(config: RunConfig, found: SetsSummary) -> str:
     """What a finished run was made from."""
     data = dataclasses.asdict(config.data)
     return artifacts.fingerprint(
@@ -212,7 +212,7 @@ def run_stamp(config: RunConfig, found: Found) -> str:
     )
 
 
-def held_out_note(found: Found) -> str:
+def held_out_note(found: SetsSummary) -> str:
     """What must be said of figures on held-out images."""
     return (
         f"NOTE: there are no test images. {found.holdout:.0%} of each class of the target was set aside for testing: "

@@ -7,7 +7,7 @@ from typing import Any
 
 from sjft_tf.comparison.arms import BASELINE, Arm
 from sjft_tf.comparison.choice import Point
-from sjft_tf.comparison.planning import Asked
+from sjft_tf.comparison.planning import ComparisonSpec
 from sjft_tf.comparison.statistics import paired_summary
 from sjft_tf.comparison.trials import Trial
 
@@ -19,7 +19,7 @@ SETS_FORM = {
     **{"validation": bool, "holdout": float, "smallest": int, "smallest_name": str, "images": {"*": int}},
     **{"fingerprints": {"*": str}, "source_rows": str, "warnings": [str]},
 }
-"""Form of sets.json, what opening the image sets told: `planning.Found`."""
+"""Form of sets.json, what opening the image sets told: `planning.SetsSummary`."""
 
 
 @dataclass
@@ -60,7 +60,7 @@ def run_record(trial: Trial, result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def comparison_json(asked: Asked, records: list[ArmRecord]) -> dict[str, Any]:
+def comparison_json(asked: ComparisonSpec, records: list[ArmRecord]) -> dict[str, Any]:
     """The whole file."""
     base = asked.base
     plain = next((_tests(record) for record in records if record.arm.name == BASELINE), {})

@@ -8,13 +8,13 @@ from typing import Any
 
 from sjft_tf.artifacts import atomic_write
 from sjft_tf.comparison.images import image_intervals
-from sjft_tf.comparison.planning import Found
+from sjft_tf.comparison.planning import SetsSummary
 from sjft_tf.comparison.statistics import Interval, differences, t_interval
 from sjft_tf.csv_files import Writer
 
 
 def write_tables(
-    root: Path, content: dict[str, Any], notes: Sequence[str], found: Found, with_images: bool = True
+    root: Path, content: dict[str, Any], notes: Sequence[str], found: SetsSummary, with_images: bool = True
 ) -> None:
     """Writes comparison.md and comparison.csv into `root`.
 
@@ -34,7 +34,7 @@ def write_tables(
 
 
 def markdown(
-    content: dict[str, Any], notes: Sequence[str], found: Found, both: dict[str, Interval | None]
+    content: dict[str, Any], notes: Sequence[str], found: SetsSummary, both: dict[str, Interval | None]
 ) -> list[str]:
     """The lines of comparison.md.
 

@@ -16,8 +16,8 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import philox
 from sjft_tf.images.augment import Augmentation
 from sjft_tf.images.image_set import ImageSet, on_cpu, untuned
-from sjft_tf.images.order import MakeUp, round_order, target_row_at
-from sjft_tf.images.positions import WHOLE, Batches, Shard
+from sjft_tf.images.order import BatchComposition, round_order, target_row_at
+from sjft_tf.images.positions import WHOLE, Batches, BatchShard
 
 # Streams of random numbers that must not repeat each other take different second words of the seed.
 # 0 is the order of the target (`order.target_row_at`).
@@ -94,9 +94,9 @@ def joint_dataset(
     first_step: int,
     steps: int,
     seed: int,
-    shard: Shard | None = None,
+    shard: BatchShard | None = None,
     accumulate: int = 1,
-    make_up: MakeUp | None = None,
+    composition: BatchComposition | None = None,
 ) -> tf.data.Dataset:
     """Batches for `steps` training steps, beginning at the run's global step `first_step`.
 
@@ -134,10 +134,12 @@ def joint_dataset(
         held = Pools(on_cpu(pools.rows), on_cpu(pools.starts), on_cpu(pools.lengths))
 
     order, begun = None, 0
-    if make_up is not None and not make_up.plain:
-        begun = make_up.first_step * accumulate * batch_size
+    if composition is not None and not composition.plain:
+        begun = composition.first_step * accumulate * batch_size
         wanted = (first_step + steps) * accumulate * batch_size - begun
-        rows_of_round = round_order(target.labels, make_up, batch_size=batch_size, first=begun, count=wanted, seed=seed)
+        rows_of_round = round_order(
+            target.labels, composition, batch_size=batch_size, first=begun, count=wanted, seed=seed
+        )
         order = on_cpu(rows_of_round)
 
     def draw(elements: tf.Tensor) -> tuple[Drawn, ...]:

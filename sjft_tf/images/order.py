@@ -19,7 +19,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import philox
 
 
-class MakeUp(NamedTuple):
+class BatchComposition(NamedTuple):
     """How the batches of one round are made up.
 
     Attributes:
@@ -102,7 +102,7 @@ def check_max_per_class(labels: np.ndarray, batch_size: int, max_per_class: int)
 
 
 def round_order(
-    labels: np.ndarray, make_up: MakeUp, *, batch_size: int, first: int, count: int, seed: int
+    labels: np.ndarray, composition: BatchComposition, *, batch_size: int, first: int, count: int, seed: int
 ) -> np.ndarray:
     """The target rows of a round from its beginning on.
 
@@ -125,24 +125,25 @@ def round_order(
     Raises:
         InputError: see `check_max_per_class`.
     """
-    check_max_per_class(labels, batch_size, make_up.max_per_class)
-    drawn = _drawn(len(labels), make_up, first, seed)
-    if not make_up.max_per_class:
-        length = len(labels) + len(make_up.repeated) * make_up.hard_repeats
+    check_max_per_class(labels, batch_size, composition.max_per_class)
+    drawn = _drawn(len(labels), composition, first, seed)
+    if not composition.max_per_class:
+        length = len(labels) + len(composition.repeated) * composition.hard_repeats
         return np.concatenate([next(drawn) for _ in range(-(-count // length))])[:count]
     times = np.ones(len(labels), np.int64)
-    times[make_up.repeated] += make_up.hard_repeats
+    times[composition.repeated] += composition.hard_repeats
     most_waiting = np.bincount(labels, times).astype(np.int64)
     rows = (int(row) for block in drawn for row in block)
-    return _limited(rows, labels.tolist(), most_waiting.tolist(), batch_size, make_up.max_per_class, count)
+    return _limited(rows, labels.tolist(), most_waiting.tolist(), batch_size, composition.max_per_class, count)
 
 
-def _drawn(num_target: int, make_up: MakeUp, first: int, seed: int) -> Iterator[np.ndarray]:
+def _drawn(num_target: int, composition: BatchComposition, first: int, seed: int) -> Iterator[np.ndarray]:
     """The rows one pass after the other, without end, as many as a pass has at a time, int32."""
     rows, begin, offset = np.arange(num_target, dtype=np.int32), first, 0
-    if len(make_up.repeated):
+    if len(composition.repeated):
         # `first` is above every pass number of the round before, so no two rounds share an order.
-        rows, begin, offset = np.concatenate([rows, np.repeat(make_up.repeated, make_up.hard_repeats)]), 0, first
+        again = np.repeat(composition.repeated, composition.hard_repeats)
+        rows, begin, offset = np.concatenate([rows, again]), 0, first
     while True:
         yield rows[_shuffled(np.arange(begin, begin + len(rows)), len(rows), seed, offset)]
         begin += len(rows)

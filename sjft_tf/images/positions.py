@@ -12,7 +12,7 @@ import tensorflow as tf
 from sjft_tf.errors import InputError
 
 
-class Shard(NamedTuple):
+class BatchShard(NamedTuple):
     """The part of every batch that this process feeds to its devices.
 
     Attributes:
@@ -26,7 +26,7 @@ class Shard(NamedTuple):
     local: int
 
 
-WHOLE = Shard(replicas=1, first=0, local=1)
+WHOLE = BatchShard(replicas=1, first=0, local=1)
 
 
 class Batches(NamedTuple):
@@ -46,7 +46,7 @@ class Batches(NamedTuple):
     batch_size: int
     first_step: int
     steps: int
-    shard: Shard = WHOLE
+    shard: BatchShard = WHOLE
     accumulate: int = 1
 
     def check(self) -> Batches:

@@ -27,7 +27,7 @@ JUDGMENT = 3  # raise when `inspect` comes to judge files differently
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class ScanResult:
     """What one look at a file tells. `error` is "" for a file that decodes."""
 
     plain: bool
@@ -126,7 +126,9 @@ class FileScan:
             rows.writerow(["path", "reason"])
             rows.writerows(self.bad)
 
-    def _look(self, paths: Sequence[str], stats: Sequence[tuple[int, int]], key: str, description: str) -> list[Found]:
+    def _look(
+        self, paths: Sequence[str], stats: Sequence[tuple[int, int]], key: str, description: str
+    ) -> list[ScanResult]:
         store = _Store(self.cache / f"scan_{artifacts.fingerprint(key)}.npz", self.max_pixels) if self.cache else None
         known = store.read() if store else {}
         results = [known.get((path, *stat)) for path, stat in zip(paths, stats, strict=True)]
@@ -144,27 +146,27 @@ class FileScan:
         return found
 
 
-def inspect_file(path: str, max_pixels: int = MAX_PIXELS) -> Found:
+def inspect_file(path: str, max_pixels: int = MAX_PIXELS) -> ScanResult:
     """Reads and inspects one file; what goes wrong is in the result."""
     try:
         encoded = read_bytes(path, most_bytes(max_pixels))
     except OSError as error:
-        return Found(False, bytes(32), str(error.strerror or error))
+        return ScanResult(False, bytes(32), str(error.strerror or error))
     return inspect(encoded, max_pixels)
 
 
-def inspect(encoded: bytes, max_pixels: int = MAX_PIXELS) -> Found:
+def inspect(encoded: bytes, max_pixels: int = MAX_PIXELS) -> ScanResult:
     """Whether encoded bytes decode, by which decoder, and their digest; the one rule for training and prediction."""
     digest = hashlib.sha256(encoded).digest()
     try:
         with open_image(encoded, max_pixels) as image:
             if is_plain(image) and _tensorflow_decodes(encoded, image.format == "PNG"):
-                return Found(True, digest)
+                return ScanResult(True, digest)
             # The decoders differ in which damage they forgive; what TensorFlow refuses, Pillow may still show.
             to_rgb(image)
     except Exception as error:  # Pillow raises a dozen types on damaged files
-        return Found(False, digest, _reason(error))
-    return Found(False, digest)
+        return ScanResult(False, digest, _reason(error))
+    return ScanResult(False, digest)
 
 
 def _reason(error: Exception) -> str:
@@ -202,7 +204,7 @@ class _Store:
         self._path = path
         self._made_by = [self._MADE_BY, max_pixels]
 
-    def read(self) -> dict[tuple[str, int, int], Found]:
+    def read(self) -> dict[tuple[str, int, int], ScanResult]:
         try:
             arrays, meta = artifacts.load_npz(self._path, _SCHEMA)
         except FileNotFoundError:
@@ -220,7 +222,7 @@ class _Store:
             logging.warning("%s is damaged: it is of other files. The files are scanned again.", self._path)
             return {}
         return {
-            (path, size, time): Found(plain, digests[32 * i : 32 * i + 32], error)
+            (path, size, time): ScanResult(plain, digests[32 * i : 32 * i + 32], error)
             for i, (path, size, time, plain, error) in enumerate(
                 zip(
                     paths,
@@ -233,7 +235,7 @@ class _Store:
             )
         }
 
-    def write(self, paths: Sequence[str], stats: Sequence[tuple[int, int]], found: Sequence[Found]) -> None:
+    def write(self, paths: Sequence[str], stats: Sequence[tuple[int, int]], found: Sequence[ScanResult]) -> None:
         def text(values: Sequence[str]) -> np.ndarray:
             return np.frombuffer("\0".join(values).encode("utf-8", "surrogateescape"), np.uint8)
 

@@ -20,7 +20,7 @@ from sjft_tf.images.decode import MAX_PIXELS
 from sjft_tf.images.examples import Features, Labeled, parse_example, read_example
 from sjft_tf.images.paths import read_range, reason
 from sjft_tf.images.record_lengths import AFTER, BEFORE, GZIP_ERRORS, opened, walk
-from sjft_tf.images.scan import JUDGMENT, Found, inspect
+from sjft_tf.images.scan import JUDGMENT, ScanResult, inspect
 from sjft_tf.images.spool import Spool
 from sjft_tf.schema import Array, Schema
 
@@ -41,7 +41,7 @@ _ARRAYS = tuple(_SCHEMA.arrays)  # of an Index
 
 
 @dataclasses.dataclass(frozen=True)
-class Shard:
+class RecordFile:
     """One file. `size` in bytes and `time` in ns are those of the file; `compressed`: with gzip."""
 
     path: str
@@ -87,7 +87,7 @@ class Index:
 
 
 def records(
-    shard: Shard, size: int | None = None, spool: Spool | None = None, base: int = 0, most: int | None = None
+    shard: RecordFile, size: int | None = None, spool: Spool | None = None, base: int = 0, most: int | None = None
 ) -> Iterator[tuple[int, bytes]]:
     """The records of a shard with the byte each begins at, their checksums verified by TensorFlow.
 
@@ -131,12 +131,12 @@ def records(
         raise _damaged(shard, position, start, "truncated")
 
 
-def _damaged(shard: Shard, position: int, start: int, how: str) -> InputError:
+def _damaged(shard: RecordFile, position: int, start: int, how: str) -> InputError:
     advice = "Write the shard again." if position else f"Expected TFRecord files{_compression_hint(shard)}"
     return InputError(f"{shard.path}, record {position} (from byte {start}) is {how}. {advice}")
 
 
-def _compression_hint(shard: Shard) -> str:
+def _compression_hint(shard: RecordFile) -> str:
     if shard.compressed:
         return "; is this one compressed with gzip?"
     if read_range(shard.path, 0, 2) == b"\x1f\x8b":
@@ -144,7 +144,7 @@ def _compression_hint(shard: Shard) -> str:
     return ", not compressed; does the pattern name other files too?"
 
 
-def copy_uncompressed(shard: Shard, spool: Spool) -> int:
+def copy_uncompressed(shard: RecordFile, spool: Spool) -> int:
     """Appends a gzip shard's content to the spool. Returns its size.
 
     Raises:
@@ -168,7 +168,7 @@ def copy_uncompressed(shard: Shard, spool: Spool) -> int:
     return spool.size - before
 
 
-def _next_chunk(shard: Shard, stream: gzip.GzipFile) -> bytes:
+def _next_chunk(shard: RecordFile, stream: gzip.GzipFile) -> bytes:
     try:
         return stream.read(_CHUNK)
     except (*GZIP_ERRORS, tf.errors.OpError, OSError) as error:
@@ -176,7 +176,7 @@ def _next_chunk(shard: Shard, stream: gzip.GzipFile) -> bytes:
 
 
 def index(
-    shard: Shard,
+    shard: RecordFile,
     features: Features,
     pool: concurrent.futures.Executor,
     size: int,
@@ -201,7 +201,7 @@ def index(
 
 
 def _scan(
-    shard: Shard,
+    shard: RecordFile,
     features: Features,
     pool: concurrent.futures.Executor,
     size: int,
@@ -245,9 +245,9 @@ def _scan(
     )
 
 
-def _inspected(images: Iterable[bytes], pool: concurrent.futures.Executor, max_pixels: int) -> Iterator[Found]:
+def _inspected(images: Iterable[bytes], pool: concurrent.futures.Executor, max_pixels: int) -> Iterator[ScanResult]:
     """`inspect` of each image, in order, in the pool's threads; only a few blocks are in memory at a time."""
-    waiting: collections.deque[concurrent.futures.Future[list[Found]]] = collections.deque()
+    waiting: collections.deque[concurrent.futures.Future[list[ScanResult]]] = collections.deque()
     for block in _blocks(images):
         waiting.append(pool.submit(_inspect_all, block, max_pixels))
         if len(waiting) > _AHEAD:
@@ -256,7 +256,7 @@ def _inspected(images: Iterable[bytes], pool: concurrent.futures.Executor, max_p
         yield from waiting.popleft().result()
 
 
-def _inspect_all(block: list[bytes], max_pixels: int) -> list[Found]:
+def _inspect_all(block: list[bytes], max_pixels: int) -> list[ScanResult]:
     return [inspect(encoded, max_pixels) for encoded in block]
 
 

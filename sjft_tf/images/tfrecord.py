@@ -18,7 +18,7 @@ from sjft_tf.images.image_set import ImageSet, identities_of
 from sjft_tf.images.loaders import EncodedImages, python_reader
 from sjft_tf.images.paths import MISSING, file_stats, folder_of, join, read_bytes, read_range, reason
 from sjft_tf.images.scan import FileScan
-from sjft_tf.images.shards import Index, Shard, copy_uncompressed, index, records
+from sjft_tf.images.shards import Index, RecordFile, copy_uncompressed, index, records
 from sjft_tf.images.spec import Spec
 from sjft_tf.images.spool import Spool
 from sjft_tf.progress import bar
@@ -108,7 +108,7 @@ def open_tfrecord(spec: Spec, scan: FileScan) -> ImageSet:
     )
 
 
-def _report_bad(spec: Spec, scan: FileScan, shards: Sequence[Shard], indices: Sequence[Index]) -> None:
+def _report_bad(spec: Spec, scan: FileScan, shards: Sequence[RecordFile], indices: Sequence[Index]) -> None:
     bad = [
         (f"{shard.path}, record {i}", why)
         for shard, one in zip(shards, indices, strict=True)
@@ -133,7 +133,7 @@ def _name(spec: Spec) -> str:
     return stem or _WILDCARDS.split(folder.rpartition("/")[2])[0] or "tfrecord"
 
 
-def _shards(spec: Spec, compressed: bool) -> list[Shard]:
+def _shards(spec: Spec, compressed: bool) -> list[RecordFile]:
     pattern = spec.location
     try:
         paths = sorted(tf.io.gfile.glob(pattern))
@@ -142,13 +142,15 @@ def _shards(spec: Spec, compressed: bool) -> list[Shard]:
         raise InputError(f"'{spec}': {pattern} cannot be listed ({reason(error)})") from error
     except OSError as error:
         raise InputError(f"'{spec}': {error}") from error
-    shards = [Shard(path, *found, compressed) for path, found in zip(paths, stats, strict=True) if found != MISSING]
+    shards = [
+        RecordFile(path, *found, compressed) for path, found in zip(paths, stats, strict=True) if found != MISSING
+    ]
     if not shards:
         raise InputError(f"'{spec}': no file matches {pattern}. Expected shards, e.g. DIR/train-*.tfrecord")
     return shards
 
 
-def _features(spec: Spec, shards: Sequence[Shard], options: dict[str, str]) -> Features:
+def _features(spec: Spec, shards: Sequence[RecordFile], options: dict[str, str]) -> Features:
     for shard in shards:
         for _, record in records(shard, most=1):
             where = f"{shard.path}, record 0"
@@ -157,7 +159,7 @@ def _features(spec: Spec, shards: Sequence[Shard], options: dict[str, str]) -> F
 
 
 def _indices(
-    shards: Sequence[Shard], features: Features, scan: FileScan, name: str
+    shards: Sequence[RecordFile], features: Features, scan: FileScan, name: str
 ) -> tuple[list[Index], Spool | None, list[int]]:
     spool = Spool() if shards[0].compressed else None
     if spool is not None:
@@ -178,7 +180,7 @@ def _indices(
 
 
 def _given_names(
-    spec: Spec, shards: Sequence[Shard], features: Features, options: dict[str, str]
+    spec: Spec, shards: Sequence[RecordFile], features: Features, options: dict[str, str]
 ) -> tuple[list[str] | None, int | None]:
     """The names of all classes and the number of the first, each None where that is to be found out."""
     text = options["first_label"]

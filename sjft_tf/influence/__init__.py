@@ -27,7 +27,7 @@ from sjft_tf.influence.crossfit import cross_fitted, held_out_probabilities, par
 from sjft_tf.influence.head import Head, choose_l2, fit_head, least_l2
 from sjft_tf.influence.holdout import folds, held_out, in_focus
 from sjft_tf.influence.kept import kept_rows, save_kept
-from sjft_tf.influence.leave_one_out import Comparison, leave_one_out
+from sjft_tf.influence.leave_one_out import LeaveOneOut, leave_one_out
 from sjft_tf.influence.network import NetworkLoss
 from sjft_tf.influence.recursion import arnoldi, largest_eigenvalue, lissa
 from sjft_tf.influence.rule import Bootstrap, choose, ranks
@@ -37,10 +37,10 @@ from sjft_tf.influence.solve import Solution, conjugate_gradients
 
 __all__ = [
     "Bootstrap",
-    "Comparison",
     "Examples",
     "Head",
     "HeadSolver",
+    "LeaveOneOut",
     "NetworkLoss",
     "Scaling",
     "Scores",

@@ -15,7 +15,7 @@ from sjft_tf.influence.softmax import SoftmaxObjective
 
 
 @dataclass(frozen=True)
-class Comparison:
+class LeaveOneOut:
     """Changes of the summed validation loss in nats when single images are left out.
 
     Attributes:
@@ -41,7 +41,7 @@ class Comparison:
 
 def leave_one_out(
     head: Head, influence: np.ndarray, validation: Examples, positions: np.ndarray, damping: float = 0.0
-) -> Comparison:
+) -> LeaveOneOut:
     """Trains the head again without each of the images at `positions`, one at a time.
 
     The objective stays the mean over all n images with one weight set to 0, so that L2 keeps its strength beside the
@@ -68,4 +68,4 @@ def leave_one_out(
         weights[position] = 0.0
         without = SoftmaxObjective(objective.examples, objective.num_classes, objective.l2, weights)
         measured[number] = fit_head(without, head.weights, tolerance=head.tolerance).check().loss(validation) - before
-    return Comparison(np.asarray(positions), -influence[positions] / count, measured)
+    return LeaveOneOut(np.asarray(positions), -influence[positions] / count, measured)

@@ -17,7 +17,7 @@ from sjft_tf.errors import InputError
 FORMATS = ("csv", "jsonl")
 
 
-class Writer(Protocol):
+class AnswerWriter(Protocol):
     """Takes the answer for one image: its path and probabilities float32 [C]."""
 
     def __call__(self, image: Path, probabilities: np.ndarray) -> None: ...
@@ -31,7 +31,7 @@ def format_for(output: str, asked: str) -> str:
 
 
 @contextlib.contextmanager
-def writing(output: str, form: str, class_names: Sequence[str], top_k: int) -> Iterator[Writer]:
+def writing(output: str, form: str, class_names: Sequence[str], top_k: int) -> Iterator[AnswerWriter]:
     """Opens the place for answers: a file, complete or absent, or standard output, line by line.
 
     CSV has `image,class,probability`; with `top_k` above 1 `image,rank,class,probability`, one line a rank from 1. A
@@ -51,7 +51,7 @@ def _best(probabilities: np.ndarray, top_k: int) -> np.ndarray:
     return np.argsort(-probabilities, kind="stable")[:top_k]
 
 
-def _csv(stream: IO[str], class_names: Sequence[str], top_k: int) -> Writer:
+def _csv(stream: IO[str], class_names: Sequence[str], top_k: int) -> AnswerWriter:
     lines = csv_files.Writer(stream)
     lines.writerow(["image", *(["rank"] if top_k > 1 else []), "class", "probability"])
 
@@ -62,7 +62,7 @@ def _csv(stream: IO[str], class_names: Sequence[str], top_k: int) -> Writer:
     return write
 
 
-def _json_lines(stream: IO[str], class_names: Sequence[str], top_k: int) -> Writer:
+def _json_lines(stream: IO[str], class_names: Sequence[str], top_k: int) -> AnswerWriter:
     def write(image: Path, probabilities: np.ndarray) -> None:
         best = _best(probabilities, top_k)
         answer = {

@@ -14,12 +14,12 @@ from typing import Any
 from sjft_tf import artifacts
 from sjft_tf.comparison.arms import Arm
 from sjft_tf.comparison.choice import Point, Score, best_point, next_points
-from sjft_tf.comparison.planning import Asked, held_out_note
+from sjft_tf.comparison.planning import ComparisonSpec, held_out_note
 from sjft_tf.comparison.records import ArmRecord, comparison_json, run_record, trial_record
 from sjft_tf.comparison.tables import write_tables
 from sjft_tf.comparison.trials import Trial
 from sjft_tf.parallel import side_by_side
-from sjft_tf.pipeline.comparison_runs import RESULT, Launch, Runs, read_result
+from sjft_tf.pipeline.comparison_runs import RESULT, ComparisonRuns, Launch, read_result
 from sjft_tf.workdir import Workdir
 
 
@@ -39,7 +39,7 @@ class Comparison:
 
     def __init__(
         self,
-        asked: Asked,
+        asked: ComparisonSpec,
         workdir: Workdir,
         launch: Launch,
         at_once: int = 1,
@@ -47,7 +47,7 @@ class Comparison:
     ) -> None:
         self.asked, self.root = asked.check(), workdir.root
         self._at_once, self._stop, self._writing = at_once, stop, threading.Lock()
-        self._runs = Runs(asked, workdir.root, launch)
+        self._runs = ComparisonRuns(asked, workdir.root, launch)
         self.failed = self._runs.failed
         self._records: list[ArmRecord] = []
 

@@ -38,7 +38,7 @@ def work(job: dict[str, Any]) -> None:
 
 
 def look(config: RunConfig, job: dict[str, Any]) -> None:
-    """Opens all image sets, audits the source, and writes what a comparison must know (`planning.Found`).
+    """Opens all image sets, audits the source, and writes what a comparison must know (`planning.SetsSummary`).
 
     Args:
         config: the base settings.

@@ -12,7 +12,7 @@ from typing import Any
 
 from sjft_tf import artifacts
 from sjft_tf.comparison.arms import Arm
-from sjft_tf.comparison.planning import Asked, Found, run_stamp, table_name, uses_table
+from sjft_tf.comparison.planning import ComparisonSpec, SetsSummary, run_stamp, table_name, uses_table
 from sjft_tf.comparison.records import RESULT_FORM, SETS_FORM
 from sjft_tf.comparison.trials import Trial
 from sjft_tf.config import RunConfig
@@ -35,7 +35,7 @@ def read_result(path: Path) -> dict[str, Any]:
     return artifacts.read_json(path, RESULT_FORM, remedy)
 
 
-class Runs:
+class ComparisonRuns:
     """Opens the image sets, makes neighbor tables once, trains and scores.
 
     Args:
@@ -50,10 +50,10 @@ class Runs:
         done: runs that were made, not found again, or failed.
     """
 
-    found: Found
+    found: SetsSummary
     folds: int
 
-    def __init__(self, asked: Asked, root: Path, launch: Launch) -> None:
+    def __init__(self, asked: ComparisonSpec, root: Path, launch: Launch) -> None:
         self.asked, self.root, self.shared, self._launch = asked, root, root / "shared", launch
         self.failed: dict[str, str] = {}
         self.done = 0
@@ -74,7 +74,7 @@ class Runs:
         now = self._looked(known)
         if known is not None:
             artifacts.check_made_from(path, known, now["fingerprints"], artifacts.OTHER_WORKDIR)
-        self.found = Found(**{**now, "warnings": tuple(now["warnings"])})
+        self.found = SetsSummary(**{**now, "warnings": tuple(now["warnings"])})
         self.folds = self.found.folds(self.asked)
         artifacts.write_json(path, now)
         artifacts.write_json(self.root / "settings.json", settings)

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
+class EvaluationRequest:
     """What the figures are to be made of.
 
     Attributes:
@@ -53,7 +53,7 @@ class Asked:
     views: EvaluationConfig | None = None
 
 
-def evaluate(workdir: Workdir, asked: Asked, output: str = "") -> Iterator[str]:
+def evaluate(workdir: Workdir, asked: EvaluationRequest, output: str = "") -> Iterator[str]:
     """Scores labeled images with a run's model, or with several.
 
     Args:
@@ -136,7 +136,7 @@ def _refuse_changed(config: RunConfig, workdir: Workdir, sets: Mapping[str, Imag
     )
 
 
-def _predictions(workdir: Workdir, images: ImageSet, asked: Asked) -> tuple[str, np.ndarray, list[str]]:
+def _predictions(workdir: Workdir, images: ImageSet, asked: EvaluationRequest) -> tuple[str, np.ndarray, list[str]]:
     """What was averaged in words, probabilities float32 [N, C], and the class names of their columns."""
     config, model, names, number = restore(workdir, asked.number)
     if asked.views is not None:

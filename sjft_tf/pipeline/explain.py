@@ -16,7 +16,7 @@ from sjft_tf.images import ImageSet, View
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors
 from sjft_tf.retrieval import Layout, NeighborTable
 from sjft_tf.retrieval.explain import Channel, bank_channels, channel_contributions, empty_bin_shares
-from sjft_tf.summaries.explanation import Shown, explanation_picture
+from sjft_tf.summaries.explanation import ExplainedImage, explanation_picture
 from sjft_tf.workdir import Workdir
 
 _LISTED = 5  # filters listed for the nearest and for the median neighbor
@@ -122,11 +122,13 @@ def _class_of(images: ImageSet, row: int) -> str:
     return images.class_names[int(images.labels[row])]
 
 
-def _shown(sets: Sets, view: View, row: int, neighbors: np.ndarray, distances: np.ndarray, k_max: int) -> list[Shown]:
-    def shown(title: str, images: ImageSet, row: int, *lines: str) -> Shown:
+def _shown(
+    sets: Sets, view: View, row: int, neighbors: np.ndarray, distances: np.ndarray, k_max: int
+) -> list[ExplainedImage]:
+    def shown(title: str, images: ImageSet, row: int, *lines: str) -> ExplainedImage:
         # As the filters see it: resized and cropped.
         pixels = view(images.load(row)).numpy()
-        return Shown(pixels, title, [f"class {_class_of(images, row)}", str(images.ids[row]), *lines])
+        return ExplainedImage(pixels, title, [f"class {_class_of(images, row)}", str(images.ids[row]), *lines])
 
     assert sets.source is not None
     found = [shown("target", sets.target, row)]

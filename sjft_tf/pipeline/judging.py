@@ -47,7 +47,7 @@ HEAD_TOLERANCE = 1e-8
 
 
 @dataclass(frozen=True)
-class Judged:
+class InfluenceScores:
     """What was found out about the target images.
 
     Attributes:
@@ -65,7 +65,7 @@ class Judged:
     how: str
 
 
-class Bench:
+class InfluenceProblem:
     """The target's and the validation set's features, and who trains and judges.
 
     Rows count through both sets: the target's come first.
@@ -147,7 +147,7 @@ class Bench:
         return self.fit(self.train, self.l2((self.train, rows)))
 
 
-def by_head(bench: Bench) -> Judged:
+def by_head(bench: InfluenceProblem) -> InfluenceScores:
     """Influence on the convex head."""
     settings, head = bench.settings, bench.head
     solver = HeadSolver(head, settings.solver, settings.damping, settings.solve_tolerance or HEAD_TOLERANCE)
@@ -162,10 +162,10 @@ def by_head(bench: Bench) -> Judged:
         f"convex head (l2 {head.objective.l2:.3g}, gradient norm {head.gradient_norm:.1e}) judged by {len(judges)} "
         f"validation images; {found.solution}"
     )
-    return Judged(bench.train, found.influence, bound, found.better_class, how)
+    return InfluenceScores(bench.train, found.influence, bound, found.better_class, how)
 
 
-def cross_fit(bench: Bench) -> Judged:
+def cross_fit(bench: InfluenceProblem) -> InfluenceScores:
     """Influence by heads that trained neither on the image nor on its judges."""
     settings, target = bench.settings, bench.target
     fold_of = folds(target.labels, target.class_names, settings.cross_fit, bench.config.training.seed)
@@ -187,10 +187,10 @@ def cross_fit(bench: Bench) -> Judged:
     )
     scores = by_label[np.arange(bench.count), target.labels]
     how = f"{len(work)} convex heads (l2 {l2:.3g}) of {settings.cross_fit} folds, every solve within {tolerance:.0e}"
-    return Judged(np.arange(bench.count), scores, scores, by_label.argmin(axis=1), how)
+    return InfluenceScores(np.arange(bench.count), scores, scores, by_label.argmin(axis=1), how)
 
 
-def by_alternative(bench: Bench) -> Judged:
+def by_alternative(bench: InfluenceProblem) -> InfluenceScores:
     """By loss, confident learning or chance, from heads that did not train on the image."""
     name, target, seed = bench.settings.prune_by, bench.target, bench.config.training.seed
     count = bench.settings.cross_fit or FOLDS
@@ -207,4 +207,4 @@ def by_alternative(bench: Bench) -> Judged:
     if name != "confident" and bench.settings.drop_share == 1.0:
         raise InputError(f"--prune_by={name} ranks, but does not say how many to drop: give --drop_share")
     how = f"ranked by {name}; probabilities of {count} convex heads (l2 {l2:g})"
-    return Judged(np.arange(bench.count), scores, scores, p.argmax(axis=1), how)
+    return InfluenceScores(np.arange(bench.count), scores, scores, p.argmax(axis=1), how)

@@ -16,7 +16,7 @@ from sjft_tf.influence import Head, NetworkLoss, Scaling, arnoldi, conjugate_gra
 from sjft_tf.influence.network import PRODUCT_COST
 from sjft_tf.influence.solve import Solution
 from sjft_tf.pipeline.inputs import Sets, network_view
-from sjft_tf.pipeline.judging import Bench, Judged
+from sjft_tf.pipeline.judging import InfluenceProblem, InfluenceScores
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ TOLERANCE = {"cg": 1e-3, "lissa": 0.1, "arnoldi": 0.1}
 POWER_STEPS = 10
 
 
-def by_network(bench: Bench, sets: Sets, folder: Path) -> Judged:
+def by_network(bench: InfluenceProblem, sets: Sets, folder: Path) -> InfluenceScores:
     """Influence over `--influence_layers` of the trunk with the head on it; says first what it will cost.
 
     Args:
@@ -71,7 +71,7 @@ def by_network(bench: Bench, sets: Sets, folder: Path) -> Judged:
         f"{settings.curvature} over {loss.size:,} weights, damping {damping:g}, judged by {len(bench.judging)} "
         f"validation images; {found}. Over a deep network influence is an approximation: check it before you trust it"
     )
-    return Judged(bench.train, scores, scores, by_label.argmin(axis=1), how)
+    return InfluenceScores(bench.train, scores, scores, by_label.argmin(axis=1), how)
 
 
 def classifier(trunk: keras.Model, head: Head, scaling: Scaling) -> keras.Model:
@@ -112,7 +112,7 @@ class Feed:
     longer than the product.
     """
 
-    def __init__(self, bench: Bench, sets: Sets, folder: Path) -> None:
+    def __init__(self, bench: InfluenceProblem, sets: Sets, folder: Path) -> None:
         self._labels, self.batch_size = bench.labels, bench.config.training.eval_batch_size
         side, view, filled = bench.config.view.image_size, network_view(bench.config), 0
         with tempfile.TemporaryFile(dir=folder) as file:

@@ -15,7 +15,7 @@ from sjft_tf.pipeline.feature_neighbors import feature_stamp, feature_table, sto
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors
 from sjft_tf.retrieval import (
     NeighborTable,
-    Places,
+    RetrievalPaths,
     build_approximate_table,
     build_neighbor_table,
     check_begun,
@@ -110,12 +110,18 @@ def keeps_descriptors(config: RunConfig) -> bool:
     return config.retrieval.keep_descriptors or config.retrieval.search == "approximate"
 
 
-def _places(config: RunConfig, workdir: Workdir) -> Places:
-    return Places(workdir.edges, workdir.search, workdir.descriptors if keeps_descriptors(config) else None)
+def _places(config: RunConfig, workdir: Workdir) -> RetrievalPaths:
+    return RetrievalPaths(workdir.edges, workdir.search, workdir.descriptors if keeps_descriptors(config) else None)
 
 
 def _search(
-    config: RunConfig, target: ImageSet, source: ImageSet, bank: FilterBank, k: int, places: Places, workdir: Workdir
+    config: RunConfig,
+    target: ImageSet,
+    source: ImageSet,
+    bank: FilterBank,
+    k: int,
+    places: RetrievalPaths,
+    workdir: Workdir,
 ) -> NeighborTable:
     settings, view = config.retrieval, descriptor_view(config)
     if settings.search == "exact":

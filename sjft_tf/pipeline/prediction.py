@@ -34,7 +34,7 @@ Answer = Callable[[Sequence[bytes]], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
-class Form:
+class AnswerFormat:
     """How answers are given.
 
     Attributes:
@@ -52,7 +52,7 @@ def predict(
     workdir: str,
     model: str,
     images: Sequence[str],
-    form: Form,
+    form: AnswerFormat,
     views: EvaluationConfig | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> Iterator[str]:

@@ -19,7 +19,7 @@ from sjft_tf.images.watching import refuse_changed
 from sjft_tf.influence import choose, leave_one_out, ranks, save_kept
 from sjft_tf.pipeline.checks import check_network
 from sjft_tf.pipeline.inputs import Sets, open_sets
-from sjft_tf.pipeline.judging import Bench, Judged, by_alternative, by_head, cross_fit
+from sjft_tf.pipeline.judging import InfluenceProblem, InfluenceScores, by_alternative, by_head, cross_fit
 from sjft_tf.pipeline.refusing import held_back, refuse_other_target
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, influence_summary, pair_montage
@@ -89,7 +89,7 @@ def influence_scores(config: RunConfig, workdir: Workdir) -> tuple[np.ndarray, n
     return scores, _by_row(judged, dropped, sets.target)
 
 
-def _judged_anew(config: RunConfig, workdir: Workdir) -> tuple[Sets, Judged, np.ndarray]:
+def _judged_anew(config: RunConfig, workdir: Workdir) -> tuple[Sets, InfluenceScores, np.ndarray]:
     check_network(config)
     with held_back(workdir):
         sets = open_sets(config, workdir)
@@ -97,7 +97,7 @@ def _judged_anew(config: RunConfig, workdir: Workdir) -> tuple[Sets, Judged, np.
         return sets, *judgement(config, sets, workdir)
 
 
-def judgement(config: RunConfig, sets: Sets, workdir: Workdir) -> tuple[Judged, np.ndarray]:
+def judgement(config: RunConfig, sets: Sets, workdir: Workdir) -> tuple[InfluenceScores, np.ndarray]:
     """Scores and the choice, bool [M]: from the workdir if made from the same, else made now and written.
 
     `scores.npz` is written last: where it is, the list, the pictures and kept.json are complete.
@@ -110,7 +110,7 @@ def judgement(config: RunConfig, sets: Sets, workdir: Workdir) -> tuple[Judged, 
     if path.is_file() and finished_rounds(workdir.rounds):
         _refuse_other(path, made_from, workdir)
     with workdir.timed("pruning"):
-        bench = Bench(config, sets, workdir)
+        bench = InfluenceProblem(config, sets, workdir)
         if config.prune.prune_by != "influence":
             judged = by_alternative(bench)
         elif config.prune.influence_layers:
@@ -145,7 +145,7 @@ def _made_from(config: RunConfig, sets: Sets) -> dict[str, Any]:
     }
 
 
-def _stored(path: Path, made_from: dict[str, Any], target: ImageSet) -> tuple[Judged, np.ndarray] | None:
+def _stored(path: Path, made_from: dict[str, Any], target: ImageSet) -> tuple[InfluenceScores, np.ndarray] | None:
     if not path.is_file():
         return None
     arrays, meta = artifacts.load_npz(path, _SCHEMA)
@@ -161,7 +161,7 @@ def _stored(path: Path, made_from: dict[str, Any], target: ImageSet) -> tuple[Ju
     ):
         raise InputError(f"{path} is damaged: it names images or classes that there are not. {artifacts.REMAKE}")
     dropped = arrays.pop("dropped")
-    return Judged(**arrays, how=meta["how"]), dropped
+    return InfluenceScores(**arrays, how=meta["how"]), dropped
 
 
 def _refuse_other(path: Path, made_from: dict[str, Any], workdir: Workdir) -> None:
@@ -172,13 +172,15 @@ def _refuse_other(path: Path, made_from: dict[str, Any], workdir: Workdir) -> No
     artifacts.check_made_from(path, found, asked, artifacts.OTHER_WORKDIR)
 
 
-def _by_row(judged: Judged, dropped: np.ndarray, target: ImageSet) -> np.ndarray:
+def _by_row(judged: InfluenceScores, dropped: np.ndarray, target: ImageSet) -> np.ndarray:
     found = np.zeros(len(target), bool)
     found[judged.rows[dropped]] = True
     return found
 
 
-def _write(target: ImageSet, judged: Judged, dropped: np.ndarray, workdir: Workdir, made_from: dict[str, Any]) -> None:
+def _write(
+    target: ImageSet, judged: InfluenceScores, dropped: np.ndarray, workdir: Workdir, made_from: dict[str, Any]
+) -> None:
     folder, names = workdir.influence, target.class_names
     place, order = ranks(judged.scores), np.argsort(-judged.scores, kind="stable")
     with artifacts.atomic_write(folder / "influence.csv", "w") as stream:
@@ -199,7 +201,7 @@ def _told(workdir: Workdir) -> list[Path]:
     return [workdir.influence / name for name in ("influence.csv", "harmful.png", "helpful.png", "kept.json")]
 
 
-def _pair(target: ImageSet, judged: Judged, i: int, place: int) -> Pair:
+def _pair(target: ImageSet, judged: InfluenceScores, i: int, place: int) -> Pair:
     """An image beside the most helpful other image of the class that would fit it better."""
     row, better = judged.rows[i], judged.better[i]
     alike = np.flatnonzero((target.labels[judged.rows] == better) & (judged.rows != row))
@@ -216,8 +218,8 @@ def _pair(target: ImageSet, judged: Judged, i: int, place: int) -> Pair:
     )
 
 
-def _verified(config: RunConfig, sets: Sets, workdir: Workdir, judged: Judged, number: int) -> Iterator[str]:
-    bench = Bench(config, sets, workdir)
+def _verified(config: RunConfig, sets: Sets, workdir: Workdir, judged: InfluenceScores, number: int) -> Iterator[str]:
+    bench = InfluenceProblem(config, sets, workdir)
     drawn = np.random.default_rng(config.training.seed).permutation(len(judged.rows))[:number]
     judges = bench.examples(bench.judging)
     found = leave_one_out(bench.head, judged.scores, judges, drawn, config.prune.damping)

@@ -11,7 +11,7 @@ from sjft_tf.pipeline.changed import refuse_other_classes
 from sjft_tf.pipeline.checks import check_bank, check_network, check_sets
 from sjft_tf.pipeline.importance import check_importance, class_importance, importance_lines
 from sjft_tf.pipeline.inputs import Sets, filter_bank, open_sets
-from sjft_tf.pipeline.looks import Looks
+from sjft_tf.pipeline.inspecting import InspectionRequest
 from sjft_tf.pipeline.neighbors import check_table, neighbor_table
 from sjft_tf.pipeline.refusing import held_back, refuse_other_target
 from sjft_tf.pipeline.results import show_neighbors, write_borrowed
@@ -53,7 +53,7 @@ def check_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
         check_importance(config, sets, workdir)
 
 
-def retrieve(config: RunConfig, workdir: Workdir, looks: Looks | None = None) -> list[str]:
+def retrieve(config: RunConfig, workdir: Workdir, looks: InspectionRequest | None = None) -> list[str]:
     """Makes the neighbor table and shows what it would borrow at the start, and single target images on request.
 
     With --selector=class_importance there is no table: the importances are made, and the first of them shown.

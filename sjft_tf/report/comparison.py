@@ -17,7 +17,7 @@ _ARM_KEYS = {"name", "runs", "summary"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class RecordedComparison:
     """Arms x seeds, as recorded.
 
     Attributes:
@@ -69,13 +69,13 @@ class Comparison:
         return self.damages.read(folder / "config.json", lambda _: _borrowed(folder), False)
 
 
-def read_comparison(root: Path) -> Comparison:
+def read_comparison(root: Path) -> RecordedComparison:
     """Reads comparison.json in `root`.
 
     Raises:
         InputError: it is damaged or of another shape.
     """
-    return Comparison(root, core(root / FILE, lambda path: _checked(artifacts.read_json(path))))
+    return RecordedComparison(root, core(root / FILE, lambda path: _checked(artifacts.read_json(path))))
 
 
 def _checked(found: Any) -> dict[str, Any]:

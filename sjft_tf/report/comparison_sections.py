@@ -11,12 +11,12 @@ import numpy as np
 
 from sjft_tf import artifacts
 from sjft_tf.report import comparison_charts, schema
-from sjft_tf.report.comparison import Comparison
+from sjft_tf.report.comparison import RecordedComparison
 
 METRICS = {"mean_class_accuracy": "mean class accuracy", "top1": "top-1 accuracy"}
 
 
-def comparison_context(comparison: Comparison, output: Path) -> dict[str, Any]:
+def comparison_context(comparison: RecordedComparison, output: Path) -> dict[str, Any]:
     """Everything the template of a comparison asks for, apart from the representative run.
 
     Args:
@@ -46,7 +46,7 @@ def comparison_context(comparison: Comparison, output: Path) -> dict[str, Any]:
 
 
 def _row(
-    comparison: Comparison, arm: dict[str, Any], judge: str, colors: dict[str, str], output: Path
+    comparison: RecordedComparison, arm: dict[str, Any], judge: str, colors: dict[str, str], output: Path
 ) -> dict[str, Any]:
     summary = arm["summary"]
     chosen = arm.get("chosen") or {}
@@ -76,7 +76,7 @@ def _half_interval(summary: dict[str, Any]) -> float | None:
     return None if n < 2 or sd is None else float(t.ppf(0.975, n - 1)) * sd / math.sqrt(n)
 
 
-def _link(comparison: Comparison, entry: dict[str, Any], output: Path) -> str | None:
+def _link(comparison: RecordedComparison, entry: dict[str, Any], output: Path) -> str | None:
     folder = comparison.folder(entry)
     if folder is None:
         return None
@@ -98,7 +98,7 @@ def _bar(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _differences(
-    comparison: Comparison, rows: list[dict[str, Any]], colors: dict[str, str], baseline: str, judge: str
+    comparison: RecordedComparison, rows: list[dict[str, Any]], colors: dict[str, str], baseline: str, judge: str
 ) -> Any:
     """Arms beside the baseline; None where there is no pair."""
     values = {row["name"]: {run["seed"]: run["value"] for run in row["runs"]} for row in rows}
@@ -117,7 +117,7 @@ def _differences(
     return comparison_charts.paired_differences(arms, seeds, colors, baseline)
 
 
-def _trials(comparison: Comparison, colors: dict[str, str]) -> Any:
+def _trials(comparison: RecordedComparison, colors: dict[str, str]) -> Any:
     """None where nothing was chosen by trials."""
     arms = []
     for arm in comparison.arms:
@@ -158,7 +158,7 @@ def _rounds(path: Path, judge: str, metric: str) -> list[float | None]:
     return [schema.number(entry.get(metric), metric, 0.0, 1.0 + 1e-9) for entry in entries]
 
 
-def _curves(comparison: Comparison, colors: dict[str, str], judge: str) -> Any:
+def _curves(comparison: RecordedComparison, colors: dict[str, str], judge: str) -> Any:
     """From metrics.json of the arms' runs; None where there are no runs of several rounds."""
     arms = []
     drawn, metric = set(), comparison.found["metric"]

@@ -15,7 +15,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, default_splits, open_image_set, open_source
 from sjft_tf.influence import kept_rows
 from sjft_tf.report.damage import DAMAGE
-from sjft_tf.report.reading import Run
+from sjft_tf.report.reading import RecordedRun
 from sjft_tf.schema import Array, Schema
 
 SIDE = 72
@@ -75,7 +75,7 @@ def _uri(kind: str, stream: io.BytesIO) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
-def open_pictures(run: Run, target: str = "", source: list[str] | None = None) -> Pictures:
+def open_pictures(run: RecordedRun, target: str = "", source: list[str] | None = None) -> Pictures:
     """Opens the images of a run, where they still are and still are the same.
 
     Args:
@@ -95,7 +95,7 @@ def open_pictures(run: Run, target: str = "", source: list[str] | None = None) -
         return Pictures(training, problem=f"The source images could not be opened: {error}")
 
 
-def _target(run: Run, config: RunConfig, spec: str) -> ImageSet:
+def _target(run: RecordedRun, config: RunConfig, spec: str) -> ImageSet:
     images = open_image_set(
         default_splits(spec).get("train", spec),
         bad_images=config.data.bad_images,
@@ -109,7 +109,7 @@ def _target(run: Run, config: RunConfig, spec: str) -> ImageSet:
     return images
 
 
-def _source(run: Run, config: RunConfig, specs: list[str]) -> ImageSet:
+def _source(run: RecordedRun, config: RunConfig, specs: list[str]) -> ImageSet:
     images = open_source(
         specs, bad_images=config.data.bad_images, max_pixels=config.data.max_pixels, cache=run.workdir.scans
     )
@@ -120,7 +120,7 @@ def _source(run: Run, config: RunConfig, specs: list[str]) -> ImageSet:
     return images
 
 
-def _check(role: str, images: ImageSet, count: int, run: Run) -> None:
+def _check(role: str, images: ImageSet, count: int, run: RecordedRun) -> None:
     """Refuses other images than the run's: a picture beside a wrong name is worse than none."""
     known = run.neighbors.made_from.get(role) if run.neighbors is not None else None
     if len(images) != count or (known is not None and known != images.fingerprint):

@@ -29,7 +29,7 @@ from sjft_tf.workdir import Workdir
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class RecordedRun:
     """A run as its artifacts tell it.
 
     Attributes:
@@ -97,7 +97,7 @@ def is_run(folder: Path) -> bool:
     return (folder / "config.json").is_file() and (folder / "rounds").is_dir()
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: Path) -> RecordedRun:
     """Reads the artifacts of the run in `folder`. What is damaged is left out and noted, apart from the core.
 
     Raises:
@@ -114,7 +114,7 @@ def read_run(folder: Path) -> Run:
     if any(len(state.counts) != count for state in states):
         raise InputError(f"The rounds in {workdir.rounds} are of different target images. Restore them from a copy.")
     nothing: dict[str, Any] = {}
-    return Run(
+    return RecordedRun(
         workdir=workdir,
         recorded=recorded,
         states=states,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sjft_tf.report.pictures import Pictures
-from sjft_tf.report.reading import Run
+from sjft_tf.report.reading import RecordedRun
 from sjft_tf.summaries.hardest import hardest
 
 _LINES = 8  # target images in the montage
@@ -17,7 +17,7 @@ _HARDEST = 12
 _FEW = 4  # neighbors beside a hard image
 
 
-def borrowed_images(run: Run, pictures: Pictures) -> dict[str, Any] | None:
+def borrowed_images(run: RecordedRun, pictures: Pictures) -> dict[str, Any] | None:
     """Target images of different classes beside their nearest source images; the source images drawn most.
 
     Lists with `uri` None are shown as words. None where nothing is borrowed.
@@ -37,7 +37,7 @@ def borrowed_images(run: Run, pictures: Pictures) -> dict[str, Any] | None:
     return {"lines": lines, "drawn": drawn, "selector": run.config["selection"]["selector"]}
 
 
-def hardest_images(run: Run, pictures: Pictures) -> list[dict[str, Any]] | None:
+def hardest_images(run: RecordedRun, pictures: Pictures) -> list[dict[str, Any]] | None:
     """The target images the model finds hardest at the end, surest mistakes first; None if that was not recorded."""
     last, names = run.scorings[-1], run.classes.get("target", [])
     if last is None:
@@ -57,7 +57,7 @@ def hardest_images(run: Run, pictures: Pictures) -> list[dict[str, Any]] | None:
     return found
 
 
-def target_line(run: Run, pictures: Pictures, row: int, beside: int) -> dict[str, Any]:
+def target_line(run: RecordedRun, pictures: Pictures, row: int, beside: int) -> dict[str, Any]:
     """A target image with its nearest source images."""
     near: list[dict[str, Any]] = []
     if run.neighbors is not None and run.borrows and pictures.source is not None:

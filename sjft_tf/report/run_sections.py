@@ -9,7 +9,7 @@ import numpy as np
 from sjft_tf.config import RunConfig
 from sjft_tf.report import run_charts
 from sjft_tf.report.pictures import Pictures
-from sjft_tf.report.reading import Run
+from sjft_tf.report.reading import RecordedRun
 from sjft_tf.report.run_images import borrowed_images, hardest_images
 
 _PAIRS = 12  # confusions in the table
@@ -17,7 +17,7 @@ _CLASSES = 8  # weakest, and strongest, classes
 _LEAKS = 20  # leaks in the table
 
 
-def run_context(run: Run, pictures: Pictures, name: str = "run") -> dict[str, Any]:
+def run_context(run: RecordedRun, pictures: Pictures, name: str = "run") -> dict[str, Any]:
     """Everything the template of a run asks for.
 
     Args:
@@ -52,12 +52,12 @@ def run_context(run: Run, pictures: Pictures, name: str = "run") -> dict[str, An
     return {**context, "damages": run.damages.notes}
 
 
-def _unknown(run: Run) -> dict[str, Any] | None:
+def _unknown(run: RecordedRun) -> dict[str, Any] | None:
     """What `borrowed_images` would say without pictures."""
     return {"lines": [], "drawn": [], "selector": run.config["selection"]["selector"]} if run.borrows else None
 
 
-def _headline(run: Run) -> list[dict[str, Any]]:
+def _headline(run: RecordedRun) -> list[dict[str, Any]]:
     """The figures one looks at first: kind of number, value, what it is."""
     tiles = []
     if run.judge:
@@ -84,7 +84,7 @@ def _headline(run: Run) -> list[dict[str, Any]]:
     return tiles
 
 
-def _changed(run: Run) -> list[dict[str, Any]]:
+def _changed(run: RecordedRun) -> list[dict[str, Any]]:
     """The settings that are not at their defaults."""
     usual = RunConfig().to_json()
     return [
@@ -95,7 +95,7 @@ def _changed(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def _rounds(run: Run) -> list[dict[str, Any]]:
+def _rounds(run: RecordedRun) -> list[dict[str, Any]]:
     return [
         {
             "number": state.index + 1,
@@ -109,7 +109,7 @@ def _rounds(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def _curves(run: Run, name: str) -> list[Any]:
+def _curves(run: RecordedRun, name: str) -> list[Any]:
     ends = [state.global_step for state in run.states]
     lines: dict[str, list[float | None]] = {}
     for kind in ("validation", "test"):
@@ -128,7 +128,7 @@ def _curves(run: Run, name: str) -> list[Any]:
     return [chart for chart in charts if chart is not None]
 
 
-def _hard(run: Run, name: str) -> Any:
+def _hard(run: RecordedRun, name: str) -> Any:
     found = [state.metrics["scoring"] for state in run.states if "scoring" in state.metrics]
     if len(found) < len(run.states):
         return None
@@ -136,14 +136,14 @@ def _hard(run: Run, name: str) -> Any:
     return run_charts.hard_images(wrong, uncertain, len(run.states[0].counts), name)
 
 
-def _neighbors(run: Run, name: str) -> Any:
+def _neighbors(run: RecordedRun, name: str) -> Any:
     if not run.borrows:
         return None
     counts = [each for index in range(len(run.states)) if (each := run.counts(index)) is not None]
     return run_charts.neighbor_counts(counts, name)
 
 
-def _entropy(run: Run, name: str) -> Any:
+def _entropy(run: RecordedRun, name: str) -> Any:
     first, last = run.scorings[0], run.scorings[-1]
     if first is None or last is None:
         return None
@@ -151,7 +151,7 @@ def _entropy(run: Run, name: str) -> Any:
     return run_charts.entropy_histogram(first["entropy"], last["entropy"], len(run.states), delta, name)
 
 
-def _union(run: Run, name: str) -> Any:
+def _union(run: RecordedRun, name: str) -> Any:
     found = [state.metrics["borrowed"] for state in run.states if "borrowed" in state.metrics]
     if len(found) < len(run.states):
         return None
@@ -159,14 +159,14 @@ def _union(run: Run, name: str) -> Any:
     return run_charts.union_growth(sizes, classes, run.source_size, name)
 
 
-def _classes(run: Run, name: str) -> Any:
+def _classes(run: RecordedRun, name: str) -> Any:
     last, names = run.scorings[-1], run.classes.get("source", [])
     if last is None or "class_share" not in last or len(names) != len(last["class_share"]):
         return None
     return run_charts.class_draws(names, last["class_share"], last["class_images"], name)
 
 
-def _confusions(run: Run) -> list[dict[str, Any]]:
+def _confusions(run: RecordedRun) -> list[dict[str, Any]]:
     """The most frequent mistakes on the judging images."""
     if not run.judge:
         return []
@@ -181,7 +181,7 @@ def _confusions(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def _per_class(run: Run) -> list[dict[str, Any]]:
+def _per_class(run: RecordedRun) -> list[dict[str, Any]]:
     """Weakest and strongest classes; all of them where they are few. A gap stands between the two ends."""
     lines = [
         {
@@ -200,7 +200,7 @@ def _per_class(run: Run) -> list[dict[str, Any]]:
     return [*lines[:_CLASSES], {"gap": len(lines) - 2 * _CLASSES}, *lines[-_CLASSES:]]
 
 
-def _leaks(run: Run) -> dict[str, Any] | None:
+def _leaks(run: RecordedRun) -> dict[str, Any] | None:
     if run.leaks is None:
         return None
     kinds: dict[tuple[str, str], int] = {}
@@ -212,11 +212,11 @@ def _leaks(run: Run) -> dict[str, Any] | None:
     return {"total": len(run.leaks), "counts": counts, "lines": run.leaks[:_LEAKS], "excluded": excluded}
 
 
-def _times(run: Run, name: str) -> Any:
+def _times(run: RecordedRun, name: str) -> Any:
     return run_charts.stage_times(run.times, name) if run.times else None
 
 
-def _versions(run: Run) -> dict[str, Any]:
+def _versions(run: RecordedRun) -> dict[str, Any]:
     facts = {"sjft_tf": run.recorded.get("sjft_tf"), "revision": run.recorded.get("revision")}
     facts |= {"Python": run.recorded.get("python"), "platform": run.recorded.get("platform")}
     facts |= run.recorded.get("packages", {})

@@ -9,7 +9,7 @@ from typing import Any
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
-from sjft_tf.report.comparison import FILE, Comparison, read_comparison
+from sjft_tf.report.comparison import FILE, RecordedComparison, read_comparison
 from sjft_tf.report.comparison_sections import comparison_context
 from sjft_tf.report.markdown import charts_folder, write_markdown
 from sjft_tf.report.page import render
@@ -80,7 +80,7 @@ def _run(folder: Path, photographs: bool, target: str, source: Sequence[str]) ->
 
 
 def _comparison(
-    comparison: Comparison, path: Path, photographs: bool, target: str, source: Sequence[str]
+    comparison: RecordedComparison, path: Path, photographs: bool, target: str, source: Sequence[str]
 ) -> dict[str, Any]:
     shown = comparison.representative()
     run, chosen = None, None

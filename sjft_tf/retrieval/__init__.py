@@ -4,8 +4,8 @@
 - `nearest`, `Search`: exact top-K over a stream of source descriptors; `SearchCheckpoint`: goes on after a kill.
 - `nearest_approximate`: nearly the same from kept descriptors, for sources beyond exact reach.
 - `Cosine`, `build_feature_table`: neighbors by the angle between feature vectors, with the same search.
-- `NeighborTable`, `build_neighbor_table`: the artifact, and the whole way from two image sets to it; `Places`: where
-  its files lie.
+- `NeighborTable`, `build_neighbor_table`: the artifact, and the whole way from two image sets to it;
+  `RetrievalPaths`: where its files lie.
 - `check_begun`, `check_begun_search`: refuse what a broken-off search of other sets left, before anything is written.
 - `set_distance`: how far apart two sets are, in units of the first one's spread.
 """
@@ -13,7 +13,7 @@
 from sjft_tf.retrieval.approximate import ApproximateReport, nearest_approximate
 from sjft_tf.retrieval.begun import check_begun, check_begun_search
 from sjft_tf.retrieval.build import (
-    Places,
+    RetrievalPaths,
     build_approximate_table,
     build_neighbor_table,
     neighbors_made_from,
@@ -32,7 +32,7 @@ __all__ = [
     "Cosine",
     "Layout",
     "NeighborTable",
-    "Places",
+    "RetrievalPaths",
     "Search",
     "SearchCheckpoint",
     "SetDistance",

@@ -9,12 +9,12 @@ from typing import Any
 from sjft_tf.artifacts import check_made_from, load_npz
 from sjft_tf.descriptors import BinEdges, DescriptorStore, FilterBank, partial_store
 from sjft_tf.errors import InputError
-from sjft_tf.retrieval.build import Places
+from sjft_tf.retrieval.build import RetrievalPaths
 from sjft_tf.retrieval.checkpoint import SCHEMA
 
 
 def check_begun(
-    target: Any, source: Any, bank: FilterBank, view: Any, edges: BinEdges | None, k: int, places: Places
+    target: Any, source: Any, bank: FilterBank, view: Any, edges: BinEdges | None, k: int, places: RetrievalPaths
 ) -> None:
     """Refuses what building a table would refuse in these places after it has described the target.
 

@@ -25,7 +25,7 @@ from sjft_tf.retrieval.source import SourceDescriptors
 
 
 @dataclasses.dataclass(frozen=True)
-class Places:
+class RetrievalPaths:
     """Where the files of a retrieval lie; None: not written, not read.
 
     Attributes:
@@ -52,7 +52,7 @@ def build_neighbor_table(
     view: Any,
     bins: int = 100,
     k: int = 100,
-    places: Places = Places(),
+    places: RetrievalPaths = RetrievalPaths(),
     *,
     memory_mb: float = 0,
     checkpoint_images: int = 20_000,
@@ -115,7 +115,7 @@ def build_approximate_table(
     view: Any,
     bins: int = 100,
     k: int = 100,
-    places: Places = Places(),
+    places: RetrievalPaths = RetrievalPaths(),
     *,
     candidates: float = 1.5,
     memory_mb: int = 0,

@@ -12,7 +12,7 @@ import tensorflow as tf
 from sjft_tf.errors import InputError
 
 
-class Judged(Protocol):
+class HardnessMasks(Protocol):
     """A scoring of the target images, bool [N] each, as tensors or arrays."""
 
     @property
@@ -66,7 +66,7 @@ def hardness(probabilities: tf.Tensor, labels: tf.Tensor, delta: float = 0.1) ->
 
 def update_counts(
     counts: tf.Tensor,
-    found: Judged,
+    found: HardnessMasks,
     k0: int,
     k_max: int,
     wrong_growth: int = 4,

@@ -25,7 +25,7 @@ _BARS = 256  # beyond, bars are thinner than the gaps between them
 
 
 @dataclasses.dataclass(frozen=True)
-class Shown:
+class ExplainedImage:
     """One image of the picture: its pixels [H, W, 3] in 0..255, a title, and lines of text beside it."""
 
     pixels: np.ndarray
@@ -35,7 +35,7 @@ class Shown:
 
 def explanation_picture(
     path: str | os.PathLike[str],
-    images: Sequence[Shown],
+    images: Sequence[ExplainedImage],
     contributions: np.ndarray,
     channels: Sequence[Any],
     top: Sequence[int],
@@ -88,7 +88,7 @@ def runs(names: Sequence[str]) -> list[tuple[str, int, int]]:
     return [(names[start], start, stop) for start, stop in pairwise([*starts, len(names)])]
 
 
-def _images(figure: Any, grid: Any, images: Sequence[Shown]) -> None:
+def _images(figure: Any, grid: Any, images: Sequence[ExplainedImage]) -> None:
     for place, (shown, color) in enumerate(zip(images, (_TARGET, _NEAREST, _MEDIAN), strict=True)):
         axes = figure.add_subplot(grid[2 * place])
         pixels = np.clip(np.rint(shown.pixels), 0, 255).astype(np.uint8)

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.images.positions import WHOLE, Shard
+from sjft_tf.images.positions import WHOLE, BatchShard
 from sjft_tf.models.averaging import plain
 from sjft_tf.training.tf_config import place_in_cluster
 
@@ -49,7 +49,7 @@ class Cluster:
         self.is_chief = worker == 0
         self.replicas = 1 if strategy is None else int(strategy.num_replicas_in_sync)
         local = self.replicas // workers
-        self._shard = WHOLE if strategy is None else Shard(self.replicas, worker * local, local)
+        self._shard = WHOLE if strategy is None else BatchShard(self.replicas, worker * local, local)
         self._joining: tuple[Any, Any] | None = None
         self._add = tf.function(self._first_replicas, reduce_retracing=True)
 
@@ -72,7 +72,7 @@ class Cluster:
         with self.scope(), tf.variable_creator_scope(_apart) if self.strategy else contextlib.nullcontext():
             yield
 
-    def distribute(self, stream: Callable[[Shard], tf.data.Dataset]) -> Any:
+    def distribute(self, stream: Callable[[BatchShard], tf.data.Dataset]) -> Any:
         """The batches for `fit`: those of `stream`, which is given the part of them that this process feeds."""
         if self.strategy is None:
             return stream(WHOLE)

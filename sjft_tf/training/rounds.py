@@ -17,8 +17,8 @@ import tensorflow as tf
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images.joint import joint_dataset
-from sjft_tf.images.order import MakeUp
-from sjft_tf.images.positions import WHOLE, Shard
+from sjft_tf.images.order import BatchComposition
+from sjft_tf.images.positions import WHOLE, BatchShard
 from sjft_tf.images.watching import refuse_changed
 from sjft_tf.models import Scorer
 from sjft_tf.selection import Selector
@@ -180,9 +180,9 @@ class _Loop:
         """The batches of a round, from any of its steps on; what is borrowed is what was chosen before it."""
         training, borrowing = self.config.training, self.mining.borrowing
         repeats, begin = self.config.selection.hard_repeats, index * training.steps_per_round
-        make_up = MakeUp(begin, self.mining.hard, repeats, training.max_per_class)
+        composition = BatchComposition(begin, self.mining.hard, repeats, training.max_per_class)
 
-        def stream(start: int, count: int, shard: Shard = WHOLE) -> tf.data.Dataset:
+        def stream(start: int, count: int, shard: BatchShard = WHOLE) -> tf.data.Dataset:
             return joint_dataset(
                 self.sets.target,
                 self.sets.source if borrowing else None,
@@ -195,7 +195,7 @@ class _Loop:
                 seed=training.seed,
                 shard=shard,
                 accumulate=training.accumulate,
-                make_up=make_up,
+                composition=composition,
             )
 
         return stream

@@ -6,14 +6,14 @@ import pytest
 
 from sjft_tf.comparison.arms import ARMS, pick_arms
 from sjft_tf.comparison.choice import Point
-from sjft_tf.comparison.planning import Asked, Found, numbers, run_stamp, table_name
+from sjft_tf.comparison.planning import ComparisonSpec, SetsSummary, numbers, run_stamp, table_name
 from sjft_tf.comparison.trials import Trial
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 
 BASE = RunConfig().replace("data", target="digits", source=["glyphs"])
-FOUND = Found(True, 0.0, 7, "rose", {"target": 70}, {"target": "abc"})
-ASKED = Asked(BASE, tuple(pick_arms([])))
+FOUND = SetsSummary(True, 0.0, 7, "rose", {"target": 70}, {"target": "abc"})
+ASKED = ComparisonSpec(BASE, tuple(pick_arms([])))
 
 
 POINT = Point(0.1, 0.3)

@@ -7,12 +7,12 @@ import pytest
 
 from sjft_tf import artifacts
 from sjft_tf.comparison.images import image_intervals
-from sjft_tf.comparison.planning import Found
+from sjft_tf.comparison.planning import SetsSummary
 from sjft_tf.comparison.statistics import image_interval, paired_summary
 from sjft_tf.comparison.tables import csv_lines, markdown, verdicts
 from sjft_tf.evaluation import save_predictions
 
-FOUND = Found(True, 0.0, 7, "rose", {"target": 70, "test": 12}, {})
+FOUND = SetsSummary(True, 0.0, 7, "rose", {"target": 70, "test": 12}, {})
 PLAIN = [0.50, 0.52, 0.51, 0.53, 0.49]
 
 

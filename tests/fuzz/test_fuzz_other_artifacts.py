@@ -72,7 +72,7 @@ def _make_run(root: Path) -> None:
     final = {"round": 1, "test": figures}
     artifacts.write_json(workdir.metrics, {"final": final, "fusion of rounds": {"test": figures}, "rounds": rounds})
     save_kept(workdir.influence / "kept.json", Target(), np.array([True, False, True]), {"how": "by hand"})
-    found = [scan.Found(plain, bytes(range(32)), error) for plain, error in ((True, ""), (False, "cut off"))]
+    found = [scan.ScanResult(plain, bytes(range(32)), error) for plain, error in ((True, ""), (False, "cut off"))]
     scan._Store(workdir.scans / "target.npz", 100).write(["a.png", "ö\udcff.png"], [(3, 4), (5, 6)], found)
     index = shards.Index(
         *(np.array([16, 90]), np.array([60, 70], np.int32), np.ones(2, bool), np.zeros((2, 32), np.uint8)),

@@ -81,7 +81,7 @@ def _train(config, sets, workdir, *_):
 def _judged(bench):
     scores = np.array([0.5, -0.5] + [0.0] * (len(bench.target) - 2))
     rows = np.arange(len(scores))
-    return judging.Judged(rows, scores, scores, (bench.target.labels + 1) % 3, "by hand")
+    return judging.InfluenceScores(rows, scores, scores, (bench.target.labels + 1) % 3, "by hand")
 
 
 class _Bench:
@@ -121,8 +121,10 @@ PROGRAMS = {
     "train": _start,
     "prune": _prune,
     "export": lambda workdir, config: list(commands.export(workdir, 1, "")),
-    "evaluate": lambda workdir, config: list(evaluating.evaluate(workdir, evaluating.Asked())),
-    "evaluate rounds": lambda workdir, config: list(evaluating.evaluate(workdir, evaluating.Asked(fuse_rounds=True))),
+    "evaluate": lambda workdir, config: list(evaluating.evaluate(workdir, evaluating.EvaluationRequest())),
+    "evaluate rounds": lambda workdir, config: list(
+        evaluating.evaluate(workdir, evaluating.EvaluationRequest(fuse_rounds=True))
+    ),
 }
 
 

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from sjft_tf.errors import InputError
 from sjft_tf.images import Augmentation, ImageSet
-from sjft_tf.images.joint import Pools, Shard, joint_dataset, source_row_at
-from sjft_tf.images.order import MakeUp, round_order, target_row_at
+from sjft_tf.images.joint import BatchShard, Pools, joint_dataset, source_row_at
+from sjft_tf.images.order import BatchComposition, round_order, target_row_at
 
 PLAIN = Augmentation(resize=(4, 4), crop=4, mirror=False)
 
@@ -109,7 +109,7 @@ def test_the_parts_of_all_devices_are_the_whole_batch(locals_):
     whole = batches(first_step=2, steps=3, size=6, augmentation=SHIFTED)
     firsts = np.cumsum([0, *locals_])
     parts = [
-        batches(first_step=2, steps=3, size=6, augmentation=SHIFTED, shard=Shard(3, int(first), local))
+        batches(first_step=2, steps=3, size=6, augmentation=SHIFTED, shard=BatchShard(3, int(first), local))
         for first, local in zip(firsts, locals_, strict=False)
     ]
     for step, element in enumerate(whole):
@@ -135,7 +135,7 @@ def test_micro_batches_of_a_step_follow_each_other():
 
 def test_micro_batches_are_divided_among_devices():
     whole = batches(steps=2, size=4, accumulate=2)
-    parts = batches(steps=2, size=4, accumulate=2, shard=Shard(2, 0, 2))
+    parts = batches(steps=2, size=4, accumulate=2, shard=BatchShard(2, 0, 2))
     for step, (images, labels) in enumerate(whole):
         (a, x), (b, y) = parts[2 * step : 2 * step + 2]
         np.testing.assert_array_equal(np.concatenate([a[:, :2], b[:, :2], a[:, 2:], b[:, 2:]], 1), images)
@@ -150,7 +150,7 @@ def test_the_target_alone_is_divided_too():
         return list(joint_dataset(numbered(5, 2), None, None, None, PLAIN, **run, **more).as_numpy_iterator())
 
     whole = [images for images, _ in alone()]
-    parts = [images for images, _ in alone(shard=Shard(2, 0, 2))]
+    parts = [images for images, _ in alone(shard=BatchShard(2, 0, 2))]
     np.testing.assert_array_equal(np.concatenate(parts), np.concatenate(whole))
     images, labels = alone(accumulate=2)[0]
     assert images.shape == (2, 4, 4, 4, 3)
@@ -160,10 +160,10 @@ def test_the_target_alone_is_divided_too():
 @pytest.mark.parametrize(
     ("more", "named"),
     [
-        ({"shard": Shard(3, 0, 3)}, "4 target images cannot be divided equally among 3 devices"),
-        ({"shard": Shard(2, 1, 2)}, "`shard` must name"),
-        ({"shard": Shard(2, -1, 1)}, "`shard` must name"),
-        ({"shard": Shard(2, 0, 0)}, "`shard` must name"),
+        ({"shard": BatchShard(3, 0, 3)}, "4 target images cannot be divided equally among 3 devices"),
+        ({"shard": BatchShard(2, 1, 2)}, "`shard` must name"),
+        ({"shard": BatchShard(2, -1, 1)}, "`shard` must name"),
+        ({"shard": BatchShard(2, 0, 0)}, "`shard` must name"),
         ({"accumulate": 0}, "accumulate=0"),
     ],
 )
@@ -174,13 +174,13 @@ def test_a_batch_that_cannot_be_divided_is_refused(more, named):
 
 def test_a_made_up_round_can_begin_at_any_step():
     hard = np.array([False, True, False, False, True])
-    make_up = MakeUp(first_step=3, hard=hard, hard_repeats=2, max_per_class=2)
-    whole = batches(first_step=3, steps=6, augmentation=SHIFTED, make_up=make_up)
-    order = round_order(np.arange(5) % 2, make_up, batch_size=4, first=12, count=24, seed=0)
+    composition = BatchComposition(first_step=3, hard=hard, hard_repeats=2, max_per_class=2)
+    whole = batches(first_step=3, steps=6, augmentation=SHIFTED, composition=composition)
+    order = round_order(np.arange(5) % 2, composition, batch_size=4, first=12, count=24, seed=0)
     assert [int(label) for _, labels in whole for label in labels["target"][:4]] == [int(row % 2) for row in order]
-    rest = batches(first_step=7, steps=2, augmentation=SHIFTED, make_up=make_up)
+    rest = batches(first_step=7, steps=2, augmentation=SHIFTED, composition=composition)
     assert [rows_of(element) for element in whole[4:]] == [rows_of(element) for element in rest]
-    parts = batches(first_step=7, steps=2, augmentation=SHIFTED, make_up=make_up, shard=Shard(2, 0, 2))
+    parts = batches(first_step=7, steps=2, augmentation=SHIFTED, composition=composition, shard=BatchShard(2, 0, 2))
     assert [rows_of(element)[0] for element in whole[4:]] == [
         rows_of(a)[0] + rows_of(b)[0] for a, b in zip(parts[::2], parts[1::2], strict=True)
     ]
@@ -188,6 +188,11 @@ def test_a_made_up_round_can_begin_at_any_step():
 
 def test_a_make_up_that_asks_for_nothing_changes_nothing():
     plain = [rows_of(element) for element in batches()]
-    for make_up in (MakeUp(0), MakeUp(0, np.zeros(5, bool), 3), MakeUp(0, None, 3), MakeUp(0, np.ones(5, bool))):
-        assert make_up.plain
-        assert [rows_of(element) for element in batches(make_up=make_up)] == plain
+    for composition in (
+        BatchComposition(0),
+        BatchComposition(0, np.zeros(5, bool), 3),
+        BatchComposition(0, None, 3),
+        BatchComposition(0, np.ones(5, bool)),
+    ):
+        assert composition.plain
+        assert [rows_of(element) for element in batches(composition=composition)] == plain

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sjft_tf.errors import InputError
-from sjft_tf.images.order import MakeUp, check_max_per_class, round_order, target_row_at
+from sjft_tf.images.order import BatchComposition, check_max_per_class, round_order, target_row_at
 
 
 @given(st.integers(1, 40), st.integers(0, 2**31 - 1), st.integers(0, 3))
@@ -28,7 +28,9 @@ def test_hard_images_come_so_many_more_times_in_every_pass(count, repeats, passe
     wanted = 1 + repeats * hard
     length = int(wanted.sum())
     total = length * (passes + 1)
-    order = round_order(np.zeros(count, int), MakeUp(5, hard, repeats), batch_size=1, first=20, count=total, seed=7)
+    order = round_order(
+        np.zeros(count, int), BatchComposition(5, hard, repeats), batch_size=1, first=20, count=total, seed=7
+    )
     assert order.dtype == np.int32
     for number in range(passes + 1):
         own = order[number * length : (number + 1) * length]
@@ -36,9 +38,9 @@ def test_hard_images_come_so_many_more_times_in_every_pass(count, repeats, passe
 
 
 def test_rounds_have_orders_of_their_own():
-    make_up = MakeUp(0, np.arange(10) < 3, 2)
+    composition = BatchComposition(0, np.arange(10) < 3, 2)
     orders = {
-        round_order(np.zeros(10, int), make_up, batch_size=4, first=first, count=16, seed=seed).tobytes()
+        round_order(np.zeros(10, int), composition, batch_size=4, first=first, count=16, seed=seed).tobytes()
         for first in (0, 16, 32)
         for seed in (0, 1)
     }
@@ -73,21 +75,23 @@ def test_no_batch_has_more_of_a_class(classes, count, limit, batch_size, data):
     labels = np.array(data.draw(st.lists(st.integers(0, classes - 1), min_size=count, max_size=count)))
     batch_size = min(batch_size, limit * len(np.unique(labels)))
     hard = np.array(data.draw(st.lists(st.booleans(), min_size=count, max_size=count)))
-    make_up = MakeUp(1, hard, data.draw(st.integers(0, 2)), limit)
+    composition = BatchComposition(1, hard, data.draw(st.integers(0, 2)), limit)
     total = 6 * batch_size
     arguments = {"batch_size": batch_size, "first": batch_size, "seed": 3}
-    order = round_order(labels, make_up, count=total, **arguments)
+    order = round_order(labels, composition, count=total, **arguments)
     for batch in labels[order].reshape(-1, batch_size):
         assert np.bincount(batch).max() <= limit
-    unlimited = round_order(labels, make_up._replace(max_per_class=0), count=3000, **arguments)
-    most = np.bincount(labels, 1 + hard * make_up.hard_repeats)
+    unlimited = round_order(labels, composition._replace(max_per_class=0), count=3000, **arguments)
+    most = np.bincount(labels, 1 + hard * composition.hard_repeats)
     # Both keep a class's own rows in the order they were drawn, so a row that waits twice makes no difference.
     assert order.tolist() == limited(labels, unlimited.tolist(), batch_size, limit, total, most)
-    np.testing.assert_array_equal(order[: 3 * batch_size], round_order(labels, make_up, count=total // 2, **arguments))
+    np.testing.assert_array_equal(
+        order[: 3 * batch_size], round_order(labels, composition, count=total // 2, **arguments)
+    )
 
 
 def test_without_hard_images_a_round_goes_on_where_the_last_one_ended():
-    order = round_order(np.arange(7), MakeUp(2, max_per_class=7), batch_size=7, first=10, count=21, seed=1)
+    order = round_order(np.arange(7), BatchComposition(2, max_per_class=7), batch_size=7, first=10, count=21, seed=1)
     wanted = target_row_at(tf.range(10, 31, dtype=tf.int64), 7, 1)
     np.testing.assert_array_equal(order, wanted)
 
@@ -100,4 +104,4 @@ def test_too_few_classes_for_the_limit_are_refused():
     ):
         check_max_per_class(np.array([0, 1, 1]), 5, 2)
     with pytest.raises(InputError, match="--max_per_class=1"):
-        round_order(np.array([0, 1]), MakeUp(0, None, 0, 1), batch_size=3, first=0, count=3, seed=0)
+        round_order(np.array([0, 1]), BatchComposition(0, None, 0, 1), batch_size=3, first=0, count=3, seed=0)

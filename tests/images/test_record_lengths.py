@@ -12,7 +12,7 @@ from sjft_tf.images import open_image_set, record_lengths
 from sjft_tf.images import shards as shards_module
 from sjft_tf.images.examples import Features
 from sjft_tf.images.record_lengths import masked_crc32c
-from sjft_tf.images.shards import Shard, copy_uncompressed, index, records
+from sjft_tf.images.shards import RecordFile, copy_uncompressed, index, records
 from sjft_tf.images.spool import Spool
 
 
@@ -27,7 +27,7 @@ def record(data):
 
 def shard_of(place, content):
     place.write_bytes(content)
-    return Shard(str(place), len(content), 0)
+    return RecordFile(str(place), len(content), 0)
 
 
 def test_the_checksum_is_tensorflows(tmp_path):
@@ -44,7 +44,7 @@ def test_a_length_the_file_does_not_have(tmp_path, length, before, packed):
     shard = shard_of(tmp_path / "shard", gzip.compress(content) if packed else content)
     spool, size = None, len(content)
     if packed:
-        shard, spool = Shard(shard.path, shard.size, 0, compressed=True), Spool()
+        shard, spool = RecordFile(shard.path, shard.size, 0, compressed=True), Spool()
         size = copy_uncompressed(shard, spool)
     match = (
         rf"shard, record {before} \(from byte {19 * before}\) is truncated or too large \(it claims {length} bytes, of"
@@ -73,7 +73,7 @@ def test_a_record_too_long_for_an_image(tmp_path, monkeypatch):
 def test_what_unpacks_to_too_much(tmp_path, monkeypatch):
     monkeypatch.setattr(shards_module, "_BOMB_BYTES", 1 << 20)
     packed = gzip.compress(bytes(1 << 23))
-    shard = Shard(str(tmp_path / "bomb"), len(packed), 0, compressed=True)
+    shard = RecordFile(str(tmp_path / "bomb"), len(packed), 0, compressed=True)
     (tmp_path / "bomb").write_bytes(packed)
     spool = Spool()
     with pytest.raises(InputError, match=r"bomb: its 8\d\d\d bytes unpack to \d+ and more; no images shrink so far"):

@@ -13,7 +13,7 @@ from PIL import Image
 from sjft_tf.errors import InputError
 from sjft_tf.images import shards as shards_module
 from sjft_tf.images.examples import Features
-from sjft_tf.images.shards import Shard, index, records
+from sjft_tf.images.shards import RecordFile, index, records
 
 LENGTHS = (5, 0, 12)
 
@@ -35,7 +35,7 @@ def place(tmp_path_factory):
 
 def shard_of(place, content):
     place.write_bytes(content)
-    return Shard(str(place), len(content), 0)
+    return RecordFile(str(place), len(content), 0)
 
 
 def first_damaged(position):
@@ -75,7 +75,7 @@ def test_a_shard_cut_anywhere_is_found_and_the_record_named(place, content):
 
 def test_a_shard_that_is_gone(tmp_path):
     with pytest.raises(InputError, match=r"gone cannot be read: No such file or directory"):
-        list(records(Shard(str(tmp_path / "gone"), 0, 0)))
+        list(records(RecordFile(str(tmp_path / "gone"), 0, 0)))
 
 
 def test_the_image_is_found_inside_its_record_and_order_is_kept(tmp_path, monkeypatch):
@@ -91,7 +91,7 @@ def test_the_image_is_found_inside_its_record_and_order_is_kept(tmp_path, monkey
             features = {k: tf.train.Feature(bytes_list=tf.train.BytesList(value=v)) for k, v in values.items()}
             writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
     content = path.read_bytes()
-    shard = Shard(str(path), len(content), 0)
+    shard = RecordFile(str(path), len(content), 0)
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         found = index(shard, Features("x", "y", "", (), False), pool, len(content), None)
     assert len(found) == 20

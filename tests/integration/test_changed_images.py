@@ -125,5 +125,5 @@ def test_no_figures_of_another_image(mine, finished, tmp_path, monkeypatch):
     after(monkeypatch, evaluating, "_predictions", lambda: other(image))
     spec = config.data.target + "#train"
     with pytest.raises(InputError, match=r"b/2\.png was changed"):
-        list(evaluating.evaluate(finished[0], evaluating.Asked(spec), str(tmp_path / "figures.json")))
+        list(evaluating.evaluate(finished[0], evaluating.EvaluationRequest(spec), str(tmp_path / "figures.json")))
     assert not (tmp_path / "figures.json").exists()

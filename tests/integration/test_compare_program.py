@@ -13,7 +13,7 @@ import pytest
 
 from sjft_tf import artifacts
 from sjft_tf.comparison.arms import pick_arms
-from sjft_tf.comparison.planning import Asked
+from sjft_tf.comparison.planning import ComparisonSpec
 from sjft_tf.models import build_trunk
 from sjft_tf.parallel import cores
 from sjft_tf.pipeline.comparing import Comparison
@@ -39,7 +39,7 @@ def arms(workdir):
 
 
 def test_two_seeds_of_all_main_arms(forked, config, tmp_path):
-    asked = Asked(config, tuple(pick_arms(ARMS)), seeds=(0, 1), rates=(0.01, 0.02), weights=(0.5,))
+    asked = ComparisonSpec(config, tuple(pick_arms(ARMS)), seeds=(0, 1), rates=(0.01, 0.02), weights=(0.5,))
     lines = list(Comparison(asked, Workdir(tmp_path), directly).run())
     assert any("about 0 s left" in line for line in lines)
     found = arms(tmp_path)
@@ -72,7 +72,7 @@ def test_the_rivals_retrieve_once_for_all_seeds(config, tmp_path):
     weights = tmp_path / "tiny.weights.h5"
     build_trunk("preact_resnet", 16, depth=8, width=4).save_weights(weights)
     config = replace(config, model=replace(config.model, weights=str(weights)))
-    asked = Asked(
+    asked = ComparisonSpec(
         config, tuple(pick_arms(["class-importance", "features"])), seeds=(0, 1), rates=(0.01,), weights=(0.5,)
     )
     comparison = Comparison(asked, Workdir(tmp_path / "run"), directly)
@@ -91,7 +91,9 @@ def test_nothing_but_two_folders_without_splits(config, world, tmp_path):
     config = replace(
         config, data=replace(config.data, target=f"folder:{world / 'target' / 'train'}", exclude_leaks=True)
     )
-    asked = Asked(config, tuple(pick_arms(["frozen", "fine-tune", "selective"])), seeds=(0, 1), rates=(0.01, 0.02))
+    asked = ComparisonSpec(
+        config, tuple(pick_arms(["frozen", "fine-tune", "selective"])), seeds=(0, 1), rates=(0.01, 0.02)
+    )
     lines = list(Comparison(asked, Workdir(tmp_path), directly).run())
     assert any("NOTE: there are no test images. 30% of each class" in line for line in lines)
     assert "No validation images: settings are chosen by 3 folds of the training images." in lines

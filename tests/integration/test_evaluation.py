@@ -18,8 +18,8 @@ from sjft_tf.export import export_saved_model, load_predictor
 from sjft_tf.images import View, open_image_set
 from sjft_tf.models import build_joint_model, build_trunk
 from sjft_tf.pipeline import commands
-from sjft_tf.pipeline.evaluating import Asked, evaluate
-from sjft_tf.pipeline.prediction import Form, predict
+from sjft_tf.pipeline.evaluating import EvaluationRequest, evaluate
+from sjft_tf.pipeline.prediction import AnswerFormat, predict
 from sjft_tf.workdir import Workdir
 
 
@@ -42,10 +42,10 @@ def test_figures_of_other_views_are_made_again_without_training(trained, config,
     commands.run(dense, trained)
     assert {p: p.stat().st_mtime_ns for p in trained.rounds.rglob("*")} == stamps
     # The same from outside, and back again.
-    (line, *_) = evaluate(trained, Asked())
+    (line, *_) = evaluate(trained, EvaluationRequest())
     assert line.startswith("round 2 (dense 16, 24) on ")
     assert f"loss {report.figures['final']['test']['loss']:.3f}" in line
-    (line, *_) = evaluate(trained, Asked(views=EvaluationConfig()))
+    (line, *_) = evaluate(trained, EvaluationRequest(views=EvaluationConfig()))
     assert line.startswith("round 2 on ")
     commands.run(config, trained)
     for number in (1, 2):
@@ -95,7 +95,7 @@ def test_what_the_end_of_a_run_says_of_classes(trained):
 
 
 def test_fusion_of_rounds_and_of_runs(trained, tmp_path):
-    (line, *_) = evaluate(trained, Asked(fuse_rounds=True))
+    (line, *_) = evaluate(trained, EvaluationRequest(fuse_rounds=True))
     assert line.startswith("fusion of 2 rounds on ")
     fused = json.loads(trained.metrics.read_text())["fusion of rounds"]["test"]
     assert f"top-1 {fused['top1']:.2%}" in line
@@ -104,7 +104,7 @@ def test_fusion_of_rounds_and_of_runs(trained, tmp_path):
     shutil.copytree(trained.root, other.root)
     shutil.rmtree(other.rounds / "01")
     output = tmp_path / "fused.json"
-    lines = list(evaluate(trained, Asked(fuse_with=[str(other.root)]), str(output)))
+    lines = list(evaluate(trained, EvaluationRequest(fuse_with=[str(other.root)]), str(output)))
     assert [line.split(":")[0] for line in lines[:2]] == [f"{trained.root}, round 2", f"{other.root}, round 1"]
     assert lines[2].startswith("fusion of 2 runs on ")
     want = average_probabilities([probabilities(trained, 1), probabilities(trained, 2)])
@@ -115,16 +115,16 @@ def test_fusion_of_rounds_and_of_runs(trained, tmp_path):
     # By name: with the other's names turned round, its columns are turned back.
     classes = other.read_classes()
     artifacts.write_json(other.classes, classes | {"target": ["c", "b", "a"]})
-    list(evaluate(trained, Asked(fuse_with=[str(other.root)]), str(output)))
+    list(evaluate(trained, EvaluationRequest(fuse_with=[str(other.root)]), str(output)))
     want = average_probabilities([probabilities(trained, 1)[:, ::-1], probabilities(trained, 2)])
     with open(tmp_path / "fused.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [float(row["probability"]) for row in rows] == pytest.approx(want.max(axis=1), rel=1e-4)
     artifacts.write_json(other.classes, classes | {"target": ["a", "b", "d"]})
     with pytest.raises(InputError, match=r"other was trained for other classes: 1 are missing \(e.g. \['c'\]\)"):
-        list(evaluate(trained, Asked(fuse_with=[str(other.root)])))
+        list(evaluate(trained, EvaluationRequest(fuse_with=[str(other.root)])))
     with pytest.raises(InputError, match="leave --round out"):
-        list(evaluate(trained, Asked(number=1, fuse_rounds=True)))
+        list(evaluate(trained, EvaluationRequest(number=1, fuse_rounds=True)))
 
 
 @pytest.fixture(scope="module")
@@ -135,18 +135,18 @@ def exported(tmp_path_factory):
 
 def test_answers_as_csv_and_as_json_lines(exported, world, tmp_path):
     folder = world / "target" / "test"
-    (line,) = predict("", exported, [str(folder)], Form(str(tmp_path / "one.csv")))
+    (line,) = predict("", exported, [str(folder)], AnswerFormat(str(tmp_path / "one.csv")))
     assert line == f"9 images answered, 0 left out: {tmp_path / 'one.csv'}"
     with open(tmp_path / "one.csv", newline="") as stream:
         one = list(csv.DictReader(stream))
-    list(predict("", exported, [str(folder)], Form(str(tmp_path / "three.csv"), top_k=5)))
+    list(predict("", exported, [str(folder)], AnswerFormat(str(tmp_path / "three.csv"), top_k=5)))
     with open(tmp_path / "three.csv", newline="") as stream:
         three = list(csv.DictReader(stream))
     assert list(one[0]) == ["image", "class", "probability"]
     assert list(three[0]) == ["image", "rank", "class", "probability"]
     assert [row["rank"] for row in three] == ["1", "2", "3"] * 9
     assert [{k: row[k] for k in one[0]} for row in three[::3]] == one
-    list(predict("", exported, [str(folder)], Form(str(tmp_path / "two.jsonl"), top_k=2)))
+    list(predict("", exported, [str(folder)], AnswerFormat(str(tmp_path / "two.jsonl"), top_k=2)))
     answers = [json.loads(line) for line in (tmp_path / "two.jsonl").read_text().splitlines()]
     assert [a["image"] for a in answers] == [row["image"] for row in one]
     assert [a["classes"] for a in answers] == [[row["class"] for row in three[i : i + 2]] for i in range(0, 27, 3)]
@@ -158,21 +158,21 @@ def test_images_from_a_table_and_from_standard_input(exported, world, tmp_path, 
     shutil.copytree(world / "target" / "test", tmp_path / "test")
     table = tmp_path / "list.csv"
     table.write_text("path,label\ntest/b/1.png,b\ntest/a/0.png,a\n")
-    assert list(predict("", exported, [str(table)], Form())) == []
+    assert list(predict("", exported, [str(table)], AnswerFormat())) == []
     first, *rows = capsys.readouterr().out.splitlines()
     assert first == "image,class,probability"
     assert [row.split(",")[0] for row in rows] == [str(tmp_path / "test" / name) for name in ("b/1.png", "a/0.png")]
     listed = "\n".join([str(tmp_path / "test/c/0.png"), "", str(tmp_path / "gone.png"), str(tmp_path / "test/c/0.png")])
     monkeypatch.setattr("sys.stdin", io.StringIO(listed))
-    list(predict("", exported, ["-"], Form(form="jsonl")))
+    list(predict("", exported, ["-"], AnswerFormat(form="jsonl")))
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["image"].endswith("test/c/0.png")
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     with pytest.raises(InputError, match="--images=- names no image file"):
-        list(predict("", exported, ["-"], Form()))
+        list(predict("", exported, ["-"], AnswerFormat()))
     table.write_text("file\nx.png\n")
     with pytest.raises(InputError, match="must have a column `path`. Received: file"):
-        list(predict("", exported, [str(table)], Form()))
+        list(predict("", exported, [str(table)], AnswerFormat()))
 
 
 def test_answers_are_written_as_they_come_and_whole_or_not_at_all(exported, world, tmp_path, monkeypatch):
@@ -189,12 +189,12 @@ def test_answers_are_written_as_they_come_and_whole_or_not_at_all(exported, worl
 
     monkeypatch.setattr("sjft_tf.pipeline.prediction.load_predictor", lambda _: Watched())
     output = tmp_path / "answers.csv"
-    list(predict("", exported, [str(folder)], Form(str(output))))
+    list(predict("", exported, [str(folder)], AnswerFormat(str(output))))
     assert seen == [4, 4, 1]
     before = output.read_text()
     missing = f"{tmp_path / 'none'}"
     with pytest.raises(InputError, match="none names no image file"):
-        list(predict("", exported, [str(folder), missing], Form(str(output), top_k=2)))
+        list(predict("", exported, [str(folder), missing], AnswerFormat(str(output), top_k=2)))
     assert output.read_text() == before
     assert [p.name for p in tmp_path.iterdir()] == ["answers.csv"]
 
@@ -203,7 +203,7 @@ def test_several_views_of_new_images(exported, trained, world, tmp_path):
     folder = str(world / "target" / "test")
 
     def answers(workdir, model, views):
-        list(predict(workdir, model, [folder], Form(str(tmp_path / "a.jsonl"), top_k=3), views))
+        list(predict(workdir, model, [folder], AnswerFormat(str(tmp_path / "a.jsonl"), top_k=3), views))
         found = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
         return np.array([[dict(zip(a["classes"], a["probabilities"], strict=True))[c] for c in "abc"] for a in found])
 
@@ -217,7 +217,7 @@ def test_several_views_of_new_images(exported, trained, world, tmp_path):
         np.testing.assert_allclose(ten[i], want, atol=2e-6)
     # Dense views: the run's model, as when it is evaluated.
     dense = EvaluationConfig("dense", ["16", "24"])
-    list(evaluate(trained, Asked(views=dense), str(tmp_path / "dense.json")))
+    list(evaluate(trained, EvaluationRequest(views=dense), str(tmp_path / "dense.json")))
     with open(tmp_path / "dense.csv", newline="") as stream:
         wanted = [float(row["probability"]) for row in csv.DictReader(stream)]
     np.testing.assert_allclose(answers(str(trained.root), "", dense).max(axis=1), wanted, atol=2e-6)

@@ -13,8 +13,8 @@ from sjft_tf.errors import InputError
 from sjft_tf.export import load_predictor
 from sjft_tf.images import open_image_set
 from sjft_tf.pipeline import commands, learning
-from sjft_tf.pipeline.evaluating import Asked, evaluate
-from sjft_tf.pipeline.prediction import Form, predict
+from sjft_tf.pipeline.evaluating import EvaluationRequest, evaluate
+from sjft_tf.pipeline.prediction import AnswerFormat, predict
 from sjft_tf.pipeline.results import round_figures
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.training.checkpoints.rounds import finished_rounds, kept_rounds, read_round
@@ -232,10 +232,10 @@ def test_descriptors_alone(config, workdir):
 def test_evaluate_export_and_predict(trained, world, tmp_path):
     workdir = trained
     figures = json.loads(workdir.metrics.read_text())
-    lines = list(evaluate(workdir, Asked()))
+    lines = list(evaluate(workdir, EvaluationRequest()))
     assert f"top-1 {figures['final']['test']['top1']:.2%}" in lines[0]
     assert lines[1].startswith("expected calibration error ")
-    lines = list(evaluate(workdir, Asked(f"folder:{world / 'target'}#test", 1), str(tmp_path / "one.json")))
+    lines = list(evaluate(workdir, EvaluationRequest(f"folder:{world / 'target'}#test", 1), str(tmp_path / "one.json")))
     assert lines[0].startswith("round 1 on ")
     assert json.loads((tmp_path / "one.json").read_text())["top1"] == figures["rounds"][0]["test"]["top1"]
     assert len((tmp_path / "one.csv").read_text().splitlines()) == 10
@@ -246,7 +246,7 @@ def test_evaluate_export_and_predict(trained, world, tmp_path):
     with pytest.raises(InputError, match="no SavedModel; it will not be overwritten"):
         list(commands.export(workdir, 1, str(world)))
     answers = tmp_path / "answers.csv"
-    (line,) = predict("", str(tmp_path / "model"), [str(world / "target" / "test")], Form(str(answers)))
+    (line,) = predict("", str(tmp_path / "model"), [str(world / "target" / "test")], AnswerFormat(str(answers)))
     assert line.startswith("9 images answered, 0 left out")
     with open(answers, newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -267,16 +267,16 @@ def test_predict_leaves_out_what_is_no_image_and_turns_photos_upright(finished, 
     (photos / "broken.jpg").write_bytes(b"no image")
     answers = tmp_path / "answers.csv"
     workdir, _ = finished
-    (line,) = predict(str(workdir.root), "", [str(photos)], Form(str(answers)))
+    (line,) = predict(str(workdir.root), "", [str(photos)], AnswerFormat(str(answers)))
     assert line.startswith("2 images answered, 1 left out")
     with open(answers, newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert rows[0]["probability"] == rows[1]["probability"]
     for images, message in (([], "--images=FILE"), ([str(photos / "*.tif")], "names no image file")):
         with pytest.raises(InputError, match=message):
-            list(predict(str(workdir.root), "", images, Form()))
+            list(predict(str(workdir.root), "", images, AnswerFormat()))
     with pytest.raises(InputError, match="None of the 1 files"):
-        list(predict(str(workdir.root), "", [str(photos / "broken.jpg")], Form()))
+        list(predict(str(workdir.root), "", [str(photos / "broken.jpg")], AnswerFormat()))
 
 
 def test_no_run_here(workdir):

@@ -9,7 +9,7 @@ from sjft_tf.artifacts import read_json, write_json
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline import commands
 from sjft_tf.pipeline.audit import run_audit
-from sjft_tf.pipeline.evaluating import Asked, evaluate
+from sjft_tf.pipeline.evaluating import EvaluationRequest, evaluate
 from sjft_tf.pipeline.pruning import prune
 from sjft_tf.workdir import Workdir
 
@@ -98,9 +98,9 @@ def test_a_refused_program_changes_nothing(finished, program, change):
     [
         lambda run, root: list(commands.export(run, 7, "")),
         lambda run, root: list(commands.export(run, 0, str(root / "source"))),
-        lambda run, root: list(evaluate(run, Asked(number=7))),
-        lambda run, root: list(evaluate(run, Asked(images=f"folder:{root / 'more'}#test"))),
-        lambda run, root: list(evaluate(run, Asked(fuse_with=[str(root / "source")]))),
+        lambda run, root: list(evaluate(run, EvaluationRequest(number=7))),
+        lambda run, root: list(evaluate(run, EvaluationRequest(images=f"folder:{root / 'more'}#test"))),
+        lambda run, root: list(evaluate(run, EvaluationRequest(fuse_with=[str(root / "source")]))),
     ],
 )
 def test_programs_that_read_a_run_change_nothing_when_they_refuse(finished, call):
@@ -133,7 +133,7 @@ def test_evaluate_says_which_images_changed_and_removes_nothing(finished, tmp_pa
     run.write_config(with_data(config, target=f"folder:{root / folder}"))
     before = everything(run.root)
     with pytest.raises(InputError) as error:
-        list(evaluate(run, Asked()))
+        list(evaluate(run, EvaluationRequest()))
     assert told in str(error.value)
     assert "emove" not in str(error.value).replace("removed: a", "")
     assert everything(run.root) == before
@@ -146,7 +146,7 @@ def test_evaluate_scores_unchanged_test_images_and_tells_of_the_others(finished,
     run = Workdir(shutil.copytree(workdir.root, tmp_path / "run"))
     run.write_config(with_data(config, target=f"folder:{tmp_path / 'target'}"))
     before = everything(run.root)
-    (line, *_) = evaluate(run, Asked())
+    (line, *_) = evaluate(run, EvaluationRequest())
     assert line.startswith("round 1 on ")
     assert "validation images ('" in caplog.text
     assert "test images ('" not in caplog.text

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sjft_tf.comparison.arms import pick_arms
-from sjft_tf.comparison.planning import Asked
+from sjft_tf.comparison.planning import ComparisonSpec
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing import Comparison
 from sjft_tf.pipeline.comparison_jobs import work
@@ -46,7 +46,9 @@ def begun(config, world, tmp_path_factory):
     config = config.replace(
         "data", target=f"folder:{root / 'target'}", source=[f"folder:{root / 'source'}"], exclude_leaks=True
     )
-    asked = Asked(config, tuple(pick_arms(["fine-tune", "selective"])), seeds=(0,), rates=(0.01,), weights=(0.5,))
+    asked = ComparisonSpec(
+        config, tuple(pick_arms(["fine-tune", "selective"])), seeds=(0,), rates=(0.01,), weights=(0.5,)
+    )
     workdir = Workdir(root / "run")
     plan(asked, workdir)
     assert {"sets.json", "source-kept.json", "leaks.csv", "log.txt"} <= {

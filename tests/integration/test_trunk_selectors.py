@@ -14,7 +14,7 @@ from sjft_tf.models import build_trunk
 from sjft_tf.pipeline import commands, retrieving
 from sjft_tf.pipeline.importance import class_importance
 from sjft_tf.pipeline.inputs import open_sets
-from sjft_tf.pipeline.looks import Looks
+from sjft_tf.pipeline.inspecting import InspectionRequest
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.training.checkpoints.rounds import read_round
 from sjft_tf.workdir import Workdir
@@ -96,7 +96,7 @@ def test_a_table_of_features_is_used_again_and_not_taken_for_another(by_features
     first = NeighborTable.load(workdir.neighbors)
     monkeypatch.setattr("sjft_tf.pipeline.feature_neighbors.build_feature_table", None)
     montage = workdir.root / "montage.png"
-    assert str(montage) in commands.retrieve(by_features, workdir, Looks(montage=["0"]))[-1]
+    assert str(montage) in commands.retrieve(by_features, workdir, InspectionRequest(montage=["0"]))[-1]
     sets = open_sets(by_features, workdir)
     shorter = changed(by_features, "training", rounds=1)
     assert retrieving.neighbor_table(shorter, sets, workdir).k_max == 3
@@ -118,10 +118,10 @@ def test_a_table_of_features_is_used_again_and_not_taken_for_another(by_features
 
 def test_what_features_cannot_do_is_refused(by_features, by_class, workdir):
     with pytest.raises(InputError, match="--bank=features compares .* no filters to describe or explain"):
-        commands.retrieve(by_features, workdir, Looks(explain=["0"]))
+        commands.retrieve(by_features, workdir, InspectionRequest(explain=["0"]))
     with pytest.raises(InputError, match="--bank=features compares .* no filters to describe or explain"):
         commands.extract(by_features, workdir)
-    for looks in (Looks(explain=["0"]), Looks(montage=["0"])):
+    for looks in (InspectionRequest(explain=["0"]), InspectionRequest(montage=["0"])):
         with pytest.raises(InputError, match="--selector=class_importance has no neighbors"):
             commands.retrieve(by_class, workdir, looks)
     assert not workdir.root.exists() or not list(workdir.root.glob("*.npz"))

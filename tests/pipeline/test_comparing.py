@@ -10,7 +10,7 @@ import pytest
 from sjft_tf import artifacts
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.comparison.arms import pick_arms
-from sjft_tf.comparison.planning import Asked
+from sjft_tf.comparison.planning import ComparisonSpec
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing import Comparison
@@ -18,7 +18,7 @@ from sjft_tf.workdir import Workdir
 
 BASE = RunConfig().replace("data", target="digits", source=["glyphs"])
 BASE = BASE.replace("training", target_weight=1.0, rounds=3)
-ASKED = Asked(
+ASKED = ComparisonSpec(
     BASE, tuple(pick_arms(["frozen", "fine-tune", "selective", "rounds", "fusion"])), seeds=(0, 1, 2), rates=(0.1, 0.2)
 )
 

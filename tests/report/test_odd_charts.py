@@ -15,7 +15,7 @@ from sjft_tf.report.bounds import lengths, opacity, plottable, reach
 from sjft_tf.report.markdown import standalone
 from sjft_tf.report.page import MISSING, duration, num, percent, points
 from sjft_tf.summaries.confusion import confusion_picture
-from sjft_tf.summaries.explanation import Shown, explanation_picture
+from sjft_tf.summaries.explanation import ExplainedImage, explanation_picture
 from sjft_tf.summaries.hardest import hardest_picture
 from sjft_tf.summaries.words import one_line, showable
 
@@ -152,6 +152,6 @@ def test_pictures_of_odd_names(name, count, tmp_path):
     target.load = lambda _: image
     hardest_picture(target, np.array([0]), one.astype(bool), one.astype(int), np.full(1, np.inf))
     channels = [SimpleNamespace(name=name, group=name, tick=name, second=False)] * count
-    shown = [Shown(image, name, [name])] * 3
+    shown = [ExplainedImage(image, name, [name])] * 3
     path = tmp_path / "a.png"
     explanation_picture(path, shown, np.full((2, count), 1e-320), channels, [0], np.zeros((3, count, 2)))

@@ -8,7 +8,7 @@ from sjft_tf.descriptors import BinEdges, DescriptorStore, StoreWriter, extract,
 from sjft_tf.descriptors import target_descriptors as describe
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, View
-from sjft_tf.retrieval import Places, Search, build, build_approximate_table, build_neighbor_table, source
+from sjft_tf.retrieval import RetrievalPaths, Search, build, build_approximate_table, build_neighbor_table, source
 
 VIEW, BANK = View(16, 16), open_bank("gabor")
 
@@ -41,19 +41,19 @@ def test_texture_finds_its_like(sets):
 
 def test_edges_are_kept_and_used_again(sets, tmp_path, monkeypatch):
     path = tmp_path / "edges.npz"
-    first = build_neighbor_table(*sets, BANK, VIEW, bins=10, k=8, places=Places(edges=path), batch_size=6)
+    first = build_neighbor_table(*sets, BANK, VIEW, bins=10, k=8, places=RetrievalPaths(edges=path), batch_size=6)
     assert BinEdges.load(path).made_from["target"] == sets[0].fingerprint
     written = path.stat().st_mtime_ns, path.read_bytes()
     given = []
     monkeypatch.setattr(build, "target_descriptors", lambda *a, **k: given.append(k["edges"]) or describe(*a, **k))
-    again = build_neighbor_table(*sets, BANK, VIEW, bins=10, k=8, places=Places(edges=path), batch_size=6)
+    again = build_neighbor_table(*sets, BANK, VIEW, bins=10, k=8, places=RetrievalPaths(edges=path), batch_size=6)
     assert given[0].fingerprint == BinEdges.load(path).fingerprint
     assert (path.stat().st_mtime_ns, path.read_bytes()) == written
     np.testing.assert_array_equal(first.rows, again.rows)
     np.testing.assert_array_equal(first.distances, again.distances)
     assert first.made_from == again.made_from
     with pytest.raises(ArtifactMismatch, match="bins: 10 there, 12 asked for"):
-        build_neighbor_table(*sets, BANK, VIEW, bins=12, k=8, places=Places(edges=path))
+        build_neighbor_table(*sets, BANK, VIEW, bins=12, k=8, places=RetrievalPaths(edges=path))
 
 
 def test_k_is_checked_before_any_work(sets):
@@ -99,7 +99,7 @@ def expected(sets):
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("blocks", [0, 1, 3, 4])
 def test_a_killed_search_goes_on_from_its_checkpoint(sets, expected, tmp_path, monkeypatch, keep, blocks):
-    places = Places(checkpoint=tmp_path / "search.npz", store=tmp_path / "store" if keep else None)
+    places = RetrievalPaths(checkpoint=tmp_path / "search.npz", store=tmp_path / "store" if keep else None)
     with monkeypatch.context() as patch:
         killed_after(patch, blocks)
         with pytest.raises(Killed):
@@ -115,7 +115,7 @@ def test_a_killed_search_goes_on_from_its_checkpoint(sets, expected, tmp_path, m
 
 
 def test_a_checkpoint_of_another_search_is_refused(sets, tmp_path, monkeypatch, caplog):
-    places = Places(checkpoint=tmp_path / "search.npz")
+    places = RetrievalPaths(checkpoint=tmp_path / "search.npz")
     with monkeypatch.context() as patch:
         killed_after(patch, 2)
         with pytest.raises(Killed):
@@ -132,7 +132,7 @@ def test_a_checkpoint_of_another_search_is_refused(sets, tmp_path, monkeypatch, 
 
 
 def test_kept_descriptors_are_those_extracted_and_serve_the_next_search(sets, tmp_path, monkeypatch):
-    places = Places(edges=tmp_path / "edges.npz", store=tmp_path / "store")
+    places = RetrievalPaths(edges=tmp_path / "edges.npz", store=tmp_path / "store")
     first = build_neighbor_table(*sets, BANK, VIEW, 10, 4, places, batch_size=7)
     edges = BinEdges.load(places.edges)
     kept = DescriptorStore.open(places.store).histograms(np.arange(20))
@@ -152,12 +152,12 @@ def test_kept_descriptors_are_those_extracted_and_serve_the_next_search(sets, tm
 
 def test_descriptors_asked_for_later_are_complete_although_a_checkpoint_was_there(sets, tmp_path, monkeypatch):
     settings = {"bins": 10, "k": 8, "batch_size": 4, "checkpoint_images": 4}
-    places = Places(checkpoint=tmp_path / "search.npz")
+    places = RetrievalPaths(checkpoint=tmp_path / "search.npz")
     with monkeypatch.context() as patch:
         killed_after(patch, 3)
         with pytest.raises(Killed):
             build_neighbor_table(*sets, BANK, VIEW, places=places, **settings)
-    keeping = Places(checkpoint=places.checkpoint, store=tmp_path / "store")
+    keeping = RetrievalPaths(checkpoint=places.checkpoint, store=tmp_path / "store")
     same(
         build_neighbor_table(*sets, BANK, VIEW, places=keeping, **settings),
         build_neighbor_table(*sets, BANK, VIEW, **settings),
@@ -176,7 +176,7 @@ def test_an_image_that_cannot_be_read_ends_the_search_with_its_own_error(sets, m
 
 
 def test_an_approximate_table_from_descriptors_kept_on_the_way(sets, tmp_path, monkeypatch):
-    places = Places(store=tmp_path / "store")
+    places = RetrievalPaths(store=tmp_path / "store")
     monkeypatch.setattr("sjft_tf.retrieval.approximate._SPARE", 0)  # or all of so small a source are candidates
     written = []
     real = StoreWriter.write

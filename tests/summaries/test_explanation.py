@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from sjft_tf.errors import InputError
-from sjft_tf.summaries.explanation import Shown, explanation_picture, runs
+from sjft_tf.summaries.explanation import ExplainedImage, explanation_picture, runs
 
 TARGET, NEAREST, MEDIAN = (209, 73, 91), (42, 111, 151), (217, 142, 4)
 
@@ -27,7 +27,7 @@ def network(count):
 
 
 def draw(path, channels, parts, top=(0,), bins=5, lines=("class",)):
-    images = [Shown(np.full((8, 8, 3), 40.0 * i), "$title_", lines) for i in range(3)]
+    images = [ExplainedImage(np.full((8, 8, 3), 40.0 * i), "$title_", lines) for i in range(3)]
     histograms = np.full((3, len(channels), bins), 1 / bins)
     explanation_picture(path, images, parts, channels, list(top), histograms)
     return np.asarray(Image.open(path).convert("RGB"))

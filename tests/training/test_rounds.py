@@ -254,9 +254,9 @@ def test_hard_images_come_again_in_the_rounds_after_also_of_a_resumed_run(
 ):
     made_up = []
 
-    def note(*arguments, make_up, **more):
-        made_up.append(make_up)
-        return joint_dataset(*arguments, make_up=make_up, **more)
+    def note(*arguments, composition, **more):
+        made_up.append(composition)
+        return joint_dataset(*arguments, composition=composition, **more)
 
     monkeypatch.setattr(rounds, "joint_dataset", note)
     config = changed(changed(config, "selection", hard_repeats=2), "training", max_per_class=2)

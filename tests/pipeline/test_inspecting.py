@@ -7,7 +7,7 @@ from PIL import Image
 
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.explain import file_name
-from sjft_tf.pipeline.looks import Looks, find_rows
+from sjft_tf.pipeline.inspecting import InspectionRequest, find_rows
 
 
 def test_images_are_found_by_id_and_by_row(world):
@@ -44,7 +44,7 @@ def test_file_names_are_safe_and_unique():
 
 def test_a_montage_of_the_chosen_images(world, tmp_path):
     config, sets, table, workdir = world
-    looks = Looks(montage=["3", "rose/1.jpg"], montage_neighbors=5, montage_output=str(tmp_path / "m.png"))
+    looks = InspectionRequest(montage=["3", "rose/1.jpg"], montage_neighbors=5, montage_output=str(tmp_path / "m.png"))
     looks.check(sets.target)
     (line,) = looks.lines(config, sets, table, workdir)
     assert line == f"  montage: {tmp_path / 'm.png'} (5 nearest of 2 target images)"
@@ -54,7 +54,7 @@ def test_a_montage_of_the_chosen_images(world, tmp_path):
 
 def test_a_montage_of_more_neighbors_than_there_are(world):
     config, sets, table, workdir = world
-    (line,) = Looks(montage=["0"], montage_neighbors=50).lines(config, sets, table, workdir)
+    (line,) = InspectionRequest(montage=["0"], montage_neighbors=50).lines(config, sets, table, workdir)
     assert line == f"  montage: {workdir.root / 'montage.png'} (9 nearest of 1 target image; the lists have no more)"
     assert (workdir.root / "montage.png").is_file()
 
@@ -62,10 +62,10 @@ def test_a_montage_of_more_neighbors_than_there_are(world):
 @pytest.mark.parametrize(
     ("looks", "message"),
     [
-        (Looks(montage=["0"], montage_neighbors=0), "--montage_neighbors must be at least 1. Received: 0"),
-        (Looks(montage_output="x.jpg"), "--montage_output must end in .png. Received: 'x.jpg'"),
-        (Looks(explain=["nowhere"]), "has no image 'nowhere'"),
-        (Looks(montage=["nowhere"]), "has no image 'nowhere'"),
+        (InspectionRequest(montage=["0"], montage_neighbors=0), "--montage_neighbors must be at least 1. Received: 0"),
+        (InspectionRequest(montage_output="x.jpg"), "--montage_output must end in .png. Received: 'x.jpg'"),
+        (InspectionRequest(explain=["nowhere"]), "has no image 'nowhere'"),
+        (InspectionRequest(montage=["nowhere"]), "has no image 'nowhere'"),
     ],
 )
 def test_bad_wishes_are_refused_before_the_search(world, looks, message):

@@ -21,7 +21,7 @@ from sjft_tf.workdir import Workdir
 
 
 @dataclasses.dataclass(frozen=True)
-class Looks:
+class InspectionRequest:
     """What a user wants to see of single target images, each given by its id or its row.
 
     Attributes:
@@ -80,7 +80,7 @@ def find_rows(images: ImageSet, keys: Sequence[str]) -> list[int]:
     return list(dict.fromkeys(found))
 
 
-def write_montage(sets: Sets, table: NeighborTable, looks: Looks, workdir: Workdir) -> str:
+def write_montage(sets: Sets, table: NeighborTable, looks: InspectionRequest, workdir: Workdir) -> str:
     """Draws the chosen target images beside their nearest neighbors; returns the line to show."""
     assert sets.source is not None
     chosen = np.array(find_rows(sets.target, looks.montage))
