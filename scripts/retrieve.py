@@ -34,10 +34,10 @@ def main(_: list[str]) -> None:
 
     program.start_tensorflow()
     given = program.FLAGS
-    looks = InspectionRequest(given.explain, given.montage, given.montage_neighbors, given.montage_output)
+    inspection = InspectionRequest(given.explain, given.montage, given.montage_neighbors, given.montage_output)
     workdir = Workdir(given.workdir)
     with workdir.locked():
-        program.say_lines(commands.retrieve(config, workdir, looks))
+        program.say_lines(commands.retrieve(config, workdir, inspection))
 
 
 def run() -> None:

@@ -45,8 +45,9 @@ def open_images(images: Any, workdir: str | Path | None = None, **settings: Any)
         InputError: it cannot be opened.
 
     Example:
-        >>> len(open_images("digits#test"))
-        797
+        >>> import numpy as np
+        >>> open_images((np.zeros((4, 8, 8), np.uint8), [0, 1, 0, 1])).num_classes
+        2
     """
     with contextlib.ExitStack() as stack:
         folder = Path(workdir or stack.enter_context(tempfile.TemporaryDirectory(prefix="sjft-images-")))
@@ -70,8 +71,11 @@ def neighbors(target: Any, source: Any, *, workdir: str | Path | None = None, **
         InputError: sets or settings that do not fit.
 
     Example:
-        >>> table = neighbors("digits?n=20#train", "glyphs?n=52&size=8", k0="2", rounds=1, descriptor_resize=8,
-        ...     descriptor_crop=8, audit=False)  # doctest: +SKIP
+        >>> import numpy as np
+        >>> x, y = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), np.uint8), np.arange(12) % 3
+        >>> table = neighbors((x, y), "glyphs?n=104&size=8", k0="2", rounds=1, descriptor_resize=8, descriptor_crop=8)
+        >>> table.rows.shape
+        (12, 2)
     """
     with _place(workdir) as place:
         config = settings_of({"target": target, "source": source}, place, settings)
@@ -95,6 +99,14 @@ def influence(
 
     Raises:
         InputError: sets or settings that do not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> x, y = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 3), np.uint8), np.arange(30) % 3
+        >>> scores, dropped = influence((x, y), trunk="preact_resnet", weights="none", depth=8, width=4, image_size=8,
+        ...     resize=8)
+        >>> scores.shape
+        (30,)
     """
     with _place(workdir) as place:
         config = settings_of({"target": target, "validation": validation}, place, settings)
@@ -112,6 +124,12 @@ def advise(target: Any, source: Any, *, workdir: str | Path | None = None, **set
 
     Raises:
         InputError: sets that do not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> x, y = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), np.uint8), np.arange(12) % 3
+        >>> advise((x, y), "glyphs?n=104&size=8", trunk="preact_resnet", weights="none").recipes[0].name
+        'selective'
     """
     with _place(workdir) as place:
         config = settings_of({"target": target, "source": source}, place, settings)

@@ -110,11 +110,13 @@ def fine_tune(
         InputError: sets or settings that do not fit, or a run of other settings in the workdir.
 
     Example:
-        >>> run = fine_tune("digits?n=20#train", "glyphs?n=52&size=8", trunk="preact_resnet", weights="none", depth=8,
-        ...     width=4, image_size=8, resize=8, descriptor_resize=8, descriptor_crop=8, k0="2", rounds=1,
-        ...     steps_per_round=2, audit=False, projector_images=0)  # doctest: +SKIP
-        >>> run.figures["final"]["test"]["top1"]  # doctest: +SKIP
-        0.09
+        >>> import numpy as np
+        >>> x, y = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), np.uint8), np.arange(12) % 3
+        >>> small = {"trunk": "preact_resnet", "weights": "none", "depth": 8, "width": 4, "image_size": 8, "resize": 8}
+        >>> run = fine_tune((x, y), "glyphs?n=104&size=8", k0="2", rounds=1, steps_per_round=2, batch_size=4,
+        ...     descriptor_resize=8, descriptor_crop=8, **small)
+        >>> run.predict(x[:2]).shape
+        (2, 3)
     """
     holder = None if workdir is not None else tempfile.TemporaryDirectory(prefix="sjft-run-")
     place = Workdir(Path(holder.name) / "run" if holder is not None else str(workdir))

@@ -80,15 +80,15 @@ def find_rows(images: ImageSet, keys: Sequence[str]) -> list[int]:
     return list(dict.fromkeys(found))
 
 
-def write_montage(sets: Sets, table: NeighborTable, looks: InspectionRequest, workdir: Workdir) -> str:
+def write_montage(sets: Sets, table: NeighborTable, inspection: InspectionRequest, workdir: Workdir) -> str:
     """Draws the chosen target images beside their nearest neighbors; returns the line to show."""
     assert sets.source is not None
-    chosen = np.array(find_rows(sets.target, looks.montage))
-    k = min(looks.montage_neighbors, table.k_max)
+    chosen = np.array(find_rows(sets.target, inspection.montage))
+    k = min(inspection.montage_neighbors, table.k_max)
     nearest = table.prefix(k)
-    path = Path(looks.montage_output) if looks.montage_output else workdir.root / "montage.png"
+    path = Path(inspection.montage_output) if inspection.montage_output else workdir.root / "montage.png"
     ids = [str(name) for name in sets.target.ids[chosen]]
     neighbor_montage(path, sets.target, sets.source, chosen, nearest.rows[chosen], nearest.distances[chosen], ids)
     number = f"{len(chosen)} target image" + "s" * (len(chosen) > 1)
-    short = "; the lists have no more" if k < looks.montage_neighbors else ""
+    short = "; the lists have no more" if k < inspection.montage_neighbors else ""
     return f"  montage: {path} ({k} nearest of {number}{short})"

@@ -53,16 +53,16 @@ def check_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
         check_importance(config, sets, workdir)
 
 
-def retrieve(config: RunConfig, workdir: Workdir, looks: InspectionRequest | None = None) -> list[str]:
+def retrieve(config: RunConfig, workdir: Workdir, inspection: InspectionRequest | None = None) -> list[str]:
     """Makes the neighbor table and shows what it would borrow at the start, and single target images on request.
 
     With --selector=class_importance there is no table: the importances are made, and the first of them shown.
     """
     by_class = config.selection.selector == "class_importance"
-    if looks is not None:
-        if by_class and (looks.explain or looks.montage):
+    if inspection is not None:
+        if by_class and (inspection.explain or inspection.montage):
             raise InputError("--selector=class_importance has no neighbors for --explain and --montage to show")
-        if looks.explain:
+        if inspection.explain:
             filter_bank(config)  # refuses where there is none
     check_bank(config)
     if by_class or config.retrieval.bank == "features":
@@ -70,8 +70,8 @@ def retrieve(config: RunConfig, workdir: Workdir, looks: InspectionRequest | Non
     with held_back(workdir):
         sets = open_sets(config, workdir)
         check_sets(config, sets)
-        if looks is not None:
-            looks.check(sets.target)
+        if inspection is not None:
+            inspection.check(sets.target)
         refuse_other_classes(sets.target.class_names, workdir)
         refuse_other_target(config, sets, workdir)
         sets = audited(config, sets, workdir)
@@ -93,5 +93,5 @@ def retrieve(config: RunConfig, workdir: Workdir, looks: InspectionRequest | Non
         f"  K0 = {k0}: borrows {len(union)} of {len(sets.source)} source images ({part:.1%})",
         f"  borrowed: {workdir.borrowed}",
         f"  picture: {workdir.picture}",
-        *(looks.lines(config, sets, table, workdir) if looks is not None else ()),
+        *(inspection.lines(config, sets, table, workdir) if inspection is not None else ()),
     ]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sjft_tf
-from sjft_tf.api import comparing, looking, runs
+from sjft_tf.api import looking, runs
 from sjft_tf.config import run as config_module
 from sjft_tf.errors import InputError
 
@@ -109,7 +109,7 @@ def test_refusals(sets, tmp_path):
         _ = sjft_tf.nothing
 
 
-@pytest.mark.parametrize("module", [looking, runs, comparing, config_module], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [looking, runs, config_module], ids=lambda module: module.__name__)
 def test_the_examples_run(module, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     failed, tried = doctest.testmod(
