@@ -21,7 +21,7 @@ def main(_: list[str]) -> None:
     if not program.FLAGS.source:
         raise InputError("--source is missing: say which images to look through, e.g. --source=folder:PATH")
     config = program.config_from_flags()
-    from sjft_tf.pipeline.audit import run_audit
+    from sjft_tf.pipeline.stages.audit import run_audit
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow()

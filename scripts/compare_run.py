@@ -23,7 +23,7 @@ def main(_: list[str]) -> None:
     if job["cores"]:
         os.sched_setaffinity(0, job["cores"])  # before TensorFlow counts them
     config = RunConfig.from_json(job["config"])
-    from sjft_tf.pipeline.comparison_jobs import work
+    from sjft_tf.pipeline.comparing.jobs import work
 
     training = config.training
     program.start_tensorflow(training.seed, training.deterministic, logical_cpus=config.distribution.logical_cpus)

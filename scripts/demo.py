@@ -26,7 +26,7 @@ def define() -> None:
 def main(_: list[str]) -> None:
     given, begun = program.FLAGS, time.perf_counter()
     config = program.config_from_flags()
-    from sjft_tf.pipeline.demo import Demo
+    from sjft_tf.pipeline.programs.demo import Demo
 
     program.start_tensorflow(config.training.seed, config.training.deterministic)
     seeds = range(given.first_seed, given.first_seed + given.seeds)

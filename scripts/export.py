@@ -15,7 +15,7 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     from sjft_tf.owned_folder import refuse_patterns
-    from sjft_tf.pipeline import commands
+    from sjft_tf.pipeline.programs import commands
     from sjft_tf.workdir import Workdir
 
     given = program.FLAGS

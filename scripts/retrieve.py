@@ -28,8 +28,8 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     config = program.config_from_flags()
-    from sjft_tf.pipeline import commands
-    from sjft_tf.pipeline.inspecting import InspectionRequest
+    from sjft_tf.pipeline.programs import commands
+    from sjft_tf.pipeline.programs.inspecting import InspectionRequest
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow()

@@ -19,7 +19,7 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     config = program.config_from_flags()
-    from sjft_tf.pipeline import commands
+    from sjft_tf.pipeline.programs import commands
     from sjft_tf.training.distribution import open_cluster
     from sjft_tf.training.stopping import StopRequest
     from sjft_tf.workdir import Workdir

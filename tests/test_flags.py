@@ -68,7 +68,7 @@ def configuration(path):
 @cache
 def built(model, view):
     """The joint model without its weights; most recipes share one, so each is built once."""
-    from sjft_tf.pipeline.learning import build_model
+    from sjft_tf.pipeline.stages.learning import build_model
 
     return build_model(replace(RunConfig(), model=replace(model, weights="none"), view=view), 3, 4)
 

@@ -14,8 +14,8 @@ from sjft_tf.comparison import MAIN_ARMS
 from sjft_tf.comparison.arms import pick_arms
 from sjft_tf.comparison.planning import ComparisonSpec
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.comparing import Comparison
-from sjft_tf.pipeline.launcher import Launcher
+from sjft_tf.pipeline.comparing.comparison import Comparison
+from sjft_tf.pipeline.comparing.launcher import Launcher
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)

@@ -16,9 +16,9 @@ from sjft_tf.api.inputs import given, listed
 from sjft_tf.api.settings import INPUTS, settings_of, started
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, open_source
-from sjft_tf.pipeline import commands
-from sjft_tf.pipeline.advising import measure
-from sjft_tf.pipeline.pruning import influence_scores
+from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.programs.advising import measure
+from sjft_tf.pipeline.pruning.target import influence_scores
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.workdir import Workdir
 

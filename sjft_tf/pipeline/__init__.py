@@ -1,6 +1,8 @@
-"""The whole job put together from the stages, each finding or making its artifact in the workdir.
+"""The whole job put together from the stages of the package, in rooms:
 
-- `commands`: what each program calls (run, extract, retrieve, evaluate, export); `prediction`: naming image files.
-- `inputs`, `networks`, `audit`, `neighbors`, `feature_neighbors`, `importance`, `retrieving`, `learning`, `results`:
-  the stages between flags and artifacts.
+- `inputs`, `networks`: what a run works with.
+- `checking`: everything that can be judged before anything is written.
+- `stages`: each finds its artifact in the workdir or makes it.
+- `pruning`, `comparing`: the two larger jobs beside a run.
+- `programs`: what scripts/ and `sjft_tf.api` call.
 """

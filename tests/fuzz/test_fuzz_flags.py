@@ -8,7 +8,7 @@ from sjft_tf.scripts import program
 
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.checks import check_settings
+from sjft_tf.pipeline.checking.settings import check_settings
 
 TEXTS = (
     *(

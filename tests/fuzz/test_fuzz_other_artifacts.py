@@ -15,8 +15,8 @@ from sjft_tf.descriptors import DescriptorStore
 from sjft_tf.export import DESCRIPTION_FILE, DIGESTS_FILE, FORMAT, check_exported, read_description
 from sjft_tf.images import scan, shards
 from sjft_tf.influence import kept_rows, save_kept
-from sjft_tf.pipeline.comparison_runs import read_result
-from sjft_tf.pipeline.results import read_metrics
+from sjft_tf.pipeline.comparing.runs import read_result
+from sjft_tf.pipeline.stages.results import read_metrics
 from sjft_tf.report.comparison import read_comparison
 from sjft_tf.retrieval import Layout, Search, SearchCheckpoint
 from sjft_tf.sealed import file_digest

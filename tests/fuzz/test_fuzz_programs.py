@@ -17,10 +17,12 @@ from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.export import DESCRIPTION_FILE, DIGESTS_FILE, FORMAT
-from sjft_tf.pipeline import commands, evaluating, judging, pruning
 from sjft_tf.pipeline.inputs import views_stamp
-from sjft_tf.pipeline.learning import training_made_from
-from sjft_tf.pipeline.results import evaluate_round
+from sjft_tf.pipeline.programs import commands, evaluating
+from sjft_tf.pipeline.pruning.target import head as judging
+from sjft_tf.pipeline.pruning.target import target as pruning
+from sjft_tf.pipeline.stages.learning import training_made_from
+from sjft_tf.pipeline.stages.results import evaluate_round
 from sjft_tf.sealed import file_digest
 from sjft_tf.training import TrainingSets, finished_rounds, read_round
 from sjft_tf.training.checkpoints import model_files

@@ -14,8 +14,8 @@ from scipy import ndimage
 
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline import audit as stage
-from sjft_tf.pipeline import commands
+from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.stages import audit as stage
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.workdir import Workdir
 
@@ -136,7 +136,7 @@ def test_a_killed_audit_is_made_again(leaky, workdir, monkeypatch):
 def test_retrieval_warns_and_keeps_the_source_whole(leaky, workdir, caplog):
     with caplog.at_level(logging.WARNING, "sjft_tf"):
         commands.retrieve(leaky, workdir)
-    (record,) = [r for r in caplog.records if r.name == "sjft_tf.pipeline.audit"]
+    (record,) = [r for r in caplog.records if r.name == "sjft_tf.pipeline.stages.audit"]
     text = record.getMessage()
     assert text.startswith("LEAKAGE: 3 of 17 source images are images of the target: ")
     assert "2 show test images (1 byte-identical); 1 show training images (0 byte-identical)." in text
@@ -164,7 +164,7 @@ def test_leaks_are_left_out_of_everything(leaky, workdir):
 def test_without_the_audit_nothing_is_looked_for(leaky, workdir, caplog):
     with caplog.at_level(logging.INFO, "sjft_tf"):
         commands.retrieve(with_data(leaky, audit=False), workdir)
-    assert not [r for r in caplog.records if r.name == "sjft_tf.pipeline.audit"]
+    assert not [r for r in caplog.records if r.name == "sjft_tf.pipeline.stages.audit"]
     assert not workdir.leaks_csv.exists()
     with pytest.raises(InputError, match="--exclude_leaks needs the audit that --noaudit turns off"):
         with_data(leaky, audit=False, exclude_leaks=True)
@@ -183,12 +183,12 @@ def test_a_source_of_nothing_but_leaks(leaky, workdir, pictures, tmp_path):
 def test_tiny_images_are_said_to_be_compared_by_bytes_only(config, workdir, caplog):
     with caplog.at_level(logging.INFO, "sjft_tf"):
         commands.retrieve(config, workdir)
-    (text,) = [r.getMessage() for r in caplog.records if r.name == "sjft_tf.pipeline.audit"]
+    (text,) = [r.getMessage() for r in caplog.records if r.name == "sjft_tf.pipeline.stages.audit"]
     assert re.search(r"below 24 pixels \(9 test, 6 validation, 12 training\) .* 40 source images byte by byte", text)
     caplog.clear()
     with caplog.at_level(logging.INFO, "sjft_tf"):
         commands.retrieve(config, workdir)
-    assert not [r for r in caplog.records if r.name == "sjft_tf.pipeline.audit"]  # said once
+    assert not [r for r in caplog.records if r.name == "sjft_tf.pipeline.stages.audit"]  # said once
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sjft_tf.pipeline import commands
+from sjft_tf.pipeline.programs import commands
 from sjft_tf.workdir import Workdir
 
 
@@ -81,7 +81,7 @@ def test_plain_fine_tuning_taken_up_again(config, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("sjft_tf.pipeline.commands.summarize", cut)
+        patch.setattr("sjft_tf.pipeline.programs.commands.summarize", cut)
         with pytest.raises(KeyboardInterrupt):
             commands.run(monitored(plain, projector_images=0), workdir)
     assert not (workdir.logs / "projector").exists()
@@ -114,7 +114,7 @@ def test_a_card_for_every_start_that_trains(config, tmp_path, monkeypatch):
 
     config = replace(config, training=replace(config.training, rounds=3))
     with monkeypatch.context() as patch:
-        patch.setattr("sjft_tf.pipeline.learning.evaluate_round", cut)
+        patch.setattr("sjft_tf.pipeline.stages.learning.evaluate_round", cut)
         with pytest.raises(KeyboardInterrupt):
             commands.run(config, workdir)
     commands.run(config, workdir)

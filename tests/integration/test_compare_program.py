@@ -16,9 +16,9 @@ from sjft_tf.comparison.arms import pick_arms
 from sjft_tf.comparison.planning import ComparisonSpec
 from sjft_tf.models import build_trunk
 from sjft_tf.parallel import cores
-from sjft_tf.pipeline.comparing import Comparison
-from sjft_tf.pipeline.comparison_jobs import work
-from sjft_tf.pipeline.frozen_head import evaluate_head
+from sjft_tf.pipeline.comparing.comparison import Comparison
+from sjft_tf.pipeline.comparing.frozen_head import evaluate_head
+from sjft_tf.pipeline.comparing.jobs import work
 from sjft_tf.training.checkpoints.rounds import finished_rounds
 from sjft_tf.workdir import Workdir
 

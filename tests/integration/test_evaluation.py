@@ -17,9 +17,9 @@ from sjft_tf.evaluation import average_probabilities, evaluate_probabilities
 from sjft_tf.export import export_saved_model, load_predictor
 from sjft_tf.images import View, open_image_set
 from sjft_tf.models import build_joint_model, build_trunk
-from sjft_tf.pipeline import commands
-from sjft_tf.pipeline.evaluating import EvaluationRequest, evaluate
-from sjft_tf.pipeline.prediction import AnswerFormat, predict
+from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.programs.evaluating import EvaluationRequest, evaluate
+from sjft_tf.pipeline.programs.prediction import AnswerFormat, predict
 from sjft_tf.workdir import Workdir
 
 
@@ -54,7 +54,7 @@ def test_figures_of_other_views_are_made_again_without_training(trained, config,
 
 def test_a_cut_between_probabilities_and_figures_is_noticed(trained, config, monkeypatch):
     dense = replace(config, evaluation=EvaluationConfig("dense", ["24"]))
-    from sjft_tf.pipeline import results
+    from sjft_tf.pipeline.stages import results
 
     class PowerCut(BaseException):
         pass
@@ -177,7 +177,7 @@ def test_images_from_a_table_and_from_standard_input(exported, world, tmp_path, 
 
 def test_answers_are_written_as_they_come_and_whole_or_not_at_all(exported, world, tmp_path, monkeypatch):
     folder, seen = world / "target" / "test", []
-    monkeypatch.setattr("sjft_tf.pipeline.prediction.BATCH", 4)
+    monkeypatch.setattr("sjft_tf.pipeline.programs.prediction.BATCH", 4)
     original = load_predictor(exported)
 
     class Watched:
@@ -187,7 +187,7 @@ def test_answers_are_written_as_they_come_and_whole_or_not_at_all(exported, worl
             seen.append(len(encoded))
             return original.predict_bytes(encoded, batch_size)
 
-    monkeypatch.setattr("sjft_tf.pipeline.prediction.load_predictor", lambda _: Watched())
+    monkeypatch.setattr("sjft_tf.pipeline.programs.prediction.load_predictor", lambda _: Watched())
     output = tmp_path / "answers.csv"
     list(predict("", exported, [str(folder)], AnswerFormat(str(output))))
     assert seen == [4, 4, 1]

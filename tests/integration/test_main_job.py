@@ -12,10 +12,11 @@ from sjft_tf.artifacts import ArtifactMismatch, read_json
 from sjft_tf.errors import InputError
 from sjft_tf.export import load_predictor
 from sjft_tf.images import open_image_set
-from sjft_tf.pipeline import commands, learning
-from sjft_tf.pipeline.evaluating import EvaluationRequest, evaluate
-from sjft_tf.pipeline.prediction import AnswerFormat, predict
-from sjft_tf.pipeline.results import round_figures
+from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.programs.evaluating import EvaluationRequest, evaluate
+from sjft_tf.pipeline.programs.prediction import AnswerFormat, predict
+from sjft_tf.pipeline.stages import learning
+from sjft_tf.pipeline.stages.results import round_figures
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.training.checkpoints.rounds import finished_rounds, kept_rounds, read_round
 from sjft_tf.workdir import Workdir
@@ -87,7 +88,7 @@ def test_started_again_nothing_is_done_twice(config, trained, monkeypatch):
     folders = (*workdir.rounds.rglob("*"), *workdir.saved_model.rglob("*"))
     before = {p: p.stat().st_mtime_ns for p in (*made, *folders)}
     weights, before_figures = weights_of(workdir), read_round_figures(workdir)
-    monkeypatch.setattr("sjft_tf.pipeline.neighbors.build_neighbor_table", None)
+    monkeypatch.setattr("sjft_tf.pipeline.stages.neighbors.build_neighbor_table", None)
     monkeypatch.setattr("keras.Model.fit", None)
     commands.run(config, workdir)
     assert {p: p.stat().st_mtime_ns for p in before} == before
@@ -118,11 +119,11 @@ def test_broken_off_and_started_again_ends_the_same(config, finished, workdir, s
         pass
 
     where = {
-        "neighbor_table": "sjft_tf.pipeline.retrieving",
+        "neighbor_table": "sjft_tf.pipeline.stages.retrieving",
         "save_round": "sjft_tf.training.rounds",
-        "summarize": "sjft_tf.pipeline.commands",
+        "summarize": "sjft_tf.pipeline.programs.commands",
     }
-    place, left = where.get(stage, "sjft_tf.pipeline.learning"), [2 if stage == "save_round" else 1]
+    place, left = where.get(stage, "sjft_tf.pipeline.stages.learning"), [2 if stage == "save_round" else 1]
 
     def cut(*_, **__):
         raise PowerCut
@@ -211,7 +212,7 @@ def test_a_table_made_before_is_used(config, workdir, monkeypatch):
     lines = commands.retrieve(config, workdir)
     assert any("K0 = 3" in line for line in lines)
     stamp = workdir.neighbors.stat().st_mtime_ns
-    monkeypatch.setattr("sjft_tf.pipeline.neighbors.build_neighbor_table", None)
+    monkeypatch.setattr("sjft_tf.pipeline.stages.neighbors.build_neighbor_table", None)
     commands.run(config, workdir, saved_model=False)
     assert workdir.neighbors.stat().st_mtime_ns == stamp
 

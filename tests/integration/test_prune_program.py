@@ -7,8 +7,8 @@ import pytest
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline import commands
-from sjft_tf.pipeline.pruning import prune
+from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.pruning.target import prune
 from sjft_tf.training.checkpoints.rounds import finished_rounds
 from sjft_tf.workdir import Workdir
 
@@ -68,7 +68,7 @@ def test_the_program(forked, flags, tmp_path):
 
 def test_a_hybrid_start(config, tmp_path):
     from sjft_tf.models import build_trunk, save_trunk
-    from sjft_tf.pipeline.learning import build_model
+    from sjft_tf.pipeline.stages.learning import build_model
 
     trunk = build_trunk("preact_resnet", 16, depth=8, width=4)
     from sjft_tf.models import build_joint_model

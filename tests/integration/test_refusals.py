@@ -7,10 +7,10 @@ import pytest
 
 from sjft_tf.artifacts import read_json, write_json
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline import commands
-from sjft_tf.pipeline.audit import run_audit
-from sjft_tf.pipeline.evaluating import EvaluationRequest, evaluate
-from sjft_tf.pipeline.pruning import prune
+from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.programs.evaluating import EvaluationRequest, evaluate
+from sjft_tf.pipeline.pruning.target import prune
+from sjft_tf.pipeline.stages.audit import run_audit
 from sjft_tf.workdir import Workdir
 
 

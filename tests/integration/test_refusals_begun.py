@@ -8,7 +8,7 @@ import pytest
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.descriptors import partial_store
 from sjft_tf.errors import InputError, Stopped
-from sjft_tf.pipeline import commands
+from sjft_tf.pipeline.programs import commands
 from sjft_tf.retrieval import NeighborTable, SearchCheckpoint
 from sjft_tf.training.checkpoints.rounds import finished_rounds
 from sjft_tf.training.stopping import StopRequest

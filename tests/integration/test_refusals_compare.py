@@ -10,8 +10,8 @@ import pytest
 from sjft_tf.comparison.arms import pick_arms
 from sjft_tf.comparison.planning import ComparisonSpec
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.comparing import Comparison
-from sjft_tf.pipeline.comparison_jobs import work
+from sjft_tf.pipeline.comparing.comparison import Comparison
+from sjft_tf.pipeline.comparing.jobs import work
 from sjft_tf.workdir import Workdir
 
 

@@ -11,10 +11,11 @@ from sjft_tf.artifacts import ArtifactMismatch, load_npz
 from sjft_tf.errors import InputError
 from sjft_tf.images import open_image_set
 from sjft_tf.models import build_trunk
-from sjft_tf.pipeline import commands, retrieving
-from sjft_tf.pipeline.importance import class_importance
 from sjft_tf.pipeline.inputs import open_sets
-from sjft_tf.pipeline.inspecting import InspectionRequest
+from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.programs.inspecting import InspectionRequest
+from sjft_tf.pipeline.stages import retrieving
+from sjft_tf.pipeline.stages.importance import class_importance
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.training.checkpoints.rounds import read_round
 from sjft_tf.workdir import Workdir
@@ -94,7 +95,7 @@ def test_a_table_of_features_is_used_again_and_not_taken_for_another(by_features
     lines = commands.retrieve(by_features, workdir)
     assert "30 target images, 15 neighbors each" in lines[0]
     first = NeighborTable.load(workdir.neighbors)
-    monkeypatch.setattr("sjft_tf.pipeline.feature_neighbors.build_feature_table", None)
+    monkeypatch.setattr("sjft_tf.pipeline.stages.feature_neighbors.build_feature_table", None)
     montage = workdir.root / "montage.png"
     assert str(montage) in commands.retrieve(by_features, workdir, InspectionRequest(montage=["0"]))[-1]
     sets = open_sets(by_features, workdir)
@@ -163,7 +164,7 @@ def test_the_whole_job_with_class_importance(by_class, workdir):
 def test_importances_are_used_again_for_pools_of_any_size(by_class, workdir, monkeypatch):
     sets = open_sets(by_class, workdir)
     first = class_importance(by_class, sets, workdir)
-    monkeypatch.setattr("sjft_tf.pipeline.importance.fit_source_head", None)
+    monkeypatch.setattr("sjft_tf.pipeline.stages.importance.fit_source_head", None)
     again = class_importance(by_class, sets, workdir)
     np.testing.assert_array_equal(first.pool, again.pool)
     whole = class_importance(changed(by_class, "selection", source_share=1.0), sets, workdir)
@@ -192,7 +193,7 @@ def test_broken_off_and_started_again_ends_the_same(kind, tmp_path, monkeypatch,
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("sjft_tf.pipeline.learning.evaluate_round", cut)  # of the first round
+        patch.setattr("sjft_tf.pipeline.stages.learning.evaluate_round", cut)  # of the first round
         with pytest.raises(KeyboardInterrupt):
             commands.run(config, workdir)
     # Now the trunk that chooses is not built again before the one that is trained.

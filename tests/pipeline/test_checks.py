@@ -10,10 +10,11 @@ from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.models import build_trunk
-from sjft_tf.pipeline import commands, memory
-from sjft_tf.pipeline.checks import check_sets, check_settings
+from sjft_tf.pipeline.checking import memory
+from sjft_tf.pipeline.checking.settings import check_sets, check_settings
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.networks import build_run_trunk
+from sjft_tf.pipeline.programs import commands
 from sjft_tf.workdir import Workdir
 
 SMALL = {
@@ -115,7 +116,7 @@ def test_settings_that_are_refused(files, monkeypatch, flags, said):
 def test_sets_that_are_refused(monkeypatch, flags, said):
     room = 100 if "no room" in said else None
     monkeypatch.setattr(memory, "machine_memory", lambda: room)
-    monkeypatch.setattr("sjft_tf.pipeline.checks.machine_memory", lambda: room)
+    monkeypatch.setattr("sjft_tf.pipeline.checking.settings.machine_memory", lambda: room)
     with pytest.raises(InputError, match=said):
         check_sets(settings(**flags), Sets(some(5), source=some(9)))
 

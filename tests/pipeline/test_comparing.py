@@ -13,7 +13,7 @@ from sjft_tf.comparison.arms import pick_arms
 from sjft_tf.comparison.planning import ComparisonSpec
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.comparing import Comparison
+from sjft_tf.pipeline.comparing.comparison import Comparison
 from sjft_tf.workdir import Workdir
 
 BASE = RunConfig().replace("data", target="digits", source=["glyphs"])

@@ -4,9 +4,9 @@ import pytest
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline import commands
-from sjft_tf.pipeline.comparison_jobs import _write_result
-from sjft_tf.pipeline.results import read_metrics
+from sjft_tf.pipeline.comparing.jobs import _write_result
+from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.stages.results import read_metrics
 from sjft_tf.workdir import Workdir
 
 FIGURES = {"count": 2, "top1": 0.5, "mean_class_accuracy": 0.5, "loss": 1.0, "calibration_error": 0.25}

@@ -8,7 +8,7 @@ import pytest
 from sjft_tf.artifacts import ArtifactMismatch, load_npz, read_json
 from sjft_tf.descriptors import DescriptorStore
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.neighbors import neighbor_table
+from sjft_tf.pipeline.stages.neighbors import neighbor_table
 from sjft_tf.retrieval import Search
 from sjft_tf.workdir import Workdir
 
@@ -49,7 +49,7 @@ def test_kept_descriptors_serve_a_longer_table_of_another_start(world, asked, tm
 def test_a_checkpoint_left_beside_a_finished_table_is_removed(world, asked, tmp_path, monkeypatch):
     workdir = Workdir(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr("sjft_tf.pipeline.neighbors.Places.remove_checkpoint", lambda self: None)
+        patch.setattr("sjft_tf.pipeline.stages.neighbors.RetrievalPaths.remove_checkpoint", lambda self: None)
         neighbor_table(asked(checkpoint_images=4), world[1], workdir)
     assert load_npz(workdir.search)[1]["kind"] == "search checkpoint"
     neighbor_table(asked(checkpoint_images=4), world[1], workdir)

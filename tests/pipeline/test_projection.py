@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sjft_tf.pipeline.projection import chosen_rows, spread_rows
+from sjft_tf.pipeline.stages.projection import chosen_rows, spread_rows
 
 
 def test_small_sets_leave_their_part_to_the_others():

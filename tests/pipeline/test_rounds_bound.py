@@ -8,7 +8,7 @@ import pytest
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import evaluate_probabilities
-from sjft_tf.pipeline.results import round_figures
+from sjft_tf.pipeline.stages.results import round_figures
 from sjft_tf.report.damage import Damages
 from sjft_tf.report.reading import _figures, _scoring
 from sjft_tf.training.checkpoints.rounds import read_scoring

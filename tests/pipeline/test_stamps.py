@@ -8,10 +8,11 @@ import pytest
 from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline import importance, pruning
-from sjft_tf.pipeline.changed import changed_sets, refuse_other_classes
-from sjft_tf.pipeline.commands import refuse_other_images
-from sjft_tf.pipeline.refusing import refuse_other_target
+from sjft_tf.pipeline.checking.changes import changed_sets, refuse_other_classes
+from sjft_tf.pipeline.checking.refusals import refuse_other_target
+from sjft_tf.pipeline.programs.commands import refuse_other_images
+from sjft_tf.pipeline.pruning.target import target as pruning
+from sjft_tf.pipeline.stages import importance
 from sjft_tf.workdir import Workdir
 
 SETS = SimpleNamespace(

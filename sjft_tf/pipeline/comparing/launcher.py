@@ -66,7 +66,7 @@ class Launcher:
         """Does a job.
 
         Args:
-            job: see `pipeline.comparison_jobs.work`.
+            job: see `pipeline.comparing.jobs.work`.
             log: file that its output is added to.
 
         Returns:

@@ -20,10 +20,10 @@ from sjft_tf.images import TenCrop
 from sjft_tf.images.decode import MAX_PIXELS
 from sjft_tf.images.walking import visible_name
 from sjft_tf.models import make_scorer
-from sjft_tf.pipeline.answers import format_for, writing
-from sjft_tf.pipeline.commands import restore
-from sjft_tf.pipeline.image_files import find_files, readable
 from sjft_tf.pipeline.inputs import evaluation_views
+from sjft_tf.pipeline.programs.answers import format_for, writing
+from sjft_tf.pipeline.programs.commands import restore
+from sjft_tf.pipeline.programs.image_files import find_files, readable
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)

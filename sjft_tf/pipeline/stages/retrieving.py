@@ -6,15 +6,15 @@ import numpy as np
 
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.audit import audited
-from sjft_tf.pipeline.changed import refuse_other_classes
-from sjft_tf.pipeline.checks import check_bank, check_network, check_sets
-from sjft_tf.pipeline.importance import check_importance, class_importance, importance_lines
+from sjft_tf.pipeline.checking.changes import refuse_other_classes
+from sjft_tf.pipeline.checking.refusals import held_back, refuse_other_target
+from sjft_tf.pipeline.checking.settings import check_bank, check_network, check_sets
 from sjft_tf.pipeline.inputs import Sets, filter_bank, open_sets
-from sjft_tf.pipeline.inspecting import InspectionRequest
-from sjft_tf.pipeline.neighbors import check_table, neighbor_table
-from sjft_tf.pipeline.refusing import held_back, refuse_other_target
-from sjft_tf.pipeline.results import show_neighbors, write_borrowed
+from sjft_tf.pipeline.programs.inspecting import InspectionRequest
+from sjft_tf.pipeline.stages.audit import audited
+from sjft_tf.pipeline.stages.importance import check_importance, class_importance, importance_lines
+from sjft_tf.pipeline.stages.neighbors import check_table, neighbor_table
+from sjft_tf.pipeline.stages.results import show_neighbors, write_borrowed
 from sjft_tf.selection import TABLE_SELECTORS, smallest_k
 from sjft_tf.training import TrainingSets, finished_rounds
 from sjft_tf.training.distribution import ALONE, Cluster

@@ -16,7 +16,7 @@ from sjft_tf.influence import Head, NetworkLoss, Scaling, arnoldi, conjugate_gra
 from sjft_tf.influence.network import PRODUCT_COST
 from sjft_tf.influence.solve import Solution
 from sjft_tf.pipeline.inputs import Sets, network_view
-from sjft_tf.pipeline.judging import InfluenceProblem, InfluenceScores
+from sjft_tf.pipeline.pruning.head import InfluenceProblem, InfluenceScores
 
 log = logging.getLogger(__name__)
 

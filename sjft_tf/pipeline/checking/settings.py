@@ -19,10 +19,10 @@ from sjft_tf.models.families import find_family
 from sjft_tf.models.preact_resnet import check_form
 from sjft_tf.models.trunks import check_trunk
 from sjft_tf.models.weights import check_weight_file
+from sjft_tf.pipeline.checking.memory import machine_memory, refuse_too_large
 from sjft_tf.pipeline.inputs import Sets, filter_bank
-from sjft_tf.pipeline.memory import machine_memory, refuse_too_large
-from sjft_tf.pipeline.neighbors import list_length
 from sjft_tf.pipeline.networks import build_run_trunk
+from sjft_tf.pipeline.stages.neighbors import list_length
 from sjft_tf.selection import TABLE_SELECTORS
 from sjft_tf.training.rounds import augmentation
 

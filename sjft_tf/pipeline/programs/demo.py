@@ -11,7 +11,7 @@ import numpy as np
 from sjft_tf.config import RunConfig
 from sjft_tf.export import load_predictor
 from sjft_tf.images import ImageSet, open_image_set
-from sjft_tf.pipeline import commands
+from sjft_tf.pipeline.programs import commands
 from sjft_tf.workdir import Workdir
 
 SCRATCH, PLAIN, SJFT = "from scratch", "plain fine-tuning", "selective joint fine-tuning"

@@ -14,16 +14,16 @@ from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, few_of_each
 from sjft_tf.influence import save_kept
-from sjft_tf.pipeline import commands
-from sjft_tf.pipeline.audit import audit_of, warnings
-from sjft_tf.pipeline.checks import check_sets, check_settings
-from sjft_tf.pipeline.comparison_runs import RESULT
-from sjft_tf.pipeline.frozen_head import evaluate_head
-from sjft_tf.pipeline.importance import class_importance
+from sjft_tf.pipeline.checking.refusals import held_back
+from sjft_tf.pipeline.checking.settings import check_sets, check_settings
+from sjft_tf.pipeline.comparing.frozen_head import evaluate_head
+from sjft_tf.pipeline.comparing.runs import RESULT
 from sjft_tf.pipeline.inputs import open_sets
-from sjft_tf.pipeline.neighbors import neighbor_table
-from sjft_tf.pipeline.refusing import held_back
-from sjft_tf.pipeline.results import read_metrics
+from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.stages.audit import audit_of, warnings
+from sjft_tf.pipeline.stages.importance import class_importance
+from sjft_tf.pipeline.stages.neighbors import neighbor_table
+from sjft_tf.pipeline.stages.results import read_metrics
 from sjft_tf.training import finished_rounds
 from sjft_tf.training.checkpoints.rounds import kept_rounds
 from sjft_tf.training.distribution import open_cluster

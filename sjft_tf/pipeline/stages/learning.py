@@ -18,11 +18,11 @@ from sjft_tf.models import (
     make_scorer,
     reset_from,
 )
-from sjft_tf.pipeline.board import Board
 from sjft_tf.pipeline.inputs import Sets, evaluation_views, network_view, views_stamp
 from sjft_tf.pipeline.networks import build_run_trunk
-from sjft_tf.pipeline.results import evaluate_round, evaluated, validation_score
-from sjft_tf.pipeline.retrieving import retrieved
+from sjft_tf.pipeline.stages.board import Board
+from sjft_tf.pipeline.stages.results import evaluate_round, evaluated, validation_score
+from sjft_tf.pipeline.stages.retrieving import retrieved
 from sjft_tf.training import (
     RoundState,
     TargetScores,

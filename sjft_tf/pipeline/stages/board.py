@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from sjft_tf.config import RunConfig
 from sjft_tf.pipeline.inputs import Sets
-from sjft_tf.pipeline.results import round_figures
+from sjft_tf.pipeline.stages.results import round_figures
 from sjft_tf.selection import TABLE_SELECTORS
 from sjft_tf.summaries import RoundSummaries, StepProfiler, TrainingSummaries, configuration_card, image_set_card
 from sjft_tf.summaries.confusion import confusion_picture

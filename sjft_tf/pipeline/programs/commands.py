@@ -18,10 +18,9 @@ from sjft_tf.errors import InputError
 from sjft_tf.export import check_exported, export_saved_model, read_description
 from sjft_tf.images.watching import refuse_changed
 from sjft_tf.models import save_trunk
-from sjft_tf.pipeline.audit import audited
-from sjft_tf.pipeline.changed import refuse_other_classes
-from sjft_tf.pipeline.checks import check_bank, check_sets, check_settings
-from sjft_tf.pipeline.importance import class_importance
+from sjft_tf.pipeline.checking.changes import refuse_other_classes
+from sjft_tf.pipeline.checking.refusals import held_back, newest_checkpoint, refuse_other_target
+from sjft_tf.pipeline.checking.settings import check_bank, check_sets, check_settings
 from sjft_tf.pipeline.inputs import (
     Sets,
     descriptor_view,
@@ -31,14 +30,15 @@ from sjft_tf.pipeline.inputs import (
     open_sets,
     views_stamp,
 )
-from sjft_tf.pipeline.learning import build_model, train, training_made_from
-from sjft_tf.pipeline.neighbors import list_length, target_edges
-from sjft_tf.pipeline.projection import write_projection
-from sjft_tf.pipeline.pruning import pruned
-from sjft_tf.pipeline.refusing import held_back, newest_checkpoint, refuse_other_target
-from sjft_tf.pipeline.results import HEADLINE, evaluated, read_metrics, summarize, write_borrowed
-from sjft_tf.pipeline.retrieving import check_borrowing
-from sjft_tf.pipeline.retrieving import retrieve as retrieve
+from sjft_tf.pipeline.pruning.target import pruned
+from sjft_tf.pipeline.stages.audit import audited
+from sjft_tf.pipeline.stages.importance import class_importance
+from sjft_tf.pipeline.stages.learning import build_model, train, training_made_from
+from sjft_tf.pipeline.stages.neighbors import list_length, target_edges
+from sjft_tf.pipeline.stages.projection import write_projection
+from sjft_tf.pipeline.stages.results import HEADLINE, evaluated, read_metrics, summarize, write_borrowed
+from sjft_tf.pipeline.stages.retrieving import check_borrowing
+from sjft_tf.pipeline.stages.retrieving import retrieve as retrieve
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.selection import TABLE_SELECTORS
 from sjft_tf.training import TrainingSets, finished_rounds, load_round_weights, read_round

@@ -15,8 +15,8 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.images.audit import MIN_SIDE, SETTINGS, Audit, Leak, audit
 from sjft_tf.images.watching import refuse_changed
+from sjft_tf.pipeline.checking.refusals import held_back, refuse_other_target
 from sjft_tf.pipeline.inputs import Sets, open_sets
-from sjft_tf.pipeline.refusing import held_back, refuse_other_target
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, pair_montage
 from sjft_tf.training import finished_rounds

@@ -19,7 +19,7 @@ from sjft_tf.comparison.records import ArmRecord, comparison_json, run_record, t
 from sjft_tf.comparison.tables import write_tables
 from sjft_tf.comparison.trials import Trial
 from sjft_tf.parallel import side_by_side
-from sjft_tf.pipeline.comparison_runs import RESULT, ComparisonRuns, Launch, read_result
+from sjft_tf.pipeline.comparing.runs import RESULT, ComparisonRuns, Launch, read_result
 from sjft_tf.workdir import Workdir
 
 

@@ -17,10 +17,10 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.images.watching import refuse_changed
 from sjft_tf.influence import choose, leave_one_out, ranks, save_kept
-from sjft_tf.pipeline.checks import check_network
+from sjft_tf.pipeline.checking.refusals import held_back, refuse_other_target
+from sjft_tf.pipeline.checking.settings import check_network
 from sjft_tf.pipeline.inputs import Sets, open_sets
-from sjft_tf.pipeline.judging import InfluenceProblem, InfluenceScores, by_alternative, by_head, cross_fit
-from sjft_tf.pipeline.refusing import held_back, refuse_other_target
+from sjft_tf.pipeline.pruning.head import InfluenceProblem, InfluenceScores, by_alternative, by_head, cross_fit
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, influence_summary, pair_montage
 from sjft_tf.training.checkpoints.rounds import finished_rounds
@@ -114,7 +114,7 @@ def judgement(config: RunConfig, sets: Sets, workdir: Workdir) -> tuple[Influenc
         if config.prune.prune_by != "influence":
             judged = by_alternative(bench)
         elif config.prune.influence_layers:
-            from sjft_tf.pipeline.judging_network import by_network
+            from sjft_tf.pipeline.pruning.network import by_network
 
             judged = by_network(bench, sets, workdir.influence)
         else:

@@ -1,0 +1,1 @@
+"""A comparison of arms: its runs, the processes they are done in, and what these do."""

@@ -1,0 +1,1 @@
+"""What the programs in scripts/ call, and the front door for Python."""
