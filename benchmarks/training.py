@@ -22,7 +22,7 @@ from timing import in_turn, ratio, seconds
 from sjft_tf.config import RunConfig
 from sjft_tf.images import ImageSet
 from sjft_tf.images.image_set import untuned
-from sjft_tf.images.joint import joint_dataset
+from sjft_tf.images.joint import SourceStream, joint_dataset
 from sjft_tf.models import build_joint_model, build_trunk
 from sjft_tf.selection import Selector
 from sjft_tf.training import compile_joint
@@ -63,7 +63,9 @@ def ours(arguments: argparse.Namespace, source: bool = True) -> Callable[[], obj
     def run() -> object:
         nonlocal begun
         batches = joint_dataset(
-            *(sets[0], sets[1], borrowed.pools, borrowed.source_labels, augmentation(config)),
+            sets[0],
+            SourceStream(sets[1], borrowed.pools, borrowed.source_labels),
+            augmentation(config),
             batch_size=arguments.batch_size,
             first_step=begun,
             steps=arguments.steps,

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from sjft_tf.errors import InputError
 from sjft_tf.images import philox
 from sjft_tf.images.augment import Augmentation
 from sjft_tf.images.image_set import ImageSet, on_cpu, untuned
@@ -41,6 +40,20 @@ class Pools(NamedTuple):
     rows: np.ndarray | tf.Tensor
     starts: np.ndarray | tf.Tensor
     lengths: np.ndarray | tf.Tensor
+
+
+class SourceStream(NamedTuple):
+    """What is borrowed: the images, who may be paired with whom, and the labels the source head learns.
+
+    Attributes:
+        images: the N_s images to borrow from.
+        pools: the current neighbors of each target image.
+        labels: int32 [N_s], label of each row in the source head; -1 takes no part in its loss.
+    """
+
+    images: ImageSet
+    pools: Pools
+    labels: np.ndarray
 
 
 class Domain(NamedTuple):
@@ -85,9 +98,7 @@ def source_row_at(position: tf.Tensor, target_row: tf.Tensor, pools: Pools, seed
 
 def joint_dataset(
     target: ImageSet,
-    source: ImageSet | None,
-    pools: Pools | None,
-    source_labels: np.ndarray | None,
+    source: SourceStream | None,
     augmentation: Augmentation,
     *,
     batch_size: int,
@@ -102,9 +113,7 @@ def joint_dataset(
 
     Args:
         target: the target training images.
-        source: the images to borrow from; None trains on the target alone.
-        pools: the current neighbors of each target image; None with `source=None`.
-        source_labels: int32 [N_s], label of each source row in the source head; -1 takes no part in its loss.
+        source: what is borrowed; None trains on the target alone.
         augmentation: what is done to every training image.
         batch_size: B, target images of a step, or of each of its micro-batches.
         first_step: global step of the first batch.
@@ -112,7 +121,7 @@ def joint_dataset(
         seed: the run's seed.
         shard: the devices that this process feeds, of all that share each batch; None (default): one has it all.
         accumulate: A, micro-batches a step (default 1); the next A * B positions in order.
-        make_up: hard images drawn more often and few images of a class in a batch; None (default): neither.
+        composition: hard images drawn more often and few images of a class in a batch; None (default): neither.
 
     Returns:
         Dataset of `(images float32 [2b, H, W, 3], {"target": int32 [2b], "source": int32 [2b]})`, the target half
@@ -121,17 +130,15 @@ def joint_dataset(
         micro-batch everything has a leading axis of length A. Without a source: b rows and the key "target".
 
     Raises:
-        InputError: a source comes without pools or the other way round, or the batch cannot be divided or made up so.
+        InputError: the batch cannot be divided or made up so.
     """
     cut = Batches(batch_size, first_step, steps, shard or WHOLE, accumulate).check()
-    if (source is None) != (pools is None) or (source is None) != (source_labels is None):
-        raise InputError("`source`, `pools` and `source_labels` come together or not at all")
     domains = [Domain(target, on_cpu(target.labels), _TARGET_VIEW)]
     held = None
-    if source is not None and pools is not None and source_labels is not None:
+    if source is not None:
         # Made here, in host memory, and not inside the functions below, whose graphs would carry them as text.
-        domains.append(Domain(source, on_cpu(source_labels.astype(np.int32)), _SOURCE_VIEW))
-        held = Pools(on_cpu(pools.rows), on_cpu(pools.starts), on_cpu(pools.lengths))
+        domains.append(Domain(source.images, on_cpu(source.labels.astype(np.int32)), _SOURCE_VIEW))
+        held = Pools(*(on_cpu(array) for array in source.pools))
 
     order, begun = None, 0
     if composition is not None and not composition.plain:

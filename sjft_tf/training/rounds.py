@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.images.joint import joint_dataset
+from sjft_tf.images.joint import SourceStream, joint_dataset
 from sjft_tf.images.order import BatchComposition
 from sjft_tf.images.positions import WHOLE, BatchShard
 from sjft_tf.images.watching import refuse_changed
@@ -182,12 +182,14 @@ class _Loop:
         repeats, begin = self.config.selection.hard_repeats, index * training.steps_per_round
         composition = BatchComposition(begin, self.mining.hard, repeats, training.max_per_class)
 
+        source = None
+        if borrowing is not None and self.sets.source is not None:
+            source = SourceStream(self.sets.source, borrowing.pools, borrowing.source_labels)
+
         def stream(start: int, count: int, shard: BatchShard = WHOLE) -> tf.data.Dataset:
             return joint_dataset(
                 self.sets.target,
-                self.sets.source if borrowing else None,
-                borrowing.pools if borrowing else None,
-                borrowing.source_labels if borrowing else None,
+                source,
                 augmentation(self.config),
                 batch_size=training.batch_size,
                 first_step=start,

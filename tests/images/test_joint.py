@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from sjft_tf.errors import InputError
 from sjft_tf.images import Augmentation, ImageSet
-from sjft_tf.images.joint import BatchShard, Pools, joint_dataset, source_row_at
+from sjft_tf.images.joint import BatchShard, Pools, SourceStream, joint_dataset, source_row_at
 from sjft_tf.images.order import BatchComposition, round_order, target_row_at
 
 PLAIN = Augmentation(resize=(4, 4), crop=4, mirror=False)
@@ -23,7 +23,7 @@ def batches(first_step=0, steps=6, seed=0, size=4, augmentation=PLAIN, labels=No
     pools = Pools(np.array([0, 1, 5, 7, 8, 9, 19], np.int32), np.array([0, 2, 3, 4, 6]), np.array([2, 1, 1, 2, 1]))
     labels = source.labels if labels is None else labels
     run = {"batch_size": size, "first_step": first_step, "steps": steps, "seed": seed}
-    dataset = joint_dataset(target, source, pools, labels, augmentation, **run, **more)
+    dataset = joint_dataset(target, SourceStream(source, pools, labels), augmentation, **run, **more)
     assert dataset.cardinality() == steps * (more["shard"].local if "shard" in more else 1)
     return list(dataset.as_numpy_iterator())
 
@@ -81,16 +81,11 @@ def test_seeds_differ():
 
 
 def test_without_a_source_only_the_target_comes():
-    dataset = joint_dataset(numbered(5, 2), None, None, None, PLAIN, batch_size=5, first_step=0, steps=2, seed=0)
+    dataset = joint_dataset(numbered(5, 2), None, PLAIN, batch_size=5, first_step=0, steps=2, seed=0)
     for images, labels in dataset.as_numpy_iterator():
         assert images.shape == (5, 4, 4, 3)
         assert list(labels) == ["target"]
         assert sorted(images[:, 0, 0, 0]) == [0, 1, 2, 3, 4]
-
-
-def test_half_a_source_is_refused():
-    with pytest.raises(InputError, match="together or not at all"):
-        joint_dataset(numbered(5, 2), numbered(5, 2), None, None, PLAIN, batch_size=1, first_step=0, steps=1, seed=0)
 
 
 SHIFTED = Augmentation(resize=(4, 6), crop=4, pad=1)
@@ -147,7 +142,7 @@ def test_micro_batches_are_divided_among_devices():
 def test_the_target_alone_is_divided_too():
     def alone(**more):
         run = {"batch_size": 4, "first_step": 1, "steps": 2, "seed": 0}
-        return list(joint_dataset(numbered(5, 2), None, None, None, PLAIN, **run, **more).as_numpy_iterator())
+        return list(joint_dataset(numbered(5, 2), None, PLAIN, **run, **more).as_numpy_iterator())
 
     whole = [images for images, _ in alone()]
     parts = [images for images, _ in alone(shard=BatchShard(2, 0, 2))]

@@ -22,7 +22,7 @@ import tensorflow as tf
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, View
-from sjft_tf.images.joint import joint_dataset
+from sjft_tf.images.joint import SourceStream, joint_dataset
 from sjft_tf.models import Scorer, build_joint_model, build_trunk
 from sjft_tf.models.dropout import ResumableDropout
 from sjft_tf.training import TrainingSets, train_rounds
@@ -91,7 +91,9 @@ def steps(config: RunConfig, cluster: Cluster, count: int) -> dict[str, np.ndarr
     borrowing = selector.borrow(np.full(TARGETS, 2))
     labels = np.where(np.arange(SOURCES) % 3, borrowing.source_labels, -1)
     stream = lambda shard: joint_dataset(  # noqa: E731
-        *(sets.target, sets.source, borrowing.pools, labels, augmentation(config)),
+        sets.target,
+        SourceStream(sets.source, borrowing.pools, labels),
+        augmentation(config),
         batch_size=config.training.batch_size,
         first_step=0,
         steps=count,

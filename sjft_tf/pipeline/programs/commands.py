@@ -108,29 +108,7 @@ def run(
     Of several processes it is the chief's. `stop` ends it at the next step; TensorBoard shows `command`.
     """
     check_settings(config)
-    with held_back(workdir):
-        with workdir.timed("opening image sets"):
-            sets = open_sets(config, workdir)
-        check_sets(config, sets)
-
-        def check() -> dict[str, Any]:
-            refuse_other_run(config, workdir)
-            refuse_other_classes(sets.target.class_names, workdir)
-            refuse_other_target(config, sets, workdir)
-            return {}
-
-        cluster.once(check)
-        cluster.check_equal(_fingerprints(config, sets))
-        if config.data.prune_target:
-            sets = pruned(config, sets, workdir)
-        sets = audited(config, sets, workdir, cluster)
-
-        def check_images() -> dict[str, Any]:
-            refuse_other_images(config, sets, workdir, cluster.replicas)
-            check_borrowing(config, sets, workdir)
-            return {}
-
-        cluster.once(check_images)
+    sets = _checked_sets(config, workdir, cluster)
 
     def record() -> dict[str, Any]:
         source_classes = sets.source.class_names if sets.source is not None else ()
@@ -159,6 +137,34 @@ def run(
 
     cluster.once(finish)  # the others stay until it is done: TensorFlow takes one that goes for lost and ends the rest
     return Report(read_metrics(workdir), workdir)
+
+
+def _checked_sets(config: RunConfig, workdir: Workdir, cluster: Cluster) -> Sets:
+    """The image sets of a run, pruned and audited, after every check; until then nothing is written."""
+    with held_back(workdir):
+        with workdir.timed("opening image sets"):
+            sets = open_sets(config, workdir)
+        check_sets(config, sets)
+
+        def check() -> dict[str, Any]:
+            refuse_other_run(config, workdir)
+            refuse_other_classes(sets.target.class_names, workdir)
+            refuse_other_target(config, sets, workdir)
+            return {}
+
+        cluster.once(check)
+        cluster.check_equal(_fingerprints(config, sets))
+        if config.data.prune_target:
+            sets = pruned(config, sets, workdir)
+        sets = audited(config, sets, workdir, cluster)
+
+        def check_images() -> dict[str, Any]:
+            refuse_other_images(config, sets, workdir, cluster.replicas)
+            check_borrowing(config, sets, workdir)
+            return {}
+
+        cluster.once(check_images)
+    return sets
 
 
 def assist(config: RunConfig, cluster: Cluster) -> None:
