@@ -1,8 +1,10 @@
 """The front door: what it gives is what the programs make, and its examples run."""
 
 import doctest
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -124,3 +126,20 @@ def test_the_package_says_what_it_has_without_tensorflow():
         "import sys, sjft_tf; assert set(sjft_tf.__all__) <= set(dir(sjft_tf)); sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_ten_lines_of_the_documents_run(tmp_path, monkeypatch, sets):
+    text = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len([line for line in block.splitlines() if line.strip()]) <= 10
+    monkeypatch.chdir(tmp_path)
+    (x, y), (x_test, y_test) = sets["target"], stripes(np.random.default_rng(1), 9, 3)
+    for name, array in {"x": x, "y": y, "x_test": x_test, "y_test": y_test}.items():
+        np.save(f"{name}.npy", array)
+    np.savez("large.npz", x=sets["source"][0], y=sets["source"][1])
+    small = ", ".join(f"{name}={value!r}" for name, value in SMALL.items())
+    block = block.replace('"folder:LARGE_SET"', '"npz:large.npz"')
+    block = re.sub(r"trunk=.*?\)\n", f"{small})\n", block)
+    exec(compile(block, "docs/python.md", "exec"), {})
+    assert (tmp_path / "my_model" / "saved_model.pb").is_file()
+    assert (tmp_path / "page.html").is_file()
