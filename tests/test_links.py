@@ -63,6 +63,11 @@ def test_every_guide_is_linked_from_the_readme():
     assert {path.name for path in (ROOT / "docs").glob("*.md")} <= linked | {"python.md"}
 
 
+def test_every_guide_is_at_the_side_of_the_site():
+    pages = (ROOT / "docs" / "conf.py").read_text().split("GUIDES = ")[1].split("}")[0]
+    assert {path.stem for path in (ROOT / "docs").glob("*.md")} <= {*re.findall(r"[\w-]+", pages), "python"}
+
+
 @pytest.mark.parametrize(("name", "most"), [("README.md", 9000), ("docs/architecture.md", 8000)])
 def test_the_front_door_stays_small(name, most):
     assert len((ROOT / name).read_bytes()) <= most, f"What {name} has no room for goes into a guide in docs/"
