@@ -14,7 +14,7 @@ IN_PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PYTEST_ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test test-slow lint format wheel clean
+.PHONY: setup demo test test-slow lint format docs wheel clean
 
 setup: $(VENV)/ready
 
@@ -43,6 +43,17 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The static site of README, guides and docstrings, in build/site/; it reads the package's files and needs no TensorFlow.
+docs: .venv-docs/ready
+	.venv-docs/bin/sphinx-build --quiet --fail-on-warning --keep-going -c docs -d build/doctrees . build/site
+	@echo "The site is at build/site/index.html"
+
+.venv-docs/ready: requirements/docs.txt
+	rm -rf .venv-docs
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip install --quiet -r requirements/docs.txt
+	touch $@
 
 wheel: setup
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

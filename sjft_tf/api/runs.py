@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from sjft_tf.api.settings import settings_of, started
 from sjft_tf.errors import InputError
-from sjft_tf.export import Predictor, load_predictor, target_logits
+from sjft_tf.export import Predictor, load_predictor
+from sjft_tf.models import target_logits
 from sjft_tf.pipeline.programs import commands
 from sjft_tf.report import write_report
 from sjft_tf.retrieval import NeighborTable

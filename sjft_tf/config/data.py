@@ -13,7 +13,7 @@ from sjft_tf.errors import InputError
 class DataConfig(Section):
     """Which images."""
 
-    target: str = option("", "target training images, e.g. folder:PATH or folder:PATH#train (see README, Image sets)")
+    target: str = option("", "target training images, e.g. folder:PATH or folder:PATH#train (see docs/image-sets.md)")
     validation: str = option(
         "", "target validation images; found beside --target where it has such a split; none: none"
     )

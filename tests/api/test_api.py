@@ -129,8 +129,10 @@ def test_the_package_says_what_it_has_without_tensorflow():
 
 
 def test_the_ten_lines_of_the_documents_run(tmp_path, monkeypatch, sets):
-    text = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
-    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    root = Path(__file__).parents[2]
+    texts = [(root / name).read_text() for name in ("README.md", "docs/python.md")]
+    ((block,), (again,)) = (re.findall(r"```python\n(.*?)```", text, re.DOTALL) for text in texts)
+    assert block == again
     assert len([line for line in block.splitlines() if line.strip()]) <= 10
     monkeypatch.chdir(tmp_path)
     (x, y), (x_test, y_test) = sets["target"], stripes(np.random.default_rng(1), 9, 3)
@@ -140,6 +142,6 @@ def test_the_ten_lines_of_the_documents_run(tmp_path, monkeypatch, sets):
     small = ", ".join(f"{name}={value!r}" for name, value in SMALL.items())
     block = block.replace('"folder:LARGE_SET"', '"npz:large.npz"')
     block = re.sub(r"trunk=.*?\)\n", f"{small})\n", block)
-    exec(compile(block, "docs/python.md", "exec"), {})
+    exec(compile(block, "README.md", "exec"), {})
     assert (tmp_path / "my_model" / "saved_model.pb").is_file()
     assert (tmp_path / "page.html").is_file()

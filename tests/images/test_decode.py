@@ -1,4 +1,4 @@
-"""Every format the README names, through both decoders, eagerly and inside tf.data."""
+"""Every format docs/image-sets.md names, through both decoders, eagerly and inside tf.data."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""The README is true: its commands run, and every target, program, flag and link it names exists."""
+"""README and guides are true: their commands run, and every target, program, flag and link they name exists."""
 
 import re
 import shlex
@@ -13,9 +13,18 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+# Guides whose commands are run after the README's, in the folder it leaves: some use its runs.
+GUIDES = [
+    ROOT / "docs" / f"{name}.md"
+    for name in (*("recipes", "devices", "serving", "reports", "comparing", "retrieval", "influence", "image-sets"),)
+]
 PROGRAMS = sorted(p.stem for p in (ROOT / "scripts").glob("*.py") if p.stem not in ("__init__", "program"))
-# Flags of absl and of our own pytest options, which the text may name too.
-OTHER_FLAGS = {"flagfile", "help", "helpfull", "slow", "large"}
+# Flags of absl, of our own pytest options and of benchmarks, which the text may name too.
+BENCHMARK_FLAGS = {
+    name for path in (ROOT / "benchmarks").glob("*.py") for name in re.findall(r"\"--(\w+)\"", path.read_text())
+}
+OTHER_FLAGS = {"flagfile", "help", "helpfull"}
+PROSE_FLAGS = {*OTHER_FLAGS, *BENCHMARK_FLAGS, "slow", "large", "fuzz"}
 # Appended to every command as far as the program knows them, so that it ends in seconds.
 TINY = {
     **{"image_size": 16, "resize": 16, "resize_max": 0, "pad": 2, "descriptor_resize": 16, "descriptor_crop": 16},
@@ -96,7 +105,7 @@ def wrong_flags(text: str) -> set[str]:
     prose = re.findall(r"`([^`]+)`", without_blocks(text))
     spans = [span for span in prose if not span.startswith(("pip ", "git ", "tensorboard"))]
     named = {name for span in spans for name in re.findall(r"(?<![\w-])--(\w+)", span)}
-    every = frozenset().union(*(flags_of(program) for program in PROGRAMS), OTHER_FLAGS)
+    every = frozenset().union(*(flags_of(program) for program in PROGRAMS), PROSE_FLAGS)
     return wrong | {f"--{name}" for name in named - every}
 
 
@@ -114,6 +123,12 @@ def test_what_a_document_names_exists(path):
     assert dead_links(path, text) == set()
     assert wrong_targets(text) == set()
     assert wrong_programs(text) == set()
+    assert wrong_flags(text) == set()
+
+
+@pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.name)
+def test_a_guide_has_commands(path):
+    assert program_commands(path.read_text())
 
 
 def test_the_readme_has_the_commands_and_they_have_their_flags():
@@ -173,7 +188,9 @@ def run_commands(text: str, world: Path, folder: Path, forked) -> list[str]:
     shutil.copytree(world / "target" / "test", folder / "NEW_IMAGES")
     shutil.copytree(world / "source", folder / "LARGE_SET")
     outputs = []
-    for name, arguments in program_commands(text):
+    # What README and guides both show is run once.
+    for line in dict.fromkeys(shlex.join((name, *arguments)) for name, arguments in program_commands(text)):
+        name, *arguments = shlex.split(line)
         kept = [word for word in arguments if not word.startswith("--bank")]
         tiny = [f"--{flag}={value}" for flag, value in TINY.items() if flag in flags_of(name)]
         done = forked(name, *kept, *tiny, check=False, cwd=folder)
@@ -195,5 +212,5 @@ def test_a_small_readmes_commands_run(world, tmp_path, forked):
 
 
 @pytest.mark.slow
-def test_the_readmes_commands_run(world, tmp_path, forked):
-    run_commands(README.read_text(), world, tmp_path, forked)
+def test_the_readmes_and_the_guides_commands_run(world, tmp_path, forked):
+    run_commands("\n".join(path.read_text() for path in (README, *GUIDES)), world, tmp_path, forked)
