@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     **dict.fromkeys(("fine_tune", "load_run", "Run"), "sjft_tf.api"),
-    **dict.fromkeys(("neighbors", "influence", "advise", "compare", "open_images"), "sjft_tf.api"),
+    **dict.fromkeys(("neighbors", "influence_scores", "advise", "compare", "open_images"), "sjft_tf.api"),
     "RunConfig": "sjft_tf.config",
     "InputError": "sjft_tf.errors",
 }

@@ -18,7 +18,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, open_source
 from sjft_tf.pipeline.programs import commands
 from sjft_tf.pipeline.programs.advising import measure
-from sjft_tf.pipeline.pruning.target import influence_scores
+from sjft_tf.pipeline.pruning.target import judged_images
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.workdir import Workdir
 
@@ -84,7 +84,7 @@ def neighbors(target: Any, source: Any, *, workdir: str | Path | None = None, **
         return NeighborTable.load(place.neighbors)
 
 
-def influence(
+def influence_scores(
     target: Any, *, validation: Any = None, workdir: str | Path | None = None, **settings: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which target images hurt: what dropping each would do to the validation loss, and which are to be dropped.
@@ -103,15 +103,15 @@ def influence(
     Example:
         >>> import numpy as np
         >>> x, y = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 3), np.uint8), np.arange(30) % 3
-        >>> scores, dropped = influence((x, y), trunk="preact_resnet", weights="none", depth=8, width=4, image_size=8,
-        ...     resize=8)
+        >>> scores, dropped = influence_scores((x, y), trunk="preact_resnet", weights="none", depth=8, width=4,
+        ...     image_size=8, resize=8)
         >>> scores.shape
         (30,)
     """
     with _place(workdir) as place:
         config = settings_of({"target": target, "validation": validation}, place, settings)
         started(config)
-        return influence_scores(config, place)
+        return judged_images(config, place)
 
 
 def advise(target: Any, source: Any, *, workdir: str | Path | None = None, **settings: Any) -> Advice:
@@ -129,7 +129,7 @@ def advise(target: Any, source: Any, *, workdir: str | Path | None = None, **set
         >>> import numpy as np
         >>> x, y = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), np.uint8), np.arange(12) % 3
         >>> advise((x, y), "glyphs?n=104&size=8", trunk="preact_resnet", weights="none").recipes[0].name
-        'selective'
+        'borrow-all'
     """
     with _place(workdir) as place:
         config = settings_of({"target": target, "source": source}, place, settings)

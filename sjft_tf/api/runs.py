@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -29,9 +31,8 @@ class Run:
         workdir: the folder it lies in.
     """
 
-    def __init__(self, workdir: str | Path, _holder: tempfile.TemporaryDirectory | None = None) -> None:
-        self._workdir, self._holder = Workdir(workdir), _holder
-        self.workdir = Path(workdir)
+    def __init__(self, workdir: str | Path) -> None:
+        self._workdir, self.workdir = Workdir(workdir), Path(workdir)
 
     def __repr__(self) -> str:
         return f"Run({str(self.workdir)!r})"
@@ -119,14 +120,17 @@ def fine_tune(
         >>> run.predict(x[:2]).shape
         (2, 3)
     """
-    holder = None if workdir is not None else tempfile.TemporaryDirectory(prefix="sjft-run-")
-    place = Workdir(Path(holder.name) / "run" if holder is not None else str(workdir))
+    own = tempfile.mkdtemp(prefix="sjft-run-") if workdir is None else None
+    place = Workdir(Path(own, "run") if own else str(workdir))
+    run = Run(place.root)
+    if own:
+        weakref.finalize(run, shutil.rmtree, own, ignore_errors=True)
     with place.locked():
         sets = {"target": target, "validation": validation, "test": test, "source": source}
         config = settings_of(sets, place, settings)
         started(config)
         commands.run(config, place)
-    return Run(place.root, holder)
+    return run
 
 
 def load_run(workdir: str | Path) -> Run:

@@ -86,7 +86,9 @@ def test_neighbors_are_those_of_the_run(run, sets):
 
 
 def test_influence(sets):
-    scores, dropped = sjft_tf.influence(sets["target"], validation=stripes(np.random.default_rng(1), 9, 3), **SMALL)
+    scores, dropped = sjft_tf.influence_scores(
+        sets["target"], validation=stripes(np.random.default_rng(1), 9, 3), **SMALL
+    )
     assert scores.shape == dropped.shape == (12,)
     assert np.isfinite(scores).all()
     assert (scores[dropped] > 0).all()

@@ -81,7 +81,7 @@ def prune(config: RunConfig, workdir: Workdir, verify: int = 0) -> Iterator[str]
         yield from _verified(config, sets, workdir, judged, verify)
 
 
-def influence_scores(config: RunConfig, workdir: Workdir) -> tuple[np.ndarray, np.ndarray]:
+def judged_images(config: RunConfig, workdir: Workdir) -> tuple[np.ndarray, np.ndarray]:
     """As `prune`, for Python: scores float64 [N] (NaN for an image that judged), and which are dropped, bool [N]."""
     sets, judged, dropped = _judged_anew(config, workdir)
     scores = np.full(len(sets.target), np.nan)
