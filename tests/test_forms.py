@@ -15,7 +15,7 @@ WITHOUT = {
     ("influence/kept.py", "kept_rows"): "another kind of file is told first; names are compared with the target's",
     ("pipeline/comparing/runs.py", "_settings"): "compared as a whole with the settings asked for",
     ("summaries/projector.py", "projector_made_from"): "compared as a whole with what the points would be made from",
-    ("training/model_files.py", "load_model"): "known by its digest; names and shapes are the model's",
+    ("training/checkpoints/model_files.py", "load_model"): "known by its digest; names and shapes are the model's",
     **{
         ("report/reading.py", name): "judged by report/schema.py"
         for name in ("read_run", "_figures", "_scoring", "_fused", "_classes", "_times")

@@ -14,7 +14,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import BinEdges, DescriptorStore
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import evaluate_probabilities
-from sjft_tf.pipeline.pruning.target import target as pruning
+from sjft_tf.pipeline.pruning import target as pruning
 from sjft_tf.pipeline.stages import audit, importance, results
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.training import state as rounds

@@ -19,8 +19,8 @@ from sjft_tf.errors import InputError
 from sjft_tf.export import DESCRIPTION_FILE, DIGESTS_FILE, FORMAT
 from sjft_tf.pipeline.inputs import views_stamp
 from sjft_tf.pipeline.programs import commands, evaluating
-from sjft_tf.pipeline.pruning.target import head as judging
-from sjft_tf.pipeline.pruning.target import target as pruning
+from sjft_tf.pipeline.pruning import head as judging
+from sjft_tf.pipeline.pruning import target as pruning
 from sjft_tf.pipeline.stages.learning import training_made_from
 from sjft_tf.pipeline.stages.results import evaluate_round
 from sjft_tf.sealed import file_digest
@@ -86,7 +86,7 @@ def _judged(bench):
     return judging.InfluenceScores(rows, scores, scores, (bench.target.labels + 1) % 3, "by hand")
 
 
-class _Bench:
+class _Problem:
     def __init__(self, config, sets, workdir):
         self.target = sets.target
 
@@ -104,7 +104,7 @@ def _no_networks():
         patch.setattr(commands, "save_trunk", _save_trunk)
         patch.setattr(evaluating, "make_scorer", _scorer)
         patch.setattr(pruning, "pair_montage", lambda path, pairs: Image.new("L", (len(pairs), 1)).save(path))
-        for name, stub in (("Bench", _Bench), ("by_head", _judged), ("check_network", lambda *_: None)):
+        for name, stub in (("InfluenceProblem", _Problem), ("by_head", _judged), ("check_network", lambda *_: None)):
             patch.setattr(pruning, name, stub)
         yield
 

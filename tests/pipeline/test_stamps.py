@@ -11,7 +11,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.pipeline.checking.changes import changed_sets, refuse_other_classes
 from sjft_tf.pipeline.checking.refusals import refuse_other_target
 from sjft_tf.pipeline.programs.commands import refuse_other_images
-from sjft_tf.pipeline.pruning.target import target as pruning
+from sjft_tf.pipeline.pruning import target as pruning
 from sjft_tf.pipeline.stages import importance
 from sjft_tf.workdir import Workdir
 
