@@ -113,6 +113,7 @@ def test_refusals(sets, tmp_path):
         _ = sjft_tf.nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [looking, runs, config_module], ids=lambda module: module.__name__)
 def test_the_examples_run(module, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
