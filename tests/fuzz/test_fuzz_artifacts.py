@@ -17,7 +17,7 @@ from sjft_tf.evaluation import evaluate_probabilities
 from sjft_tf.pipeline.pruning import target as pruning
 from sjft_tf.pipeline.stages import audit, importance, results
 from sjft_tf.retrieval import NeighborTable
-from sjft_tf.training import state as rounds
+from sjft_tf.training.checkpoints import rounds
 from sjft_tf.workdir import Workdir
 
 STAMP = {"target": "abc"}
