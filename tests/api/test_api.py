@@ -99,6 +99,15 @@ def test_advice(sets):
     assert advice.recipes
 
 
+@pytest.mark.slow
+def test_compare(sets):
+    held, test = (stripes(np.random.default_rng(seed), 9, 3) for seed in (1, 2))
+    chosen = {"validation": held, "test": test, "arms": ("fine-tune", "selective"), "seeds": (0,), "rates": (0.01,)}
+    found = sjft_tf.compare(sets["target"], sets["source"], **chosen, **{**SMALL, "rounds": 1})
+    assert [arm["name"] for arm in found["arms"]] == ["fine-tune", "selective"]
+    assert all(0 <= arm["summary"]["mean"] <= 1 for arm in found["arms"])
+
+
 def test_refusals(sets, tmp_path):
     with pytest.raises(InputError, match="no setting 'learning_rat'. Did you mean 'learning_rate'"):
         sjft_tf.fine_tune(sets["target"], workdir=tmp_path / "a", learning_rat=1)
