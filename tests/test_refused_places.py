@@ -23,8 +23,8 @@ def refuse(number):
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.EPERM])
 def test_a_place_without_rights_is_named(number, tmp_path, monkeypatch):
-    monkeypatch.setattr(artifacts.tempfile, "mkstemp", refuse(number))
-    monkeypatch.setattr(artifacts.tempfile, "mkdtemp", refuse(number))
+    monkeypatch.setattr(artifacts.writing.tempfile, "mkstemp", refuse(number))
+    monkeypatch.setattr(artifacts.writing.tempfile, "mkdtemp", refuse(number))
     with pytest.raises(InputError, match=rf"value\.json cannot be written \({os.strerror(number)}: place\)"):
         artifacts.write_json(tmp_path / "value.json", {})
     with pytest.raises(InputError, match="model cannot be written"), artifacts.atomic_directory(tmp_path / "model"):
@@ -68,7 +68,9 @@ def test_the_words_of_tensorflow_and_hdf5_are_understood(number, tmp_path, monke
 def test_what_they_really_say(write):
     with pytest.raises((OSError, tf.errors.OpError)) as failed:
         write("/sys/sjft_tf_test")
-    assert artifacts.refusal(failed.value) in [f"{os.strerror(n)}: /sys/sjft_tf_test" for n in artifacts._REFUSED]
+    assert artifacts.refusal(failed.value) in [
+        f"{os.strerror(n)}: /sys/sjft_tf_test" for n in artifacts.writing._REFUSED
+    ]
 
 
 def test_logs_do_not_follow_links(tmp_path):

@@ -16,6 +16,7 @@ from sjft_tf.descriptors.extract import (
     edges_made_from,
     extract,
     extract_counts,
+    fit_target_edges,
     image_batches,
     target_descriptors,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "extract",
     "extract_counts",
     "fit_bin_edges",
+    "fit_target_edges",
     "full_float32",
     "histograms",
     "histograms_of",

@@ -156,6 +156,25 @@ def positions_of_counts(counts: np.ndarray, edges: BinEdges) -> tuple[int, ...]:
     return tuple(int(counts[first : first + edges.bins].sum(dtype=np.int64)) for first in firsts)
 
 
+def fit_target_edges(
+    image_set: Images, bank: FilterBank, view: View, bins: int = 100, cells: int = FINE_CELLS
+) -> BinEdges:
+    """Bin edges fitted to the target images (SJFT paper, section 3.2), stamped with what they were fitted to.
+
+    Args:
+        image_set: the target images.
+        bank: the filters.
+        view: turns a decoded image into float32 [crop, crop, 3].
+        bins: bins of each histogram.
+        cells: see `fit_bin_edges`.
+    """
+    made_from = edges_made_from(image_set, bank, view, bins, cells)
+    size = chunk_size(bank, image_batches(image_set, view).element_spec[1].shape)
+    batches = image_batches(image_set, view, batch_size=size).map(lambda _, images: images)
+    with progress.bar(2 * len(image_set), f"Fitting bin edges to {image_set.name}") as shown:
+        return fit_bin_edges(bank, _Counted(batches, shown), bins, cells, made_from)
+
+
 def target_descriptors(
     image_set: Images,
     bank: FilterBank,
@@ -181,11 +200,7 @@ def target_descriptors(
         The edges, and float32 [N, D] histograms of all images, by row.
     """
     if edges is None:
-        made_from = edges_made_from(image_set, bank, view, bins, cells)
-        size = chunk_size(bank, image_batches(image_set, view).element_spec[1].shape)
-        batches = image_batches(image_set, view, batch_size=size).map(lambda _, images: images)
-        with progress.bar(2 * len(image_set), f"Fitting bin edges to {image_set.name}") as shown:
-            edges = fit_bin_edges(bank, _Counted(batches, shown), bins, cells, made_from)
+        edges = fit_target_edges(image_set, bank, view, bins, cells)
     # Filled as they come: a list of blocks, joined, would take the memory twice.
     found = np.empty((len(image_set), edges.dimensions), np.float32)
     for rows, block in extract(image_set, bank, edges, view, batch_size=batch_size):

@@ -50,8 +50,16 @@ def starting_stamp(config: RunConfig) -> dict[str, Any]:
     """
     settings, family = config.model, find_family(config.model.trunk)
     options = [settings.depth, settings.width] if family.build is None else [settings.alpha or 1.0] * family.has_alpha
-    weights = settings.weights
-    if weights not in ("none", "imagenet"):
-        weights = artifacts.fingerprint(Path(check_weight_file(weights)).read_bytes())
-    view = network_view(config)
+    weights, view = weights_identity(settings.weights), network_view(config)
     return {"trunk": [family.name, *options], "weights": weights, "view": [int(view.resize), int(view.crop)]}
+
+
+def weights_identity(weights: str) -> str:
+    """What --weights is known by in stamps: a file by a digest of its content, wherever it lies; else the name.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    if weights in ("none", "imagenet"):
+        return weights
+    return artifacts.fingerprint(Path(check_weight_file(weights)).read_bytes())

@@ -94,7 +94,7 @@ class _Problem:
 @pytest.fixture(scope="module", autouse=True)
 def _no_networks():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(artifacts.os, "fsync", lambda _: None)  # no power is cut here
+        patch.setattr(artifacts.writing.os, "fsync", lambda _: None)  # no power is cut here
         patch.setattr(model_files, "save_model", _save_model)
         patch.setattr(model_files, "load_weights", _load_weights)
         for name in ("check_settings", "write_projection", "build_model"):

@@ -76,6 +76,6 @@ def test_of_scores_and_importances(workdir):
     for path in (workdir.influence / "scores.npz", workdir.importance):
         artifacts.save_npz(path, {}, {"made_from": 7})
     with pytest.raises(InputError, match=r"scores\.npz .*must be an object"):
-        pruning._refuse_other(workdir.influence / "scores.npz", {}, workdir)
+        artifacts.load_npz(workdir.influence / "scores.npz", pruning._SCHEMA)
     with pytest.raises(InputError, match=r"class_importance\.npz .*must be an object"):
-        importance.check_importance(RunConfig(), SETS, workdir)
+        importance.check_importance(RunConfig(), SimpleNamespace(target=SETS.target, source=SETS.target), workdir)

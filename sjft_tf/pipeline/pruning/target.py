@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from sjft_tf.influence import choose, leave_one_out, ranks, save_kept
 from sjft_tf.pipeline.checking.refusals import held_back, refuse_other_target
 from sjft_tf.pipeline.checking.settings import check_network
 from sjft_tf.pipeline.inputs import Sets, open_sets
+from sjft_tf.pipeline.networks import weights_identity
 from sjft_tf.pipeline.pruning.head import InfluenceProblem, InfluenceScores, by_alternative, by_head, cross_fit
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, influence_summary, pair_montage
@@ -27,6 +28,9 @@ from sjft_tf.training.checkpoints.rounds import finished_rounds
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)
+
+Judgement = tuple[InfluenceScores, np.ndarray]
+"""Scores of the target images, and which of them are dropped, bool [M]."""
 
 _SHOWN = 24  # images in a picture
 _SCHEMA = Schema(
@@ -97,79 +101,83 @@ def _judged_anew(config: RunConfig, workdir: Workdir) -> tuple[Sets, InfluenceSc
         return sets, *judgement(config, sets, workdir)
 
 
-def judgement(config: RunConfig, sets: Sets, workdir: Workdir) -> tuple[InfluenceScores, np.ndarray]:
-    """Scores and the choice, bool [M]: from the workdir if made from the same, else made now and written.
+def judgement(config: RunConfig, sets: Sets, workdir: Workdir) -> Judgement:
+    """Scores and the choice, bool [M]: from the workdir if made from the same, else made now and written."""
 
-    `scores.npz` is written last: where it is, the list, the pictures and kept.json are complete.
-    """
-    path, made_from = workdir.influence / "scores.npz", _made_from(config, sets)
-    if (stored := _stored(path, made_from, sets.target)) is not None:
-        if not outputs.intact(*_told(workdir)):
-            _write(sets.target, *stored, workdir, made_from)
-        return stored
-    if path.is_file() and finished_rounds(workdir.rounds):
-        _refuse_other(path, made_from, workdir)
-    with workdir.timed("pruning"):
-        bench = InfluenceProblem(config, sets, workdir)
-        if config.prune.prune_by != "influence":
-            judged = by_alternative(bench)
-        elif config.prune.influence_layers:
-            from sjft_tf.pipeline.pruning.network import by_network
+    def make() -> Judgement:
+        with workdir.timed("pruning"):
+            made = _made(config, sets, workdir)
+            refuse_changed(sets.target, sets.validation)
+            _told(workdir)[0].unlink(missing_ok=True)  # of other scores: written anew below
+            return made
 
-            judged = by_network(bench, sets, workdir.influence)
-        else:
-            judged = cross_fit(bench) if config.prune.cross_fit else by_head(bench)
-        dropped = choose(
-            judged.bound,
-            sets.target.labels[judged.rows],
-            max_share=min(1.0, config.prune.drop_share * len(sets.target) / len(judged.rows)),
-            keep_per_class=config.prune.keep_per_class,
-        )
-        refuse_changed(sets.target, sets.validation)
-        path.unlink(missing_ok=True)
-        _write(sets.target, judged, dropped, workdir, made_from)
-        arrays = {"rows": judged.rows, "scores": judged.scores, "bound": judged.bound, "better": judged.better}
-        artifacts.save_npz(path, {**arrays, "dropped": dropped}, {"made_from": made_from, "how": judged.how})
+    artifact = _artifact(config, sets, workdir)
+    judged, dropped = artifact.get(make)
+    if not outputs.intact(*_told(workdir)):
+        _write(sets.target, judged, dropped, workdir, artifact.made_from)
+    return judged, dropped
+
+
+def _made(config: RunConfig, sets: Sets, workdir: Workdir) -> Judgement:
+    bench = InfluenceProblem(config, sets, workdir)
+    if config.prune.prune_by != "influence":
+        judged = by_alternative(bench)
+    elif config.prune.influence_layers:
+        from sjft_tf.pipeline.pruning.network import by_network
+
+        judged = by_network(bench, sets, workdir.influence)
+    else:
+        judged = cross_fit(bench) if config.prune.cross_fit else by_head(bench)
+    dropped = choose(
+        judged.bound,
+        sets.target.labels[judged.rows],
+        max_share=min(1.0, config.prune.drop_share * len(sets.target) / len(judged.rows)),
+        keep_per_class=config.prune.keep_per_class,
+    )
     return judged, dropped
 
 
 def _made_from(config: RunConfig, sets: Sets) -> dict[str, Any]:
-    weights = Path(config.model.weights)
     return {
         **{name: value for name, value in config.stamp("view", "prune").items() if name not in ("pad", "mirror")},
         **{name: getattr(config.model, name) for name in ("trunk", "alpha", "depth", "width")},
         "seed": config.training.seed,
-        "weights": artifacts.fingerprint(weights.read_bytes()) if weights.is_file() else config.model.weights,
+        "weights": weights_identity(config.model.weights),
         "target images": sets.target.fingerprint,
         "validation images": sets.validation.fingerprint if sets.validation is not None else None,
     }
 
 
-def _stored(path: Path, made_from: dict[str, Any], target: ImageSet) -> tuple[InfluenceScores, np.ndarray] | None:
-    if not path.is_file():
-        return None
-    arrays, meta = artifacts.load_npz(path, _SCHEMA)
-    try:
-        artifacts.check_made_from(path, meta["made_from"], made_from)
-    except artifacts.ArtifactMismatch:
-        return None
-    rows, better = arrays["rows"], arrays["better"]
-    if (
-        not len(rows)
-        or max(rows.max() - len(target), better.max() - target.num_classes) >= 0
-        or len(set(rows.tolist())) < len(rows)
-    ):
-        raise InputError(f"{path} is damaged: it names images or classes that there are not. {artifacts.REMAKE}")
-    dropped = arrays.pop("dropped")
-    return InfluenceScores(**arrays, how=meta["how"]), dropped
+def _artifact(config: RunConfig, sets: Sets, workdir: Workdir) -> artifacts.Artifact[Judgement]:
+    made_from, target = _made_from(config, sets), sets.target
 
+    def load(path: Path) -> tuple[Judgement, dict[str, Any]]:
+        arrays, meta = artifacts.load_npz(path, _SCHEMA)
+        dropped = arrays.pop("dropped")
+        return (InfluenceScores(**arrays, how=meta["how"]), dropped), meta["made_from"]
 
-def _refuse_other(path: Path, made_from: dict[str, Any], workdir: Workdir) -> None:
-    """The pruning that a finished run was made with is part of it; any other is told in its report, of its images."""
-    part = workdir.config.is_file() and workdir.read_config().data.prune_target
-    there = artifacts.load_npz(path, _SCHEMA)[1]["made_from"]
-    found, asked = ({k: v for k, v in stamp.items() if part or "images" in k} for stamp in (there, made_from))
-    artifacts.check_made_from(path, found, asked, artifacts.OTHER_WORKDIR)
+    def save(path: Path, value: Judgement, made_from: Mapping[str, Any]) -> None:
+        judged, dropped = value
+        arrays = {name: getattr(judged, name) for name in ("rows", "scores", "bound", "better")}
+        artifacts.save_npz(path, {**arrays, "dropped": dropped}, {"made_from": made_from, "how": judged.how})
+
+    def unfit(value: Judgement) -> str | None:
+        rows, better = value[0].rows, value[0].better
+        known = (
+            len(rows)
+            and rows.max() < len(target)
+            and better.max() < target.num_classes
+            and len(np.unique(rows)) == len(rows)
+        )
+        return None if known else "it names images or classes that there are not"
+
+    # The pruning that a finished run was made with is part of it; any other is told in its report, of its images.
+    fixed: list[str] = []
+    if finished_rounds(workdir.rounds):
+        part = workdir.config.is_file() and workdir.read_config().data.prune_target
+        fixed = [name for name in made_from if part or "images" in name]
+    path = workdir.influence / "scores.npz"
+    return artifacts.Artifact(path, made_from, load, save, replaceable=True, fixed=fixed, unfit=unfit)
 
 
 def _by_row(judged: InfluenceScores, dropped: np.ndarray, target: ImageSet) -> np.ndarray:
@@ -179,7 +187,7 @@ def _by_row(judged: InfluenceScores, dropped: np.ndarray, target: ImageSet) -> n
 
 
 def _write(
-    target: ImageSet, judged: InfluenceScores, dropped: np.ndarray, workdir: Workdir, made_from: dict[str, Any]
+    target: ImageSet, judged: InfluenceScores, dropped: np.ndarray, workdir: Workdir, made_from: Mapping[str, Any]
 ) -> None:
     folder, names = workdir.influence, target.class_names
     place, order = ranks(judged.scores), np.argsort(-judged.scores, kind="stable")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,27 +81,22 @@ def audit_of(sets: Sets, workdir: Workdir) -> Audit:
     complete.
     """
     assert sets.source is not None
-    targets = roles(sets)
-    made_from = {"source": sets.source.fingerprint, **SETTINGS} | {
-        f"{role} images": images.fingerprint for role, images in targets.items()
-    }
-    found = _stored(workdir, made_from, {role: len(images) for role, images in targets.items()}, len(sets.source))
-    if found is None and finished_rounds(workdir.rounds):
-        _refuse_other(workdir, made_from)
-    fresh = found is None
-    if found is None:
+    source, targets = sets.source, roles(sets)
+
+    def make() -> Audit:
         with workdir.timed("leakage audit"):
-            found = audit(sets.source, targets)
-            refuse_changed(sets.source, *targets.values())
-            workdir.leaks.unlink(missing_ok=True)
-    if fresh or not outputs.intact(workdir.leaks_csv, workdir.leaks_picture):
-        _write_list(sets.source, targets, found.leaks, workdir)
-        _show(sets.source, targets, found.leaks, workdir)
+            report = audit(source, targets)
+            refuse_changed(source, *targets.values())
+        workdir.leaks_csv.unlink(missing_ok=True)  # of another audit: written anew below
+        _tell_limits(source, targets, report)
+        return report
+
+    report = _artifact(source, targets, workdir).get(make)
+    if not outputs.intact(workdir.leaks_csv, workdir.leaks_picture):
+        _write_list(source, targets, report.leaks, workdir)
+        _show(source, targets, report.leaks, workdir)
         outputs.record(workdir.leaks_csv, workdir.leaks_picture)
-    if fresh:
-        _save(workdir, found, made_from)
-        _tell_limits(sets.source, targets, found)
-    return found
+    return report
 
 
 def roles(sets: Sets) -> dict[str, ImageSet]:
@@ -145,46 +142,41 @@ def run_audit(config: RunConfig, workdir: Workdir) -> list[str]:
     return lines + ([f"   picture: {workdir.leaks_picture}"] if found.leaks else [])
 
 
-def _stored(workdir: Workdir, made_from: dict[str, Any], sizes: dict[str, int], source_size: int) -> Audit | None:
-    if not workdir.leaks.is_file():
-        return None
-    try:
-        arrays, meta = artifacts.load_npz(workdir.leaks, _SCHEMA)
-        artifacts.check_made_from(workdir.leaks, meta["made_from"], made_from)
-        within = arrays["source_row"].max(initial=-1) < source_size and all(
-            role in sizes and row < sizes[role]
-            for role, row in zip(arrays["role"].tolist(), arrays["target_row"].tolist(), strict=True)
+def _artifact(source: ImageSet, targets: dict[str, ImageSet], workdir: Workdir) -> artifacts.Artifact[Audit]:
+    images = {"source": source.fingerprint} | {f"{role} images": one.fingerprint for role, one in targets.items()}
+    sizes = {role: len(one) for role, one in targets.items()}
+
+    def load(path: Path) -> tuple[Audit, dict[str, Any]]:
+        arrays, meta = artifacts.load_npz(path, _SCHEMA)
+        report = Audit(
+            tuple(Leak(*leak) for leak in zip(*(arrays[name].tolist() for name in Leak._fields), strict=True)),
+            meta["judged"],
         )
-        if not within or set(meta["judged"]) != set(sizes) or set(arrays["kind"].tolist()) - {"identical", "near"}:
-            raise InputError(f"{workdir.leaks} is damaged: it names images or kinds that there are not.")
-    except artifacts.ArtifactMismatch:
-        return None
-    except InputError as error:
-        log.warning("%s The audit is made again.", error)  # cheap beside what depends on it
-        return None
-    columns = (arrays[name].tolist() for name in Leak._fields)
-    return Audit(tuple(Leak(*values) for values in zip(*columns, strict=True)), meta["judged"])
+        return report, meta["made_from"]
+
+    def unfit(report: Audit) -> str | None:
+        known = set(report.judged) == set(sizes) and all(
+            leak.source_row < len(source)
+            and leak.target_row < sizes.get(leak.role, 0)
+            and leak.kind in ("identical", "near")
+            for leak in report.leaks
+        )
+        return None if known else "it names images or kinds that there are not"
+
+    # It is cheap beside what depends on it, but the audit of a finished run is part of it: of that only a set that had
+    # not been there may be added.
+    fixed = images if finished_rounds(workdir.rounds) else ()
+    stamp = images | SETTINGS
+    return artifacts.Artifact(workdir.leaks, stamp, load, _save, replaceable=True, fixed=fixed, unfit=unfit)
 
 
-def _refuse_other(workdir: Workdir, made_from: dict[str, Any]) -> None:
-    """The audit of a finished run is part of it; only a set that had not been there may be added."""
-    if workdir.leaks.is_file():
-        try:
-            there = artifacts.load_npz(workdir.leaks, _SCHEMA)[1]["made_from"]
-        except InputError:  # damaged: it is made again
-            return
-        both = [name for name in there if name in made_from and name not in SETTINGS]
-        found, asked = ({name: stamp[name] for name in both} for stamp in (there, made_from))
-        artifacts.check_made_from(workdir.leaks, found, asked, artifacts.OTHER_WORKDIR)
-
-
-def _save(workdir: Workdir, found: Audit, made_from: dict[str, Any]) -> None:
+def _save(path: Path, report: Audit, made_from: Mapping[str, Any]) -> None:
     types = (np.int32, np.str_, np.int32, np.str_, np.float32)
-    columns = zip(*found.leaks, strict=True) if found.leaks else [()] * len(types)
+    columns = zip(*report.leaks, strict=True) if report.leaks else [()] * len(types)
     arrays: dict[str, np.ndarray] = {
-        name: np.array(c, kind) for name, c, kind in zip(Leak._fields, columns, types, strict=True)
+        name: np.array(column, kind) for name, column, kind in zip(Leak._fields, columns, types, strict=True)
     }
-    artifacts.save_npz(workdir.leaks, arrays, {"made_from": made_from, "judged": found.judged})
+    artifacts.save_npz(path, arrays, {"made_from": made_from, "judged": report.judged})
 
 
 def _write_list(source: ImageSet, targets: dict[str, ImageSet], leaks: tuple[Leak, ...], workdir: Workdir) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from sjft_tf import progress
-from sjft_tf.artifacts import check_made_from
+from sjft_tf.artifacts import Artifact
 from sjft_tf.config import RunConfig
 from sjft_tf.images.watching import refuse_changed
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.networks import starting_features, starting_stamp
+from sjft_tf.pipeline.stages.tables import table_artifact
 from sjft_tf.retrieval import COSINE, NeighborTable, build_feature_table
 from sjft_tf.workdir import Workdir
 
@@ -30,41 +32,37 @@ def feature_table(config: RunConfig, sets: Sets, k: int, workdir: Workdir) -> Ne
         InputError: no such trunk or weights.
     """
     assert sets.source is not None
-    made_from = feature_stamp(config, sets)
-    if workdir.neighbors.exists():
-        table = stored_features(config, sets, k, workdir)
-        workdir.search.unlink(missing_ok=True)  # of a process killed between the two
-        return table
-    with workdir.timed("features and retrieval"):
-        stream, source = starting_features(config), sets.source
-        target = np.concatenate([features for _, features in stream.blocks(sets.target)])
+    artifact, source = feature_artifact(config, sets, k, workdir), sets.source
 
-        def blocks(rows: np.ndarray) -> Any:
-            with progress.bar(len(rows), "Features of the source") as shown:
-                for block in stream.blocks(source, rows):
-                    yield block
-                    shown.update(len(block[0]))
+    def make() -> NeighborTable:
+        with workdir.timed("features and retrieval"):
+            stream = starting_features(config)
+            target = np.concatenate([features for _, features in stream.blocks(sets.target)])
 
-        table = build_feature_table(
-            *(target, blocks, len(source), k, made_from, workdir.search),
-            memory_mb=config.retrieval.search_memory_mb,
-            checkpoint_images=config.retrieval.checkpoint_images,
-            check=lambda: refuse_changed(sets.target, source),
-        )
-        refuse_changed(sets.target, source)
-        workdir.picture.unlink(missing_ok=True)  # it shows an earlier table, if there is one
-        table.save(workdir.neighbors)
-        workdir.search.unlink(missing_ok=True)
+            def blocks(rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+                with progress.bar(len(rows), "Features of the source") as shown:
+                    for block in stream.blocks(source, rows):
+                        yield block
+                        shown.update(len(block[0]))
+
+            table = build_feature_table(
+                *(target, blocks, len(source), k, feature_stamp(config, sets), workdir.search),
+                memory_mb=config.retrieval.search_memory_mb,
+                checkpoint_images=config.retrieval.checkpoint_images,
+                check=lambda: refuse_changed(sets.target, source),
+            )
+            refuse_changed(sets.target, source)
+            workdir.picture.unlink(missing_ok=True)  # it shows an earlier table, if there is one
+            return table
+
+    table = artifact.get(make)
+    workdir.search.unlink(missing_ok=True)  # of this search, or of a process killed between the two
     return table
 
 
-def stored_features(config: RunConfig, sets: Sets, k: int, workdir: Workdir) -> NeighborTable:
-    """The table that is there, its first k neighbors; ArtifactMismatch if it is of something else or too short."""
-    table = NeighborTable.load(workdir.neighbors)
-    check_made_from(workdir.neighbors, table.made_from, feature_stamp(config, sets))
-    if table.k_max < k:
-        check_made_from(workdir.neighbors, {"neighbors": table.k_max}, {"neighbors": k})
-    return table.prefix(k)
+def feature_artifact(config: RunConfig, sets: Sets, k: int, workdir: Workdir) -> Artifact[NeighborTable]:
+    """The table of these images, trunk, weights and view."""
+    return table_artifact(workdir.neighbors, feature_stamp(config, sets), k)
 
 
 def feature_stamp(config: RunConfig, sets: Sets) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,21 +64,15 @@ def class_importance(config: RunConfig, sets: Sets, workdir: Workdir) -> ClassIm
     """
     if sets.source is None:
         raise InputError("There is nothing to borrow from: give --source, and a --selector other than none")
-    made_from = _made_from(config, sets)
-    if workdir.importance.exists():
-        arrays, meta = artifacts.load_npz(workdir.importance, _SCHEMA)
-        artifacts.check_made_from(workdir.importance, meta["made_from"], made_from)
-        if len(arrays["weight"]) != sets.source.num_classes:
-            raise InputError(
-                f"{workdir.importance} is of {len(arrays['weight'])} source classes, there are "
-                f"{sets.source.num_classes}. {artifacts.REMAKE}"
-            )
-        weights = ClassWeights(**arrays)
-    else:
+    source = sets.source
+
+    def make() -> ClassWeights:
         with workdir.timed("class importance"):
-            weights = _made(config, sets.target, sets.source, workdir)
-            refuse_changed(sets.target, sets.source)
-            artifacts.save_npz(workdir.importance, weights._asdict(), {"made_from": made_from})
+            weights = _made(config, sets.target, source, workdir)
+            refuse_changed(sets.target, source)
+            return weights
+
+    weights = _artifact(config, sets, workdir).get(make)
     labels, share = sets.source.labels, config.selection.source_share
     size = max(1, int(np.ceil(share * len(labels) - 1e-9)))
     pool = importance_pool(weights.target, labels, size, config.training.seed)
@@ -86,9 +82,8 @@ def class_importance(config: RunConfig, sets: Sets, workdir: Workdir) -> ClassIm
 
 def check_importance(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
     """Raises ArtifactMismatch if there are importances, but of other images, trunk, weights or view."""
-    if workdir.importance.exists():
-        meta = artifacts.load_npz(workdir.importance, _SCHEMA)[1]
-        artifacts.check_made_from(workdir.importance, meta["made_from"], _made_from(config, sets))
+    if workdir.importance.exists():  # else the weights need not be read
+        _artifact(config, sets, workdir).stored()
 
 
 def importance_lines(config: RunConfig, sets: Sets, workdir: Workdir) -> list[str]:
@@ -103,6 +98,21 @@ def importance_lines(config: RunConfig, sets: Sets, workdir: Workdir) -> list[st
     part = images / len(sets.source)
     lines.append(f"  borrows {images} of {len(sets.source)} source images ({part:.1%}) in {len(found.pool)} places")
     return [*lines, f"  list: {workdir.importance_csv}"]
+
+
+def _artifact(config: RunConfig, sets: Sets, workdir: Workdir) -> artifacts.Artifact[ClassWeights]:
+    def load(path: Path) -> tuple[ClassWeights, dict[str, Any]]:
+        arrays, meta = artifacts.load_npz(path, _SCHEMA)
+        return ClassWeights(**arrays), meta["made_from"]
+
+    def save(path: Path, weights: ClassWeights, made_from: Mapping[str, Any]) -> None:
+        artifacts.save_npz(path, weights._asdict(), {"made_from": made_from})
+
+    def unfit(weights: ClassWeights) -> str | None:
+        count, classes = len(weights.weight), sets.source.num_classes if sets.source is not None else 0
+        return None if count == classes else f"it is of {count} source classes, there are {classes}"
+
+    return artifacts.Artifact(workdir.importance, _made_from(config, sets), load, save, unfit=unfit)
 
 
 def _made_from(config: RunConfig, sets: Sets) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -19,7 +18,7 @@ from sjft_tf.models import (
     reset_from,
 )
 from sjft_tf.pipeline.inputs import Sets, evaluation_views, network_view, views_stamp
-from sjft_tf.pipeline.networks import build_run_trunk
+from sjft_tf.pipeline.networks import build_run_trunk, weights_identity
 from sjft_tf.pipeline.stages.board import Board
 from sjft_tf.pipeline.stages.results import evaluate_round, evaluated, validation_score
 from sjft_tf.pipeline.stages.retrieving import retrieved
@@ -55,7 +54,6 @@ def build_model(
 
 def training_made_from(config: RunConfig, sets: TrainingSets, replicas: int = 1) -> dict[str, Any]:
     """What the trained rounds depend on: settings, images, neighbors or pool, starting weights, devices if several."""
-    weights = Path(config.model.weights)
     more: dict[str, Any] = {"devices": replicas} if replicas > 1 else {}
     more |= {"pool": artifacts.fingerprint(sets.pool)} if sets.pool is not None else {}
     return (
@@ -65,7 +63,7 @@ def training_made_from(config: RunConfig, sets: TrainingSets, replicas: int = 1)
             "target images": sets.target.fingerprint,
             "source images": sets.source.fingerprint if sets.source is not None else None,
             "neighbors": artifacts.fingerprint(sets.neighbors) if sets.neighbors is not None else None,
-            "weights": artifacts.fingerprint(weights.read_bytes()) if weights.is_file() else config.model.weights,
+            "weights": weights_identity(config.model.weights),
         }
     )
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-from sjft_tf.artifacts import check_made_from, write_json
+from sjft_tf.artifacts import Artifact, write_json
 from sjft_tf.config import RunConfig
-from sjft_tf.descriptors import BinEdges, FilterBank, edges_made_from, partial_store, target_descriptors
+from sjft_tf.descriptors import BinEdges, FilterBank, edges_made_from, fit_target_edges, partial_store
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, reduction_error
 from sjft_tf.images.watching import refuse_changed
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors
-from sjft_tf.pipeline.stages.feature_neighbors import feature_stamp, feature_table, stored_features
+from sjft_tf.pipeline.stages.feature_neighbors import feature_artifact, feature_stamp, feature_table
+from sjft_tf.pipeline.stages.tables import table_artifact
 from sjft_tf.retrieval import (
     NeighborTable,
     RetrievalPaths,
@@ -61,23 +65,22 @@ def neighbor_table(config: RunConfig, sets: Sets, workdir: Workdir) -> NeighborT
     k = list_length(config, len(sets.source))
     if config.retrieval.bank == "features":
         return feature_table(config, sets, k, workdir)
-    bank, view = filter_bank(config), descriptor_view(config)
+    bank, paths = filter_bank(config), _paths(config, workdir)
     target, source = for_descriptors(config, sets.target), for_descriptors(config, sets.source)
-    settings = config.retrieval
-    places = _places(config, workdir)
-    if workdir.neighbors.exists():
-        table = _stored(config, target, source, bank, k, workdir)
-        places.remove_checkpoint()  # of a process killed between the two
-        return table
-    with workdir.timed("descriptors and retrieval"):
-        if settings.reduced_decoding:
-            mean, largest = reduction_error(sets.source, settings.descriptor_resize, view)
-            log.info("--reduced_decoding moves source pixels by %.2f of 255 on average, %.0f at most", mean, largest)
-        table = _search(config, target, source, bank, k, places, workdir)
-        refuse_changed(target, source)
-        workdir.picture.unlink(missing_ok=True)  # it shows an earlier table, if there is one
-        table.save(workdir.neighbors)
-        places.remove_checkpoint()
+    edges = target_edges(config, target, bank, workdir)
+    original = sets.source
+
+    def make() -> NeighborTable:
+        with workdir.timed("descriptors and retrieval"):
+            if config.retrieval.reduced_decoding:
+                _tell_reduction(config, original)
+            table = _search(config, target, source, bank, k, paths, workdir)
+            refuse_changed(target, source)
+            workdir.picture.unlink(missing_ok=True)  # it shows an earlier table, if there is one
+            return table
+
+    table = _table(config, target, source, bank, edges, k, workdir).get(make)
+    paths.remove_checkpoint()  # of this search, or of a process killed between the two
     return table
 
 
@@ -87,22 +90,23 @@ def check_table(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
     k, there = list_length(config, len(sets.source)), workdir.neighbors.exists()
     if config.retrieval.bank == "features":
         if there:
-            stored_features(config, sets, k, workdir)
+            feature_artifact(config, sets, k, workdir).stored()
         else:
             check_begun_search(workdir.search, feature_stamp(config, sets), k)
         return
-    places = _places(config, workdir)
-    begun = [places.edges, places.checkpoint, places.store, places.store and partial_store(places.store)]
+    paths = _paths(config, workdir)
+    begun = [paths.edges, paths.checkpoint, paths.store, paths.store and partial_store(paths.store)]
     if not there and not any(path is not None and path.exists() for path in begun):
         return  # a bank may take seconds to open
     bank, target, source = filter_bank(config), *(for_descriptors(config, s) for s in (sets.target, sets.source))
     if there:
-        _stored(config, target, source, bank, k, workdir)
+        fitted = target_edges(config, target, bank, workdir)
+        _table(config, target, source, bank, fitted, k, workdir).stored()
         return
-    edges = target_edges(config, target, bank, workdir) if workdir.edges.exists() else None
+    edges = edges_artifact(config, target, bank, workdir).stored()
     if config.retrieval.search != "exact":  # which goes on with kept descriptors, not with lists
-        places = dataclasses.replace(places, checkpoint=None)
-    check_begun(target, source, bank, descriptor_view(config), edges, k, places)
+        paths = dataclasses.replace(paths, checkpoint=None)
+    check_begun(target, source, bank, descriptor_view(config), edges, k, paths)
 
 
 def keeps_descriptors(config: RunConfig) -> bool:
@@ -110,7 +114,7 @@ def keeps_descriptors(config: RunConfig) -> bool:
     return config.retrieval.keep_descriptors or config.retrieval.search == "approximate"
 
 
-def _places(config: RunConfig, workdir: Workdir) -> RetrievalPaths:
+def _paths(config: RunConfig, workdir: Workdir) -> RetrievalPaths:
     return RetrievalPaths(workdir.edges, workdir.search, workdir.descriptors if keeps_descriptors(config) else None)
 
 
@@ -120,18 +124,18 @@ def _search(
     source: ImageSet,
     bank: FilterBank,
     k: int,
-    places: RetrievalPaths,
+    paths: RetrievalPaths,
     workdir: Workdir,
 ) -> NeighborTable:
     settings, view = config.retrieval, descriptor_view(config)
     if settings.search == "exact":
         return build_neighbor_table(
-            *(target, source, bank, view, settings.bins, k, places),
+            *(target, source, bank, view, settings.bins, k, paths),
             memory_mb=settings.search_memory_mb,
             checkpoint_images=settings.checkpoint_images,
         )
     table, report = build_approximate_table(
-        *(target, source, bank, view, settings.bins, k, places),
+        *(target, source, bank, view, settings.bins, k, paths),
         candidates=settings.search_candidates,
         memory_mb=settings.search_memory_mb,
     )
@@ -143,28 +147,43 @@ def _search(
     return table
 
 
-def _stored(
-    config: RunConfig, target: ImageSet, source: ImageSet, bank: FilterBank, k: int, workdir: Workdir
-) -> NeighborTable:
-    table, view = NeighborTable.load(workdir.neighbors), descriptor_view(config)
-    edges = target_edges(config, target, bank, workdir)
+def _tell_reduction(config: RunConfig, source: ImageSet) -> None:
+    mean, largest = reduction_error(source, config.retrieval.descriptor_resize, descriptor_view(config))
+    log.info("--reduced_decoding moves source pixels by %.2f of 255 on average, %.0f at most", mean, largest)
+
+
+def _table(
+    config: RunConfig,
+    target: ImageSet,
+    source: ImageSet,
+    bank: FilterBank,
+    edges: BinEdges,
+    k: int,
+    workdir: Workdir,
+) -> Artifact[NeighborTable]:
     candidates = config.retrieval.search_candidates if config.retrieval.search == "approximate" else None
-    wanted = neighbors_made_from(target, source, bank, view, edges, candidates)
-    check_made_from(workdir.neighbors, table.made_from, wanted)
-    if table.k_max < k:
-        check_made_from(workdir.neighbors, {"neighbors": table.k_max}, {"neighbors": k})
-    return table.prefix(k)
+    made_from = neighbors_made_from(target, source, bank, descriptor_view(config), edges, candidates)
+    return table_artifact(workdir.neighbors, made_from, k)
+
+
+def edges_artifact(config: RunConfig, target: ImageSet, bank: FilterBank, workdir: Workdir) -> Artifact[BinEdges]:
+    """The bin edges of the target (as `for_descriptors` gives it)."""
+
+    def load(path: Path) -> tuple[BinEdges, Mapping[str, Any]]:
+        edges = BinEdges.load(path)
+        return edges, edges.made_from
+
+    made_from = edges_made_from(target, bank, descriptor_view(config), config.retrieval.bins)
+    return Artifact(workdir.edges, made_from, load, lambda path, edges, _: edges.save(path))
 
 
 def target_edges(config: RunConfig, target: ImageSet, bank: FilterBank, workdir: Workdir) -> BinEdges:
-    """The bin edges fitted to the target (as `for_descriptors` gives it), found in the workdir or fitted."""
-    view, bins = descriptor_view(config), config.retrieval.bins
-    if workdir.edges.exists():
-        edges = BinEdges.load(workdir.edges)
-        check_made_from(workdir.edges, edges.made_from, edges_made_from(target, bank, view, bins))
-        return edges
-    with workdir.timed("bin edges"):
-        edges, _ = target_descriptors(target, bank, view, bins)
-        refuse_changed(target)
-        edges.save(workdir.edges)
-    return edges
+    """The bin edges fitted to the target, found in the workdir or fitted."""
+
+    def make() -> BinEdges:
+        with workdir.timed("bin edges"):
+            edges = fit_target_edges(target, bank, descriptor_view(config), config.retrieval.bins)
+            refuse_changed(target)
+            return edges
+
+    return edges_artifact(config, target, bank, workdir).get(make)

@@ -1,26 +1,20 @@
-"""Files a run leaves behind: written atomically, stamped with what they were made from.
+"""Files and folders that are complete or absent: a temporary one in the same folder, fsync, rename.
 
-An artifact is complete or absent. Every writer goes through a temporary file in the same folder, fsync and
-rename, so that a process killed at any moment leaves either the old file or the new one.
+A process killed at any moment leaves either the old file or the new one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
-import json
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-
-from sjft_tf import schema, sealed
 from sjft_tf.errors import InputError
 
 # A full disk, an exhausted quota, a file larger than allowed: by number, and by the words that TensorFlow and HDF5 use.
@@ -28,13 +22,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # A place that may not be written to, or that a link leads away from.
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP)
 
-
 _THEN = "Then start the same command again."
 FREE_SPACE = "Free some space and start the same command again."
-
-
-class ArtifactMismatch(InputError):
-    """An artifact in the working directory was made from something other than what this run asks for."""
 
 
 class NoSpace(InputError):
@@ -93,37 +82,6 @@ def _room_for(target: Path) -> Iterator[None]:
             f"There is no room to write {target} ({reason}). The unfinished part is removed, what was there before is "
             f"kept. {FREE_SPACE}"
         ) from error
-
-
-def fingerprint(*parts: Any) -> str:
-    """A 16-digit hexadecimal digest of arrays, strings, bytes and JSON-able values, in order.
-
-    Equal for equal content on every platform; arrays count with dtype and shape.
-    """
-    digest = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, np.ndarray):
-            if part.dtype.kind in "UO":
-                header, body = f"text{part.shape}", "\0".join(map(str, part.ravel().tolist())).encode()
-            else:
-                header, body = f"{part.dtype.str}{part.shape}", np.ascontiguousarray(part).tobytes()
-        elif isinstance(part, bytes):
-            header, body = "bytes", part
-        else:
-            header, body = "json", json.dumps(part, sort_keys=True, default=_jsonable).encode()
-        digest.update(f"{header}:{len(body)}:".encode())
-        digest.update(body)
-    return digest.hexdigest()[:16]
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"cannot write a {type(value).__name__} as JSON: {value!r}")
 
 
 def _sync_folder(folder: Path) -> None:
@@ -253,115 +211,3 @@ def _remove_leftovers_in(folder: Path) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
-
-
-class Missing(InputError, FileNotFoundError):
-    """An artifact that should be there is not."""
-
-
-REMAKE = "Remove it to have it made again."
-
-
-def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Writes `value` as indented JSON (NumPy scalars and arrays, paths allowed), atomically.
-
-    An object gets an entry "sha256", the digest of the others, which `read_json` asks for.
-    """
-    plain = json.loads(json.dumps(value, default=_jsonable))
-    with atomic_write(path, "w") as stream:
-        json.dump(sealed.sealed(plain), stream, indent=2, sort_keys=False)
-        stream.write("\n")
-
-
-def read_json(path: str | os.PathLike[str], form: Mapping[str, Any] | None = None, remedy: str = REMAKE) -> Any:
-    """Reads an object that `write_json` wrote, without its digest.
-
-    Args:
-        path: the file.
-        form: what must be in it, see `schema`.
-        remedy: what to do about a damaged file, for the message.
-
-    Raises:
-        Missing: there is no such file.
-        InputError: it is damaged, of another kind, or not of this form.
-    """
-    with _reading(path, remedy):
-        value = sealed.unsealed(sealed.parse(Path(path).read_bytes()))
-        if form is not None and (reason := schema.mismatch(value, dict(form), "it")) is not None:
-            raise sealed.Damage(reason)
-    return value
-
-
-def save_npz(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
-    """Writes arrays, a JSON-able `meta` (what they were made from) and a digest into one `.npz`, without pickles."""
-    for name, array in arrays.items():
-        if np.asarray(array).dtype.hasobject:
-            raise TypeError(f"`{name}` has dtype object, which only a pickle could hold")
-    stamp = json.dumps(dict(meta), default=_jsonable).encode()
-    with atomic_write(path) as stream:
-        sealed.write_arrays(stream, arrays, stamp)
-
-
-def load_npz(
-    path: str | os.PathLike[str], wanted: schema.Schema | None = None, remedy: str = REMAKE
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Reads what `save_npz` wrote: `(arrays, meta)`.
-
-    Args:
-        path: the file.
-        wanted: what must be in it.
-        remedy: what to do about a damaged file, for the message.
-
-    Raises:
-        Missing: there is no such file.
-        InputError: it is damaged, foreign, or holds something else.
-    """
-    with _reading(path, remedy):
-        with open(path, "rb") as stream:
-            arrays, meta = sealed.read_arrays(stream)
-        if not isinstance(meta, dict):
-            raise sealed.Damage("its description is no object")
-        if wanted is not None and (reason := wanted.wrong(arrays, meta)) is not None:
-            raise sealed.Damage(reason)
-    return arrays, meta
-
-
-@contextlib.contextmanager
-def _reading(path: str | os.PathLike[str], remedy: str) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise Missing(f"{path} is missing. Start the command that makes it again.") from error
-    except Exception as error:
-        # Zip and NumPy raise almost anything on a changed byte; nothing but their reading happens here.
-        reason = str(error) if isinstance(error, sealed.Damage) else f"{type(error).__name__}: {error}"[:400]
-        raise InputError(f"{path} is not an artifact of sjft_tf or is damaged: {reason}. {remedy}") from error
-
-
-OTHER_WORKDIR = "Choose another --workdir; what is in this one stays as it is."
-_MADE_AGAIN = "Choose another --workdir, or remove the file (and what was made from it) to make it again."
-
-
-def _cut(text: str, longest: int = 400) -> str:
-    # A file may claim anything, at any length.
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
-
-
-def check_made_from(
-    path: str | os.PathLike[str], found: Mapping[str, Any], wanted: Mapping[str, Any], advice: str = _MADE_AGAIN
-) -> None:
-    """Raises ArtifactMismatch naming both sides if the artifact's stamp differs from what this run asks for.
-
-    Args:
-        path: the artifact, for the message.
-        found: the `made_from` mapping stored in it.
-        wanted: the mapping this run would store.
-        advice: what to do; nobody is to be told to remove what took hours because other images were named.
-    """
-    canonical = json.loads(json.dumps(dict(wanted), default=_jsonable))
-    differing = sorted(k for k in {*found, *canonical} if found.get(k) != canonical.get(k))
-    if differing:
-        sides = "; ".join(
-            f"{k}: {_cut(repr(found.get(k)))} there, {_cut(repr(canonical.get(k)))} asked for" for k in differing
-        )
-        raise ArtifactMismatch(f"{path} was made from other inputs ({_cut(sides, 1500)}). {advice}")

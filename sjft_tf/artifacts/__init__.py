@@ -1,0 +1,42 @@
+"""Files a run leaves behind: written atomically, stamped with what they were made from.
+
+An artifact is complete or absent, and found again only by what was made from the same inputs.
+"""
+
+from sjft_tf.artifacts.artifact import Artifact
+from sjft_tf.artifacts.formats import REMAKE, Missing, load_npz, read_json, save_npz, write_json
+from sjft_tf.artifacts.stamps import OTHER_WORKDIR, ArtifactMismatch, check_made_from, fingerprint
+from sjft_tf.artifacts.writing import (
+    FREE_SPACE,
+    NoSpace,
+    atomic_directory,
+    atomic_write,
+    check_room,
+    refusal,
+    remove_directory,
+    remove_leftovers,
+    shortage,
+)
+
+__all__ = [
+    "FREE_SPACE",
+    "OTHER_WORKDIR",
+    "REMAKE",
+    "Artifact",
+    "ArtifactMismatch",
+    "Missing",
+    "NoSpace",
+    "atomic_directory",
+    "atomic_write",
+    "check_made_from",
+    "check_room",
+    "fingerprint",
+    "load_npz",
+    "read_json",
+    "refusal",
+    "remove_directory",
+    "remove_leftovers",
+    "save_npz",
+    "shortage",
+    "write_json",
+]
