@@ -22,10 +22,59 @@ from sjft_tf.owned_folder import mark, refuse_foreign, refuse_misplaced, refuse_
 
 log = logging.getLogger(__name__)
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tensorflow-addons", "numpy", "scipy", "pillow")
-_OF_A_COMPARISON = ("comparison.json", "comparison.md", "comparison.csv", "settings.json", "shared", "runs")
 _RECORD = {"config": dict, "packages?": {"*": str}}
 # Folders of a run and of a comparison: leftovers are looked for in these. A run of a comparison looks in its own.
 _FOLDERS = ("images", "influence", "rounds", "checkpoints", "descriptors-source", "saved_model", "logs", "shared")
+
+
+class RoundFiles:
+    """Names in the folder of a round; those of the state and the model also in a checkpoint's.
+
+    Attributes:
+        STATE: K of every image, digests, what the round was made from.
+        SCORING: entropy, prediction and hard images of the scoring after it.
+        MODEL: the joint model's weights.
+        OPTIMIZER: the optimizer's variables.
+        METRICS: figures of the scored sets (JSON).
+    """
+
+    STATE = "state.npz"
+    SCORING = "scoring.npz"
+    MODEL = "model.weights.h5"
+    OPTIMIZER = "optimizer.npz"
+    METRICS = "metrics.json"
+
+    @staticmethod
+    def probabilities(name: str) -> str:
+        """Of the scored set `name`, "validation" or "test"."""
+        return f"probabilities-{name}.npz"
+
+
+class ComparisonFiles:
+    """Names in the workdir of a comparison, whose runs have workdirs of their own.
+
+    Attributes:
+        RECORD: the comparison: arms, trials, figures (JSON).
+        MARKDOWN, CSV: its tables.
+        SETTINGS: what all its runs have in common (JSON).
+        SHARED: folder of what the runs share: scans, tables.
+        RUNS: folder of the runs.
+        SETS: in SHARED: what opening the image sets told (JSON).
+        SOURCE: in SHARED: the source without its leaks (JSON).
+        RESULT: in a run's folder, written last: figures, seconds, stamp (JSON).
+        LOG: in a run's folder: what its process printed.
+    """
+
+    RECORD = "comparison.json"
+    MARKDOWN = "comparison.md"
+    CSV = "comparison.csv"
+    SETTINGS = "settings.json"
+    SHARED = "shared"
+    RUNS = "runs"
+    SETS = "sets.json"
+    SOURCE = "source-kept.json"
+    RESULT = "result.json"
+    LOG = "log.txt"
 
 
 class Workdir:
@@ -44,7 +93,8 @@ class Workdir:
         leaks: the audit's result, with what it was made from (NPZ).
         leaks_csv: source images that are target images (CSV: source id, role, target id, kind, score).
         leaks_picture: such pairs side by side (PNG).
-        influence: folder of what pruning found: scores, the list of kept images, pictures.
+        target_descriptors: the target's descriptors, of scripts/extract.py.
+        influence: folder of what pruning found, see the properties.
         importance: importance of the source's classes, with what it was made from (NPZ).
         importance_csv: the same as a list, with how many images of each class are drawn (CSV).
         borrowed: what was borrowed at the end (CSV: target id, source id, distance, rank).
@@ -58,6 +108,9 @@ class Workdir:
         trunk: the trained trunk, to start another run with (`--weights`).
         logs: TensorBoard event files.
         times: seconds of each stage (JSON).
+        advice: what scripts/advise.py measured (JSON).
+        page: the report, unless it is written elsewhere (HTML).
+        montage: a target image beside its neighbors, of scripts/retrieve.py (PNG).
         outputs: digests of what is left for the user (JSON); see `outputs`.
     """
 
@@ -75,6 +128,7 @@ class Workdir:
         self.search = self.root / "search.npz"
         self.search_report = self.root / "search.json"
         self.descriptors = self.root / "descriptors-source"
+        self.target_descriptors = self.root / "descriptors-target.npz"
         self.leaks = self.root / "leaks.npz"
         self.leaks_csv = self.root / "leaks.csv"
         self.leaks_picture = self.root / "leaks.png"
@@ -92,8 +146,36 @@ class Workdir:
         self.trunk = self.root / "trunk.weights.h5"
         self.logs = self.root / "logs"
         self.times = self.root / "times.json"
+        self.advice = self.root / "advice.json"
+        self.page = self.root / "report.html"
+        self.montage = self.root / "montage.png"
         self.outputs = self.root / outputs.FILE
         self._inner = 0.0
+
+    @property
+    def influence_scores(self) -> Path:
+        """How harmful each target image is (NPZ)."""
+        return self.influence / "scores.npz"
+
+    @property
+    def influence_csv(self) -> Path:
+        """The same as a list, with what is dropped."""
+        return self.influence / "influence.csv"
+
+    @property
+    def influence_pictures(self) -> dict[str, Path]:
+        """Pictures of the most "harmful" and the most "helpful" images (PNG)."""
+        return {name: self.influence / f"{name}.png" for name in ("harmful", "helpful")}
+
+    @property
+    def influence_check(self) -> Path:
+        """Predicted and measured change of the loss without single images (CSV)."""
+        return self.influence / "verify.csv"
+
+    @property
+    def kept(self) -> Path:
+        """The target images that pruning keeps, for --target_rows (JSON)."""
+        return self.influence / "kept.json"
 
     def bad_images(self, role: str) -> Path:
         """Where skipped files of `role` (target, test, source, ...) are listed."""
@@ -112,7 +194,9 @@ class Workdir:
         refuse_foreign(self.root)
         # Of a run by attribute: a comparison's run has some of its places elsewhere.
         own = [place for name, place in vars(self).items() if isinstance(place, Path) and name != "root"]
-        refuse_misplaced([*own, *(self.root / name for name in _OF_A_COMPARISON)])
+        files = ComparisonFiles
+        of_a_comparison = (files.RECORD, files.MARKDOWN, files.CSV, files.SETTINGS, files.SHARED, files.RUNS)
+        refuse_misplaced([*own, *(self.root / name for name in of_a_comparison)])
         with self._open_lock() as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -65,7 +65,7 @@ def prune(config: RunConfig, workdir: Workdir, verify: int = 0) -> Iterator[str]
             f"--cross_fit nor --influence_layers nor another --prune_by. Received: --verify={verify}"
         )
     sets, judged, dropped = _judged_anew(config, workdir)
-    folder, target = workdir.influence, sets.target
+    target = sets.target
     yield f"    judged: {len(judged.rows)} of {len(target)} target images; {judged.how}"
     positive = int((judged.scores > 0).sum())
     kept = len(target) - dropped.sum()
@@ -78,9 +78,9 @@ def prune(config: RunConfig, workdir: Workdir, verify: int = 0) -> Iterator[str]
                 f"{name:>10}: {target.ids[row]} ({target.class_names[labels[place]]}, fits "
                 f"{target.class_names[judged.better[place]]}) {judged.scores[place]:+.4g}"
             )
-    yield f"      list: {folder / 'influence.csv'}"
-    yield f"   picture: {folder / 'harmful.png'}, {folder / 'helpful.png'}"
-    yield f"     train: --target_rows={folder / 'kept.json'}"
+    yield f"      list: {workdir.influence_csv}"
+    yield f"   picture: {', '.join(map(str, workdir.influence_pictures.values()))}"
+    yield f"     train: --target_rows={workdir.kept}"
     if verify:
         yield from _verified(config, sets, workdir, judged, verify)
 
@@ -176,7 +176,7 @@ def _artifact(config: RunConfig, sets: Sets, workdir: Workdir) -> artifacts.Arti
     if finished_rounds(workdir.rounds):
         part = workdir.config.is_file() and workdir.read_config().data.prune_target
         fixed = [name for name in made_from if part or "images" in name]
-    path = workdir.influence / "scores.npz"
+    path = workdir.influence_scores
     return artifacts.Artifact(path, made_from, load, save, replaceable=True, fixed=fixed, unfit=unfit)
 
 
@@ -189,24 +189,25 @@ def _by_row(judged: InfluenceScores, dropped: np.ndarray, target: ImageSet) -> n
 def _write(
     target: ImageSet, judged: InfluenceScores, dropped: np.ndarray, workdir: Workdir, made_from: Mapping[str, Any]
 ) -> None:
-    folder, names = workdir.influence, target.class_names
+    names = target.class_names
     place, order = ranks(judged.scores), np.argsort(-judged.scores, kind="stable")
-    with artifacts.atomic_write(folder / "influence.csv", "w") as stream:
+    with artifacts.atomic_write(workdir.influence_csv, "w") as stream:
         writer = Writer(stream)
         writer.writerow(["id", "class", "influence", "rank", "dropped", "better_class"])
         for i in order:
             row = judged.rows[i]
             cells = (target.ids[row], names[target.labels[row]], f"{judged.scores[i]:.8g}", place[i], int(dropped[i]))
             writer.writerow([*cells, names[judged.better[i]]])
+    pictures = workdir.influence_pictures
     for name, chosen in (("harmful", order[:_SHOWN]), ("helpful", order[::-1][:_SHOWN])):
-        pair_montage(folder / f"{name}.png", [_pair(target, judged, i, int(place[i])) for i in chosen])
-    influence_summary(workdir.logs, judged.scores, {name: folder / f"{name}.png" for name in ("harmful", "helpful")})
-    save_kept(folder / "kept.json", target, ~_by_row(judged, dropped, target), made_from)
+        pair_montage(pictures[name], [_pair(target, judged, i, int(place[i])) for i in chosen])
+    influence_summary(workdir.logs, judged.scores, pictures)
+    save_kept(workdir.kept, target, ~_by_row(judged, dropped, target), made_from)
     outputs.record(*_told(workdir))
 
 
 def _told(workdir: Workdir) -> list[Path]:
-    return [workdir.influence / name for name in ("influence.csv", "harmful.png", "helpful.png", "kept.json")]
+    return [workdir.influence_csv, *workdir.influence_pictures.values(), workdir.kept]
 
 
 def _pair(target: ImageSet, judged: InfluenceScores, i: int, place: int) -> Pair:
@@ -231,7 +232,7 @@ def _verified(config: RunConfig, sets: Sets, workdir: Workdir, judged: Influence
     drawn = np.random.default_rng(config.training.seed).permutation(len(judged.rows))[:number]
     judges = bench.examples(bench.judging)
     found = leave_one_out(bench.head, judged.scores, judges, drawn, config.prune.damping)
-    path = workdir.influence / "verify.csv"
+    path = workdir.influence_check
     with artifacts.atomic_write(path, "w") as stream:
         writer = Writer(stream)
         writer.writerow(["id", "predicted", "measured"])
