@@ -19,6 +19,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.export import DESCRIPTION_FILE, DIGESTS_FILE, FORMAT
 from sjft_tf.pipeline.inputs import views_stamp
 from sjft_tf.pipeline.programs import commands, evaluating
+from sjft_tf.pipeline.programs.prune import prune
 from sjft_tf.pipeline.pruning import head as judging
 from sjft_tf.pipeline.pruning import target as pruning
 from sjft_tf.pipeline.stages.learning import training_made_from
@@ -104,8 +105,9 @@ def _no_networks():
         patch.setattr(commands, "save_trunk", _save_trunk)
         patch.setattr(evaluating, "make_scorer", _scorer)
         patch.setattr(pruning, "pair_montage", lambda path, pairs: Image.new("L", (len(pairs), 1)).save(path))
-        for name, stub in (("InfluenceProblem", _Problem), ("by_head", _judged), ("check_network", lambda *_: None)):
-            patch.setattr(pruning, name, stub)
+        patch.setattr(pruning, "InfluenceProblem", _Problem)
+        patch.setattr(pruning, "by_head", _judged)
+        patch.setattr("sjft_tf.pipeline.programs.prune.check_network", lambda *_: None)
         yield
 
 
@@ -116,7 +118,7 @@ def _start(workdir: Workdir, config: RunConfig) -> None:
 
 def _prune(workdir: Workdir, config: RunConfig) -> None:
     with workdir.locked():
-        list(pruning.prune(config, workdir))
+        list(prune(config, workdir))
 
 
 PROGRAMS = {

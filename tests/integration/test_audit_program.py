@@ -15,6 +15,8 @@ from scipy import ndimage
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.programs.audit import audit
+from sjft_tf.pipeline.programs.retrieve import retrieve
 from sjft_tf.pipeline.stages import audit as stage
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.workdir import Workdir
@@ -93,7 +95,7 @@ def test_the_program_lists_and_shows_what_it_found(forked, pictures, tmp_path):
 
 
 def test_an_audit_is_made_once_for_the_same_images(leaky, workdir, monkeypatch):
-    first = stage.run_audit(leaky, workdir)
+    first = audit(leaky, workdir)
     before = times(workdir)
 
     def no_second(*_):
@@ -101,22 +103,22 @@ def test_an_audit_is_made_once_for_the_same_images(leaky, workdir, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(stage, "audit", no_second)
-        assert stage.run_audit(leaky, workdir) == first
+        assert audit(leaky, workdir) == first
         assert times(workdir) == before
         workdir.leaks_csv.unlink()  # a list that was deleted comes back
-        stage.run_audit(leaky, workdir)
+        audit(leaky, workdir)
         assert listed(workdir) == LEAKS
         with pytest.raises(AssertionError, match="audited again"):
-            stage.run_audit(with_data(leaky, source=[*leaky.data.source, "glyphs?n=52"]), workdir)
+            audit(with_data(leaky, source=[*leaky.data.source, "glyphs?n=52"]), workdir)
 
 
 def test_other_images_replace_the_audit(leaky, workdir, pictures, tmp_path):
-    stage.run_audit(leaky, workdir)
+    audit(leaky, workdir)
     clean = tmp_path / "clean"
     shutil.copytree(pictures / "source", clean)
     for name in ("x/equal.png", "y/again.jpg", "y/mirrored.jpg"):
         (clean / name).unlink()
-    lines = stage.run_audit(with_data(leaky, source=[f"folder:{clean}"]), workdir)
+    lines = audit(with_data(leaky, source=[f"folder:{clean}"]), workdir)
     assert listed(workdir) == set()
     assert not workdir.leaks_picture.exists()
     assert not [line for line in lines if "picture" in line]
@@ -126,16 +128,16 @@ def test_a_killed_audit_is_made_again(leaky, workdir, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(stage, "_save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            stage.run_audit(leaky, workdir)
+            audit(leaky, workdir)
     assert not workdir.leaks.exists()
-    stage.run_audit(leaky, workdir)
+    audit(leaky, workdir)
     assert workdir.leaks.exists()
     assert listed(workdir) == LEAKS
 
 
 def test_retrieval_warns_and_keeps_the_source_whole(leaky, workdir, caplog):
     with caplog.at_level(logging.WARNING, "sjft_tf"):
-        commands.retrieve(leaky, workdir)
+        retrieve(leaky, workdir)
     (record,) = [r for r in caplog.records if r.name == "sjft_tf.pipeline.stages.audit"]
     text = record.getMessage()
     assert text.startswith("LEAKAGE: 3 of 17 source images are images of the target: ")
@@ -146,7 +148,7 @@ def test_retrieval_warns_and_keeps_the_source_whole(leaky, workdir, caplog):
 
 
 def test_leaks_are_left_out_of_everything(leaky, workdir):
-    commands.retrieve(with_data(leaky, exclude_leaks=True), workdir)
+    retrieve(with_data(leaky, exclude_leaks=True), workdir)
     table = NeighborTable.load(workdir.neighbors)
     assert table.made_from["source_size"] == 14
     assert table.rows.max() < 14
@@ -158,12 +160,12 @@ def test_leaks_are_left_out_of_everything(leaky, workdir):
     # The list names rows of the whole source, and serves both.
     assert listed(workdir) == LEAKS
     with pytest.raises(ArtifactMismatch, match="source: "):
-        commands.retrieve(leaky, workdir)
+        retrieve(leaky, workdir)
 
 
 def test_without_the_audit_nothing_is_looked_for(leaky, workdir, caplog):
     with caplog.at_level(logging.INFO, "sjft_tf"):
-        commands.retrieve(with_data(leaky, audit=False), workdir)
+        retrieve(with_data(leaky, audit=False), workdir)
     assert not [r for r in caplog.records if r.name == "sjft_tf.pipeline.stages.audit"]
     assert not workdir.leaks_csv.exists()
     with pytest.raises(InputError, match="--exclude_leaks needs the audit that --noaudit turns off"):
@@ -177,17 +179,17 @@ def test_a_source_of_nothing_but_leaks(leaky, workdir, pictures, tmp_path):
     config = with_data(leaky, source=[f"folder:{tmp_path}/s/test"], exclude_leaks=True)
     config = replace(config, selection=replace(config.selection, k0="1"))  # as many as there are
     with pytest.raises(InputError, match="leaves nothing of the source: all 2 images"):
-        commands.retrieve(config, workdir)
+        retrieve(config, workdir)
 
 
 def test_tiny_images_are_said_to_be_compared_by_bytes_only(config, workdir, caplog):
     with caplog.at_level(logging.INFO, "sjft_tf"):
-        commands.retrieve(config, workdir)
+        retrieve(config, workdir)
     (text,) = [r.getMessage() for r in caplog.records if r.name == "sjft_tf.pipeline.stages.audit"]
     assert re.search(r"below 24 pixels \(9 test, 6 validation, 12 training\) .* 40 source images byte by byte", text)
     caplog.clear()
     with caplog.at_level(logging.INFO, "sjft_tf"):
-        commands.retrieve(config, workdir)
+        retrieve(config, workdir)
     assert not [r for r in caplog.records if r.name == "sjft_tf.pipeline.stages.audit"]  # said once
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from sjft_tf.errors import InputError
 from sjft_tf.images.watching import changed_file
 from sjft_tf.pipeline.programs import commands, evaluating
+from sjft_tf.pipeline.programs.retrieve import retrieve
 from sjft_tf.pipeline.stages import audit, learning, neighbors
 from sjft_tf.training.checkpoints.rounds import finished_rounds
 from sjft_tf.workdir import Workdir
@@ -91,7 +92,7 @@ def test_nothing_is_made_of_another_image(mine, tmp_path, monkeypatch, module, n
     workdir = Workdir(tmp_path / "run")
     after(monkeypatch, module, name, lambda: other(image))
     with pytest.raises(InputError, match=r"b/2\.png was changed"):
-        commands.retrieve(config, workdir)
+        retrieve(config, workdir)
     assert not [place for place in absent if getattr(workdir, place).exists()]
 
 
@@ -104,7 +105,7 @@ def test_a_search_in_progress_keeps_nothing_of_another_image(mine, tmp_path, mon
     image = tmp_path / "world/source/class 1/3.png"
     after(monkeypatch, source, "bank_positions", lambda: other(image))
     with pytest.raises(InputError, match=r"class 1/3\.png was changed"):
-        commands.retrieve(config, workdir)
+        retrieve(config, workdir)
     assert workdir.edges.exists()  # of the target
     assert not workdir.search.exists()
     assert not list(workdir.root.glob("*.partial"))

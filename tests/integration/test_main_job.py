@@ -15,6 +15,7 @@ from sjft_tf.images import open_image_set
 from sjft_tf.pipeline.programs import commands
 from sjft_tf.pipeline.programs.evaluating import EvaluationRequest, evaluate
 from sjft_tf.pipeline.programs.prediction import AnswerFormat, predict
+from sjft_tf.pipeline.programs.retrieve import retrieve
 from sjft_tf.pipeline.stages import learning
 from sjft_tf.pipeline.stages.results import round_figures
 from sjft_tf.retrieval import NeighborTable
@@ -209,7 +210,7 @@ def test_changed_images_are_refused(config, workdir, world, tmp_path):
 
 def test_a_table_made_before_is_used(config, workdir, monkeypatch):
     config = changed(config, "training", rounds=1)
-    lines = commands.retrieve(config, workdir)
+    lines = retrieve(config, workdir)
     assert any("K0 = 3" in line for line in lines)
     stamp = workdir.neighbors.stat().st_mtime_ns
     monkeypatch.setattr("sjft_tf.pipeline.stages.neighbors.build_neighbor_table", None)
@@ -218,7 +219,7 @@ def test_a_table_made_before_is_used(config, workdir, monkeypatch):
 
 
 def test_a_table_too_short_is_refused(config, workdir):
-    commands.retrieve(config, workdir)
+    retrieve(config, workdir)
     with pytest.raises(ArtifactMismatch, match="neighbors: 15 there, 40 asked for"):
         commands.run(changed(config, "selection", k0="20"), workdir)
 

@@ -8,9 +8,10 @@ import pytest
 from sjft_tf.artifacts import read_json, write_json
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.programs.audit import audit
 from sjft_tf.pipeline.programs.evaluating import EvaluationRequest, evaluate
-from sjft_tf.pipeline.pruning.target import prune
-from sjft_tf.pipeline.stages.audit import run_audit
+from sjft_tf.pipeline.programs.prune import prune
+from sjft_tf.pipeline.programs.retrieve import retrieve
 from sjft_tf.workdir import Workdir
 
 
@@ -64,8 +65,8 @@ def others(config, root):
 
 PROGRAMS = {
     "train": lambda config, workdir: commands.run(config, workdir),
-    "retrieve": lambda config, workdir: commands.retrieve(config, workdir),
-    "audit": lambda config, workdir: run_audit(config, workdir),
+    "retrieve": lambda config, workdir: retrieve(config, workdir),
+    "audit": lambda config, workdir: audit(config, workdir),
     "prune": lambda config, workdir: list(prune(config, workdir)),
     "extract": lambda config, workdir: commands.extract(config, workdir),
 }

@@ -9,6 +9,7 @@ from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.descriptors import partial_store
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.programs.retrieve import retrieve
 from sjft_tf.retrieval import NeighborTable, SearchCheckpoint
 from sjft_tf.training.checkpoints.rounds import finished_rounds
 from sjft_tf.training.stopping import StopRequest
@@ -110,7 +111,7 @@ def searched(request, config, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(*((NeighborTable, "save") if kind == "whole store" else (SearchCheckpoint, "save")), cut)
         with workdir.locked(), pytest.raises(PowerCut):
-            commands.retrieve(with_data(config, audit=False), workdir)
+            retrieve(with_data(config, audit=False), workdir)
     if "store" in kind:
         workdir.search.unlink()
     if kind == "lists alone":
@@ -121,7 +122,7 @@ def searched(request, config, tmp_path_factory):
     return config, workdir
 
 
-@pytest.mark.parametrize("call", [commands.run, commands.retrieve])
+@pytest.mark.parametrize("call", [commands.run, retrieve])
 def test_a_search_that_was_broken_off_stays(searched, places, call):
     config, workdir = searched
     assert "source: " in refused(call, with_data(config, source=[f"folder:{places / 'source'}"]), workdir)
@@ -131,5 +132,5 @@ def test_a_search_that_was_broken_off_goes_on_after_all(searched, tmp_path):
     config, workdir = searched
     run = Workdir(shutil.copytree(workdir.root, tmp_path / "run"))
     with run.locked():
-        commands.retrieve(config, run)
+        retrieve(config, run)
     assert run.neighbors.is_file()

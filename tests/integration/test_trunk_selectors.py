@@ -14,6 +14,7 @@ from sjft_tf.models import build_trunk
 from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.programs import commands
 from sjft_tf.pipeline.programs.inspecting import InspectionRequest
+from sjft_tf.pipeline.programs.retrieve import retrieve
 from sjft_tf.pipeline.stages import retrieving
 from sjft_tf.pipeline.stages.importance import class_importance
 from sjft_tf.retrieval import NeighborTable
@@ -92,12 +93,12 @@ def test_training_with_such_neighbors_is_as_with_any(by_features, workdir):
 
 
 def test_a_table_of_features_is_used_again_and_not_taken_for_another(by_features, weights, workdir, monkeypatch):
-    lines = commands.retrieve(by_features, workdir)
+    lines = retrieve(by_features, workdir)
     assert "30 target images, 15 neighbors each" in lines[0]
     first = NeighborTable.load(workdir.neighbors)
     monkeypatch.setattr("sjft_tf.pipeline.stages.feature_neighbors.build_feature_table", None)
     montage = workdir.root / "montage.png"
-    assert str(montage) in commands.retrieve(by_features, workdir, InspectionRequest(montage=["0"]))[-1]
+    assert str(montage) in retrieve(by_features, workdir, InspectionRequest(montage=["0"]))[-1]
     sets = open_sets(by_features, workdir)
     shorter = changed(by_features, "training", rounds=1)
     assert retrieving.neighbor_table(shorter, sets, workdir).k_max == 3
@@ -119,12 +120,12 @@ def test_a_table_of_features_is_used_again_and_not_taken_for_another(by_features
 
 def test_what_features_cannot_do_is_refused(by_features, by_class, workdir):
     with pytest.raises(InputError, match="--bank=features compares .* no filters to describe or explain"):
-        commands.retrieve(by_features, workdir, InspectionRequest(explain=["0"]))
+        retrieve(by_features, workdir, InspectionRequest(explain=["0"]))
     with pytest.raises(InputError, match="--bank=features compares .* no filters to describe or explain"):
         commands.extract(by_features, workdir)
     for looks in (InspectionRequest(explain=["0"]), InspectionRequest(montage=["0"])):
         with pytest.raises(InputError, match="--selector=class_importance has no neighbors"):
-            commands.retrieve(by_class, workdir, looks)
+            retrieve(by_class, workdir, looks)
     assert not workdir.root.exists() or not list(workdir.root.glob("*.npz"))
 
 
@@ -172,7 +173,7 @@ def test_importances_are_used_again_for_pools_of_any_size(by_class, workdir, mon
     np.testing.assert_array_equal(first.weights.weight, whole.weights.weight)
     other = class_importance(changed(by_class, "training", seed=5), sets, workdir)
     assert other.pool.tolist() != first.pool.tolist()
-    lines = commands.retrieve(by_class, workdir)
+    lines = retrieve(by_class, workdir)
     with open(workdir.importance_csv, newline="") as stream:
         names = [row["class"] for row in csv.DictReader(stream)]
     assert [line.split()[-1] for line in lines[1:11]] == names[:10]

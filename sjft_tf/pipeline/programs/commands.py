@@ -38,7 +38,6 @@ from sjft_tf.pipeline.stages.neighbors import list_length, target_edges
 from sjft_tf.pipeline.stages.projection import write_projection
 from sjft_tf.pipeline.stages.results import HEADLINE, evaluated, read_metrics, summarize, write_borrowed
 from sjft_tf.pipeline.stages.retrieving import check_borrowing
-from sjft_tf.pipeline.stages.retrieving import retrieve as retrieve
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.selection import TABLE_SELECTORS
 from sjft_tf.training import TrainingSets, finished_rounds, load_round_weights, read_round
