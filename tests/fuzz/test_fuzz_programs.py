@@ -183,7 +183,7 @@ def test_programs_end_well(program, whole, tmp_path, request, mutate):
 @pytest.fixture(scope="module")
 def pretended():
     """The pretended runs of the comparison's own tests."""
-    place = Path(__file__).parent.parent / "pipeline" / "test_comparing.py"
+    place = Path(__file__).parent.parent / "pipeline" / "comparing" / "test_comparison.py"
     spec = importlib.util.spec_from_file_location("pretended_runs", place)
     found = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(found)
