@@ -26,7 +26,7 @@ def main(_: list[str]) -> None:
     if not given.source:
         raise InputError("--source is missing: say which images could be borrowed, e.g. --source=folder:PATH")
     config = program.config_from_flags(selector="nearest")
-    from sjft_tf.pipeline.programs.advising import say_advice
+    from sjft_tf.pipeline.programs.advise import say_advice
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow(config.training.seed)

@@ -16,7 +16,7 @@ from sjft_tf.api.inputs import given, listed
 from sjft_tf.api.settings import INPUTS, settings_of, started
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, open_source
-from sjft_tf.pipeline.programs.advising import measure
+from sjft_tf.pipeline.programs.advise import measure
 from sjft_tf.pipeline.programs.prune import judged_images
 from sjft_tf.pipeline.programs.retrieve import retrieve
 from sjft_tf.retrieval import NeighborTable

@@ -17,11 +17,15 @@ from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.export import DESCRIPTION_FILE, DIGESTS_FILE, FORMAT
+from sjft_tf.pipeline import finished_run
 from sjft_tf.pipeline.inputs import views_stamp
-from sjft_tf.pipeline.programs import commands, evaluating
+from sjft_tf.pipeline.programs.evaluate import EvaluationRequest, evaluate
+from sjft_tf.pipeline.programs.export import export
 from sjft_tf.pipeline.programs.prune import prune
+from sjft_tf.pipeline.programs.train import train
 from sjft_tf.pipeline.pruning import head as judging
 from sjft_tf.pipeline.pruning import target as pruning
+from sjft_tf.pipeline.stages import learning
 from sjft_tf.pipeline.stages.learning import training_made_from
 from sjft_tf.pipeline.stages.results import evaluate_round
 from sjft_tf.sealed import file_digest
@@ -98,12 +102,13 @@ def _no_networks():
         patch.setattr(artifacts.os, "fsync", lambda _: None)  # no power is cut here
         patch.setattr(model_files, "save_model", _save_model)
         patch.setattr(model_files, "load_weights", _load_weights)
-        for name in ("check_settings", "write_projection", "build_model"):
-            patch.setattr(commands, name, lambda *_: None)
-        patch.setattr(commands, "train", _train)
-        patch.setattr(commands, "export_saved_model", _export)
-        patch.setattr(commands, "save_trunk", _save_trunk)
-        patch.setattr(evaluating, "make_scorer", _scorer)
+        for name in ("check_settings", "write_projection"):
+            patch.setattr(f"sjft_tf.pipeline.programs.train.{name}", lambda *_: None)
+        patch.setattr(learning, "train", _train)
+        patch.setattr(finished_run, "build_model", lambda *_: None)
+        patch.setattr(finished_run, "export_saved_model", _export)
+        patch.setattr("sjft_tf.pipeline.programs.train.save_trunk", _save_trunk)
+        patch.setattr("sjft_tf.pipeline.programs.evaluate.make_scorer", _scorer)
         patch.setattr(pruning, "pair_montage", lambda path, pairs: Image.new("L", (len(pairs), 1)).save(path))
         patch.setattr(pruning, "InfluenceProblem", _Problem)
         patch.setattr(pruning, "by_head", _judged)
@@ -113,7 +118,7 @@ def _no_networks():
 
 def _start(workdir: Workdir, config: RunConfig) -> None:
     with workdir.locked():
-        list(commands.run(config, workdir).lines())
+        list(train(config, workdir).lines())
 
 
 def _prune(workdir: Workdir, config: RunConfig) -> None:
@@ -124,11 +129,9 @@ def _prune(workdir: Workdir, config: RunConfig) -> None:
 PROGRAMS = {
     "train": _start,
     "prune": _prune,
-    "export": lambda workdir, config: list(commands.export(workdir, 1, "")),
-    "evaluate": lambda workdir, config: list(evaluating.evaluate(workdir, evaluating.EvaluationRequest())),
-    "evaluate rounds": lambda workdir, config: list(
-        evaluating.evaluate(workdir, evaluating.EvaluationRequest(fuse_rounds=True))
-    ),
+    "export": lambda workdir, config: list(export(workdir, 1, "")),
+    "evaluate": lambda workdir, config: list(evaluate(workdir, EvaluationRequest())),
+    "evaluate rounds": lambda workdir, config: list(evaluate(workdir, EvaluationRequest(fuse_rounds=True))),
 }
 
 

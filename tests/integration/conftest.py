@@ -62,10 +62,10 @@ def config(world: Path) -> RunConfig:
 @pytest.fixture(scope="session")
 def finished(config, tmp_path_factory):
     """`(workdir, report)` of a finished run of that config, to be read only."""
-    from sjft_tf.pipeline.programs import commands
+    from sjft_tf.pipeline.programs.train import train
 
     workdir = Workdir(tmp_path_factory.mktemp("finished") / "run")
-    return workdir, commands.run(config, workdir)
+    return workdir, train(config, workdir)
 
 
 @pytest.fixture

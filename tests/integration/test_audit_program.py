@@ -14,9 +14,9 @@ from scipy import ndimage
 
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.programs import commands
 from sjft_tf.pipeline.programs.audit import audit
 from sjft_tf.pipeline.programs.retrieve import retrieve
+from sjft_tf.pipeline.programs.train import train
 from sjft_tf.pipeline.stages import audit as stage
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.workdir import Workdir
@@ -196,22 +196,22 @@ def test_tiny_images_are_said_to_be_compared_by_bytes_only(config, workdir, capl
 @pytest.mark.slow
 def test_a_training_without_leaks_goes_on_and_is_evaluated(leaky, workdir, forked):
     config = with_data(leaky, exclude_leaks=True)
-    report = commands.run(config, workdir)
+    report = train(config, workdir)
     assert any(str(workdir.leaks_picture) in line for line in report.lines())
     files = [workdir.neighbors, *workdir.rounds.rglob("*.npz"), workdir.leaks]
     before = [p.stat().st_mtime_ns for p in files]
-    commands.run(config, workdir)
+    train(config, workdir)
     assert [p.stat().st_mtime_ns for p in files] == before
     classes = json.loads(workdir.classes.read_text())
     assert classes["source"] == ["x", "y"]
     assert "top-1" in forked("evaluate", f"--workdir={workdir.root}").stdout
     forked("export", f"--workdir={workdir.root}", "--round=1", f"--output={workdir.root / 'first'}")
     with pytest.raises(ArtifactMismatch, match="source images: "):
-        commands.run(leaky, workdir)
+        train(leaky, workdir)
 
 
 @pytest.mark.slow
 def test_plain_fine_tuning_has_nothing_to_audit(leaky, workdir):
     plain = replace(leaky, selection=replace(leaky.selection, selector="none"))
-    commands.run(plain, workdir)
+    train(plain, workdir)
     assert not workdir.leaks.exists()

@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.programs.train import train
+from sjft_tf.pipeline.stages import learning
 from sjft_tf.workdir import Workdir
 
 
@@ -41,7 +42,7 @@ BORROWED = {f"borrowed/{name}" for name in ("union_size", "source_classes", "mea
 
 def test_a_run_that_borrows(config, tmp_path):
     workdir = Workdir(tmp_path / "run")
-    commands.run(monitored(config, profile="5:7", projector_images=2000), workdir, command="train.py --x=1")
+    train(monitored(config, profile="5:7", projector_images=2000), workdir, command="train.py --x=1")
     found = read(workdir.logs)
     heads = {"weights/target_head", "weights/source_head"}
     once = {"run/configuration", "run/image_sets", "custom_scalars__config__"}
@@ -81,15 +82,15 @@ def test_plain_fine_tuning_taken_up_again(config, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("sjft_tf.pipeline.programs.commands.summarize", cut)
+        patch.setattr("sjft_tf.pipeline.programs.train.summarize", cut)
         with pytest.raises(KeyboardInterrupt):
-            commands.run(monitored(plain, projector_images=0), workdir)
+            train(monitored(plain, projector_images=0), workdir)
     assert not (workdir.logs / "projector").exists()
     points = workdir.logs / "projector" / "metadata.tsv"
-    commands.run(monitored(plain, projector_images=10), workdir)
+    train(monitored(plain, projector_images=10), workdir)
     assert len(points.read_text().splitlines()) == 1 + 10
     before = points.stat().st_mtime_ns
-    commands.run(monitored(plain, projector_images=10), workdir)
+    train(monitored(plain, projector_images=10), workdir)
     assert points.stat().st_mtime_ns == before
     found = read(workdir.logs)
     added = {"weights/target_head", "training/gradient_norm"}
@@ -98,14 +99,14 @@ def test_plain_fine_tuning_taken_up_again(config, tmp_path, monkeypatch):
         "run/image_sets",
         "custom_scalars__config__",
     }
-    commands.run(monitored(plain, projector_images=0), workdir)
+    train(monitored(plain, projector_images=0), workdir)
     assert not points.exists()
 
 
 @pytest.mark.slow
 def test_a_card_for_every_start_that_trains(config, tmp_path, monkeypatch):
     workdir = Workdir(tmp_path / "run")
-    original = commands.train.__globals__["evaluate_round"]
+    original = learning.evaluate_round
 
     def cut(scorer, sets, place, index, views):
         if index == 1:
@@ -116,8 +117,8 @@ def test_a_card_for_every_start_that_trains(config, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("sjft_tf.pipeline.stages.learning.evaluate_round", cut)
         with pytest.raises(KeyboardInterrupt):
-            commands.run(config, workdir)
-    commands.run(config, workdir)
+            train(config, workdir)
+    train(config, workdir)
     found = read(workdir.logs)
     assert [step for step, _ in found["run/configuration"]] == [0, 8]
     rounds = json.loads(workdir.metrics.read_text())["rounds"]

@@ -7,11 +7,14 @@ import pytest
 
 from sjft_tf.artifacts import read_json, write_json
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.finished_run import restore
 from sjft_tf.pipeline.programs.audit import audit
-from sjft_tf.pipeline.programs.evaluating import EvaluationRequest, evaluate
+from sjft_tf.pipeline.programs.evaluate import EvaluationRequest, evaluate
+from sjft_tf.pipeline.programs.export import export
+from sjft_tf.pipeline.programs.extract import extract
 from sjft_tf.pipeline.programs.prune import prune
 from sjft_tf.pipeline.programs.retrieve import retrieve
+from sjft_tf.pipeline.programs.train import train
 from sjft_tf.workdir import Workdir
 
 
@@ -34,7 +37,7 @@ def finished(config, world, tmp_path_factory):
     )
     workdir = Workdir(root / "run")
     with workdir.locked():
-        commands.run(config, workdir)
+        train(config, workdir)
     more, named, tested, source = (root / name for name in ("more", "named", "tested", "source"))
     for folder in (more, named, tested):
         shutil.copytree(world / "target", folder)
@@ -64,11 +67,11 @@ def others(config, root):
 
 
 PROGRAMS = {
-    "train": lambda config, workdir: commands.run(config, workdir),
+    "train": lambda config, workdir: train(config, workdir),
     "retrieve": lambda config, workdir: retrieve(config, workdir),
     "audit": lambda config, workdir: audit(config, workdir),
     "prune": lambda config, workdir: list(prune(config, workdir)),
-    "extract": lambda config, workdir: commands.extract(config, workdir),
+    "extract": lambda config, workdir: extract(config, workdir),
 }
 REFUSED = {
     "train": [
@@ -97,8 +100,8 @@ def test_a_refused_program_changes_nothing(finished, program, change):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda run, root: list(commands.export(run, 7, "")),
-        lambda run, root: list(commands.export(run, 0, str(root / "source"))),
+        lambda run, root: list(export(run, 7, "")),
+        lambda run, root: list(export(run, 0, str(root / "source"))),
         lambda run, root: list(evaluate(run, EvaluationRequest(number=7))),
         lambda run, root: list(evaluate(run, EvaluationRequest(images=f"folder:{root / 'more'}#test"))),
         lambda run, root: list(evaluate(run, EvaluationRequest(fuse_with=[str(root / "source")]))),
@@ -117,7 +120,7 @@ def test_the_same_command_after_all_refusals_changes_nothing_that_counts(finishe
     config, workdir, _ = finished
     before = everything(workdir.root)
     with workdir.locked():
-        commands.run(config, workdir)
+        train(config, workdir)
     after = everything(workdir.root)
     changed = {str(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     assert not {name for name in changed if not name.startswith(("logs/", "times.json"))}
@@ -161,10 +164,10 @@ def test_whole_rounds_are_never_to_be_removed(finished, tmp_path):
     classes = read_json(run.classes)
     write_json(run.classes, classes | {"target": [*classes["target"], "d"]})
     with pytest.raises(InputError, match="are whole.*Keep them"):
-        commands.restore(run, 0)
+        restore(run, 0)
 
 
 def test_a_run_of_other_classes_is_refused_by_their_names(finished):
     config, workdir, root = finished
     with workdir.locked(), pytest.raises(InputError, match="classes added: d"):
-        commands.run(others(config, root)["one class more"], workdir)
+        train(others(config, root)["one class more"], workdir)

@@ -8,8 +8,8 @@ import pytest
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.descriptors import partial_store
 from sjft_tf.errors import InputError, Stopped
-from sjft_tf.pipeline.programs import commands
 from sjft_tf.pipeline.programs.retrieve import retrieve
+from sjft_tf.pipeline.programs.train import train
 from sjft_tf.retrieval import NeighborTable, SearchCheckpoint
 from sjft_tf.training.checkpoints.rounds import finished_rounds
 from sjft_tf.training.stopping import StopRequest
@@ -62,7 +62,7 @@ def begun(config, tmp_path_factory):
     stop = StopRequest()
     stop.made = True
     with workdir.locked(), pytest.raises(Stopped):
-        commands.run(config, workdir, stop)
+        train(config, workdir, stop)
     assert workdir.checkpoints.is_dir()
     assert not finished_rounds(workdir.rounds)
     return config, workdir
@@ -76,7 +76,7 @@ def test_a_stopped_run_stays_when_other_images_are_named(begun, places, name, to
     config, workdir = begun
     folder = f"folder:{places / name}"
     other = with_data(config, source=[folder]) if name == "source" else with_data(config, target=folder)
-    said = refused(commands.run, other, workdir)
+    said = refused(train, other, workdir)
     assert told in said
     assert "Choose another --workdir; what is in this one stays as it is." in said
 
@@ -87,7 +87,7 @@ def test_a_stopped_run_stays_when_its_checkpoint_is_damaged(begun, places, tmp_p
     (state,) = run.checkpoints.glob("*/state.npz")
     state.write_bytes(state.read_bytes()[:-40])
     other = with_data(config, source=[f"folder:{places / 'source'}"])
-    assert "is damaged" in refused(commands.run, other, run, InputError)
+    assert "is damaged" in refused(train, other, run, InputError)
 
 
 class PowerCut(BaseException):
@@ -122,7 +122,7 @@ def searched(request, config, tmp_path_factory):
     return config, workdir
 
 
-@pytest.mark.parametrize("call", [commands.run, retrieve])
+@pytest.mark.parametrize("call", [train, retrieve])
 def test_a_search_that_was_broken_off_stays(searched, places, call):
     config, workdir = searched
     assert "source: " in refused(call, with_data(config, source=[f"folder:{places / 'source'}"]), workdir)

@@ -11,10 +11,12 @@ from sjft_tf.artifacts import ArtifactMismatch, load_npz
 from sjft_tf.errors import InputError
 from sjft_tf.images import open_image_set
 from sjft_tf.models import build_trunk
+from sjft_tf.pipeline.finished_run import restore
 from sjft_tf.pipeline.inputs import open_sets
-from sjft_tf.pipeline.programs import commands
-from sjft_tf.pipeline.programs.inspecting import InspectionRequest
+from sjft_tf.pipeline.inspection.request import InspectionRequest
+from sjft_tf.pipeline.programs.extract import extract
 from sjft_tf.pipeline.programs.retrieve import retrieve
+from sjft_tf.pipeline.programs.train import train
 from sjft_tf.pipeline.stages import retrieving
 from sjft_tf.pipeline.stages.importance import class_importance
 from sjft_tf.retrieval import NeighborTable
@@ -85,7 +87,7 @@ def test_neighbors_by_features_are_those_of_the_definition(by_features, weights,
 
 @pytest.mark.slow
 def test_training_with_such_neighbors_is_as_with_any(by_features, workdir):
-    commands.run(by_features, workdir)
+    train(by_features, workdir)
     first, second = read_round(workdir.rounds, 0), read_round(workdir.rounds, 1)
     assert second.metrics["borrowed"]["mean_k"] == pytest.approx(first.counts.mean())
     assert len(workdir.borrowed.read_text().splitlines()) == 1 + first.counts.sum()
@@ -122,7 +124,7 @@ def test_what_features_cannot_do_is_refused(by_features, by_class, workdir):
     with pytest.raises(InputError, match="--bank=features compares .* no filters to describe or explain"):
         retrieve(by_features, workdir, InspectionRequest(explain=["0"]))
     with pytest.raises(InputError, match="--bank=features compares .* no filters to describe or explain"):
-        commands.extract(by_features, workdir)
+        extract(by_features, workdir)
     for looks in (InspectionRequest(explain=["0"]), InspectionRequest(montage=["0"])):
         with pytest.raises(InputError, match="--selector=class_importance has no neighbors"):
             retrieve(by_class, workdir, looks)
@@ -130,7 +132,7 @@ def test_what_features_cannot_do_is_refused(by_features, by_class, workdir):
 
 
 def test_the_whole_job_with_class_importance(by_class, workdir):
-    commands.run(by_class, workdir)
+    train(by_class, workdir)
     source = open_image_set("glyphs?n=208")
     arrays, meta = load_npz(workdir.importance)
     # By the formula, in float64.
@@ -188,7 +190,7 @@ def test_importances_are_used_again_for_pools_of_any_size(by_class, workdir, mon
 def test_broken_off_and_started_again_ends_the_same(kind, tmp_path, monkeypatch, request):
     config = request.getfixturevalue(kind)
     undisturbed, workdir = Workdir(tmp_path / "undisturbed"), Workdir(tmp_path / "run")
-    commands.run(config, undisturbed)
+    train(config, undisturbed)
 
     def cut(*_, **__):
         raise KeyboardInterrupt
@@ -196,11 +198,11 @@ def test_broken_off_and_started_again_ends_the_same(kind, tmp_path, monkeypatch,
     with monkeypatch.context() as patch:
         patch.setattr("sjft_tf.pipeline.stages.learning.evaluate_round", cut)  # of the first round
         with pytest.raises(KeyboardInterrupt):
-            commands.run(config, workdir)
+            train(config, workdir)
     # Now the trunk that chooses is not built again before the one that is trained.
-    commands.run(config, workdir)
+    train(config, workdir)
     for x, y in zip(
-        *(commands.restore(w, 0)[1].get_weights() for w in (undisturbed, workdir)),
+        *(restore(w, 0)[1].get_weights() for w in (undisturbed, workdir)),
         strict=True,
     ):
         np.testing.assert_array_equal(x, y)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.checking.refusals import held_back, refuse_other_target
+from sjft_tf.pipeline.checking.begun_run import refuse_other_target
+from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.stages.audit import audit_of, roles
 from sjft_tf.workdir import Workdir

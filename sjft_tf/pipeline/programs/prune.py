@@ -11,7 +11,8 @@ from sjft_tf.config import RunConfig
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.influence import leave_one_out
-from sjft_tf.pipeline.checking.refusals import held_back, refuse_other_target
+from sjft_tf.pipeline.checking.begun_run import refuse_other_target
+from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.checking.settings import check_network
 from sjft_tf.pipeline.inputs import Sets, open_sets
 from sjft_tf.pipeline.pruning.head import InfluenceProblem, InfluenceScores

@@ -6,11 +6,11 @@ import numpy as np
 
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.checking.changes import refuse_other_classes
-from sjft_tf.pipeline.checking.refusals import held_back, refuse_other_target
+from sjft_tf.pipeline.checking.begun_run import refuse_other_classes, refuse_other_target
+from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.checking.settings import check_bank, check_network, check_sets
 from sjft_tf.pipeline.inputs import filter_bank, open_sets
-from sjft_tf.pipeline.programs.inspecting import InspectionRequest
+from sjft_tf.pipeline.inspection.request import InspectionRequest
 from sjft_tf.pipeline.stages.audit import audited
 from sjft_tf.pipeline.stages.importance import importance_lines
 from sjft_tf.pipeline.stages.neighbors import neighbor_table

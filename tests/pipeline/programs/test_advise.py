@@ -13,7 +13,7 @@ from sjft_tf.advice import Measurement, advise
 from sjft_tf.artifacts import read_json
 from sjft_tf.config import DataConfig, ModelConfig, RetrievalConfig, RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.programs.advising import commands_for, measure, say_advice
+from sjft_tf.pipeline.programs.advise import commands_for, measure, say_advice
 from sjft_tf.workdir import Workdir
 
 # Flags can be defined once in a process, so the commands of a program are read in one of its own, one after another.
