@@ -28,8 +28,7 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     config = program.config_from_flags()
-    from sjft_tf.pipeline.inspection.request import InspectionRequest
-    from sjft_tf.pipeline.programs.retrieve import retrieve
+    from sjft_tf.pipeline.programs.retrieve import InspectionRequest, retrieve
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow()
