@@ -59,10 +59,6 @@ def workdir(tmp_path):
     return Workdir(tmp_path / "run")
 
 
-def with_data(config, **values):
-    return replace(config, data=replace(config.data, **values)).validate()
-
-
 def listed(workdir):
     with open(workdir.leaks_csv, newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -109,7 +105,7 @@ def test_an_audit_is_made_once_for_the_same_images(leaky, workdir, monkeypatch):
         audit(leaky, workdir)
         assert listed(workdir) == LEAKS
         with pytest.raises(AssertionError, match="audited again"):
-            audit(with_data(leaky, source=[*leaky.data.source, "glyphs?n=52"]), workdir)
+            audit(leaky.replace("data", source=[*leaky.data.source, "glyphs?n=52"]).validate(), workdir)
 
 
 def test_other_images_replace_the_audit(leaky, workdir, pictures, tmp_path):
@@ -118,7 +114,7 @@ def test_other_images_replace_the_audit(leaky, workdir, pictures, tmp_path):
     shutil.copytree(pictures / "source", clean)
     for name in ("x/equal.png", "y/again.jpg", "y/mirrored.jpg"):
         (clean / name).unlink()
-    lines = audit(with_data(leaky, source=[f"folder:{clean}"]), workdir)
+    lines = audit(leaky.replace("data", source=[f"folder:{clean}"]).validate(), workdir)
     assert listed(workdir) == set()
     assert not workdir.leaks_picture.exists()
     assert not [line for line in lines if "picture" in line]
@@ -148,7 +144,7 @@ def test_retrieval_warns_and_keeps_the_source_whole(leaky, workdir, caplog):
 
 
 def test_leaks_are_left_out_of_everything(leaky, workdir):
-    retrieve(with_data(leaky, exclude_leaks=True), workdir)
+    retrieve(leaky.replace("data", exclude_leaks=True).validate(), workdir)
     table = NeighborTable.load(workdir.neighbors)
     assert table.made_from["source_size"] == 14
     assert table.rows.max() < 14
@@ -165,19 +161,19 @@ def test_leaks_are_left_out_of_everything(leaky, workdir):
 
 def test_without_the_audit_nothing_is_looked_for(leaky, workdir, caplog):
     with caplog.at_level(logging.INFO, "sjft_tf"):
-        retrieve(with_data(leaky, audit=False), workdir)
+        retrieve(leaky.replace("data", audit=False).validate(), workdir)
     assert not [r for r in caplog.records if r.name == "sjft_tf.pipeline.stages.audit"]
     assert not workdir.leaks_csv.exists()
     with pytest.raises(InputError, match="--exclude_leaks needs the audit that --noaudit turns off"):
-        with_data(leaky, audit=False, exclude_leaks=True)
+        leaky.replace("data", audit=False, exclude_leaks=True).validate()
 
 
 def test_a_source_of_nothing_but_leaks(leaky, workdir, pictures, tmp_path):
     for place in ("test/a/0.png", "test/b/0.png"):
         (tmp_path / "s" / place).parent.mkdir(parents=True)
         shutil.copy(pictures / "target" / place, tmp_path / "s" / place)
-    config = with_data(leaky, source=[f"folder:{tmp_path}/s/test"], exclude_leaks=True)
-    config = replace(config, selection=replace(config.selection, k0="1"))  # as many as there are
+    config = leaky.replace("data", source=[f"folder:{tmp_path}/s/test"], exclude_leaks=True).validate()
+    config = config.replace("selection", k0="1")  # as many as there are
     with pytest.raises(InputError, match="leaves nothing of the source: all 2 images"):
         retrieve(config, workdir)
 
@@ -195,7 +191,7 @@ def test_tiny_images_are_said_to_be_compared_by_bytes_only(config, workdir, capl
 
 @pytest.mark.slow
 def test_a_training_without_leaks_goes_on_and_is_evaluated(leaky, workdir, forked):
-    config = with_data(leaky, exclude_leaks=True)
+    config = leaky.replace("data", exclude_leaks=True).validate()
     report = train(config, workdir)
     assert any(str(workdir.leaks_picture) in line for line in report.lines())
     files = [workdir.neighbors, *workdir.rounds.rglob("*.npz"), workdir.leaks]
@@ -212,6 +208,6 @@ def test_a_training_without_leaks_goes_on_and_is_evaluated(leaky, workdir, forke
 
 @pytest.mark.slow
 def test_plain_fine_tuning_has_nothing_to_audit(leaky, workdir):
-    plain = replace(leaky, selection=replace(leaky.selection, selector="none"))
+    plain = leaky.replace("selection", selector="none")
     train(plain, workdir)
     assert not workdir.leaks.exists()

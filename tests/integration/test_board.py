@@ -2,7 +2,6 @@
 
 import csv
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,10 +22,6 @@ def read(logs):
     }
 
 
-def monitored(config, **values):
-    return replace(config, monitor=replace(config.monitor, **values)).validate()
-
-
 CURVES = {f"{group}/{head}" for group in ("loss", "accuracy") for head in ("target", "source")}
 CURVES |= {"loss/total", "learning_rate", "speed/images_per_second"}
 ROUNDS = {"train/top1", "speed/round_seconds", "hard/wrong", "hard/uncertain", "hard/mean_entropy", "hard/entropy"}
@@ -42,7 +37,7 @@ BORROWED = {f"borrowed/{name}" for name in ("union_size", "source_classes", "mea
 
 def test_a_run_that_borrows(config, tmp_path):
     workdir = Workdir(tmp_path / "run")
-    train(monitored(config, profile="5:7", projector_images=2000), workdir, command="train.py --x=1")
+    train(config.replace("monitor", profile="5:7", projector_images=2000).validate(), workdir, command="train.py --x=1")
     found = read(workdir.logs)
     heads = {"weights/target_head", "weights/source_head"}
     once = {"run/configuration", "run/image_sets", "custom_scalars__config__"}
@@ -75,8 +70,8 @@ def test_a_run_that_borrows(config, tmp_path):
 
 def test_plain_fine_tuning_taken_up_again(config, tmp_path, monkeypatch):
     workdir = Workdir(tmp_path / "run")
-    plain = replace(config, selection=replace(config.selection, selector="none"))
-    plain = replace(plain, training=replace(plain.training, clip_norm=1.0))
+    plain = config.replace("selection", selector="none")
+    plain = plain.replace("training", clip_norm=1.0)
 
     def cut(*_):
         raise KeyboardInterrupt
@@ -84,13 +79,13 @@ def test_plain_fine_tuning_taken_up_again(config, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("sjft_tf.pipeline.programs.train.summarize", cut)
         with pytest.raises(KeyboardInterrupt):
-            train(monitored(plain, projector_images=0), workdir)
+            train(plain.replace("monitor", projector_images=0).validate(), workdir)
     assert not (workdir.logs / "projector").exists()
     points = workdir.logs / "projector" / "metadata.tsv"
-    train(monitored(plain, projector_images=10), workdir)
+    train(plain.replace("monitor", projector_images=10).validate(), workdir)
     assert len(points.read_text().splitlines()) == 1 + 10
     before = points.stat().st_mtime_ns
-    train(monitored(plain, projector_images=10), workdir)
+    train(plain.replace("monitor", projector_images=10).validate(), workdir)
     assert points.stat().st_mtime_ns == before
     found = read(workdir.logs)
     added = {"weights/target_head", "training/gradient_norm"}
@@ -99,7 +94,7 @@ def test_plain_fine_tuning_taken_up_again(config, tmp_path, monkeypatch):
         "run/image_sets",
         "custom_scalars__config__",
     }
-    train(monitored(plain, projector_images=0), workdir)
+    train(plain.replace("monitor", projector_images=0).validate(), workdir)
     assert not points.exists()
 
 
@@ -113,7 +108,7 @@ def test_a_card_for_every_start_that_trains(config, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return original(scorer, sets, place, index, views)
 
-    config = replace(config, training=replace(config.training, rounds=3))
+    config = config.replace("training", rounds=3)
     with monkeypatch.context() as patch:
         patch.setattr("sjft_tf.pipeline.stages.learning.evaluate_round", cut)
         with pytest.raises(KeyboardInterrupt):

@@ -103,7 +103,7 @@ def test_a_search_in_progress_keeps_nothing_of_another_image(mine, tmp_path, mon
     from sjft_tf.retrieval import source
 
     config, _, _ = mine
-    config = replace(config, retrieval=replace(config.retrieval, checkpoint_images=1, keep_descriptors=True))
+    config = config.replace("retrieval", checkpoint_images=1, keep_descriptors=True)
     workdir = Workdir(tmp_path / "run")
     image = tmp_path / "world/source/class 1/3.png"
     after(monkeypatch, source, "bank_positions", lambda: other(image))
@@ -116,7 +116,7 @@ def test_a_search_in_progress_keeps_nothing_of_another_image(mine, tmp_path, mon
 
 def test_no_checkpoint_of_another_image(mine, tmp_path, monkeypatch):
     config, image, _ = mine
-    config = replace(config, checkpoints=replace(config.checkpoints, checkpoint_steps=1))
+    config = config.replace("checkpoints", checkpoint_steps=1)
     workdir = Workdir(tmp_path / "run")
     after(monkeypatch, learning, "build_model", lambda: other(image))
     with pytest.raises(InputError, match=r"b/2\.png was changed"):

@@ -78,7 +78,7 @@ def test_a_cut_between_probabilities_and_figures_is_noticed(trained, config, mon
 def test_figures_of_other_images_are_still_refused(trained, config, world, tmp_path):
     shutil.copytree(world / "target", tmp_path / "target")
     shutil.copy(world / "source" / "class 0" / "0.png", tmp_path / "target" / "test" / "a" / "new.png")
-    other = replace(config, data=replace(config.data, test=f"folder:{tmp_path / 'target'}#test"))
+    other = config.replace("data", test=f"folder:{tmp_path / 'target'}#test")
     with pytest.raises(ArtifactMismatch, match="images"):
         train(other, trained)
 

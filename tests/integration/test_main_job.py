@@ -2,7 +2,6 @@
 
 import csv
 import json
-from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -31,10 +30,6 @@ from sjft_tf.workdir import Workdir
 @pytest.fixture
 def workdir(tmp_path):
     return Workdir(tmp_path / "run")
-
-
-def changed(config, section, **values):
-    return replace(config, **{section: replace(getattr(config, section), **values)})
 
 
 def weights_of(workdir, number=0):
@@ -159,7 +154,7 @@ def test_same_seed_same_run_other_seed_other_run(config, finished, tmp_path):
     assert config.training.seed == 0
     runs = [finished[0], *(Workdir(tmp_path / name) for name in "bc")]
     for run, seed in zip(runs[1:], (0, 1), strict=True):
-        train(changed(config, "training", seed=seed), run)
+        train(config.replace("training", seed=seed), run)
     assert_same_weights(weights_of(runs[0]), weights_of(runs[1]))
     assert runs[0].borrowed.read_text() == runs[1].borrowed.read_text()
     assert any((x != y).any() for x, y in zip(weights_of(runs[0]), weights_of(runs[2]), strict=True))
@@ -167,7 +162,7 @@ def test_same_seed_same_run_other_seed_other_run(config, finished, tmp_path):
 
 @pytest.mark.parametrize("selector", ["none", "all", "random"])
 def test_other_selectors(config, workdir, selector):
-    config = changed(config, "selection", selector=selector, k0="auto", source_share=0.5)
+    config = config.replace("selection", selector=selector, k0="auto", source_share=0.5)
     train(config, workdir, saved_model=False)
     figures = json.loads(workdir.metrics.read_text())
     if selector == "none":
@@ -183,8 +178,8 @@ def test_other_selectors(config, workdir, selector):
 
 
 def test_two_sources_keep_their_labels_apart(config, workdir, world):
-    config = changed(config, "data", source=[f"folder:{world / 'source'}", "glyphs?n=104&size=16"])
-    config = changed(config, "training", rounds=1)
+    config = config.replace("data", source=[f"folder:{world / 'source'}", "glyphs?n=104&size=16"])
+    config = config.replace("training", rounds=1)
     train(config, workdir, saved_model=False)
     classes = json.loads(workdir.classes.read_text())["source"]
     assert len(classes) == 4 + 52
@@ -195,9 +190,9 @@ def test_other_settings_in_the_same_workdir_are_refused(config, trained):
     workdir = trained
     files = {p: p.stat().st_mtime_ns for p in workdir.root.rglob("*") if p.is_file() and p.name != "times.json"}
     with pytest.raises(ArtifactMismatch, match=r"learning_rate: 0\.01 there, 0\.5 asked for.*--workdir"):
-        train(changed(config, "training", learning_rate=0.5), workdir)
+        train(config.replace("training", learning_rate=0.5), workdir)
     with pytest.raises(ArtifactMismatch, match="bins: 8 there, 9 asked for"):
-        train(changed(config, "retrieval", bins=9), workdir)
+        train(config.replace("retrieval", bins=9), workdir)
     assert files == {p: p.stat().st_mtime_ns for p in files}
 
 
@@ -205,8 +200,8 @@ def test_changed_images_are_refused(config, workdir, world, tmp_path):
     import shutil
 
     shutil.copytree(world / "target", tmp_path / "target")
-    config = changed(config, "data", target=f"folder:{tmp_path / 'target'}")
-    config = changed(config, "training", rounds=1)
+    config = config.replace("data", target=f"folder:{tmp_path / 'target'}")
+    config = config.replace("training", rounds=1)
     train(config, workdir, saved_model=False)
     shutil.copy(world / "source" / "class 0" / "0.png", tmp_path / "target" / "train" / "a" / "new.png")
     with pytest.raises(ArtifactMismatch, match="target"):
@@ -214,7 +209,7 @@ def test_changed_images_are_refused(config, workdir, world, tmp_path):
 
 
 def test_a_table_made_before_is_used(config, workdir, monkeypatch):
-    config = changed(config, "training", rounds=1)
+    config = config.replace("training", rounds=1)
     lines = retrieve(config, workdir)
     assert any("K0 = 3" in line for line in lines)
     stamp = workdir.neighbors.stat().st_mtime_ns
@@ -226,7 +221,7 @@ def test_a_table_made_before_is_used(config, workdir, monkeypatch):
 def test_a_table_too_short_is_refused(config, workdir):
     retrieve(config, workdir)
     with pytest.raises(ArtifactMismatch, match="neighbors: 15 there, 40 asked for"):
-        train(changed(config, "selection", k0="20"), workdir)
+        train(config.replace("selection", k0="20"), workdir)
 
 
 def test_descriptors_alone(config, workdir):
@@ -299,15 +294,15 @@ def test_a_second_process_is_kept_out(workdir):
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(config, workdir):
-    config = changed(config, "training", learning_rate=1e3, momentum=0.999, weight_decay=1e3, steps_per_round=40)
+    config = config.replace("training", learning_rate=1e3, momentum=0.999, weight_decay=1e3, steps_per_round=40)
     with pytest.raises(InputError, match="at step .* a lower --learning_rate .*in this --workdir or another"):
         train(config, workdir)
     assert finished_rounds(workdir.rounds) == []
     # It has left nothing that would keep other settings from the same folder, but a checkpoint does.
-    refuse_other_run(changed(config, "training", learning_rate=0.01), workdir)
+    refuse_other_run(config.replace("training", learning_rate=0.01), workdir)
     workdir.checkpoints.mkdir()
     with pytest.raises(ArtifactMismatch, match=r"learning_rate: 1000\.0 there, 0\.5 asked for"):
-        refuse_other_run(changed(config, "training", learning_rate=0.5), workdir)
+        refuse_other_run(config.replace("training", learning_rate=0.5), workdir)
 
 
 @pytest.mark.parametrize(
@@ -320,12 +315,12 @@ def test_a_loss_that_is_not_finite_ends_the_run(config, workdir):
 )
 def test_an_unknown_network_is_refused_before_anything_is_opened(config, workdir, section, values, message):
     with pytest.raises(InputError, match=message):
-        train(changed(config, section, **values), workdir)
+        train(config.replace(section, **values), workdir)
     assert not workdir.root.exists()
 
 
 def test_only_some_rounds_keep_their_weights(config, workdir, tmp_path):
-    config = changed(changed(config, "training", rounds=3), "checkpoints", keep_rounds=1)
+    config = config.replace("training", rounds=3).replace("checkpoints", keep_rounds=1)
     train(config, workdir, saved_model=False)
     scores = [learning.validation_score(workdir, index) for index in range(3)]
     assert kept_rounds(workdir.rounds) == sorted({int(np.argmax(scores)), 2})
@@ -338,14 +333,14 @@ def test_only_some_rounds_keep_their_weights(config, workdir, tmp_path):
 
 
 def test_source_that_is_the_target_is_refused(config, workdir, world):
-    config = changed(config, "data", source=[f"folder:{world / 'target'}#train"])
+    config = config.replace("data", source=[f"folder:{world / 'target'}#train"])
     with pytest.raises(InputError, match="are in both"):
         train(config, workdir)
 
 
 def test_starting_weights_from_another_run(config, finished, tmp_path):
     workdir, _ = finished
-    config = changed(changed(config, "model", weights=str(workdir.trunk)), "training", rounds=1)
+    config = config.replace("model", weights=str(workdir.trunk)).replace("training", rounds=1)
     train(config, Workdir(tmp_path / "again"), saved_model=False)
     model = learning.build_model(config, 3, 4)
     trained = restore(workdir, 0)[1]

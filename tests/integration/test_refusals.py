@@ -23,16 +23,12 @@ def everything(root):
     return {p.relative_to(root): p.read_bytes() for p in root.rglob("*") if p.is_file() and p.name != ".lock"}
 
 
-def with_data(config, **settings):
-    return replace(config, data=replace(config.data, **settings))
-
-
 @pytest.fixture(scope="module")
 def finished(config, world, tmp_path_factory):
     """Settings and workdir of a run that pruned, audited, borrowed and trained; folders of other images."""
     root = tmp_path_factory.mktemp("refusals")
     config = replace(
-        with_data(config, prune_target=True, source=[f"folder:{world / 'source'}"]),
+        config.replace("data", prune_target=True, source=[f"folder:{world / 'source'}"]),
         training=replace(config.training, rounds=1, steps_per_round=1),
     )
     workdir = Workdir(root / "run")
@@ -55,14 +51,14 @@ def finished(config, world, tmp_path_factory):
 def others(config, root):
     """Settings of which a run is another one, by what differs."""
     return {
-        "one class more": with_data(config, target=f"folder:{root / 'more'}"),
-        "renamed classes": with_data(config, target=f"folder:{root / 'named'}"),
-        "other test set": with_data(config, target=f"folder:{root / 'tested'}"),
-        "other source": with_data(config, source=[f"folder:{root / 'source'}"]),
-        "other settings": replace(config, training=replace(config.training, learning_rate=0.5)),
-        "other table": replace(config, retrieval=replace(config.retrieval, bins=9)),
-        "other pruning": replace(config, prune=replace(config.prune, drop_share=0.4)),
-        "no audit": with_data(config, target=f"folder:{root / 'more'}", audit=False),
+        "one class more": config.replace("data", target=f"folder:{root / 'more'}"),
+        "renamed classes": config.replace("data", target=f"folder:{root / 'named'}"),
+        "other test set": config.replace("data", target=f"folder:{root / 'tested'}"),
+        "other source": config.replace("data", source=[f"folder:{root / 'source'}"]),
+        "other settings": config.replace("training", learning_rate=0.5),
+        "other table": config.replace("retrieval", bins=9),
+        "other pruning": config.replace("prune", drop_share=0.4),
+        "no audit": config.replace("data", target=f"folder:{root / 'more'}", audit=False),
     }
 
 
@@ -134,7 +130,7 @@ def test_evaluate_says_which_images_changed_and_removes_nothing(finished, tmp_pa
     config, workdir, root = finished
     # The run as it would be if its images had been changed where they lie.
     run = Workdir(shutil.copytree(workdir.root, tmp_path / "run"))
-    run.write_config(with_data(config, target=f"folder:{root / folder}"))
+    run.write_config(config.replace("data", target=f"folder:{root / folder}"))
     before = everything(run.root)
     with pytest.raises(InputError) as error:
         list(evaluate(run, EvaluationRequest()))
@@ -148,7 +144,7 @@ def test_evaluate_scores_unchanged_test_images_and_tells_of_the_others(finished,
     shutil.copytree(world / "target", tmp_path / "target")
     (tmp_path / "target" / "val" / "a" / "0.png").unlink()
     run = Workdir(shutil.copytree(workdir.root, tmp_path / "run"))
-    run.write_config(with_data(config, target=f"folder:{tmp_path / 'target'}"))
+    run.write_config(config.replace("data", target=f"folder:{tmp_path / 'target'}"))
     before = everything(run.root)
     (line, *_) = evaluate(run, EvaluationRequest())
     assert line.startswith("round 1 on ")

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,10 +23,6 @@ from sjft_tf.training.checkpoints.rounds import read_round
 from sjft_tf.workdir import Workdir
 
 
-def changed(config, section, **values):
-    return replace(config, **{section: replace(getattr(config, section), **values)}).validate()
-
-
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     """A file of weights of a tiny trunk."""
@@ -38,23 +33,22 @@ def weights(tmp_path_factory):
 
 @pytest.fixture
 def config(config, weights):
-    config = replace(
-        config,
-        data=replace(config.data, target="digits?per_class=3", source=["glyphs?n=208"]),
-        view=replace(config.view, image_size=8, resize=8, pad=1),
-        model=replace(config.model, weights=weights),
+    config = (
+        config.replace("data", target="digits?per_class=3", source=["glyphs?n=208"])
+        .replace("view", image_size=8, resize=8, pad=1)
+        .replace("model", weights=weights)
     )
     return config.validate()
 
 
 @pytest.fixture
 def by_features(config):
-    return changed(config, "retrieval", bank="features")
+    return config.replace("retrieval", bank="features").validate()
 
 
 @pytest.fixture
 def by_class(config):
-    return changed(config, "selection", selector="class_importance", k0="auto", source_share=0.25)
+    return config.replace("selection", selector="class_importance", k0="auto", source_share=0.25).validate()
 
 
 @pytest.fixture
@@ -102,22 +96,22 @@ def test_a_table_of_features_is_used_again_and_not_taken_for_another(by_features
     montage = workdir.root / "montage.png"
     assert str(montage) in retrieve(by_features, workdir, InspectionRequest(montage=["0"]))[-1]
     sets = open_sets(by_features, workdir)
-    shorter = changed(by_features, "training", rounds=1)
+    shorter = by_features.replace("training", rounds=1).validate()
     assert retrieving.neighbor_table(shorter, sets, workdir).k_max == 3
     # 16-bit training looks at the same features.
-    retrieving.neighbor_table(changed(by_features, "model", precision="bfloat16"), sets, workdir)
+    retrieving.neighbor_table(by_features.replace("model", precision="bfloat16").validate(), sets, workdir)
     with pytest.raises(ArtifactMismatch, match="neighbors: 15 there, 27 asked for"):
-        retrieving.neighbor_table(changed(by_features, "training", rounds=3), sets, workdir)
+        retrieving.neighbor_table(by_features.replace("training", rounds=3).validate(), sets, workdir)
     with pytest.raises(ArtifactMismatch, match=r"view: \[8, 8\] there, \[9, 8\] asked for"):
-        retrieving.neighbor_table(changed(by_features, "view", resize=9), sets, workdir)
+        retrieving.neighbor_table(by_features.replace("view", resize=9).validate(), sets, workdir)
     other = workdir.root / "other.weights.h5"
     build_trunk("preact_resnet", 8, depth=8, width=4).save_weights(other)
     with pytest.raises(ArtifactMismatch, match=f"weights: '{first.made_from['weights']}' there, '[0-9a-f]+' asked"):
-        retrieving.neighbor_table(changed(by_features, "model", weights=str(other)), sets, workdir)
+        retrieving.neighbor_table(by_features.replace("model", weights=str(other)).validate(), sets, workdir)
     with pytest.raises(InputError, match="There is no weight file"):
-        retrieving.neighbor_table(changed(by_features, "model", weights="gone.weights.h5"), sets, workdir)
+        retrieving.neighbor_table(by_features.replace("model", weights="gone.weights.h5").validate(), sets, workdir)
     with pytest.raises(ArtifactMismatch, match="bank: 'features' there, "):
-        retrieving.neighbor_table(changed(by_features, "retrieval", bank="gabor"), sets, workdir)
+        retrieving.neighbor_table(by_features.replace("retrieval", bank="gabor").validate(), sets, workdir)
 
 
 def test_what_features_cannot_do_is_refused(by_features, by_class, workdir):
@@ -170,10 +164,10 @@ def test_importances_are_used_again_for_pools_of_any_size(by_class, workdir, mon
     monkeypatch.setattr("sjft_tf.pipeline.stages.importance.fit_source_head", None)
     again = class_importance(by_class, sets, workdir)
     np.testing.assert_array_equal(first.pool, again.pool)
-    whole = class_importance(changed(by_class, "selection", source_share=1.0), sets, workdir)
+    whole = class_importance(by_class.replace("selection", source_share=1.0).validate(), sets, workdir)
     assert (len(first.pool), len(whole.pool)) == (52, 208)
     np.testing.assert_array_equal(first.weights.weight, whole.weights.weight)
-    other = class_importance(changed(by_class, "training", seed=5), sets, workdir)
+    other = class_importance(by_class.replace("training", seed=5).validate(), sets, workdir)
     assert other.pool.tolist() != first.pool.tolist()
     lines = retrieve(by_class, workdir)
     with open(workdir.importance_csv, newline="") as stream:
@@ -182,7 +176,7 @@ def test_importances_are_used_again_for_pools_of_any_size(by_class, workdir, mon
     assert "of 208 source images" in lines[11]
     assert "in 52 places" in lines[11]
     with pytest.raises(ArtifactMismatch, match=r"view: \[8, 8\] there, \[9, 8\] asked for"):
-        class_importance(changed(by_class, "view", resize=9), sets, workdir)
+        class_importance(by_class.replace("view", resize=9).validate(), sets, workdir)
 
 
 @pytest.mark.slow

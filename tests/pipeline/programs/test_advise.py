@@ -72,7 +72,7 @@ def test_samples_are_drawn_by_the_seed(tmp_path):
     assert first == again == other_view
     assert (first.sampled_target, first.sampled_source, first.candidates) == (20, 100, 19)
     assert (first.images, first.source_images) == (50, 260)
-    other = measure(replace(config, training=replace(config.training, seed=1)), Workdir(tmp_path), 20, 100)
+    other = measure(config.replace("training", seed=1), Workdir(tmp_path), 20, 100)
     assert other.ratio != first.ratio
 
 
@@ -105,7 +105,7 @@ def test_every_command_is_understood():
     user = RunConfig(data=replace(data, per_class=5, exclude_leaks=True))
     train, compare = [], []
     for trunk, weights in (("ResNet152V2", "imagenet"), ("MobileNetV2", "w.h5"), ("preact_resnet", "none")):
-        config = replace(user, model=replace(user.model, trunk=trunk, weights=weights)).validate()
+        config = user.replace("model", trunk=trunk, weights=weights).validate()
         for median in (10, 500):
             for ratio in (1.2, 4.0):
                 for drawn in (1_000, 96_000):
