@@ -26,7 +26,7 @@ def main(_: list[str]) -> None:
     if not given.source:
         raise InputError("--source is missing: say which images could be borrowed, e.g. --source=folder:PATH")
     config = program.config_from_flags(selector="nearest")
-    from sjft_tf.pipeline.programs.advising import say_advice
+    from sjft_tf.pipeline.programs.advise import advise
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow(config.training.seed)
@@ -34,10 +34,10 @@ def main(_: list[str]) -> None:
     if given.workdir:
         workdir = Workdir(given.workdir)
         with workdir.locked():
-            program.say_lines(say_advice(config, workdir, True, *samples))
+            program.say_lines(advise(config, workdir, True, *samples))
         return
     with tempfile.TemporaryDirectory() as folder:
-        program.say_lines(say_advice(config, Workdir(folder), False, *samples))
+        program.say_lines(advise(config, Workdir(folder), False, *samples))
 
 
 def run() -> None:

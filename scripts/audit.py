@@ -21,13 +21,13 @@ def main(_: list[str]) -> None:
     if not program.FLAGS.source:
         raise InputError("--source is missing: say which images to look through, e.g. --source=folder:PATH")
     config = program.config_from_flags()
-    from sjft_tf.pipeline.stages.audit import run_audit
+    from sjft_tf.pipeline.programs.audit import audit
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow()
     workdir = Workdir(program.FLAGS.workdir)
     with workdir.locked():
-        program.say_lines(run_audit(config, workdir))
+        program.say_lines(audit(config, workdir))
 
 
 def run() -> None:

@@ -59,11 +59,10 @@ def main(_: list[str]) -> None:
     config = program.config_from_flags(selector="nearest", holdout_test=0.0)
     from sjft_tf.comparison.arms import pick_arms
     from sjft_tf.comparison.planning import ComparisonSpec, numbers
-    from sjft_tf.pipeline.comparing.comparison import Comparison
-    from sjft_tf.pipeline.comparing.launcher import Launcher
+    from sjft_tf.pipeline.programs.compare import comparison
     from sjft_tf.workdir import Workdir
 
-    asked = ComparisonSpec(
+    spec = ComparisonSpec(
         config,
         tuple(pick_arms(given.arms)),
         seeds=numbers(given.seeds, "--seeds", int),
@@ -78,13 +77,10 @@ def main(_: list[str]) -> None:
         keep_weights=given.keep_weights,
         command=shlex.join(sys.argv),
     )
-    workdir = Workdir(given.workdir)
-    launcher = Launcher(given.at_once)
-    with workdir.locked(), launcher.stoppable():
-        comparison = Comparison(asked, workdir, launcher, given.at_once, launcher.stop)
-        program.say_lines(comparison.plan() if given.plan else comparison.run())
-        if comparison.failed:
-            sys.exit(f"{len(comparison.failed)} runs failed. The same command tries them again.")
+    with comparison(spec, Workdir(given.workdir), given.at_once) as compared:
+        program.say_lines(compared.plan() if given.plan else compared.run())
+        if compared.failed:
+            sys.exit(f"{len(compared.failed)} runs failed. The same command tries them again.")
 
 
 def run() -> None:

@@ -21,7 +21,7 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     views = program.evaluation_from_flags()
-    from sjft_tf.pipeline.programs.evaluating import EvaluationRequest, evaluate
+    from sjft_tf.pipeline.programs.evaluate import EvaluationRequest, evaluate
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow()

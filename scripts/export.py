@@ -15,13 +15,13 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     from sjft_tf.owned_folder import refuse_patterns
-    from sjft_tf.pipeline.programs import commands
+    from sjft_tf.pipeline.programs.export import export
     from sjft_tf.workdir import Workdir
 
     given = program.FLAGS
     refuse_patterns(given.output, "--output")
     program.start_tensorflow()
-    program.say_lines(commands.export(Workdir(given.workdir), given.round, given.output))
+    program.say_lines(export(Workdir(given.workdir), given.round, given.output))
 
 
 def run() -> None:

@@ -15,13 +15,13 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     config = program.config_from_flags(selector="none")
-    from sjft_tf.pipeline.programs import commands
+    from sjft_tf.pipeline.programs.extract import extract
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow()
     workdir = Workdir(program.FLAGS.workdir)
     with workdir.locked():
-        program.say_lines(commands.extract(config, workdir))
+        program.say_lines(extract(config, workdir))
 
 
 def run() -> None:

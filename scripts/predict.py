@@ -28,7 +28,7 @@ def main(_: list[str]) -> None:
     views = program.evaluation_from_flags()
     given = program.FLAGS
     from sjft_tf.owned_folder import refuse_patterns
-    from sjft_tf.pipeline.programs.prediction import AnswerFormat, predict
+    from sjft_tf.pipeline.programs.predict import AnswerFormat, predict
 
     refuse_patterns(given.model, "--model")
     if not given.model:

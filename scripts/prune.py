@@ -27,7 +27,7 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     config = program.config_from_flags(selector="none")
-    from sjft_tf.pipeline.pruning.target import prune
+    from sjft_tf.pipeline.programs.prune import prune
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow(config.training.seed)

@@ -18,11 +18,10 @@ def define() -> None:
 
 
 def main(_: list[str]) -> None:
-    from sjft_tf.report import write_report
+    from sjft_tf.pipeline.programs.report import report
 
     given = program.FLAGS
-    path = write_report(given.workdir, given.output, target=given.target, source=given.source)
-    program.say(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    program.say_lines(report(given.workdir, given.output, target=given.target, source=given.source))
 
 
 def run() -> None:

@@ -28,8 +28,7 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     config = program.config_from_flags()
-    from sjft_tf.pipeline.programs import commands
-    from sjft_tf.pipeline.programs.inspecting import InspectionRequest
+    from sjft_tf.pipeline.programs.retrieve import InspectionRequest, retrieve
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow()
@@ -37,7 +36,7 @@ def main(_: list[str]) -> None:
     inspection = InspectionRequest(given.explain, given.montage, given.montage_neighbors, given.montage_output)
     workdir = Workdir(given.workdir)
     with workdir.locked():
-        program.say_lines(commands.retrieve(config, workdir, inspection))
+        program.say_lines(retrieve(config, workdir, inspection))
 
 
 def run() -> None:

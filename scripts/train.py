@@ -19,7 +19,7 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     config = program.config_from_flags()
-    from sjft_tf.pipeline.programs import commands
+    from sjft_tf.pipeline.programs.train import assist, train
     from sjft_tf.training.distribution import open_cluster
     from sjft_tf.training.stopping import StopRequest
     from sjft_tf.workdir import Workdir
@@ -31,12 +31,12 @@ def main(_: list[str]) -> None:
     if cluster.replicas > 1:
         program.say(f"Training on {cluster.replicas} devices (--strategy={config.distribution.strategy})")
     if not cluster.is_chief:
-        commands.assist(config, cluster)
+        assist(config, cluster)
         return
     workdir = Workdir(program.FLAGS.workdir)
     with workdir.locked():
         command = shlex.join(sys.argv)
-        program.say_lines(commands.run(config, workdir, StopRequest(), cluster, command).lines())
+        program.say_lines(train(config, workdir, StopRequest(), cluster, command).lines())
 
 
 def run() -> None:

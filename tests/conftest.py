@@ -31,7 +31,7 @@ settings.load_profile("repeatable")
 LONGEST = (
     *("test_main_job", "test_readme", "test_compare_program", "test_interruption", "test_determinism"),
     *("test_programs", "test_distribution", "test_search_benchmarks", "test_trunk_selectors", "test_trunks"),
-    *("test_build", "test_step", "test_evaluation", "test_advising", "test_audit_program", "test_prune_program"),
+    *("test_build", "test_step", "test_evaluation", "test_advise", "test_audit_program", "test_prune_program"),
 )
 
 

@@ -34,7 +34,7 @@ LAYERS = {
     "api": (
         *("advice", "comparison", "config", "export", "images", "models", "pipeline", "report", "retrieval", "workdir"),
     ),
-    "scripts": ("comparison", "config", "images", "pipeline", "report", "training", "workdir"),
+    "scripts": ("comparison", "config", "images", "pipeline", "training", "workdir"),
 }
 
 

@@ -2,10 +2,10 @@
 
 - `Measurement`: images a class, and the source's distance in units of the target's spread.
 - `advise`: Measurement -> `Advice`, pure rules; `Recipe`: settings with their reason.
-- `command`, `with_settings`: a recipe as the command that runs it.
+- `command`: settings as the command that runs it.
 """
 
-from sjft_tf.advice.commands import command, flags_of, with_settings
+from sjft_tf.advice.commands import command, flags_of
 from sjft_tf.advice.measurement import BANK, BINS, DIFFERENT, LITTLE, SIDE, WHOLE, Measurement
 from sjft_tf.advice.rules import Advice, Recipe, advise
 
@@ -22,5 +22,4 @@ __all__ = [
     "advise",
     "command",
     "flags_of",
-    "with_settings",
 ]

@@ -4,24 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from typing import Any
 
 from sjft_tf.config import RunConfig
-
-
-def with_settings(config: RunConfig, settings: dict[str, dict[str, Any]]) -> RunConfig:
-    """The configuration with these fields replaced, validated.
-
-    Args:
-        config: what the user gave.
-        settings: `{section: {field: value}}`.
-
-    Raises:
-        InputError: they do not go together.
-    """
-    for section, values in settings.items():
-        config = config.replace(section, **values)
-    return config.validate()
 
 
 def flags_of(config: RunConfig) -> list[str]:

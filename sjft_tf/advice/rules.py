@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
 from sjft_tf.advice.measurement import Measurement
 from sjft_tf.advice.places import early_stage, middle_stage
@@ -22,12 +21,12 @@ class Recipe:
     Attributes:
         name: short, fit for a folder.
         why: the reason.
-        settings: `{section of RunConfig: {field: value}}`, in place of what the user gave.
+        settings: by the names of the flags, in place of what the user gave; for `RunConfig.with_settings`.
     """
 
     name: str
     why: str
-    settings: dict[str, dict[str, Any]]
+    settings: dict[str, str | float | bool | list[str]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,48 +102,41 @@ def _borrow(measured: Measurement) -> Recipe:
         name, selector = "borrow", "nearest"
         why = "selective joint fine-tuning: each of your images brings the source images whose look is nearest"
     if measured.similar:
-        return Recipe(name, why, {"selection": {"selector": selector}})
+        return Recipe(name, why, {"selector": selector})
     weak = "; with a smaller weight, so that a far source cannot lead"
-    return Recipe(name, why + weak, {"selection": {"selector": selector}, "training": {"source_weight": 0.15}})
+    return Recipe(name, why + weak, {"selector": selector, "source_weight": 0.15})
 
 
 def _linear_head() -> Recipe:
     return Recipe(
         "linear-head",
         "too few images to move a whole network, and its features fit: train a linear classifier on them",
-        {"selection": _NO_SOURCE, "model": {"freeze": "trunk", "freeze_batch_norm": True}},
+        {"selector": "none", "freeze": "trunk", "freeze_batch_norm": True},
     )
 
 
 def _early_frozen(trunk: str) -> Recipe:
-    place = early_stage(trunk)
+    stage = early_stage(trunk)
     return Recipe(
         "early-frozen",
         "the top of the network is about other images, its early stages about edges and textures: keep these "
-        f"(up to {place}), and let the later ones move at a tenth of the rate. The lecture puts linear classifiers on "
+        f"(up to {stage}), and let the later ones move at a tenth of the rate. The lecture puts linear classifiers on "
         "early stages; here the head stays on top, and the stages between are adapted",
-        {
-            "selection": _NO_SOURCE,
-            "model": {"freeze": place, "freeze_batch_norm": True},
-            "training": {"layer_rate": ["trunk:0.1"]},
-        },
+        {"selector": "none", "freeze": stage, "freeze_batch_norm": True, "layer_rate": ["trunk:0.1"]},
     )
 
 
 def _layer_rates(trunk: str) -> Recipe:
-    place = middle_stage(trunk)
+    stage = middle_stage(trunk)
     return Recipe(
         "layer-rates",
-        f"fine-tune all layers: those up to {place} at 1/100, the rest of the trunk at 1/10 of the head's rate",
-        {"selection": _NO_SOURCE, "training": {"layer_rate": [f"{place}:0.01", "trunk:0.1"]}},
+        f"fine-tune all layers: those up to {stage} at 1/100, the rest of the trunk at 1/10 of the head's rate",
+        {"selector": "none", "layer_rate": [f"{stage}:0.01", "trunk:0.1"]},
     )
 
 
 def _plain(why: str) -> Recipe:
-    return Recipe("fine-tune", why, {"selection": _NO_SOURCE, "training": {"layer_rate": []}, "model": {"freeze": ""}})
-
-
-_NO_SOURCE = {"selector": "none"}
+    return Recipe("fine-tune", why, {"selector": "none", "layer_rate": [], "freeze": ""})
 
 
 def _notes(measured: Measurement, pretrained: bool) -> tuple[str, ...]:

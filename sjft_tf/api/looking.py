@@ -16,9 +16,9 @@ from sjft_tf.api.inputs import given, listed
 from sjft_tf.api.settings import INPUTS, settings_of, started
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, open_source
-from sjft_tf.pipeline.programs import commands
-from sjft_tf.pipeline.programs.advising import measure
-from sjft_tf.pipeline.pruning.target import judged_images
+from sjft_tf.pipeline.programs.advise import measure
+from sjft_tf.pipeline.programs.prune import judged_images
+from sjft_tf.pipeline.programs.retrieve import retrieve
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.workdir import Workdir
 
@@ -80,7 +80,7 @@ def neighbors(target: Any, source: Any, *, workdir: str | Path | None = None, **
     with _place(workdir) as place:
         config = settings_of({"target": target, "source": source}, place, settings)
         started(config)
-        list(commands.retrieve(config, place))
+        list(retrieve(config, place))
         return NeighborTable.load(place.neighbors)
 
 

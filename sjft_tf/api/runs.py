@@ -18,7 +18,10 @@ from sjft_tf.api.settings import settings_of, started
 from sjft_tf.errors import InputError
 from sjft_tf.export import Predictor, load_predictor
 from sjft_tf.models import target_logits
-from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.finished_run import restore
+from sjft_tf.pipeline.programs.export import export
+from sjft_tf.pipeline.programs.train import train
+from sjft_tf.pipeline.stages.results import read_metrics
 from sjft_tf.report import write_report
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.workdir import Workdir
@@ -40,7 +43,7 @@ class Run:
     @cached_property
     def model(self) -> keras.Model:
         """The trained network for the target: float32 [N, H, W, 3] RGB in 0..255 to probabilities float32 [N, C]."""
-        head = target_logits(commands.restore(self._workdir, 0)[1])
+        head = target_logits(restore(self._workdir, 0)[1])
         return keras.Model(head.input, keras.layers.Softmax(name="probabilities")(head.output), name="target")
 
     @property
@@ -51,7 +54,7 @@ class Run:
     @property
     def figures(self) -> dict[str, Any]:
         """What metrics.json holds: "rounds", and "final" with "test" and "validation" where there are such images."""
-        return commands.read_metrics(self._workdir)
+        return read_metrics(self._workdir)
 
     @property
     def neighbors(self) -> NeighborTable | None:
@@ -81,7 +84,7 @@ class Run:
 
     def export(self, path: str | Path) -> Path:
         """Writes the SavedModel for the target to the folder `path`."""
-        list(commands.export(self._workdir, 0, str(path)))
+        list(export(self._workdir, 0, str(path)))
         return Path(path)
 
 
@@ -129,7 +132,7 @@ def fine_tune(
         sets = {"target": target, "validation": validation, "test": test, "source": source}
         config = settings_of(sets, place, settings)
         started(config)
-        commands.run(config, place)
+        train(config, place)
     return run
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from sjft_tf.advice import Measurement, advise, command, flags_of, with_settings
+from sjft_tf.advice import Measurement, advise, command, flags_of
 from sjft_tf.advice.places import early_stage, middle_stage
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
@@ -18,6 +18,10 @@ USER = replace(
     data=replace(PLAIN.data, target="folder:MY IMAGES", source=["folder:LARGE_SET", "glyphs?n=520"], audit=False),
     training=replace(PLAIN.training, layer_rate=["conv2:0.5"]),
 ).validate()
+
+
+def with_settings(settings):
+    return USER.with_settings(**settings).validate()
 
 
 def measured(median, ratio, **more):
@@ -33,9 +37,9 @@ def test_little_and_similar():
     assert found.cell == "little data, similar domain"
     assert [recipe.name for recipe in found.recipes] == ["linear-head", "borrow"]
     assert found.borrowing.startswith("likely to help")
-    config = with_settings(USER, found.recipes[0].settings)
+    config = with_settings(found.recipes[0].settings)
     assert (config.model.freeze, config.model.freeze_batch_norm, config.selection.selector) == ("trunk", True, "none")
-    assert with_settings(USER, found.recipes[1].settings).selection.selector == "nearest"
+    assert with_settings(found.recipes[1].settings).selection.selector == "nearest"
 
 
 def test_little_and_different():
@@ -43,9 +47,9 @@ def test_little_and_different():
     assert found.cell == "little data, different domain"
     assert [recipe.name for recipe in found.recipes] == ["early-frozen", "borrow"]
     assert found.borrowing.startswith("uncertain")
-    config = with_settings(USER, found.recipes[0].settings)
+    config = with_settings(found.recipes[0].settings)
     assert (config.model.freeze, config.training.layer_rate) == ("conv2", ["trunk:0.1"])
-    assert with_settings(USER, found.recipes[1].settings).training.source_weight < PLAIN.training.source_weight
+    assert with_settings(found.recipes[1].settings).training.source_weight < PLAIN.training.source_weight
 
 
 def test_much_and_similar():
@@ -53,7 +57,7 @@ def test_much_and_similar():
     assert found.cell == "much data, similar domain"
     assert [recipe.name for recipe in found.recipes] == ["layer-rates", "borrow"]
     assert found.borrowing.startswith("may still help")
-    config = with_settings(USER, found.recipes[0].settings)
+    config = with_settings(found.recipes[0].settings)
     assert config.training.layer_rate == ["conv4:0.01", "trunk:0.1"]
     assert config.model.freeze == ""
 
@@ -63,7 +67,7 @@ def test_much_and_different():
     assert found.cell == "much data, different domain"
     assert [recipe.name for recipe in found.recipes] == ["fine-tune", "borrow"]
     assert found.borrowing.startswith("not likely")
-    assert with_settings(USER, found.recipes[0].settings).training.layer_rate == []
+    assert with_settings(found.recipes[0].settings).training.layer_rate == []
 
 
 @pytest.mark.parametrize(
@@ -74,7 +78,7 @@ def test_much_and_different():
 def test_a_training_that_sees_the_whole_source_borrows_all_of_it(drawn, name, selector, ratio):
     recipe = place(10, ratio, drawn=drawn).recipes[1]
     assert recipe.name == name
-    config = with_settings(USER, recipe.settings)
+    config = with_settings(recipe.settings)
     assert config.selection.selector == selector
     assert (config.training.source_weight < PLAIN.training.source_weight) == (ratio == 4.0)
 
@@ -131,7 +135,7 @@ def test_flags_are_the_settings_that_differ():
 
 def test_settings_that_do_not_go_together_are_refused():
     with pytest.raises(InputError, match="freeze_batch_norm|selector"):
-        with_settings(USER, {"selection": {"selector": "some"}})
+        with_settings({"selector": "some"})
 
 
 @pytest.mark.parametrize("trunk", ["ResNet50V2", "DenseNet121", "VGG16", "MobileNetV2", "EfficientNetB0"])

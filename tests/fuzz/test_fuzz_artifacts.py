@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +59,7 @@ def make(folder: Path) -> Workdir:
     artifacts.write_json(place / "metrics.json", {"test": figures})
     artifacts.write_json(workdir.classes, {"target": ["a", "b"], "source": []})
     config = RunConfig()
-    workdir.write_config(replace(config, data=replace(config.data, target="folder:x", source=["folder:y"])))
+    workdir.write_config(config.replace("data", target="folder:x", source=["folder:y"]))
     return workdir
 
 

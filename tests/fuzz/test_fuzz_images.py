@@ -15,7 +15,7 @@ from PIL import Image
 
 from sjft_tf.images.decode import decode
 from sjft_tf.images.scan import inspect
-from sjft_tf.pipeline.programs.image_files import readable
+from sjft_tf.pipeline.answering.image_files import readable
 
 _LIMIT = 4096  # pixels, of which the undamaged images have 12 x 10
 _ROOM = 128 << 10  # KB that all mutations together may add

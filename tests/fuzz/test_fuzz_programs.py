@@ -17,10 +17,15 @@ from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.export import DESCRIPTION_FILE, DIGESTS_FILE, FORMAT
+from sjft_tf.pipeline import finished_run
 from sjft_tf.pipeline.inputs import views_stamp
-from sjft_tf.pipeline.programs import commands, evaluating
+from sjft_tf.pipeline.programs.evaluate import EvaluationRequest, evaluate
+from sjft_tf.pipeline.programs.export import export
+from sjft_tf.pipeline.programs.prune import prune
+from sjft_tf.pipeline.programs.train import train
 from sjft_tf.pipeline.pruning import head as judging
 from sjft_tf.pipeline.pruning import target as pruning
+from sjft_tf.pipeline.stages import learning
 from sjft_tf.pipeline.stages.learning import training_made_from
 from sjft_tf.pipeline.stages.results import evaluate_round
 from sjft_tf.sealed import file_digest
@@ -97,36 +102,36 @@ def _no_networks():
         patch.setattr(artifacts.writing.os, "fsync", lambda _: None)  # no power is cut here
         patch.setattr(model_files, "save_model", _save_model)
         patch.setattr(model_files, "load_weights", _load_weights)
-        for name in ("check_settings", "write_projection", "build_model"):
-            patch.setattr(commands, name, lambda *_: None)
-        patch.setattr(commands, "train", _train)
-        patch.setattr(commands, "export_saved_model", _export)
-        patch.setattr(commands, "save_trunk", _save_trunk)
-        patch.setattr(evaluating, "make_scorer", _scorer)
+        for name in ("check_settings", "write_projection"):
+            patch.setattr(f"sjft_tf.pipeline.programs.train.{name}", lambda *_: None)
+        patch.setattr(learning, "train", _train)
+        patch.setattr(finished_run, "build_model", lambda *_: None)
+        patch.setattr(finished_run, "export_saved_model", _export)
+        patch.setattr("sjft_tf.pipeline.programs.train.save_trunk", _save_trunk)
+        patch.setattr("sjft_tf.pipeline.programs.evaluate.make_scorer", _scorer)
         patch.setattr(pruning, "pair_montage", lambda path, pairs: Image.new("L", (len(pairs), 1)).save(path))
-        for name, stub in (("InfluenceProblem", _Problem), ("by_head", _judged), ("check_network", lambda *_: None)):
-            patch.setattr(pruning, name, stub)
+        patch.setattr(pruning, "InfluenceProblem", _Problem)
+        patch.setattr(pruning, "by_head", _judged)
+        patch.setattr("sjft_tf.pipeline.programs.prune.check_network", lambda *_: None)
         yield
 
 
 def _start(workdir: Workdir, config: RunConfig) -> None:
     with workdir.locked():
-        list(commands.run(config, workdir).lines())
+        list(train(config, workdir).lines())
 
 
 def _prune(workdir: Workdir, config: RunConfig) -> None:
     with workdir.locked():
-        list(pruning.prune(config, workdir))
+        list(prune(config, workdir))
 
 
 PROGRAMS = {
     "train": _start,
     "prune": _prune,
-    "export": lambda workdir, config: list(commands.export(workdir, 1, "")),
-    "evaluate": lambda workdir, config: list(evaluating.evaluate(workdir, evaluating.EvaluationRequest())),
-    "evaluate rounds": lambda workdir, config: list(
-        evaluating.evaluate(workdir, evaluating.EvaluationRequest(fuse_rounds=True))
-    ),
+    "export": lambda workdir, config: list(export(workdir, 1, "")),
+    "evaluate": lambda workdir, config: list(evaluate(workdir, EvaluationRequest())),
+    "evaluate rounds": lambda workdir, config: list(evaluate(workdir, EvaluationRequest(fuse_rounds=True))),
 }
 
 
@@ -181,7 +186,7 @@ def test_programs_end_well(program, whole, tmp_path, request, mutate):
 @pytest.fixture(scope="module")
 def pretended():
     """The pretended runs of the comparison's own tests."""
-    place = Path(__file__).parent.parent / "pipeline" / "test_comparing.py"
+    place = Path(__file__).parent.parent / "pipeline" / "comparing" / "test_comparison.py"
     spec = importlib.util.spec_from_file_location("pretended_runs", place)
     found = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(found)

@@ -5,7 +5,7 @@ from PIL import Image
 
 from sjft_tf.images import decode, paths
 from sjft_tf.images.scan import inspect_file
-from sjft_tf.pipeline.programs.image_files import readable
+from sjft_tf.pipeline.answering.image_files import readable
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from PIL import Image
 from sjft_tf.errors import InputError
 from sjft_tf.images import open_image_set
 from sjft_tf.images.paths import MISSING, file_stats, read_bytes
-from sjft_tf.pipeline.programs.image_files import find_files, readable
+from sjft_tf.pipeline.answering.image_files import find_files, readable
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import sjft_tf
 from sjft_tf.errors import InputError
 from sjft_tf.images.decode import decode_with_pillow
 from sjft_tf.images.scan import FileScan, inspect
-from sjft_tf.pipeline.programs.image_files import readable
+from sjft_tf.pipeline.answering.image_files import readable
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
 

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,25 +46,25 @@ def world(tmp_path_factory) -> Path:
 def config(world: Path) -> RunConfig:
     """A run of two rounds of four steps on that world."""
     plain = RunConfig()
-    return replace(
-        plain,
-        data=replace(plain.data, target=f"folder:{world / 'target'}", source=[f"folder:{world / 'source'}"]),
-        view=replace(plain.view, image_size=16, resize=16, pad=2),
-        retrieval=replace(plain.retrieval, bins=8, descriptor_resize=16, descriptor_crop=16),
-        selection=replace(plain.selection, k0="3"),
-        model=replace(plain.model, trunk="preact_resnet", weights="none", depth=8, width=4, dropout=0.3),
-        training=replace(plain.training, rounds=2, steps_per_round=4, batch_size=6, eval_batch_size=8),
-        monitor=replace(plain.monitor, projector_images=0),  # test_board.py asks for it
-    ).validate()
+    return (
+        plain.replace("data", target=f"folder:{world / 'target'}", source=[f"folder:{world / 'source'}"])
+        .replace("view", image_size=16, resize=16, pad=2)
+        .replace("retrieval", bins=8, descriptor_resize=16, descriptor_crop=16)
+        .replace("selection", k0="3")
+        .replace("model", trunk="preact_resnet", weights="none", depth=8, width=4, dropout=0.3)
+        .replace("training", rounds=2, steps_per_round=4, batch_size=6, eval_batch_size=8)
+        .replace("monitor", projector_images=0)  # test_board.py asks for it
+        .validate()
+    )
 
 
 @pytest.fixture(scope="session")
 def finished(config, tmp_path_factory):
     """`(workdir, report)` of a finished run of that config, to be read only."""
-    from sjft_tf.pipeline.programs import commands
+    from sjft_tf.pipeline.programs.train import train
 
     workdir = Workdir(tmp_path_factory.mktemp("finished") / "run")
-    return workdir, commands.run(config, workdir)
+    return workdir, train(config, workdir)
 
 
 @pytest.fixture

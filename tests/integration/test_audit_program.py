@@ -14,7 +14,9 @@ from scipy import ndimage
 
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.programs.audit import audit
+from sjft_tf.pipeline.programs.retrieve import retrieve
+from sjft_tf.pipeline.programs.train import train
 from sjft_tf.pipeline.stages import audit as stage
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.workdir import Workdir
@@ -57,10 +59,6 @@ def workdir(tmp_path):
     return Workdir(tmp_path / "run")
 
 
-def with_data(config, **values):
-    return replace(config, data=replace(config.data, **values)).validate()
-
-
 def listed(workdir):
     with open(workdir.leaks_csv, newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -93,7 +91,7 @@ def test_the_program_lists_and_shows_what_it_found(forked, pictures, tmp_path):
 
 
 def test_an_audit_is_made_once_for_the_same_images(leaky, workdir, monkeypatch):
-    first = stage.run_audit(leaky, workdir)
+    first = audit(leaky, workdir)
     before = times(workdir)
 
     def no_second(*_):
@@ -101,22 +99,22 @@ def test_an_audit_is_made_once_for_the_same_images(leaky, workdir, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(stage, "audit", no_second)
-        assert stage.run_audit(leaky, workdir) == first
+        assert audit(leaky, workdir) == first
         assert times(workdir) == before
         workdir.leaks_csv.unlink()  # a list that was deleted comes back
-        stage.run_audit(leaky, workdir)
+        audit(leaky, workdir)
         assert listed(workdir) == LEAKS
         with pytest.raises(AssertionError, match="audited again"):
-            stage.run_audit(with_data(leaky, source=[*leaky.data.source, "glyphs?n=52"]), workdir)
+            audit(leaky.replace("data", source=[*leaky.data.source, "glyphs?n=52"]).validate(), workdir)
 
 
 def test_other_images_replace_the_audit(leaky, workdir, pictures, tmp_path):
-    stage.run_audit(leaky, workdir)
+    audit(leaky, workdir)
     clean = tmp_path / "clean"
     shutil.copytree(pictures / "source", clean)
     for name in ("x/equal.png", "y/again.jpg", "y/mirrored.jpg"):
         (clean / name).unlink()
-    lines = stage.run_audit(with_data(leaky, source=[f"folder:{clean}"]), workdir)
+    lines = audit(leaky.replace("data", source=[f"folder:{clean}"]).validate(), workdir)
     assert listed(workdir) == set()
     assert not workdir.leaks_picture.exists()
     assert not [line for line in lines if "picture" in line]
@@ -126,16 +124,16 @@ def test_a_killed_audit_is_made_again(leaky, workdir, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(stage, "_save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            stage.run_audit(leaky, workdir)
+            audit(leaky, workdir)
     assert not workdir.leaks.exists()
-    stage.run_audit(leaky, workdir)
+    audit(leaky, workdir)
     assert workdir.leaks.exists()
     assert listed(workdir) == LEAKS
 
 
 def test_retrieval_warns_and_keeps_the_source_whole(leaky, workdir, caplog):
     with caplog.at_level(logging.WARNING, "sjft_tf"):
-        commands.retrieve(leaky, workdir)
+        retrieve(leaky, workdir)
     (record,) = [r for r in caplog.records if r.name == "sjft_tf.pipeline.stages.audit"]
     text = record.getMessage()
     assert text.startswith("LEAKAGE: 3 of 17 source images are images of the target: ")
@@ -146,7 +144,7 @@ def test_retrieval_warns_and_keeps_the_source_whole(leaky, workdir, caplog):
 
 
 def test_leaks_are_left_out_of_everything(leaky, workdir):
-    commands.retrieve(with_data(leaky, exclude_leaks=True), workdir)
+    retrieve(leaky.replace("data", exclude_leaks=True).validate(), workdir)
     table = NeighborTable.load(workdir.neighbors)
     assert table.made_from["source_size"] == 14
     assert table.rows.max() < 14
@@ -158,58 +156,58 @@ def test_leaks_are_left_out_of_everything(leaky, workdir):
     # The list names rows of the whole source, and serves both.
     assert listed(workdir) == LEAKS
     with pytest.raises(ArtifactMismatch, match="source: "):
-        commands.retrieve(leaky, workdir)
+        retrieve(leaky, workdir)
 
 
 def test_without_the_audit_nothing_is_looked_for(leaky, workdir, caplog):
     with caplog.at_level(logging.INFO, "sjft_tf"):
-        commands.retrieve(with_data(leaky, audit=False), workdir)
+        retrieve(leaky.replace("data", audit=False).validate(), workdir)
     assert not [r for r in caplog.records if r.name == "sjft_tf.pipeline.stages.audit"]
     assert not workdir.leaks_csv.exists()
     with pytest.raises(InputError, match="--exclude_leaks needs the audit that --noaudit turns off"):
-        with_data(leaky, audit=False, exclude_leaks=True)
+        leaky.replace("data", audit=False, exclude_leaks=True).validate()
 
 
 def test_a_source_of_nothing_but_leaks(leaky, workdir, pictures, tmp_path):
     for place in ("test/a/0.png", "test/b/0.png"):
         (tmp_path / "s" / place).parent.mkdir(parents=True)
         shutil.copy(pictures / "target" / place, tmp_path / "s" / place)
-    config = with_data(leaky, source=[f"folder:{tmp_path}/s/test"], exclude_leaks=True)
-    config = replace(config, selection=replace(config.selection, k0="1"))  # as many as there are
+    config = leaky.replace("data", source=[f"folder:{tmp_path}/s/test"], exclude_leaks=True).validate()
+    config = config.replace("selection", k0="1")  # as many as there are
     with pytest.raises(InputError, match="leaves nothing of the source: all 2 images"):
-        commands.retrieve(config, workdir)
+        retrieve(config, workdir)
 
 
 def test_tiny_images_are_said_to_be_compared_by_bytes_only(config, workdir, caplog):
     with caplog.at_level(logging.INFO, "sjft_tf"):
-        commands.retrieve(config, workdir)
+        retrieve(config, workdir)
     (text,) = [r.getMessage() for r in caplog.records if r.name == "sjft_tf.pipeline.stages.audit"]
     assert re.search(r"below 24 pixels \(9 test, 6 validation, 12 training\) .* 40 source images byte by byte", text)
     caplog.clear()
     with caplog.at_level(logging.INFO, "sjft_tf"):
-        commands.retrieve(config, workdir)
+        retrieve(config, workdir)
     assert not [r for r in caplog.records if r.name == "sjft_tf.pipeline.stages.audit"]  # said once
 
 
 @pytest.mark.slow
 def test_a_training_without_leaks_goes_on_and_is_evaluated(leaky, workdir, forked):
-    config = with_data(leaky, exclude_leaks=True)
-    report = commands.run(config, workdir)
+    config = leaky.replace("data", exclude_leaks=True).validate()
+    report = train(config, workdir)
     assert any(str(workdir.leaks_picture) in line for line in report.lines())
     files = [workdir.neighbors, *workdir.rounds.rglob("*.npz"), workdir.leaks]
     before = [p.stat().st_mtime_ns for p in files]
-    commands.run(config, workdir)
+    train(config, workdir)
     assert [p.stat().st_mtime_ns for p in files] == before
     classes = json.loads(workdir.classes.read_text())
     assert classes["source"] == ["x", "y"]
     assert "top-1" in forked("evaluate", f"--workdir={workdir.root}").stdout
     forked("export", f"--workdir={workdir.root}", "--round=1", f"--output={workdir.root / 'first'}")
     with pytest.raises(ArtifactMismatch, match="source images: "):
-        commands.run(leaky, workdir)
+        train(leaky, workdir)
 
 
 @pytest.mark.slow
 def test_plain_fine_tuning_has_nothing_to_audit(leaky, workdir):
-    plain = replace(leaky, selection=replace(leaky.selection, selector="none"))
-    commands.run(plain, workdir)
+    plain = leaky.replace("selection", selector="none")
+    train(plain, workdir)
     assert not workdir.leaks.exists()

@@ -2,14 +2,14 @@
 
 import csv
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.programs.train import train
+from sjft_tf.pipeline.stages import learning
 from sjft_tf.workdir import Workdir
 
 
@@ -20,10 +20,6 @@ def read(logs):
         tag: [(e.step, tf.make_ndarray(e.tensor_proto)) for e in events.Tensors(tag)]
         for tag in events.Tags()["tensors"]
     }
-
-
-def monitored(config, **values):
-    return replace(config, monitor=replace(config.monitor, **values)).validate()
 
 
 CURVES = {f"{group}/{head}" for group in ("loss", "accuracy") for head in ("target", "source")}
@@ -41,7 +37,7 @@ BORROWED = {f"borrowed/{name}" for name in ("union_size", "source_classes", "mea
 
 def test_a_run_that_borrows(config, tmp_path):
     workdir = Workdir(tmp_path / "run")
-    commands.run(monitored(config, profile="5:7", projector_images=2000), workdir, command="train.py --x=1")
+    train(config.replace("monitor", profile="5:7", projector_images=2000).validate(), workdir, command="train.py --x=1")
     found = read(workdir.logs)
     heads = {"weights/target_head", "weights/source_head"}
     once = {"run/configuration", "run/image_sets", "custom_scalars__config__"}
@@ -74,22 +70,22 @@ def test_a_run_that_borrows(config, tmp_path):
 
 def test_plain_fine_tuning_taken_up_again(config, tmp_path, monkeypatch):
     workdir = Workdir(tmp_path / "run")
-    plain = replace(config, selection=replace(config.selection, selector="none"))
-    plain = replace(plain, training=replace(plain.training, clip_norm=1.0))
+    plain = config.replace("selection", selector="none")
+    plain = plain.replace("training", clip_norm=1.0)
 
     def cut(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("sjft_tf.pipeline.programs.commands.summarize", cut)
+        patch.setattr("sjft_tf.pipeline.programs.train.summarize", cut)
         with pytest.raises(KeyboardInterrupt):
-            commands.run(monitored(plain, projector_images=0), workdir)
+            train(plain.replace("monitor", projector_images=0).validate(), workdir)
     assert not (workdir.logs / "projector").exists()
     points = workdir.logs / "projector" / "metadata.tsv"
-    commands.run(monitored(plain, projector_images=10), workdir)
+    train(plain.replace("monitor", projector_images=10).validate(), workdir)
     assert len(points.read_text().splitlines()) == 1 + 10
     before = points.stat().st_mtime_ns
-    commands.run(monitored(plain, projector_images=10), workdir)
+    train(plain.replace("monitor", projector_images=10).validate(), workdir)
     assert points.stat().st_mtime_ns == before
     found = read(workdir.logs)
     added = {"weights/target_head", "training/gradient_norm"}
@@ -98,26 +94,26 @@ def test_plain_fine_tuning_taken_up_again(config, tmp_path, monkeypatch):
         "run/image_sets",
         "custom_scalars__config__",
     }
-    commands.run(monitored(plain, projector_images=0), workdir)
+    train(plain.replace("monitor", projector_images=0).validate(), workdir)
     assert not points.exists()
 
 
 @pytest.mark.slow
 def test_a_card_for_every_start_that_trains(config, tmp_path, monkeypatch):
     workdir = Workdir(tmp_path / "run")
-    original = commands.train.__globals__["evaluate_round"]
+    original = learning.evaluate_round
 
     def cut(scorer, sets, place, index, views):
         if index == 1:
             raise KeyboardInterrupt
         return original(scorer, sets, place, index, views)
 
-    config = replace(config, training=replace(config.training, rounds=3))
+    config = config.replace("training", rounds=3)
     with monkeypatch.context() as patch:
         patch.setattr("sjft_tf.pipeline.stages.learning.evaluate_round", cut)
         with pytest.raises(KeyboardInterrupt):
-            commands.run(config, workdir)
-    commands.run(config, workdir)
+            train(config, workdir)
+    train(config, workdir)
     found = read(workdir.logs)
     assert [step for step, _ in found["run/configuration"]] == [0, 8]
     rounds = json.loads(workdir.metrics.read_text())["rounds"]

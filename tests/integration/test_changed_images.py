@@ -10,7 +10,11 @@ from PIL import Image
 
 from sjft_tf.errors import InputError
 from sjft_tf.images.watching import changed_file
-from sjft_tf.pipeline.programs import commands, evaluating
+from sjft_tf.pipeline.finished_run import restore
+from sjft_tf.pipeline.programs import evaluate as evaluate_program
+from sjft_tf.pipeline.programs.evaluate import EvaluationRequest, evaluate
+from sjft_tf.pipeline.programs.retrieve import retrieve
+from sjft_tf.pipeline.programs.train import train
 from sjft_tf.pipeline.stages import audit, learning, neighbors
 from sjft_tf.training.checkpoints.rounds import finished_rounds
 from sjft_tf.workdir import Workdir
@@ -49,7 +53,7 @@ def after(patch, module, name, action):
 
 
 def weights_of(workdir):
-    return [np.array(v) for v in commands.restore(workdir, 0)[1].get_weights()]
+    return [np.array(v) for v in restore(workdir, 0)[1].get_weights()]
 
 
 def test_after_the_first_round(mine, finished, tmp_path, monkeypatch):
@@ -58,7 +62,7 @@ def test_after_the_first_round(mine, finished, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         after(patch, learning, "evaluate_round", image.unlink)
         with pytest.raises((tf.errors.OpError, InputError)) as failed:
-            commands.run(config, workdir)
+            train(config, workdir)
     said = failed.value if isinstance(failed.value, InputError) else changed_file(failed.value)
     assert f"{image} is gone since this command began" in str(said)
     assert finished_rounds(workdir.rounds) == [0]
@@ -68,12 +72,12 @@ def test_after_the_first_round(mine, finished, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         after(patch, learning, "evaluate_round", lambda: other(image))
         with pytest.raises(InputError, match=r"b/2\.png was changed .*Bring the image back as it was"):
-            commands.run(config, workdir)
+            train(config, workdir)
     assert finished_rounds(workdir.rounds) == [0]
     assert files_of(workdir.rounds / "00") == before
 
     shutil.copy2(kept, image)
-    commands.run(config, workdir)
+    train(config, workdir)
     for a, b in zip(weights_of(finished[0]), weights_of(workdir), strict=True):
         np.testing.assert_array_equal(a, b)
     assert finished[0].predictions.read_text() == workdir.predictions.read_text()
@@ -91,7 +95,7 @@ def test_nothing_is_made_of_another_image(mine, tmp_path, monkeypatch, module, n
     workdir = Workdir(tmp_path / "run")
     after(monkeypatch, module, name, lambda: other(image))
     with pytest.raises(InputError, match=r"b/2\.png was changed"):
-        commands.retrieve(config, workdir)
+        retrieve(config, workdir)
     assert not [place for place in absent if getattr(workdir, place).exists()]
 
 
@@ -99,12 +103,12 @@ def test_a_search_in_progress_keeps_nothing_of_another_image(mine, tmp_path, mon
     from sjft_tf.retrieval import source
 
     config, _, _ = mine
-    config = replace(config, retrieval=replace(config.retrieval, checkpoint_images=1, keep_descriptors=True))
+    config = config.replace("retrieval", checkpoint_images=1, keep_descriptors=True)
     workdir = Workdir(tmp_path / "run")
     image = tmp_path / "world/source/class 1/3.png"
     after(monkeypatch, source, "bank_positions", lambda: other(image))
     with pytest.raises(InputError, match=r"class 1/3\.png was changed"):
-        commands.retrieve(config, workdir)
+        retrieve(config, workdir)
     assert workdir.edges.exists()  # of the target
     assert not workdir.search.exists()
     assert not list(workdir.root.glob("*.partial"))
@@ -112,19 +116,19 @@ def test_a_search_in_progress_keeps_nothing_of_another_image(mine, tmp_path, mon
 
 def test_no_checkpoint_of_another_image(mine, tmp_path, monkeypatch):
     config, image, _ = mine
-    config = replace(config, checkpoints=replace(config.checkpoints, checkpoint_steps=1))
+    config = config.replace("checkpoints", checkpoint_steps=1)
     workdir = Workdir(tmp_path / "run")
     after(monkeypatch, learning, "build_model", lambda: other(image))
     with pytest.raises(InputError, match=r"b/2\.png was changed"):
-        commands.run(config, workdir)
+        train(config, workdir)
     assert not list(workdir.checkpoints.glob("step*"))
     assert finished_rounds(workdir.rounds) == []
 
 
 def test_no_figures_of_another_image(mine, finished, tmp_path, monkeypatch):
     config, image, _ = mine
-    after(monkeypatch, evaluating, "_predictions", lambda: other(image))
+    after(monkeypatch, evaluate_program, "_predictions", lambda: other(image))
     spec = config.data.target + "#train"
     with pytest.raises(InputError, match=r"b/2\.png was changed"):
-        list(evaluating.evaluate(finished[0], evaluating.EvaluationRequest(spec), str(tmp_path / "figures.json")))
+        list(evaluate(finished[0], EvaluationRequest(spec), str(tmp_path / "figures.json")))
     assert not (tmp_path / "figures.json").exists()

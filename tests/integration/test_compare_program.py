@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 
 import keras
 import numpy as np
@@ -71,7 +70,7 @@ def test_two_seeds_of_all_main_arms(forked, config, tmp_path):
 def test_the_rivals_retrieve_once_for_all_seeds(config, tmp_path):
     weights = tmp_path / "tiny.weights.h5"
     build_trunk("preact_resnet", 16, depth=8, width=4).save_weights(weights)
-    config = replace(config, model=replace(config.model, weights=str(weights)))
+    config = config.replace("model", weights=str(weights))
     asked = ComparisonSpec(
         config, tuple(pick_arms(["class-importance", "features"])), seeds=(0, 1), rates=(0.01,), weights=(0.5,)
     )
@@ -88,9 +87,7 @@ def test_the_rivals_retrieve_once_for_all_seeds(config, tmp_path):
 
 
 def test_nothing_but_two_folders_without_splits(config, world, tmp_path):
-    config = replace(
-        config, data=replace(config.data, target=f"folder:{world / 'target' / 'train'}", exclude_leaks=True)
-    )
+    config = config.replace("data", target=f"folder:{world / 'target' / 'train'}", exclude_leaks=True)
     asked = ComparisonSpec(
         config, tuple(pick_arms(["frozen", "fine-tune", "selective"])), seeds=(0, 1), rates=(0.01, 0.02)
     )
@@ -149,12 +146,12 @@ def test_a_run_that_is_not_started_by_a_comparison(program):
 
 
 def test_frozen_head_is_the_convex_minimum_on_the_features(config, tmp_path):
-    plain = replace(config, selection=replace(config.selection, selector="none"))
+    plain = config.replace("selection", selector="none")
     evaluate_head(plain, Workdir(tmp_path / "a"))
     figures = artifacts.read_json(tmp_path / "a" / "metrics.json")
     assert figures["final"]["validation"]["count"] == 6
     assert figures["final"]["test"]["count"] == 9
-    fixed = replace(plain, prune=replace(plain.prune, head_l2=figures["final"]["head_l2"]))
+    fixed = plain.replace("prune", head_l2=figures["final"]["head_l2"])
     evaluate_head(fixed, Workdir(tmp_path / "b"))
     again = artifacts.read_json(tmp_path / "b" / "metrics.json")
     np.testing.assert_allclose(again["final"]["test"]["loss"], figures["final"]["test"]["loss"], rtol=1e-5)

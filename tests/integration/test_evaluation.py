@@ -17,9 +17,10 @@ from sjft_tf.evaluation import average_probabilities, evaluate_probabilities
 from sjft_tf.export import export_saved_model, load_predictor
 from sjft_tf.images import View, open_image_set
 from sjft_tf.models import build_joint_model, build_trunk
-from sjft_tf.pipeline.programs import commands
-from sjft_tf.pipeline.programs.evaluating import EvaluationRequest, evaluate
-from sjft_tf.pipeline.programs.prediction import AnswerFormat, predict
+from sjft_tf.pipeline.answering.formats import AnswerFormat
+from sjft_tf.pipeline.programs.evaluate import EvaluationRequest, evaluate
+from sjft_tf.pipeline.programs.predict import predict
+from sjft_tf.pipeline.programs.train import train
 from sjft_tf.workdir import Workdir
 
 
@@ -32,14 +33,14 @@ def test_figures_of_other_views_are_made_again_without_training(trained, config,
     weights = [(trained.rounds / f"{i:02d}" / "model.weights.h5").stat().st_mtime_ns for i in range(2)]
     monkeypatch.setattr("keras.Model.fit", None)
     dense = replace(config, evaluation=EvaluationConfig("dense", ["16", "24"])).validate()
-    report = commands.run(dense, trained)
+    report = train(dense, trained)
     assert report.figures["views"] == "dense 16, 24"
     after = [probabilities(trained, number) for number in (1, 2)]
     for old, new in zip(before, after, strict=True):
         assert np.abs(old - new).max() > 1e-6
     assert [(trained.rounds / f"{i:02d}" / "model.weights.h5").stat().st_mtime_ns for i in range(2)] == weights
     stamps = {p: p.stat().st_mtime_ns for p in trained.rounds.rglob("*")}
-    commands.run(dense, trained)
+    train(dense, trained)
     assert {p: p.stat().st_mtime_ns for p in trained.rounds.rglob("*")} == stamps
     # The same from outside, and back again.
     (line, *_) = evaluate(trained, EvaluationRequest())
@@ -47,7 +48,7 @@ def test_figures_of_other_views_are_made_again_without_training(trained, config,
     assert f"loss {report.figures['final']['test']['loss']:.3f}" in line
     (line, *_) = evaluate(trained, EvaluationRequest(views=EvaluationConfig()))
     assert line.startswith("round 2 on ")
-    commands.run(config, trained)
+    train(config, trained)
     for number in (1, 2):
         np.testing.assert_allclose(probabilities(trained, number), before[number - 1], rtol=1e-5)
 
@@ -65,10 +66,9 @@ def test_a_cut_between_probabilities_and_figures_is_noticed(trained, config, mon
     with monkeypatch.context() as patch:
         patch.setattr(results.artifacts, "write_json", cut)
         patch.setattr(Workdir, "write_config", lambda *_: None)
-        patch.setattr(commands.artifacts, "write_json", cut)
         with pytest.raises(PowerCut):
-            commands.run(dense, trained)
-    figures = commands.run(dense, trained).figures
+            train(dense, trained)
+    figures = train(dense, trained).figures
     labels = open_image_set(f"{config.data.target}#test").labels
     for number in (1, 2):
         want = evaluate_probabilities(probabilities(trained, number), labels, "abc")
@@ -78,9 +78,9 @@ def test_a_cut_between_probabilities_and_figures_is_noticed(trained, config, mon
 def test_figures_of_other_images_are_still_refused(trained, config, world, tmp_path):
     shutil.copytree(world / "target", tmp_path / "target")
     shutil.copy(world / "source" / "class 0" / "0.png", tmp_path / "target" / "test" / "a" / "new.png")
-    other = replace(config, data=replace(config.data, test=f"folder:{tmp_path / 'target'}#test"))
+    other = config.replace("data", test=f"folder:{tmp_path / 'target'}#test")
     with pytest.raises(ArtifactMismatch, match="images"):
-        commands.run(other, trained)
+        train(other, trained)
 
 
 def test_what_the_end_of_a_run_says_of_classes(trained):
@@ -177,7 +177,7 @@ def test_images_from_a_table_and_from_standard_input(exported, world, tmp_path, 
 
 def test_answers_are_written_as_they_come_and_whole_or_not_at_all(exported, world, tmp_path, monkeypatch):
     folder, seen = world / "target" / "test", []
-    monkeypatch.setattr("sjft_tf.pipeline.programs.prediction.BATCH", 4)
+    monkeypatch.setattr("sjft_tf.pipeline.answering.models.BATCH", 4)
     original = load_predictor(exported)
 
     class Watched:
@@ -187,7 +187,7 @@ def test_answers_are_written_as_they_come_and_whole_or_not_at_all(exported, worl
             seen.append(len(encoded))
             return original.predict_bytes(encoded, batch_size)
 
-    monkeypatch.setattr("sjft_tf.pipeline.programs.prediction.load_predictor", lambda _: Watched())
+    monkeypatch.setattr("sjft_tf.pipeline.answering.models.load_predictor", lambda _: Watched())
     output = tmp_path / "answers.csv"
     list(predict("", exported, [str(folder)], AnswerFormat(str(output))))
     assert seen == [4, 4, 1]

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -12,9 +11,15 @@ from sjft_tf.artifacts import ArtifactMismatch, read_json
 from sjft_tf.errors import InputError
 from sjft_tf.export import load_predictor
 from sjft_tf.images import open_image_set
-from sjft_tf.pipeline.programs import commands
-from sjft_tf.pipeline.programs.evaluating import EvaluationRequest, evaluate
-from sjft_tf.pipeline.programs.prediction import AnswerFormat, predict
+from sjft_tf.pipeline.answering.formats import AnswerFormat
+from sjft_tf.pipeline.checking.begun_run import refuse_other_run
+from sjft_tf.pipeline.finished_run import restore
+from sjft_tf.pipeline.programs.evaluate import EvaluationRequest, evaluate
+from sjft_tf.pipeline.programs.export import export
+from sjft_tf.pipeline.programs.extract import extract
+from sjft_tf.pipeline.programs.predict import predict
+from sjft_tf.pipeline.programs.retrieve import retrieve
+from sjft_tf.pipeline.programs.train import train
 from sjft_tf.pipeline.stages import learning
 from sjft_tf.pipeline.stages.results import round_figures
 from sjft_tf.retrieval import NeighborTable
@@ -27,12 +32,8 @@ def workdir(tmp_path):
     return Workdir(tmp_path / "run")
 
 
-def changed(config, section, **values):
-    return replace(config, **{section: replace(getattr(config, section), **values)})
-
-
 def weights_of(workdir, number=0):
-    model = commands.restore(workdir, number)[1]
+    model = restore(workdir, number)[1]
     return [np.array(v) for v in model.get_weights()]
 
 
@@ -90,7 +91,7 @@ def test_started_again_nothing_is_done_twice(config, trained, monkeypatch):
     weights, before_figures = weights_of(workdir), read_round_figures(workdir)
     monkeypatch.setattr("sjft_tf.pipeline.stages.neighbors.build_neighbor_table", None)
     monkeypatch.setattr("keras.Model.fit", None)
-    commands.run(config, workdir)
+    train(config, workdir)
     assert {p: p.stat().st_mtime_ns for p in before} == before
     assert_same_weights(weights, weights_of(workdir))
     # What is damaged or missing is made again, and alone: the rounds stay as they are.
@@ -101,7 +102,7 @@ def test_started_again_nothing_is_done_twice(config, trained, monkeypatch):
     for path in (*outputs, figures, probabilities, workdir.metrics, workdir.report, workdir.predictions):
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2] + b"\0" + content[len(content) // 2 + 1 :])
-    commands.run(config, workdir)
+    train(config, workdir)
     for path in (workdir.picture, workdir.leaks_csv):
         assert path.read_bytes() == whole[path]
     load_predictor(workdir.saved_model)
@@ -121,7 +122,7 @@ def test_broken_off_and_started_again_ends_the_same(config, finished, workdir, s
     where = {
         "neighbor_table": "sjft_tf.pipeline.stages.retrieving",
         "save_round": "sjft_tf.training.rounds",
-        "summarize": "sjft_tf.pipeline.programs.commands",
+        "summarize": "sjft_tf.pipeline.programs.train",
     }
     place, left = where.get(stage, "sjft_tf.pipeline.stages.learning"), [2 if stage == "save_round" else 1]
 
@@ -139,8 +140,8 @@ def test_broken_off_and_started_again_ends_the_same(config, finished, workdir, s
 
         patch.setattr(f"{place}.{stage}", sometimes)
         with pytest.raises(PowerCut):
-            commands.run(config, workdir)
-    commands.run(config, workdir, saved_model=False)
+            train(config, workdir)
+    train(config, workdir, saved_model=False)
     assert_same_weights(weights_of(calm), weights_of(workdir))
     assert calm.borrowed.read_text() == workdir.borrowed.read_text()
     a, b = (json.loads(w.metrics.read_text()) for w in (calm, workdir))
@@ -153,7 +154,7 @@ def test_same_seed_same_run_other_seed_other_run(config, finished, tmp_path):
     assert config.training.seed == 0
     runs = [finished[0], *(Workdir(tmp_path / name) for name in "bc")]
     for run, seed in zip(runs[1:], (0, 1), strict=True):
-        commands.run(changed(config, "training", seed=seed), run)
+        train(config.replace("training", seed=seed), run)
     assert_same_weights(weights_of(runs[0]), weights_of(runs[1]))
     assert runs[0].borrowed.read_text() == runs[1].borrowed.read_text()
     assert any((x != y).any() for x, y in zip(weights_of(runs[0]), weights_of(runs[2]), strict=True))
@@ -161,8 +162,8 @@ def test_same_seed_same_run_other_seed_other_run(config, finished, tmp_path):
 
 @pytest.mark.parametrize("selector", ["none", "all", "random"])
 def test_other_selectors(config, workdir, selector):
-    config = changed(config, "selection", selector=selector, k0="auto", source_share=0.5)
-    commands.run(config, workdir, saved_model=False)
+    config = config.replace("selection", selector=selector, k0="auto", source_share=0.5)
+    train(config, workdir, saved_model=False)
     figures = json.loads(workdir.metrics.read_text())
     if selector == "none":
         assert not workdir.borrowed.exists()
@@ -177,9 +178,9 @@ def test_other_selectors(config, workdir, selector):
 
 
 def test_two_sources_keep_their_labels_apart(config, workdir, world):
-    config = changed(config, "data", source=[f"folder:{world / 'source'}", "glyphs?n=104&size=16"])
-    config = changed(config, "training", rounds=1)
-    commands.run(config, workdir, saved_model=False)
+    config = config.replace("data", source=[f"folder:{world / 'source'}", "glyphs?n=104&size=16"])
+    config = config.replace("training", rounds=1)
+    train(config, workdir, saved_model=False)
     classes = json.loads(workdir.classes.read_text())["source"]
     assert len(classes) == 4 + 52
     assert len(set(classes)) == 56
@@ -189,9 +190,9 @@ def test_other_settings_in_the_same_workdir_are_refused(config, trained):
     workdir = trained
     files = {p: p.stat().st_mtime_ns for p in workdir.root.rglob("*") if p.is_file() and p.name != "times.json"}
     with pytest.raises(ArtifactMismatch, match=r"learning_rate: 0\.01 there, 0\.5 asked for.*--workdir"):
-        commands.run(changed(config, "training", learning_rate=0.5), workdir)
+        train(config.replace("training", learning_rate=0.5), workdir)
     with pytest.raises(ArtifactMismatch, match="bins: 8 there, 9 asked for"):
-        commands.run(changed(config, "retrieval", bins=9), workdir)
+        train(config.replace("retrieval", bins=9), workdir)
     assert files == {p: p.stat().st_mtime_ns for p in files}
 
 
@@ -199,32 +200,32 @@ def test_changed_images_are_refused(config, workdir, world, tmp_path):
     import shutil
 
     shutil.copytree(world / "target", tmp_path / "target")
-    config = changed(config, "data", target=f"folder:{tmp_path / 'target'}")
-    config = changed(config, "training", rounds=1)
-    commands.run(config, workdir, saved_model=False)
+    config = config.replace("data", target=f"folder:{tmp_path / 'target'}")
+    config = config.replace("training", rounds=1)
+    train(config, workdir, saved_model=False)
     shutil.copy(world / "source" / "class 0" / "0.png", tmp_path / "target" / "train" / "a" / "new.png")
     with pytest.raises(ArtifactMismatch, match="target"):
-        commands.run(config, workdir)
+        train(config, workdir)
 
 
 def test_a_table_made_before_is_used(config, workdir, monkeypatch):
-    config = changed(config, "training", rounds=1)
-    lines = commands.retrieve(config, workdir)
+    config = config.replace("training", rounds=1)
+    lines = retrieve(config, workdir)
     assert any("K0 = 3" in line for line in lines)
     stamp = workdir.neighbors.stat().st_mtime_ns
     monkeypatch.setattr("sjft_tf.pipeline.stages.neighbors.build_neighbor_table", None)
-    commands.run(config, workdir, saved_model=False)
+    train(config, workdir, saved_model=False)
     assert workdir.neighbors.stat().st_mtime_ns == stamp
 
 
 def test_a_table_too_short_is_refused(config, workdir):
-    commands.retrieve(config, workdir)
+    retrieve(config, workdir)
     with pytest.raises(ArtifactMismatch, match="neighbors: 15 there, 40 asked for"):
-        commands.run(changed(config, "selection", k0="20"), workdir)
+        train(config.replace("selection", k0="20"), workdir)
 
 
 def test_descriptors_alone(config, workdir):
-    lines = commands.extract(config, workdir)
+    lines = extract(config, workdir)
     assert workdir.edges.exists()
     assert "48 filters" in lines[0]
     assert "12 images x 384 numbers" in lines[1]
@@ -241,11 +242,11 @@ def test_evaluate_export_and_predict(trained, world, tmp_path):
     assert json.loads((tmp_path / "one.json").read_text())["top1"] == figures["rounds"][0]["test"]["top1"]
     assert len((tmp_path / "one.csv").read_text().splitlines()) == 10
     assert len((tmp_path / "one-report.csv").read_text().splitlines()) == 4
-    list(commands.export(workdir, 1, str(tmp_path / "model")))
+    list(export(workdir, 1, str(tmp_path / "model")))
     with pytest.raises(InputError, match="--round must be between 1 and 2"):
-        list(commands.export(workdir, 3, ""))
+        list(export(workdir, 3, ""))
     with pytest.raises(InputError, match="no SavedModel; it will not be overwritten"):
-        list(commands.export(workdir, 1, str(world)))
+        list(export(workdir, 1, str(world)))
     answers = tmp_path / "answers.csv"
     (line,) = predict("", str(tmp_path / "model"), [str(world / "target" / "test")], AnswerFormat(str(answers)))
     assert line.startswith("9 images answered, 0 left out")
@@ -282,7 +283,7 @@ def test_predict_leaves_out_what_is_no_image_and_turns_photos_upright(finished, 
 
 def test_no_run_here(workdir):
     with pytest.raises(InputError, match="There is no run in"):
-        commands.restore(workdir, 0)
+        restore(workdir, 0)
 
 
 def test_a_second_process_is_kept_out(workdir):
@@ -293,15 +294,15 @@ def test_a_second_process_is_kept_out(workdir):
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(config, workdir):
-    config = changed(config, "training", learning_rate=1e3, momentum=0.999, weight_decay=1e3, steps_per_round=40)
+    config = config.replace("training", learning_rate=1e3, momentum=0.999, weight_decay=1e3, steps_per_round=40)
     with pytest.raises(InputError, match="at step .* a lower --learning_rate .*in this --workdir or another"):
-        commands.run(config, workdir)
+        train(config, workdir)
     assert finished_rounds(workdir.rounds) == []
     # It has left nothing that would keep other settings from the same folder, but a checkpoint does.
-    commands.refuse_other_run(changed(config, "training", learning_rate=0.01), workdir)
+    refuse_other_run(config.replace("training", learning_rate=0.01), workdir)
     workdir.checkpoints.mkdir()
     with pytest.raises(ArtifactMismatch, match=r"learning_rate: 1000\.0 there, 0\.5 asked for"):
-        commands.refuse_other_run(changed(config, "training", learning_rate=0.5), workdir)
+        refuse_other_run(config.replace("training", learning_rate=0.5), workdir)
 
 
 @pytest.mark.parametrize(
@@ -314,35 +315,35 @@ def test_a_loss_that_is_not_finite_ends_the_run(config, workdir):
 )
 def test_an_unknown_network_is_refused_before_anything_is_opened(config, workdir, section, values, message):
     with pytest.raises(InputError, match=message):
-        commands.run(changed(config, section, **values), workdir)
+        train(config.replace(section, **values), workdir)
     assert not workdir.root.exists()
 
 
 def test_only_some_rounds_keep_their_weights(config, workdir, tmp_path):
-    config = changed(changed(config, "training", rounds=3), "checkpoints", keep_rounds=1)
-    commands.run(config, workdir, saved_model=False)
+    config = config.replace("training", rounds=3).replace("checkpoints", keep_rounds=1)
+    train(config, workdir, saved_model=False)
     scores = [learning.validation_score(workdir, index) for index in range(3)]
     assert kept_rounds(workdir.rounds) == sorted({int(np.argmax(scores)), 2})
     assert len(json.loads(workdir.metrics.read_text())["rounds"]) == 3
     (pruned, *_) = [index for index in range(3) if index not in kept_rounds(workdir.rounds)]
     with pytest.raises(InputError, match=rf"weights of round {pruned + 1} are not kept .* are there: "):
-        list(commands.export(workdir, pruned + 1, str(tmp_path / "model")))
+        list(export(workdir, pruned + 1, str(tmp_path / "model")))
     # Nothing is missing to whoever starts the command again.
-    commands.run(config, workdir, saved_model=False)
+    train(config, workdir, saved_model=False)
 
 
 def test_source_that_is_the_target_is_refused(config, workdir, world):
-    config = changed(config, "data", source=[f"folder:{world / 'target'}#train"])
+    config = config.replace("data", source=[f"folder:{world / 'target'}#train"])
     with pytest.raises(InputError, match="are in both"):
-        commands.run(config, workdir)
+        train(config, workdir)
 
 
 def test_starting_weights_from_another_run(config, finished, tmp_path):
     workdir, _ = finished
-    config = changed(changed(config, "model", weights=str(workdir.trunk)), "training", rounds=1)
-    commands.run(config, Workdir(tmp_path / "again"), saved_model=False)
+    config = config.replace("model", weights=str(workdir.trunk)).replace("training", rounds=1)
+    train(config, Workdir(tmp_path / "again"), saved_model=False)
     model = learning.build_model(config, 3, 4)
-    trained = commands.restore(workdir, 0)[1]
+    trained = restore(workdir, 0)[1]
     for layer in model.layers:
         if "head" not in layer.name:
             for a, b in zip(layer.get_weights(), trained.get_layer(layer.name).get_weights(), strict=True):

@@ -7,8 +7,8 @@ import pytest
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.programs import commands
-from sjft_tf.pipeline.pruning.target import prune
+from sjft_tf.pipeline.programs.prune import prune
+from sjft_tf.pipeline.programs.train import train
 from sjft_tf.training.checkpoints.rounds import finished_rounds
 from sjft_tf.workdir import Workdir
 
@@ -16,11 +16,7 @@ from sjft_tf.workdir import Workdir
 @pytest.fixture
 def plain(config):
     """Plain fine-tuning with a fixed L2."""
-    return replace(
-        config,
-        selection=replace(config.selection, selector="none"),
-        prune=replace(config.prune, head_l2=0.1, drop_share=0.25),
-    )
+    return config.replace("selection", selector="none").replace("prune", head_l2=0.1, drop_share=0.25)
 
 
 @pytest.mark.slow
@@ -31,25 +27,25 @@ def test_prune_then_train_on_what_is_left(plain, world, tmp_path):
     assert any("Pearson" in line for line in lines)
     assert len(kept["kept"]) == 12 - kept["dropped"] < 12
     rows = str(pruning.influence / "kept.json")
-    run = replace(plain, data=replace(plain.data, target_rows=rows))
-    commands.run(run, Workdir(tmp_path / "run"))
+    run = plain.replace("data", target_rows=rows)
+    train(run, Workdir(tmp_path / "run"))
     state = artifacts.load_npz(tmp_path / "run" / "rounds" / "01" / "state.npz")[1]
-    both = replace(plain, data=replace(plain.data, prune_target=True))
-    commands.run(both, Workdir(tmp_path / "both"))
+    both = plain.replace("data", prune_target=True)
+    train(both, Workdir(tmp_path / "both"))
     again = artifacts.load_npz(tmp_path / "both" / "rounds" / "01" / "state.npz")[1]
     assert again["made_from"]["target images"] == state["made_from"]["target images"]
     # The same images, the same settings: the same training.
     np.testing.assert_allclose(again["metrics"]["loss"], state["metrics"]["loss"], rtol=1e-4)
     before = (tmp_path / "both" / "influence" / "kept.json").read_bytes()
-    other = replace(both, prune=replace(both.prune, drop_share=0.1))
+    other = both.replace("prune", drop_share=0.1)
     with pytest.raises(artifacts.ArtifactMismatch, match="drop_share: 0.25 there, 0.1 asked for"):
-        commands.run(other, Workdir(tmp_path / "both"))
+        train(other, Workdir(tmp_path / "both"))
     assert (tmp_path / "both" / "influence" / "kept.json").read_bytes() == before
     assert finished_rounds(tmp_path / "both" / "rounds") == [0, 1]
     # Another split is another target.
-    elsewhere = replace(run, data=replace(run.data, target=f"folder:{world / 'target'}#test", test="", validation=""))
+    elsewhere = run.replace("data", target=f"folder:{world / 'target'}#test", test="", validation="")
     with pytest.raises(InputError, match="was made for other images"):
-        commands.run(elsewhere, Workdir(tmp_path / "other"))
+        train(elsewhere, Workdir(tmp_path / "other"))
 
 
 @pytest.mark.slow

@@ -7,10 +7,14 @@ import pytest
 
 from sjft_tf.artifacts import read_json, write_json
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.programs import commands
-from sjft_tf.pipeline.programs.evaluating import EvaluationRequest, evaluate
-from sjft_tf.pipeline.pruning.target import prune
-from sjft_tf.pipeline.stages.audit import run_audit
+from sjft_tf.pipeline.finished_run import restore
+from sjft_tf.pipeline.programs.audit import audit
+from sjft_tf.pipeline.programs.evaluate import EvaluationRequest, evaluate
+from sjft_tf.pipeline.programs.export import export
+from sjft_tf.pipeline.programs.extract import extract
+from sjft_tf.pipeline.programs.prune import prune
+from sjft_tf.pipeline.programs.retrieve import retrieve
+from sjft_tf.pipeline.programs.train import train
 from sjft_tf.workdir import Workdir
 
 
@@ -19,21 +23,17 @@ def everything(root):
     return {p.relative_to(root): p.read_bytes() for p in root.rglob("*") if p.is_file() and p.name != ".lock"}
 
 
-def with_data(config, **settings):
-    return replace(config, data=replace(config.data, **settings))
-
-
 @pytest.fixture(scope="module")
 def finished(config, world, tmp_path_factory):
     """Settings and workdir of a run that pruned, audited, borrowed and trained; folders of other images."""
     root = tmp_path_factory.mktemp("refusals")
     config = replace(
-        with_data(config, prune_target=True, source=[f"folder:{world / 'source'}"]),
+        config.replace("data", prune_target=True, source=[f"folder:{world / 'source'}"]),
         training=replace(config.training, rounds=1, steps_per_round=1),
     )
     workdir = Workdir(root / "run")
     with workdir.locked():
-        commands.run(config, workdir)
+        train(config, workdir)
     more, named, tested, source = (root / name for name in ("more", "named", "tested", "source"))
     for folder in (more, named, tested):
         shutil.copytree(world / "target", folder)
@@ -51,23 +51,23 @@ def finished(config, world, tmp_path_factory):
 def others(config, root):
     """Settings of which a run is another one, by what differs."""
     return {
-        "one class more": with_data(config, target=f"folder:{root / 'more'}"),
-        "renamed classes": with_data(config, target=f"folder:{root / 'named'}"),
-        "other test set": with_data(config, target=f"folder:{root / 'tested'}"),
-        "other source": with_data(config, source=[f"folder:{root / 'source'}"]),
-        "other settings": replace(config, training=replace(config.training, learning_rate=0.5)),
-        "other table": replace(config, retrieval=replace(config.retrieval, bins=9)),
-        "other pruning": replace(config, prune=replace(config.prune, drop_share=0.4)),
-        "no audit": with_data(config, target=f"folder:{root / 'more'}", audit=False),
+        "one class more": config.replace("data", target=f"folder:{root / 'more'}"),
+        "renamed classes": config.replace("data", target=f"folder:{root / 'named'}"),
+        "other test set": config.replace("data", target=f"folder:{root / 'tested'}"),
+        "other source": config.replace("data", source=[f"folder:{root / 'source'}"]),
+        "other settings": config.replace("training", learning_rate=0.5),
+        "other table": config.replace("retrieval", bins=9),
+        "other pruning": config.replace("prune", drop_share=0.4),
+        "no audit": config.replace("data", target=f"folder:{root / 'more'}", audit=False),
     }
 
 
 PROGRAMS = {
-    "train": lambda config, workdir: commands.run(config, workdir),
-    "retrieve": lambda config, workdir: commands.retrieve(config, workdir),
-    "audit": lambda config, workdir: run_audit(config, workdir),
+    "train": lambda config, workdir: train(config, workdir),
+    "retrieve": lambda config, workdir: retrieve(config, workdir),
+    "audit": lambda config, workdir: audit(config, workdir),
     "prune": lambda config, workdir: list(prune(config, workdir)),
-    "extract": lambda config, workdir: commands.extract(config, workdir),
+    "extract": lambda config, workdir: extract(config, workdir),
 }
 REFUSED = {
     "train": [
@@ -96,8 +96,8 @@ def test_a_refused_program_changes_nothing(finished, program, change):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda run, root: list(commands.export(run, 7, "")),
-        lambda run, root: list(commands.export(run, 0, str(root / "source"))),
+        lambda run, root: list(export(run, 7, "")),
+        lambda run, root: list(export(run, 0, str(root / "source"))),
         lambda run, root: list(evaluate(run, EvaluationRequest(number=7))),
         lambda run, root: list(evaluate(run, EvaluationRequest(images=f"folder:{root / 'more'}#test"))),
         lambda run, root: list(evaluate(run, EvaluationRequest(fuse_with=[str(root / "source")]))),
@@ -116,7 +116,7 @@ def test_the_same_command_after_all_refusals_changes_nothing_that_counts(finishe
     config, workdir, _ = finished
     before = everything(workdir.root)
     with workdir.locked():
-        commands.run(config, workdir)
+        train(config, workdir)
     after = everything(workdir.root)
     changed = {str(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     assert not {name for name in changed if not name.startswith(("logs/", "times.json"))}
@@ -130,7 +130,7 @@ def test_evaluate_says_which_images_changed_and_removes_nothing(finished, tmp_pa
     config, workdir, root = finished
     # The run as it would be if its images had been changed where they lie.
     run = Workdir(shutil.copytree(workdir.root, tmp_path / "run"))
-    run.write_config(with_data(config, target=f"folder:{root / folder}"))
+    run.write_config(config.replace("data", target=f"folder:{root / folder}"))
     before = everything(run.root)
     with pytest.raises(InputError) as error:
         list(evaluate(run, EvaluationRequest()))
@@ -144,7 +144,7 @@ def test_evaluate_scores_unchanged_test_images_and_tells_of_the_others(finished,
     shutil.copytree(world / "target", tmp_path / "target")
     (tmp_path / "target" / "val" / "a" / "0.png").unlink()
     run = Workdir(shutil.copytree(workdir.root, tmp_path / "run"))
-    run.write_config(with_data(config, target=f"folder:{tmp_path / 'target'}"))
+    run.write_config(config.replace("data", target=f"folder:{tmp_path / 'target'}"))
     before = everything(run.root)
     (line, *_) = evaluate(run, EvaluationRequest())
     assert line.startswith("round 1 on ")
@@ -160,10 +160,10 @@ def test_whole_rounds_are_never_to_be_removed(finished, tmp_path):
     classes = read_json(run.classes)
     write_json(run.classes, classes | {"target": [*classes["target"], "d"]})
     with pytest.raises(InputError, match="are whole.*Keep them"):
-        commands.restore(run, 0)
+        restore(run, 0)
 
 
 def test_a_run_of_other_classes_is_refused_by_their_names(finished):
     config, workdir, root = finished
     with workdir.locked(), pytest.raises(InputError, match="classes added: d"):
-        commands.run(others(config, root)["one class more"], workdir)
+        train(others(config, root)["one class more"], workdir)

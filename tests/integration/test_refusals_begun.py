@@ -8,7 +8,8 @@ import pytest
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.descriptors import partial_store
 from sjft_tf.errors import InputError, Stopped
-from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.programs.retrieve import retrieve
+from sjft_tf.pipeline.programs.train import train
 from sjft_tf.retrieval import NeighborTable, SearchCheckpoint
 from sjft_tf.training.checkpoints.rounds import finished_rounds
 from sjft_tf.training.stopping import StopRequest
@@ -18,10 +19,6 @@ from sjft_tf.workdir import Workdir
 def everything(root):
     """Every file below `root` but the lock, and what is in it."""
     return {p.relative_to(root): p.read_bytes() for p in root.rglob("*") if p.is_file() and p.name != ".lock"}
-
-
-def with_data(config, **settings):
-    return replace(config, data=replace(config.data, **settings))
 
 
 def refused(call, config, workdir, error=ArtifactMismatch):
@@ -52,16 +49,12 @@ def places(world, tmp_path_factory):
 @pytest.fixture(scope="module")
 def begun(config, tmp_path_factory):
     """Settings and workdir of a run that was ended after the first step of its first round, without any table."""
-    config = replace(
-        config,
-        selection=replace(config.selection, selector="all"),
-        training=replace(config.training, rounds=1, steps_per_round=3),
-    )
+    config = config.replace("selection", selector="all").replace("training", rounds=1, steps_per_round=3)
     workdir = Workdir(tmp_path_factory.mktemp("begun") / "run")
     stop = StopRequest()
     stop.made = True
     with workdir.locked(), pytest.raises(Stopped):
-        commands.run(config, workdir, stop)
+        train(config, workdir, stop)
     assert workdir.checkpoints.is_dir()
     assert not finished_rounds(workdir.rounds)
     return config, workdir
@@ -74,8 +67,8 @@ def begun(config, tmp_path_factory):
 def test_a_stopped_run_stays_when_other_images_are_named(begun, places, name, told):
     config, workdir = begun
     folder = f"folder:{places / name}"
-    other = with_data(config, source=[folder]) if name == "source" else with_data(config, target=folder)
-    said = refused(commands.run, other, workdir)
+    other = config.replace("data", source=[folder]) if name == "source" else config.replace("data", target=folder)
+    said = refused(train, other, workdir)
     assert told in said
     assert "Choose another --workdir; what is in this one stays as it is." in said
 
@@ -85,8 +78,8 @@ def test_a_stopped_run_stays_when_its_checkpoint_is_damaged(begun, places, tmp_p
     run = Workdir(shutil.copytree(workdir.root, tmp_path / "run"))
     (state,) = run.checkpoints.glob("*/state.npz")
     state.write_bytes(state.read_bytes()[:-40])
-    other = with_data(config, source=[f"folder:{places / 'source'}"])
-    assert "is damaged" in refused(commands.run, other, run, InputError)
+    other = config.replace("data", source=[f"folder:{places / 'source'}"])
+    assert "is damaged" in refused(train, other, run, InputError)
 
 
 class PowerCut(BaseException):
@@ -110,7 +103,7 @@ def searched(request, config, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(*((NeighborTable, "save") if kind == "whole store" else (SearchCheckpoint, "save")), cut)
         with workdir.locked(), pytest.raises(PowerCut):
-            commands.retrieve(with_data(config, audit=False), workdir)
+            retrieve(config.replace("data", audit=False), workdir)
     if "store" in kind:
         workdir.search.unlink()
     if kind == "lists alone":
@@ -121,15 +114,15 @@ def searched(request, config, tmp_path_factory):
     return config, workdir
 
 
-@pytest.mark.parametrize("call", [commands.run, commands.retrieve])
+@pytest.mark.parametrize("call", [train, retrieve])
 def test_a_search_that_was_broken_off_stays(searched, places, call):
     config, workdir = searched
-    assert "source: " in refused(call, with_data(config, source=[f"folder:{places / 'source'}"]), workdir)
+    assert "source: " in refused(call, config.replace("data", source=[f"folder:{places / 'source'}"]), workdir)
 
 
 def test_a_search_that_was_broken_off_goes_on_after_all(searched, tmp_path):
     config, workdir = searched
     run = Workdir(shutil.copytree(workdir.root, tmp_path / "run"))
     with run.locked():
-        commands.retrieve(config, run)
+        retrieve(config, run)
     assert run.neighbors.is_file()

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,18 +10,17 @@ from sjft_tf.artifacts import ArtifactMismatch, load_npz
 from sjft_tf.errors import InputError
 from sjft_tf.images import open_image_set
 from sjft_tf.models import build_trunk
+from sjft_tf.pipeline.finished_run import restore
 from sjft_tf.pipeline.inputs import open_sets
-from sjft_tf.pipeline.programs import commands
-from sjft_tf.pipeline.programs.inspecting import InspectionRequest
+from sjft_tf.pipeline.inspection.request import InspectionRequest
+from sjft_tf.pipeline.programs.extract import extract
+from sjft_tf.pipeline.programs.retrieve import retrieve
+from sjft_tf.pipeline.programs.train import train
 from sjft_tf.pipeline.stages import retrieving
 from sjft_tf.pipeline.stages.importance import class_importance
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.training.checkpoints.rounds import read_round
 from sjft_tf.workdir import Workdir
-
-
-def changed(config, section, **values):
-    return replace(config, **{section: replace(getattr(config, section), **values)}).validate()
 
 
 @pytest.fixture(scope="module")
@@ -35,23 +33,22 @@ def weights(tmp_path_factory):
 
 @pytest.fixture
 def config(config, weights):
-    config = replace(
-        config,
-        data=replace(config.data, target="digits?per_class=3", source=["glyphs?n=208"]),
-        view=replace(config.view, image_size=8, resize=8, pad=1),
-        model=replace(config.model, weights=weights),
+    config = (
+        config.replace("data", target="digits?per_class=3", source=["glyphs?n=208"])
+        .replace("view", image_size=8, resize=8, pad=1)
+        .replace("model", weights=weights)
     )
     return config.validate()
 
 
 @pytest.fixture
 def by_features(config):
-    return changed(config, "retrieval", bank="features")
+    return config.replace("retrieval", bank="features").validate()
 
 
 @pytest.fixture
 def by_class(config):
-    return changed(config, "selection", selector="class_importance", k0="auto", source_share=0.25)
+    return config.replace("selection", selector="class_importance", k0="auto", source_share=0.25).validate()
 
 
 @pytest.fixture
@@ -84,7 +81,7 @@ def test_neighbors_by_features_are_those_of_the_definition(by_features, weights,
 
 @pytest.mark.slow
 def test_training_with_such_neighbors_is_as_with_any(by_features, workdir):
-    commands.run(by_features, workdir)
+    train(by_features, workdir)
     first, second = read_round(workdir.rounds, 0), read_round(workdir.rounds, 1)
     assert second.metrics["borrowed"]["mean_k"] == pytest.approx(first.counts.mean())
     assert len(workdir.borrowed.read_text().splitlines()) == 1 + first.counts.sum()
@@ -92,44 +89,44 @@ def test_training_with_such_neighbors_is_as_with_any(by_features, workdir):
 
 
 def test_a_table_of_features_is_used_again_and_not_taken_for_another(by_features, weights, workdir, monkeypatch):
-    lines = commands.retrieve(by_features, workdir)
+    lines = retrieve(by_features, workdir)
     assert "30 target images, 15 neighbors each" in lines[0]
     first = NeighborTable.load(workdir.neighbors)
     monkeypatch.setattr("sjft_tf.pipeline.stages.feature_neighbors.build_feature_table", None)
     montage = workdir.root / "montage.png"
-    assert str(montage) in commands.retrieve(by_features, workdir, InspectionRequest(montage=["0"]))[-1]
+    assert str(montage) in retrieve(by_features, workdir, InspectionRequest(montage=["0"]))[-1]
     sets = open_sets(by_features, workdir)
-    shorter = changed(by_features, "training", rounds=1)
+    shorter = by_features.replace("training", rounds=1).validate()
     assert retrieving.neighbor_table(shorter, sets, workdir).k_max == 3
     # 16-bit training looks at the same features.
-    retrieving.neighbor_table(changed(by_features, "model", precision="bfloat16"), sets, workdir)
+    retrieving.neighbor_table(by_features.replace("model", precision="bfloat16").validate(), sets, workdir)
     with pytest.raises(ArtifactMismatch, match="neighbors: 15 there, 27 asked for"):
-        retrieving.neighbor_table(changed(by_features, "training", rounds=3), sets, workdir)
+        retrieving.neighbor_table(by_features.replace("training", rounds=3).validate(), sets, workdir)
     with pytest.raises(ArtifactMismatch, match=r"view: \[8, 8\] there, \[9, 8\] asked for"):
-        retrieving.neighbor_table(changed(by_features, "view", resize=9), sets, workdir)
+        retrieving.neighbor_table(by_features.replace("view", resize=9).validate(), sets, workdir)
     other = workdir.root / "other.weights.h5"
     build_trunk("preact_resnet", 8, depth=8, width=4).save_weights(other)
     with pytest.raises(ArtifactMismatch, match=f"weights: '{first.made_from['weights']}' there, '[0-9a-f]+' asked"):
-        retrieving.neighbor_table(changed(by_features, "model", weights=str(other)), sets, workdir)
+        retrieving.neighbor_table(by_features.replace("model", weights=str(other)).validate(), sets, workdir)
     with pytest.raises(InputError, match="There is no weight file"):
-        retrieving.neighbor_table(changed(by_features, "model", weights="gone.weights.h5"), sets, workdir)
+        retrieving.neighbor_table(by_features.replace("model", weights="gone.weights.h5").validate(), sets, workdir)
     with pytest.raises(ArtifactMismatch, match="bank: 'features' there, "):
-        retrieving.neighbor_table(changed(by_features, "retrieval", bank="gabor"), sets, workdir)
+        retrieving.neighbor_table(by_features.replace("retrieval", bank="gabor").validate(), sets, workdir)
 
 
 def test_what_features_cannot_do_is_refused(by_features, by_class, workdir):
     with pytest.raises(InputError, match="--bank=features compares .* no filters to describe or explain"):
-        commands.retrieve(by_features, workdir, InspectionRequest(explain=["0"]))
+        retrieve(by_features, workdir, InspectionRequest(explain=["0"]))
     with pytest.raises(InputError, match="--bank=features compares .* no filters to describe or explain"):
-        commands.extract(by_features, workdir)
+        extract(by_features, workdir)
     for looks in (InspectionRequest(explain=["0"]), InspectionRequest(montage=["0"])):
         with pytest.raises(InputError, match="--selector=class_importance has no neighbors"):
-            commands.retrieve(by_class, workdir, looks)
+            retrieve(by_class, workdir, looks)
     assert not workdir.root.exists() or not list(workdir.root.glob("*.npz"))
 
 
 def test_the_whole_job_with_class_importance(by_class, workdir):
-    commands.run(by_class, workdir)
+    train(by_class, workdir)
     source = open_image_set("glyphs?n=208")
     arrays, meta = load_npz(workdir.importance)
     # By the formula, in float64.
@@ -167,19 +164,19 @@ def test_importances_are_used_again_for_pools_of_any_size(by_class, workdir, mon
     monkeypatch.setattr("sjft_tf.pipeline.stages.importance.fit_source_head", None)
     again = class_importance(by_class, sets, workdir)
     np.testing.assert_array_equal(first.pool, again.pool)
-    whole = class_importance(changed(by_class, "selection", source_share=1.0), sets, workdir)
+    whole = class_importance(by_class.replace("selection", source_share=1.0).validate(), sets, workdir)
     assert (len(first.pool), len(whole.pool)) == (52, 208)
     np.testing.assert_array_equal(first.weights.weight, whole.weights.weight)
-    other = class_importance(changed(by_class, "training", seed=5), sets, workdir)
+    other = class_importance(by_class.replace("training", seed=5).validate(), sets, workdir)
     assert other.pool.tolist() != first.pool.tolist()
-    lines = commands.retrieve(by_class, workdir)
+    lines = retrieve(by_class, workdir)
     with open(workdir.importance_csv, newline="") as stream:
         names = [row["class"] for row in csv.DictReader(stream)]
     assert [line.split()[-1] for line in lines[1:11]] == names[:10]
     assert "of 208 source images" in lines[11]
     assert "in 52 places" in lines[11]
     with pytest.raises(ArtifactMismatch, match=r"view: \[8, 8\] there, \[9, 8\] asked for"):
-        class_importance(changed(by_class, "view", resize=9), sets, workdir)
+        class_importance(by_class.replace("view", resize=9).validate(), sets, workdir)
 
 
 @pytest.mark.slow
@@ -187,7 +184,7 @@ def test_importances_are_used_again_for_pools_of_any_size(by_class, workdir, mon
 def test_broken_off_and_started_again_ends_the_same(kind, tmp_path, monkeypatch, request):
     config = request.getfixturevalue(kind)
     undisturbed, workdir = Workdir(tmp_path / "undisturbed"), Workdir(tmp_path / "run")
-    commands.run(config, undisturbed)
+    train(config, undisturbed)
 
     def cut(*_, **__):
         raise KeyboardInterrupt
@@ -195,11 +192,11 @@ def test_broken_off_and_started_again_ends_the_same(kind, tmp_path, monkeypatch,
     with monkeypatch.context() as patch:
         patch.setattr("sjft_tf.pipeline.stages.learning.evaluate_round", cut)  # of the first round
         with pytest.raises(KeyboardInterrupt):
-            commands.run(config, workdir)
+            train(config, workdir)
     # Now the trunk that chooses is not built again before the one that is trained.
-    commands.run(config, workdir)
+    train(config, workdir)
     for x, y in zip(
-        *(commands.restore(w, 0)[1].get_weights() for w in (undisturbed, workdir)),
+        *(restore(w, 0)[1].get_weights() for w in (undisturbed, workdir)),
         strict=True,
     ):
         np.testing.assert_array_equal(x, y)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
 from sjft_tf.images import ImageSet
 from sjft_tf.pipeline.inputs import Sets
@@ -46,17 +45,6 @@ def changed_sets(config: RunConfig, workdir: Workdir, sets: Mapping[str, ImageSe
 def by_role(sets: Sets) -> dict[str, ImageSet | None]:
     """The sets as `changed_sets` takes them."""
     return {"training": sets.target, "validation": sets.validation, "test": sets.test, "source": sets.source}
-
-
-def refuse_other_classes(names: Sequence[str], workdir: Workdir) -> None:
-    """Raises ArtifactMismatch, with their names, if the run in `workdir` (finished or stopped) has other classes."""
-    begun = finished_rounds(workdir.rounds) or workdir.checkpoints.is_dir()
-    if not begun or not workdir.classes.is_file():
-        return
-    if changes := class_changes(workdir.read_classes()["target"], names):
-        raise artifacts.ArtifactMismatch(
-            f"The run in {workdir.root} has other target classes than these ({changes}). {artifacts.OTHER_WORKDIR}"
-        )
 
 
 def class_changes(there: Sequence[str], now: Sequence[str]) -> str:

@@ -14,12 +14,12 @@ from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, few_of_each
 from sjft_tf.influence import save_kept
-from sjft_tf.pipeline.checking.refusals import held_back
+from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.checking.settings import check_sets, check_settings
 from sjft_tf.pipeline.comparing.frozen_head import evaluate_head
 from sjft_tf.pipeline.comparing.runs import RESULT
 from sjft_tf.pipeline.inputs import open_sets
-from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.programs import train as training_program
 from sjft_tf.pipeline.stages.audit import audit_of, warnings
 from sjft_tf.pipeline.stages.importance import class_importance
 from sjft_tf.pipeline.stages.neighbors import neighbor_table
@@ -111,7 +111,7 @@ def train(config: RunConfig, job: dict[str, Any]) -> None:
         if finished and finished != kept_rounds(workdir.rounds):
             # Trained, not chosen, its weights removed; now it is chosen after all.
             artifacts.remove_directory(workdir.rounds)
-        commands.run(config, workdir, StopRequest(), open_cluster(config), job["command"], saved_model=False)
+        training_program.train(config, workdir, StopRequest(), open_cluster(config), job["command"], saved_model=False)
         _link(workdir)
         _write_result(workdir, job["stamp"])
 

@@ -1,1 +1,1 @@
-"""What the programs in scripts/ call, and the front door for Python."""
+"""What the programs in scripts/ do, one file each, named alike."""

@@ -11,7 +11,8 @@ import numpy as np
 from sjft_tf.config import RunConfig
 from sjft_tf.export import load_predictor
 from sjft_tf.images import ImageSet, open_image_set
-from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.finished_run import Report
+from sjft_tf.pipeline.programs.train import train
 from sjft_tf.workdir import Workdir
 
 SCRATCH, PLAIN, SJFT = "from scratch", "plain fine-tuning", "selective joint fine-tuning"
@@ -57,10 +58,10 @@ class Demo:
         yield ""
         yield from self._one_prediction(Workdir(last))
 
-    def _run(self, folder: Path, config: RunConfig) -> commands.Report:
+    def _run(self, folder: Path, config: RunConfig) -> Report:
         workdir = Workdir(folder)
         with workdir.locked():
-            return commands.run(config.validate(), workdir)
+            return train(config.validate(), workdir)
 
     def _pretraining(self) -> RunConfig:
         config = self.config

@@ -1,10 +1,10 @@
-"""Pruning the target: judged, chosen, written down; for scripts/prune.py and for `train.py --prune_target`."""
+"""Pruning the target: judged, chosen, written down, or found in the workdir."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,10 @@ import numpy as np
 from sjft_tf import artifacts, outputs
 from sjft_tf.config import RunConfig
 from sjft_tf.csv_files import Writer
-from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.images.watching import refuse_changed
-from sjft_tf.influence import choose, leave_one_out, ranks, save_kept
-from sjft_tf.pipeline.checking.refusals import held_back, refuse_other_target
-from sjft_tf.pipeline.checking.settings import check_network
-from sjft_tf.pipeline.inputs import Sets, open_sets
+from sjft_tf.influence import choose, ranks, save_kept
+from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.networks import weights_identity
 from sjft_tf.pipeline.pruning.head import InfluenceProblem, InfluenceScores, by_alternative, by_head, cross_fit
 from sjft_tf.schema import Array, Schema
@@ -54,51 +51,6 @@ def pruned(config: RunConfig, sets: Sets, workdir: Workdir) -> Sets:
     judged, dropped = judgement(config, sets, workdir)
     log.info("Pruning drops %d of %d target images (%s)", dropped.sum(), len(sets.target), judged.how)
     return dataclasses.replace(sets, target=sets.target.subset(np.flatnonzero(~_by_row(judged, dropped, sets.target))))
-
-
-def prune(config: RunConfig, workdir: Workdir, verify: int = 0) -> Iterator[str]:
-    """What scripts/prune.py does: judges, chooses, writes, and says what was found."""
-    settings = config.prune
-    if verify < 0 or (verify and (settings.cross_fit or settings.influence_layers or settings.prune_by != "influence")):
-        raise InputError(
-            "--verify trains the convex head again without single images: it needs a number from 1, and neither "
-            f"--cross_fit nor --influence_layers nor another --prune_by. Received: --verify={verify}"
-        )
-    sets, judged, dropped = _judged_anew(config, workdir)
-    target = sets.target
-    yield f"    judged: {len(judged.rows)} of {len(target)} target images; {judged.how}"
-    positive = int((judged.scores > 0).sum())
-    kept = len(target) - dropped.sum()
-    yield f"   harmful: {positive} have a positive score; {dropped.sum()} dropped, {kept} kept"
-    labels = target.labels[judged.rows]
-    for name, sign in (("worst", -1), ("best", 1)):
-        for place in np.argsort(sign * judged.scores, kind="stable")[:3]:
-            row = judged.rows[place]
-            yield (
-                f"{name:>10}: {target.ids[row]} ({target.class_names[labels[place]]}, fits "
-                f"{target.class_names[judged.better[place]]}) {judged.scores[place]:+.4g}"
-            )
-    yield f"      list: {workdir.influence_csv}"
-    yield f"   picture: {', '.join(map(str, workdir.influence_pictures.values()))}"
-    yield f"     train: --target_rows={workdir.kept}"
-    if verify:
-        yield from _verified(config, sets, workdir, judged, verify)
-
-
-def judged_images(config: RunConfig, workdir: Workdir) -> tuple[np.ndarray, np.ndarray]:
-    """As `prune`, for Python: scores float64 [N] (NaN for an image that judged), and which are dropped, bool [N]."""
-    sets, judged, dropped = _judged_anew(config, workdir)
-    scores = np.full(len(sets.target), np.nan)
-    scores[judged.rows] = judged.scores
-    return scores, _by_row(judged, dropped, sets.target)
-
-
-def _judged_anew(config: RunConfig, workdir: Workdir) -> tuple[Sets, InfluenceScores, np.ndarray]:
-    check_network(config)
-    with held_back(workdir):
-        sets = open_sets(config, workdir)
-        refuse_other_target(config, sets, workdir)
-        return sets, *judgement(config, sets, workdir)
 
 
 def judgement(config: RunConfig, sets: Sets, workdir: Workdir) -> Judgement:
@@ -225,22 +177,3 @@ def _pair(target: ImageSet, judged: InfluenceScores, i: int, place: int) -> Pair
         f"{place}: {label[:18]}, {judged.scores[i]:+.3g}",
         f"fits {fits[:24]} (right)" if better != target.labels[row] else "its label fits (right: the same)",
     )
-
-
-def _verified(config: RunConfig, sets: Sets, workdir: Workdir, judged: InfluenceScores, number: int) -> Iterator[str]:
-    bench = InfluenceProblem(config, sets, workdir)
-    drawn = np.random.default_rng(config.training.seed).permutation(len(judged.rows))[:number]
-    judges = bench.examples(bench.judging)
-    found = leave_one_out(bench.head, judged.scores, judges, drawn, config.prune.damping)
-    path = workdir.influence_check
-    with artifacts.atomic_write(path, "w") as stream:
-        writer = Writer(stream)
-        writer.writerow(["id", "predicted", "measured"])
-        for i, predicted, measured in zip(drawn, found.predicted, found.measured, strict=True):
-            writer.writerow([sets.target.ids[judged.rows[i]], f"{predicted:.8g}", f"{measured:.8g}"])
-    yield f"  verified: {len(drawn)} heads trained again without one image; change of the validation loss in nats:"
-    for i in np.argsort(-np.abs(found.measured))[:5]:
-        name = sets.target.ids[judged.rows[drawn[i]]]
-        yield f"            {name}: predicted {found.predicted[i]:+.4g}, measured {found.measured[i]:+.4g}"
-    if len(drawn) > 2:
-        yield f"            Pearson {found.pearson:.4f}, Spearman {found.spearman:.4f}; all of them: {path}"

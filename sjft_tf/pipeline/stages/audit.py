@@ -17,8 +17,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.images.audit import MIN_SIDE, SETTINGS, Audit, Leak, audit
 from sjft_tf.images.watching import refuse_changed
-from sjft_tf.pipeline.checking.refusals import held_back, refuse_other_target
-from sjft_tf.pipeline.inputs import Sets, open_sets
+from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, pair_montage
 from sjft_tf.training import finished_rounds
@@ -121,25 +120,6 @@ def warnings(source: ImageSet, found: Audit, workdir: Workdir, excluded: bool) -
         f"LEAKAGE: {len(rows)} of {len(source)} source images are images of the target: {'; '.join(parts)}. "
         f"Listed in {listed}, shown in {shown}. {what}"
     ]
-
-
-def run_audit(config: RunConfig, workdir: Workdir) -> list[str]:
-    """What scripts/audit.py does: audits and says what was found."""
-    with held_back(workdir):
-        sets = open_sets(config, workdir)
-        if sets.source is None:
-            raise InputError("There is nothing to audit: give --source")
-        refuse_other_target(config, sets, workdir)
-        found = audit_of(sets, workdir)
-    count = {role: sum(leak.role == role for leak in found.leaks) for role in found.judged}
-    identical = {role: sum(leak.role == role and leak.kind == "identical" for leak in found.leaks) for role in count}
-    lines = [
-        f"{role:>10}: {count[role]} of {len(sets.source)} source images show one of the {len(images)} {role} images, "
-        f"{identical[role]} of them byte-identical"
-        for role, images in roles(sets).items()
-    ]
-    lines.append(f"      list: {workdir.leaks_csv}")
-    return lines + ([f"   picture: {workdir.leaks_picture}"] if found.leaks else [])
 
 
 def _artifact(source: ImageSet, targets: dict[str, ImageSet], workdir: Workdir) -> artifacts.Artifact[Audit]:

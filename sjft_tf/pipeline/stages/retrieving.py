@@ -1,22 +1,16 @@
-"""What is borrowed from: a neighbor table or a pool, for training and for scripts/retrieve.py."""
+"""What is borrowed from: a neighbor table or a pool."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from sjft_tf.config import RunConfig
-from sjft_tf.errors import InputError
-from sjft_tf.pipeline.checking.changes import refuse_other_classes
-from sjft_tf.pipeline.checking.refusals import held_back, refuse_other_target
-from sjft_tf.pipeline.checking.settings import check_bank, check_network, check_sets
-from sjft_tf.pipeline.inputs import Sets, filter_bank, open_sets
-from sjft_tf.pipeline.programs.inspecting import InspectionRequest
-from sjft_tf.pipeline.stages.audit import audited
-from sjft_tf.pipeline.stages.importance import check_importance, class_importance, importance_lines
+from sjft_tf.pipeline.inputs import Sets
+from sjft_tf.pipeline.stages.importance import check_importance, class_importance
 from sjft_tf.pipeline.stages.neighbors import check_table, neighbor_table
-from sjft_tf.pipeline.stages.results import show_neighbors, write_borrowed
-from sjft_tf.selection import TABLE_SELECTORS, smallest_k
-from sjft_tf.training import TrainingSets, finished_rounds
+from sjft_tf.pipeline.stages.results import show_neighbors
+from sjft_tf.selection import TABLE_SELECTORS
+from sjft_tf.training import TrainingSets
 from sjft_tf.training.distribution import ALONE, Cluster
 from sjft_tf.workdir import Workdir
 
@@ -51,47 +45,3 @@ def check_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
         check_table(config, sets, workdir)
     elif config.selection.selector == "class_importance":
         check_importance(config, sets, workdir)
-
-
-def retrieve(config: RunConfig, workdir: Workdir, inspection: InspectionRequest | None = None) -> list[str]:
-    """Makes the neighbor table and shows what it would borrow at the start, and single target images on request.
-
-    With --selector=class_importance there is no table: the importances are made, and the first of them shown.
-    """
-    by_class = config.selection.selector == "class_importance"
-    if inspection is not None:
-        if by_class and (inspection.explain or inspection.montage):
-            raise InputError("--selector=class_importance has no neighbors for --explain and --montage to show")
-        if inspection.explain:
-            filter_bank(config)  # refuses where there is none
-    check_bank(config)
-    if by_class or config.retrieval.bank == "features":
-        check_network(config)
-    with held_back(workdir):
-        sets = open_sets(config, workdir)
-        check_sets(config, sets)
-        if inspection is not None:
-            inspection.check(sets.target)
-        refuse_other_classes(sets.target.class_names, workdir)
-        refuse_other_target(config, sets, workdir)
-        sets = audited(config, sets, workdir)
-        check_borrowing(config, sets, workdir)
-    if by_class:
-        return importance_lines(config, sets, workdir)
-    table = neighbor_table(config, sets, workdir)
-    assert sets.source is not None
-    show_neighbors(sets.target, sets.source, table, workdir)
-    fixed, share = config.selection.fixed_k0(), config.selection.source_share
-    k0 = fixed if fixed is not None else smallest_k(table.rows, len(sets.source), share)[0]
-    counts = np.full(len(sets.target), k0, np.int32)
-    union = np.unique(table.rows[:, :k0])
-    if not finished_rounds(workdir.rounds):  # else the file says what training borrowed in the end
-        write_borrowed(sets, table, union, counts, workdir)
-    part = len(union) / len(sets.source)
-    return [
-        f"  table: {workdir.neighbors} ({len(sets.target)} target images, {table.k_max} neighbors each)",
-        f"  K0 = {k0}: borrows {len(union)} of {len(sets.source)} source images ({part:.1%})",
-        f"  borrowed: {workdir.borrowed}",
-        f"  picture: {workdir.picture}",
-        *(inspection.lines(config, sets, table, workdir) if inspection is not None else ()),
-    ]

@@ -14,7 +14,8 @@ from sjft_tf.pipeline.checking import memory
 from sjft_tf.pipeline.checking.settings import check_sets, check_settings
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.networks import build_run_trunk
-from sjft_tf.pipeline.programs import commands
+from sjft_tf.pipeline.programs.train import train
+from sjft_tf.pipeline.stages import learning
 from sjft_tf.workdir import Workdir
 
 SMALL = {
@@ -137,10 +138,10 @@ def test_what_is_good_passes_and_leaves_no_trace_in_names(files, monkeypatch):
 
 @pytest.mark.parametrize("flags", [{"freeze": "conv9"}, {"max_per_class": 1}, {"k0": "99"}, {"depth": 9}])
 def test_a_refusal_comes_before_retrieval(tmp_path, monkeypatch, flags):
-    monkeypatch.setattr(commands, "open_sets", lambda *_: Sets(some(5), source=some(9)))
-    monkeypatch.setattr(commands, "train", lambda *_: pytest.fail("retrieval and training began"))
+    monkeypatch.setattr("sjft_tf.pipeline.programs.train.open_sets", lambda *_: Sets(some(5), source=some(9)))
+    monkeypatch.setattr(learning, "train", lambda *_: pytest.fail("retrieval and training began"))
     with pytest.raises(InputError):
-        commands.run(settings(**flags, audit=False), Workdir(tmp_path))
+        train(settings(**flags, audit=False), Workdir(tmp_path))
     assert not list(tmp_path.rglob("*.npz"))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,10 +17,9 @@ from sjft_tf.advice import (
     WHOLE,
     Advice,
     Measurement,
-    advise,
     command,
-    with_settings,
 )
+from sjft_tf.advice import advise as advice_for
 from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import extract, open_bank, target_descriptors
 from sjft_tf.errors import InputError
@@ -53,8 +51,7 @@ def measure(config: RunConfig, workdir: Workdir, most_target: int = 256, most_so
         )
     bank, view = open_bank(BANK), View(SIDE, SIDE)
     # Images that are scored play no part here, and need not even be there.
-    data = dataclasses.replace(config.data, validation=NO_IMAGES, test=NO_IMAGES)
-    sets = open_sets(dataclasses.replace(config, data=data), workdir)
+    sets = open_sets(config.replace("data", validation=NO_IMAGES, test=NO_IMAGES), workdir)
     assert sets.source is not None
     target = _sample(sets.target, most_target, config.training.seed)
     source = _sample(sets.source, most_source, config.training.seed)
@@ -96,22 +93,22 @@ def commands_for(advice: Advice, config: RunConfig, folder: str) -> dict[str, st
         config: what the user gave.
         folder: the workdirs of the commands lie in it.
     """
-    found = {
-        recipe.name: command("train", with_settings(config, recipe.settings), f"{folder}/{recipe.name}")
+    commands = {
+        recipe.name: command("train", config.with_settings(**recipe.settings).validate(), f"{folder}/{recipe.name}")
         for recipe in advice.recipes
     }
     # Chosen by the comparison itself, and no flags of it.
-    plain = {"holdout_test": 0.0, "validation_fold": "", "source_rows": ""}
-    asked = with_settings(config, {"data": plain, "selection": {"selector": "nearest"}})
-    return found | {"compare": command("compare", asked, f"{folder}/compare")}
+    plain = config.replace("data", holdout_test=0.0, validation_fold="", source_rows="")
+    compared = plain.replace("selection", selector="nearest").validate()
+    return commands | {"compare": command("compare", compared, f"{folder}/compare")}
 
 
-def say_advice(
+def advise(
     config: RunConfig, workdir: Workdir, keep: bool, most_target: int = 256, most_source: int = 2048
 ) -> Iterator[str]:
     """Measures, and yields the advice as lines; with `keep` it is written to `advice.json` in the workdir too."""
     measured = measure(config, workdir, most_target, most_source)
-    advice = advise(measured, config.model.trunk, config.model.weights != "none")
+    advice = advice_for(measured, config.model.trunk, config.model.weights != "none")
     commands = commands_for(advice, config, str(workdir.root.parent) if keep else "runs")
     yield ""
     yield (

@@ -25,9 +25,9 @@ from sjft_tf.images import ImageSet, align_classes, open_image_set
 from sjft_tf.images.watching import refuse_changed
 from sjft_tf.models import make_scorer
 from sjft_tf.pipeline.checking.changes import by_role, changed_sets, class_changes
-from sjft_tf.pipeline.checking.refusals import held_back
+from sjft_tf.pipeline.checking.held_back import held_back
+from sjft_tf.pipeline.finished_run import describe, restore
 from sjft_tf.pipeline.inputs import NO_IMAGES, evaluation_views, open_sets, views_stamp
-from sjft_tf.pipeline.programs.commands import describe, restore
 from sjft_tf.training import finished_rounds, load_round_weights
 from sjft_tf.workdir import Workdir
 

@@ -14,7 +14,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.pipeline.inputs import Sets
-from sjft_tf.pipeline.programs.explain import explain
+from sjft_tf.pipeline.inspection.explain import explain
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.summaries import neighbor_montage
 from sjft_tf.workdir import Workdir

@@ -14,10 +14,11 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.influence import kept_rows
 from sjft_tf.pipeline.inputs import Sets
+from sjft_tf.pipeline.programs.prune import _verified
 from sjft_tf.pipeline.pruning import head as judging
 from sjft_tf.pipeline.pruning import target as pruning
 from sjft_tf.pipeline.pruning.network import cost
-from sjft_tf.pipeline.pruning.target import _verified, judgement, pruned
+from sjft_tf.pipeline.pruning.target import judgement, pruned
 from sjft_tf.workdir import Workdir
 
 NAMES = ["bright", "striped", "dark"]
@@ -58,19 +59,15 @@ def sets():
 @pytest.fixture
 def config():
     plain = RunConfig()
-    return replace(
-        plain,
-        data=replace(plain.data, target="some"),
-        view=replace(plain.view, image_size=8, resize=8),
-        selection=replace(plain.selection, selector="none"),
-        model=replace(plain.model, trunk="preact_resnet", weights="none", depth=8, width=4),
-        training=replace(plain.training, eval_batch_size=16),
-        prune=replace(plain.prune, head_l2=0.05),
-    ).validate()
-
-
-def with_prune(config, **values):
-    return replace(config, prune=replace(config.prune, **values)).validate()
+    return (
+        plain.replace("data", target="some")
+        .replace("view", image_size=8, resize=8)
+        .replace("selection", selector="none")
+        .replace("model", trunk="preact_resnet", weights="none", depth=8, width=4)
+        .replace("training", eval_batch_size=16)
+        .replace("prune", head_l2=0.05)
+        .validate()
+    )
 
 
 def test_the_head_finds_wrong_labels_and_everything_is_written(sets, config, tmp_path):
@@ -103,7 +100,7 @@ def test_what_was_found_is_found_again_and_other_settings_replace_it(sets, confi
     again, _ = judgement(config, sets, workdir)
     np.testing.assert_array_equal(first.scores, again.scores)
     assert (workdir.influence / "scores.npz").stat().st_mtime_ns == before
-    _, dropped = judgement(with_prune(config, drop_share=0.1), sets, workdir)
+    _, dropped = judgement(config.replace("prune", drop_share=0.1).validate(), sets, workdir)
     assert dropped.sum() == 3
     assert artifacts.read_json(workdir.influence / "kept.json")["dropped"] == 3
     assert len(list(workdir.logs.glob("*tfevents*"))) == 1
@@ -111,9 +108,9 @@ def test_what_was_found_is_found_again_and_other_settings_replace_it(sets, confi
 
 def test_held_out_images_judge_and_stay(sets, config, tmp_path):
     alone = Sets(sets.target)
-    judged, dropped = judgement(with_prune(config, holdout=0.2), alone, Workdir(tmp_path))
+    judged, dropped = judgement(config.replace("prune", holdout=0.2).validate(), alone, Workdir(tmp_path))
     assert len(judged.rows) == 30 - 6
-    left = pruned(with_prune(config, holdout=0.2), alone, Workdir(tmp_path))
+    left = pruned(config.replace("prune", holdout=0.2).validate(), alone, Workdir(tmp_path))
     assert len(left.target) == 30 - dropped.sum()
     held = np.setdiff1d(np.arange(30), judged.rows)
     assert np.isin(sets.target.ids[held], left.target.ids).all()
@@ -122,14 +119,14 @@ def test_held_out_images_judge_and_stay(sets, config, tmp_path):
 @pytest.mark.parametrize("validation", [True, False])
 def test_cross_fitting_scores_every_image(sets, config, tmp_path, validation):
     used = sets if validation else Sets(sets.target)
-    judged, _ = judgement(with_prune(config, cross_fit=3), used, Workdir(tmp_path))
+    judged, _ = judgement(config.replace("prune", cross_fit=3).validate(), used, Workdir(tmp_path))
     np.testing.assert_array_equal(judged.rows, np.arange(30))
     assert {3, 14} <= set(np.argsort(-judged.scores)[:4])
     assert f"{3} convex heads" in judged.how
 
 
 def test_a_confidence_bound_drops_fewer(sets, config, tmp_path):
-    judged, sure = judgement(with_prune(config, drop_confidence=0.95), sets, Workdir(tmp_path))
+    judged, sure = judgement(config.replace("prune", drop_confidence=0.95).validate(), sets, Workdir(tmp_path))
     assert (judged.bound <= judged.scores).all()
     np.testing.assert_array_equal(sure, judged.bound > 0)
     assert 0 < sure.sum() < (judged.scores > 0).sum()
@@ -137,10 +134,13 @@ def test_a_confidence_bound_drops_fewer(sets, config, tmp_path):
 
 def test_a_focus_class_judges_alone(sets, config, tmp_path):
     all_of_them, _ = judgement(config, sets, Workdir(tmp_path / "all"))
-    parts = [judgement(with_prune(config, focus_class=[n]), sets, Workdir(tmp_path / n))[0].scores for n in NAMES]
+    parts = [
+        judgement(config.replace("prune", focus_class=[n]).validate(), sets, Workdir(tmp_path / n))[0].scores
+        for n in NAMES
+    ]
     np.testing.assert_allclose(sum(parts), all_of_them.scores, rtol=1e-6, atol=1e-9)
     with pytest.raises(InputError, match="--focus_class=pale: the target has no such class"):
-        judgement(with_prune(config, focus_class=["pale"]), sets, Workdir(tmp_path / "none"))
+        judgement(config.replace("prune", focus_class=["pale"]).validate(), sets, Workdir(tmp_path / "none"))
 
 
 @pytest.mark.parametrize("name", ["loss", "confident", "random"])
@@ -148,7 +148,7 @@ def test_alternatives(sets, config, tmp_path, name):
     if name == "confident":
         pytest.importorskip("cleanlab")
     share = {} if name == "confident" else {"drop_share": 0.1}
-    judged, dropped = judgement(with_prune(config, prune_by=name, **share), sets, Workdir(tmp_path))
+    judged, dropped = judgement(config.replace("prune", prune_by=name, **share).validate(), sets, Workdir(tmp_path))
     if name == "confident":
         assert dropped[[3, 14]].all()
     else:
@@ -159,18 +159,18 @@ def test_alternatives(sets, config, tmp_path, name):
 
 def test_a_ranking_alone_does_not_say_how_many(sets, config, tmp_path):
     with pytest.raises(InputError, match="--prune_by=loss ranks, but does not say how many to drop"):
-        judgement(with_prune(config, prune_by="loss"), sets, Workdir(tmp_path))
+        judgement(config.replace("prune", prune_by="loss").validate(), sets, Workdir(tmp_path))
 
 
 @pytest.mark.parametrize("solver", ["cg", "lissa", "arnoldi"])
 def test_through_the_network(sets, config, tmp_path, caplog, monkeypatch, solver):
     monkeypatch.setattr(logging.getLogger("sjft_tf"), "propagate", True)
     caplog.set_level(logging.INFO, logger="sjft_tf")
-    ours = with_prune(
-        config, influence_layers=["all"], curvature="gauss_newton", damping=2.0, solver=solver, solve_steps=60
-    )
+    ours = config.replace(
+        "prune", influence_layers=["all"], curvature="gauss_newton", damping=2.0, solver=solver, solve_steps=60
+    ).validate()
     if solver == "lissa":  # batches of 16 of 30 images leave noise
-        ours = with_prune(ours, solve_tolerance=0.3)
+        ours = ours.replace("prune", solve_tolerance=0.3).validate()
     judged, _ = judgement(ours, sets, Workdir(tmp_path))
     assert {3, 14} <= set(np.argsort(-judged.scores)[:3])
     assert f"gauss_newton over 75 weights, damping 2, judged by 24 validation images; {solver}" in judged.how

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.programs.explain import file_name
-from sjft_tf.pipeline.programs.inspecting import InspectionRequest, find_rows
+from sjft_tf.pipeline.inspection.explain import file_name
+from sjft_tf.pipeline.inspection.request import InspectionRequest, find_rows
 
 
 def test_images_are_found_by_id_and_by_row(world):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sjft_tf.pipeline.programs.explain import explain, order, shares
+from sjft_tf.pipeline.inspection.explain import explain, order, shares
 from sjft_tf.retrieval import NeighborTable
 
 

@@ -8,20 +8,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from sjft_tf import artifacts
-from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import partial_store
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.inputs import Sets
-from sjft_tf.training.checkpoints.rounds import STATE, finished_rounds, round_folder, round_made_from
-from sjft_tf.training.checkpoints.steps import Checkpoints, DamagedCheckpoint
+from sjft_tf.training.checkpoints.rounds import finished_rounds
 from sjft_tf.workdir import Workdir
 
 # What opening, pruning and auditing the sets and comparing a table write. Of `logs` only the picture of influence.
 _HELD = ("scans", "edges", "leaks", "leaks_csv", "leaks_picture", "influence", "times", "outputs", "logs")
-_DIVIDED_BY = ("target_rows", "prune_target", "per_class", "holdout_test", "validation_fold")
 
 
 @contextlib.contextmanager
@@ -63,46 +57,6 @@ def held_back(workdir: Workdir, publish: bool = True, begun: bool = False) -> It
             _publish(scratch, workdir.root, before)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def refuse_other_target(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
-    """Refuses to put results about another target into the folder of a run that is finished or was stopped.
-
-    Only where both divide their target alike; a table, an audit or a pruning that is there is compared by itself.
-
-    Raises:
-        ArtifactMismatch: the run was trained on other images.
-    """
-    done = finished_rounds(workdir.rounds)
-    if not (done or workdir.checkpoints.is_dir()) or not workdir.config.is_file():
-        return
-    run = workdir.read_config()
-    ours, theirs = ([getattr(c.data, name) for name in _DIVIDED_BY] for c in (config, run))
-    if ours != theirs or run.data.prune_target or (run.data.per_class and config.training.seed != run.training.seed):
-        return
-    if done:
-        path = round_folder(workdir.rounds, done[-1]) / STATE
-        stamp = round_made_from(workdir.rounds, done[-1])
-    else:
-        try:
-            newest = newest_checkpoint(workdir)
-        except DamagedCheckpoint:  # for the training to tell
-            return
-        if newest is None:
-            return
-        path, stamp = newest
-    there = stamp.get("target images")
-    asked = {"target images": sets.target.fingerprint}
-    artifacts.check_made_from(path, {"target images": there}, asked, artifacts.OTHER_WORKDIR)
-
-
-def newest_checkpoint(workdir: Workdir) -> tuple[Path, dict[str, Any]] | None:
-    """Folder and stamp of the newest checkpoint of a run's first round; None without any.
-
-    Raises:
-        DamagedCheckpoint: none of them can be read.
-    """
-    return Checkpoints(workdir.checkpoints, 1, {}).origin_of_newest("the beginning")
 
 
 def _worth_keeping(workdir: Workdir) -> bool:

@@ -8,9 +8,8 @@ import pytest
 from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.checking.changes import changed_sets, refuse_other_classes
-from sjft_tf.pipeline.checking.refusals import refuse_other_target
-from sjft_tf.pipeline.programs.commands import refuse_other_images
+from sjft_tf.pipeline.checking.begun_run import refuse_other_classes, refuse_other_images, refuse_other_target
+from sjft_tf.pipeline.checking.changes import changed_sets
 from sjft_tf.pipeline.pruning import target as pruning
 from sjft_tf.pipeline.stages import importance
 from sjft_tf.workdir import Workdir

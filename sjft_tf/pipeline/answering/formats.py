@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,21 @@ from sjft_tf import artifacts, csv_files
 from sjft_tf.errors import InputError
 
 FORMATS = ("csv", "jsonl")
+
+
+@dataclasses.dataclass(frozen=True)
+class AnswerFormat:
+    """How answers are given.
+
+    Attributes:
+        output: the file; "" for standard output.
+        form: csv or jsonl; "" for what the file's name says.
+        top_k: classes an image.
+    """
+
+    output: str = ""
+    form: str = ""
+    top_k: int = 1
 
 
 class AnswerWriter(Protocol):

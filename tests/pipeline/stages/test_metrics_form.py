@@ -1,11 +1,10 @@
-"""metrics.json of a run: read by its form, and figures of a round by its number."""
+"""metrics.json of a run: read by its form."""
 
 import pytest
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing.jobs import _write_result
-from sjft_tf.pipeline.programs import commands
 from sjft_tf.pipeline.stages.results import read_metrics
 from sjft_tf.workdir import Workdir
 
@@ -31,15 +30,3 @@ def test_others_are_refused(tmp_path, change):
             reader(workdir)
     artifacts.write_json(workdir.metrics, WHOLE)
     assert read_metrics(workdir) == WHOLE
-
-
-def test_export_takes_the_figures_of_its_round(tmp_path, monkeypatch):
-    told = []
-    monkeypatch.setattr(commands, "restore", lambda workdir, number: (None, None, ["a"], number))
-    monkeypatch.setattr(commands, "_export", lambda *given: told.append(given[-1]))
-    workdir = Workdir(tmp_path / "run")
-    for number in (1, 2, 3):  # fewer rounds in the file than there are now
-        with workdir.locked():
-            artifacts.write_json(workdir.metrics, WHOLE)
-        list(commands.export(workdir, number, ""))
-    assert told == [{}, WHOLE["rounds"][0], {}]

@@ -9,11 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sjft_tf.advice import Measurement, advise
+from sjft_tf.advice import Measurement
+from sjft_tf.advice import advise as advice_for
 from sjft_tf.artifacts import read_json
 from sjft_tf.config import DataConfig, ModelConfig, RetrievalConfig, RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.programs.advising import commands_for, measure, say_advice
+from sjft_tf.pipeline.programs.advise import advise, commands_for, measure
 from sjft_tf.workdir import Workdir
 
 # Flags can be defined once in a process, so the commands of a program are read in one of its own, one after another.
@@ -49,7 +50,7 @@ def settings(target="digits#train?per_class=5", source="glyphs?n=260"):
 
 
 def test_letters_are_similar_to_digits(tmp_path):
-    lines = list(say_advice(settings(), Workdir(tmp_path / "run"), True))
+    lines = list(advise(settings(), Workdir(tmp_path / "run"), True))
     assert any("50 images in 10 classes; a class has 5 to 5" in line for line in lines)
     found = read_json(tmp_path / "run" / "advice.json")
     assert found["case"] == "little data, similar domain"
@@ -71,7 +72,7 @@ def test_samples_are_drawn_by_the_seed(tmp_path):
     assert first == again == other_view
     assert (first.sampled_target, first.sampled_source, first.candidates) == (20, 100, 19)
     assert (first.images, first.source_images) == (50, 260)
-    other = measure(replace(config, training=replace(config.training, seed=1)), Workdir(tmp_path), 20, 100)
+    other = measure(config.replace("training", seed=1), Workdir(tmp_path), 20, 100)
     assert other.ratio != first.ratio
 
 
@@ -84,7 +85,7 @@ def test_noise_is_different_from_flat_images(tmp_path, rng):
     assert not far.similar
     equal = measure(settings(f"npz:{tmp_path}/equal.npz", f"npz:{tmp_path}/noise.npz"), Workdir(tmp_path / "b"))
     assert equal.ratio == float("inf")
-    assert list(say_advice(settings(f"npz:{tmp_path}/equal.npz"), Workdir(tmp_path / "b"), False))
+    assert list(advise(settings(f"npz:{tmp_path}/equal.npz"), Workdir(tmp_path / "b"), False))
 
 
 def test_refusals(tmp_path, rng):
@@ -104,12 +105,12 @@ def test_every_command_is_understood():
     user = RunConfig(data=replace(data, per_class=5, exclude_leaks=True))
     train, compare = [], []
     for trunk, weights in (("ResNet152V2", "imagenet"), ("MobileNetV2", "w.h5"), ("preact_resnet", "none")):
-        config = replace(user, model=replace(user.model, trunk=trunk, weights=weights)).validate()
+        config = user.replace("model", trunk=trunk, weights=weights).validate()
         for median in (10, 500):
             for ratio in (1.2, 4.0):
                 for drawn in (1_000, 96_000):
                     found = Measurement(median * 10, 10, median, median, median, 40_000, ratio, drawn=drawn)
-                    commands = commands_for(advise(found, trunk, weights != "none"), config, "runs")
+                    commands = commands_for(advice_for(found, trunk, weights != "none"), config, "runs")
                     compare.append(commands.pop("compare"))
                     train += commands.values()
     assert len(train) == 48

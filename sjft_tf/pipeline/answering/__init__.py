@@ -1,0 +1,1 @@
+"""What names image files and writes the answers down, for programs/predict.py."""

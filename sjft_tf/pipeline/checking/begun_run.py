@@ -1,0 +1,112 @@
+"""What does not belong to the run begun in a workdir is refused: other settings, classes, images, weights, devices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sjft_tf import artifacts
+from sjft_tf.config import RunConfig
+from sjft_tf.pipeline.checking.changes import class_changes
+from sjft_tf.pipeline.inputs import Sets, views_stamp
+from sjft_tf.pipeline.stages.learning import training_made_from
+from sjft_tf.pipeline.stages.results import evaluated
+from sjft_tf.training import TrainingSets, finished_rounds
+from sjft_tf.training.checkpoints.rounds import STATE, round_folder, round_made_from
+from sjft_tf.training.checkpoints.steps import Checkpoints, DamagedCheckpoint
+from sjft_tf.workdir import Workdir
+
+_DIVIDED_BY = ("target_rows", "prune_target", "per_class", "holdout_test", "validation_fold")
+
+
+def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
+    """Refuses a workdir in which rounds or checkpoints of other settings lie, before anything in it is touched."""
+    begun = finished_rounds(workdir.rounds) or workdir.checkpoints.is_dir()
+    if begun and workdir.config.is_file():
+        # Not the data's, nor the starting weights: both are known by content, wherever they lie.
+        there, asked = (
+            c.stamp(
+                *("view", "augmentation", "retrieval", "selection", "model", "training"),
+                *(["prune"] if config.data.prune_target else []),
+            )
+            for c in (workdir.read_config(), config)
+        )
+        wanted = asked | {"weights": there["weights"]}
+        artifacts.check_made_from(workdir.rounds, there, wanted, artifacts.OTHER_WORKDIR)
+
+
+def refuse_other_classes(names: Sequence[str], workdir: Workdir) -> None:
+    """Raises ArtifactMismatch, with their names, if the run in `workdir` (finished or stopped) has other classes."""
+    begun = finished_rounds(workdir.rounds) or workdir.checkpoints.is_dir()
+    if not begun or not workdir.classes.is_file():
+        return
+    if changes := class_changes(workdir.read_classes()["target"], names):
+        raise artifacts.ArtifactMismatch(
+            f"The run in {workdir.root} has other target classes than these ({changes}). {artifacts.OTHER_WORKDIR}"
+        )
+
+
+def refuse_other_target(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
+    """Refuses to put results about another target into the folder of a run that is finished or was stopped.
+
+    Only where both divide their target alike; a table, an audit or a pruning that is there is compared by itself.
+
+    Raises:
+        ArtifactMismatch: the run was trained on other images.
+    """
+    done = finished_rounds(workdir.rounds)
+    if not (done or workdir.checkpoints.is_dir()) or not workdir.config.is_file():
+        return
+    run = workdir.read_config()
+    ours, theirs = ([getattr(c.data, name) for name in _DIVIDED_BY] for c in (config, run))
+    if ours != theirs or run.data.prune_target or (run.data.per_class and config.training.seed != run.training.seed):
+        return
+    if done:
+        path = round_folder(workdir.rounds, done[-1]) / STATE
+        stamp = round_made_from(workdir.rounds, done[-1])
+    else:
+        try:
+            newest = newest_checkpoint(workdir)
+        except DamagedCheckpoint:  # for the training to tell
+            return
+        if newest is None:
+            return
+        path, stamp = newest
+    there = stamp.get("target images")
+    asked = {"target images": sets.target.fingerprint}
+    artifacts.check_made_from(path, {"target images": there}, asked, artifacts.OTHER_WORKDIR)
+
+
+def newest_checkpoint(workdir: Workdir) -> tuple[Path, dict[str, Any]] | None:
+    """Folder and stamp of the newest checkpoint of a run's first round; None without any.
+
+    Raises:
+        DamagedCheckpoint: none of them can be read.
+    """
+    return Checkpoints(workdir.checkpoints, 1, {}).origin_of_newest("the beginning")
+
+
+def refuse_other_images(config: RunConfig, sets: Sets, workdir: Workdir, replicas: int = 1) -> None:
+    """Refuses a workdir whose rounds, checkpoints or scores come from other images, classes, weights or devices.
+
+    Before the records of the run (config.json, classes.json) are written: a finished run must stay what it is when
+    another one is started in its folder. Neighbors are compared later; they follow from what is compared here.
+
+    Raises:
+        ArtifactMismatch: names both sides.
+    """
+    wanted = training_made_from(config, TrainingSets(sets.target, sets.source), replicas)
+
+    def compare(path: Path, there: dict[str, Any], *later: str) -> None:
+        found, asked = ({k: v for k, v in stamp.items() if k not in later} for stamp in (there, wanted))
+        artifacts.check_made_from(path, found, asked, artifacts.OTHER_WORKDIR)
+
+    done = finished_rounds(workdir.rounds)
+    for index in done:
+        path = round_folder(workdir.rounds, index) / STATE
+        compare(path, round_made_from(workdir.rounds, index), "neighbors", "pool")
+        evaluated(sets, workdir, index, views_stamp(config))
+    # With finished rounds a checkpoint says nothing new. Several devices make none and start the round again.
+    if not done and (newest := newest_checkpoint(workdir)) is not None:
+        compare(*newest, "neighbors", "pool", "devices")

@@ -1,0 +1,116 @@
+"""A finished run: told in words, restored as a model, written as a SavedModel."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from sjft_tf.config import RunConfig
+from sjft_tf.errors import InputError
+from sjft_tf.export import check_exported, export_saved_model, read_description
+from sjft_tf.pipeline.inputs import network_view
+from sjft_tf.pipeline.stages.learning import build_model
+from sjft_tf.pipeline.stages.results import HEADLINE
+from sjft_tf.training import finished_rounds, load_round_weights
+from sjft_tf.training.checkpoints.rounds import weights_digest
+from sjft_tf.workdir import Workdir
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """A finished run: its figures (as in metrics.json) and where everything lies."""
+
+    figures: dict[str, Any]
+    workdir: Workdir
+
+    def lines(self) -> Iterator[str]:
+        """The last lines on the screen."""
+        final = self.figures["final"]
+        yield ""
+        for name in ("validation", "test"):
+            if name in final:
+                yield f"{name:>10}: {describe(final[name])}"
+            if name in self.figures["fusion of rounds"]:
+                yield f"{'fusion':>10}: {describe(self.figures['fusion of rounds'][name])}"
+        for weak in list(self.figures.get("weakest classes", {}).values())[-1:]:
+            if weak:
+                yield f"{'weakest':>10}: {weak}"
+        if "validation" not in final and "test" not in final:
+            yield f"no --test images; on the training images {self.figures['rounds'][-1]['scoring']['train_top1']:.1%}"
+        for borrowed in [r["borrowed"] for r in self.figures["rounds"][-1:] if "borrowed" in r]:
+            yield (
+                f"  borrowed: {borrowed['union_size']} source images of {borrowed['source_classes']} classes, "
+                f"K {borrowed['mean_k']:.0f} on average, {borrowed['max_k']} at most"
+            )
+        if self.workdir.times.is_file():
+            times = self.workdir.read_times()
+            yield "      time: " + ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in times.items())
+        yield f"     model: {self.workdir.saved_model}"
+        yield f"     board: tensorboard --logdir {self.workdir.logs}"
+        run = self.workdir
+        paths = (run.metrics, run.report, run.predictions, run.borrowed, run.picture, run.leaks_picture)
+        yield f"   details: {', '.join(str(path) for path in paths if path.exists())}"
+
+
+def describe(figures: dict[str, Any]) -> str:
+    """One set's figures in words."""
+    return (
+        f"top-1 {figures['top1']:.2%}, mean class accuracy {figures['mean_class_accuracy']:.2%}, "
+        f"loss {figures['loss']:.3f} ({figures['count']} images)"
+    )
+
+
+def restore(workdir: Workdir, number: int) -> tuple[RunConfig, keras.Model, list[str], int]:
+    """The trained model of a run: `(config, joint model, target class names, round)`.
+
+    Args:
+        workdir: a run with at least one finished round.
+        number: round from 1, or 0 for the last finished one.
+    """
+    config, rounds = workdir.read_config(), finished_rounds(workdir.rounds)
+    if not rounds or not 0 <= number <= len(rounds):
+        raise InputError(f"--round must be between 1 and {len(rounds)}, the finished rounds, or 0. Received: {number}")
+    classes = workdir.read_classes()
+    # The round's weights replace the starting ones, so a download or a file that has moved is not needed.
+    fresh = dataclasses.replace(config, model=dataclasses.replace(config.model, weights="none"))
+    model = build_model(fresh, len(classes["target"]), len(classes["source"]) or None)
+    number = number or len(rounds)
+    load_round_weights(workdir.rounds, number - 1, model)
+    return config, model, classes["target"], number
+
+
+def export_round(
+    config: RunConfig,
+    class_names: tuple[str, ...],
+    model: keras.Model,
+    workdir: Workdir,
+    number: int,
+    path: Path,
+    figures: dict[str, Any],
+) -> None:
+    """Writes the SavedModel of round `number` to `path`, unless the one there is the same."""
+    description = {
+        "config": config.to_json(),
+        "round": number,
+        "weights": weights_digest(workdir.rounds, number - 1),
+        "figures": {
+            name: {k: figures[name][k] for k in HEADLINE if k in figures[name]}
+            for name in ("validation", "test")
+            if name in figures
+        },
+    }
+    if path.exists():
+        try:
+            check_exported(path)
+            if read_description(path)["made_from"] == description:
+                return
+        except InputError as error:
+            log.warning("%s The model is exported again.", error)
+    export_saved_model(model, class_names, network_view(config), path, description)

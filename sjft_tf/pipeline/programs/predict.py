@@ -1,0 +1,84 @@
+"""Naming the class of image files with an exported model, or with the model of a run."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sjft_tf import progress
+from sjft_tf.config import EvaluationConfig
+from sjft_tf.errors import InputError
+from sjft_tf.images.decode import MAX_PIXELS
+from sjft_tf.images.walking import visible_name
+from sjft_tf.pipeline.answering import models
+from sjft_tf.pipeline.answering.formats import AnswerFormat, format_for, writing
+from sjft_tf.pipeline.answering.image_files import find_files, readable
+
+log = logging.getLogger(__name__)
+
+
+def predict(
+    workdir: str,
+    model: str,
+    images: Sequence[str],
+    form: AnswerFormat,
+    views: EvaluationConfig | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> Iterator[str]:
+    """Writes the answer for every image, batch by batch: neither images nor answers are held.
+
+    Args:
+        workdir: a run whose SavedModel is used (for dense views its last round's model), or empty.
+        model: the folder of a SavedModel, or empty.
+        images: see `image_files.find_files`.
+        form: where to and how.
+        views: what of each image is looked at; None for the center crop.
+        max_pixels: a file whose header claims more is left out.
+
+    Yields:
+        The closing line for the screen, when there is a file.
+
+    Raises:
+        InputError: no model, no images, or none that can be decoded; dense views of a SavedModel.
+    """
+    if bool(workdir) == bool(model):
+        raise InputError("Say which model answers: either --workdir=RUN or --model=SAVED_MODEL")
+    if form.top_k < 1:
+        raise InputError(f"--top_k must be at least 1. Received: {form.top_k}")
+    kind = format_for(form.output, form.form)
+    class_names, answer = models.open_model(workdir, model, views or EvaluationConfig())
+    files = find_files(images)
+    first = list(itertools.islice(files, 1))  # nothing is written where nothing is named
+    answered = left_out = 0
+    with (
+        writing(form.output, kind, class_names, form.top_k) as write,
+        progress.bar(None, "Predicting") as shown,
+    ):
+        for batch in _batches(itertools.chain(first, files)):
+            encoded = [readable(path, max_pixels) for path in batch]
+            known = [(path, content) for path, (content, _) in zip(batch, encoded, strict=True) if content]
+            if known:
+                for (path, _), probabilities in zip(known, answer([content for _, content in known]), strict=True):
+                    write(path, probabilities)
+            for path, (_, reason) in zip(batch, encoded, strict=True):
+                if reason:
+                    shown_name = visible_name(path)
+                    log.warning(
+                        "%s cannot be decoded (JPEG, PNG, BMP or GIF was expected): %s; left out", shown_name, reason
+                    )
+            answered, left_out = answered + len(known), left_out + len(batch) - len(known)
+            shown.update(len(batch))
+            if not form.output:
+                sys.stdout.flush()  # whoever reads along gets whole batches
+        if not answered:
+            raise InputError(f"None of the {left_out} files could be decoded, e.g. {first[0]}")
+    if form.output:
+        yield f"{answered} images answered, {left_out} left out: {form.output}"
+
+
+def _batches(files: Iterator[Path]) -> Iterator[list[Path]]:
+    while batch := list(itertools.islice(files, models.BATCH)):
+        yield batch

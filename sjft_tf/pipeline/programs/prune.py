@@ -1,0 +1,86 @@
+"""Which target images hurt: judged, listed, and on request checked by training again without some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from sjft_tf import artifacts
+from sjft_tf.config import RunConfig
+from sjft_tf.csv_files import Writer
+from sjft_tf.errors import InputError
+from sjft_tf.influence import leave_one_out
+from sjft_tf.pipeline.checking.begun_run import refuse_other_target
+from sjft_tf.pipeline.checking.held_back import held_back
+from sjft_tf.pipeline.checking.settings import check_network
+from sjft_tf.pipeline.inputs import Sets, open_sets
+from sjft_tf.pipeline.pruning.head import InfluenceProblem, InfluenceScores
+from sjft_tf.pipeline.pruning.target import judgement
+from sjft_tf.workdir import Workdir
+
+
+def prune(config: RunConfig, workdir: Workdir, verify: int = 0) -> Iterator[str]:
+    """Judges the target's images, chooses, writes, and yields what was found."""
+    settings = config.prune
+    if verify < 0 or (verify and (settings.cross_fit or settings.influence_layers or settings.prune_by != "influence")):
+        raise InputError(
+            "--verify trains the convex head again without single images: it needs a number from 1, and neither "
+            f"--cross_fit nor --influence_layers nor another --prune_by. Received: --verify={verify}"
+        )
+    sets, judged, dropped = _judged_anew(config, workdir)
+    folder, target = workdir.influence, sets.target
+    yield f"    judged: {len(judged.rows)} of {len(target)} target images; {judged.how}"
+    positive = int((judged.scores > 0).sum())
+    kept = len(target) - dropped.sum()
+    yield f"   harmful: {positive} have a positive score; {dropped.sum()} dropped, {kept} kept"
+    labels = target.labels[judged.rows]
+    for name, sign in (("worst", -1), ("best", 1)):
+        for place in np.argsort(sign * judged.scores, kind="stable")[:3]:
+            row = judged.rows[place]
+            yield (
+                f"{name:>10}: {target.ids[row]} ({target.class_names[labels[place]]}, fits "
+                f"{target.class_names[judged.better[place]]}) {judged.scores[place]:+.4g}"
+            )
+    yield f"      list: {folder / 'influence.csv'}"
+    yield f"   picture: {folder / 'harmful.png'}, {folder / 'helpful.png'}"
+    yield f"     train: --target_rows={folder / 'kept.json'}"
+    if verify:
+        yield from _verified(config, sets, workdir, judged, verify)
+
+
+def judged_images(config: RunConfig, workdir: Workdir) -> tuple[np.ndarray, np.ndarray]:
+    """As `prune`, for Python: scores float64 [N] (NaN for an image that judged), and which are dropped, bool [N]."""
+    sets, judged, dropped = _judged_anew(config, workdir)
+    scores = np.full(len(sets.target), np.nan)
+    scores[judged.rows] = judged.scores
+    left_out = np.zeros(len(sets.target), bool)
+    left_out[judged.rows[dropped]] = True
+    return scores, left_out
+
+
+def _judged_anew(config: RunConfig, workdir: Workdir) -> tuple[Sets, InfluenceScores, np.ndarray]:
+    check_network(config)
+    with held_back(workdir):
+        sets = open_sets(config, workdir)
+        refuse_other_target(config, sets, workdir)
+        return sets, *judgement(config, sets, workdir)
+
+
+def _verified(config: RunConfig, sets: Sets, workdir: Workdir, judged: InfluenceScores, number: int) -> Iterator[str]:
+    bench = InfluenceProblem(config, sets, workdir)
+    drawn = np.random.default_rng(config.training.seed).permutation(len(judged.rows))[:number]
+    judges = bench.examples(bench.judging)
+    found = leave_one_out(bench.head, judged.scores, judges, drawn, config.prune.damping)
+    path = workdir.influence / "verify.csv"
+    with artifacts.atomic_write(path, "w") as stream:
+        writer = Writer(stream)
+        writer.writerow(["id", "predicted", "measured"])
+        for i, predicted, measured in zip(drawn, found.predicted, found.measured, strict=True):
+            writer.writerow([sets.target.ids[judged.rows[i]], f"{predicted:.8g}", f"{measured:.8g}"])
+    yield f"  verified: {len(drawn)} heads trained again without one image; change of the validation loss in nats:"
+    for i in np.argsort(-np.abs(found.measured))[:5]:
+        name = sets.target.ids[judged.rows[drawn[i]]]
+        yield f"            {name}: predicted {found.predicted[i]:+.4g}, measured {found.measured[i]:+.4g}"
+    if len(drawn) > 2:
+        yield f"            Pearson {found.pearson:.4f}, Spearman {found.spearman:.4f}; all of them: {path}"

@@ -1,0 +1,160 @@
+"""The whole job: sets opened and checked, neighbors, rounds, figures, the exported model."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+from sjft_tf import artifacts, outputs
+from sjft_tf.config import RunConfig
+from sjft_tf.images.watching import refuse_changed
+from sjft_tf.models import save_trunk
+from sjft_tf.pipeline.checking.begun_run import (
+    refuse_other_classes,
+    refuse_other_images,
+    refuse_other_run,
+    refuse_other_target,
+)
+from sjft_tf.pipeline.checking.held_back import held_back
+from sjft_tf.pipeline.checking.settings import check_sets, check_settings
+from sjft_tf.pipeline.finished_run import Report, export_round
+from sjft_tf.pipeline.inputs import Sets, open_sets, views_stamp
+from sjft_tf.pipeline.pruning.target import pruned
+from sjft_tf.pipeline.stages import learning
+from sjft_tf.pipeline.stages.audit import audited
+from sjft_tf.pipeline.stages.importance import class_importance
+from sjft_tf.pipeline.stages.neighbors import list_length
+from sjft_tf.pipeline.stages.projection import write_projection
+from sjft_tf.pipeline.stages.results import read_metrics, summarize, write_borrowed
+from sjft_tf.pipeline.stages.retrieving import check_borrowing
+from sjft_tf.retrieval import NeighborTable
+from sjft_tf.selection import TABLE_SELECTORS
+from sjft_tf.training import TrainingSets, finished_rounds, read_round
+from sjft_tf.training.distribution import ALONE, Cluster
+from sjft_tf.training.rounds import first_counts, make_selector
+from sjft_tf.training.stopping import StopRequest
+from sjft_tf.workdir import Workdir
+
+
+def train(
+    config: RunConfig,
+    workdir: Workdir,
+    stop: StopRequest | None = None,
+    cluster: Cluster = ALONE,
+    command: str | None = None,
+    saved_model: bool = True,
+) -> Report:
+    """The whole job: sets, neighbors, rounds, figures; with `saved_model` that, the trunk and the projector.
+
+    Of several processes it is the chief's. `stop` ends it at the next step; TensorBoard shows `command`.
+    """
+    check_settings(config)
+    sets = _checked_sets(config, workdir, cluster)
+
+    def record() -> dict[str, Any]:
+        source_classes = sets.source.class_names if sets.source is not None else ()
+        workdir.write_config(config)
+        artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": source_classes})
+        return {}
+
+    cluster.once(record)
+    model = learning.train(config, sets, workdir, stop, cluster, command)
+
+    def finish() -> dict[str, Any]:
+        refuse_changed(*sets.scored().values())
+        figures = summarize(sets, workdir, views_stamp(config))
+        _write_last_borrowing(config, sets, workdir)
+        if not saved_model:
+            return {}
+        with workdir.timed("export"):
+            last = figures["final"]["round"]
+            export_round(config, sets.target.class_names, model, workdir, last, workdir.saved_model, figures["final"])
+            if not outputs.intact(workdir.trunk):  # finished rounds do not change
+                save_trunk(model, workdir.trunk)
+                outputs.record(workdir.trunk)
+        with workdir.timed("projector"):
+            write_projection(config, sets, model, workdir)
+        return {}
+
+    cluster.once(finish)  # the others stay until it is done: TensorFlow takes one that goes for lost and ends the rest
+    return Report(read_metrics(workdir), workdir)
+
+
+def _checked_sets(config: RunConfig, workdir: Workdir, cluster: Cluster) -> Sets:
+    """The image sets of a run, pruned and audited, after every check; until then nothing is written."""
+    with held_back(workdir):
+        with workdir.timed("opening image sets"):
+            sets = open_sets(config, workdir)
+        check_sets(config, sets)
+
+        def check() -> dict[str, Any]:
+            refuse_other_run(config, workdir)
+            refuse_other_classes(sets.target.class_names, workdir)
+            refuse_other_target(config, sets, workdir)
+            return {}
+
+        cluster.once(check)
+        cluster.check_equal(_fingerprints(config, sets))
+        if config.data.prune_target:
+            sets = pruned(config, sets, workdir)
+        sets = audited(config, sets, workdir, cluster)
+
+        def check_images() -> dict[str, Any]:
+            refuse_other_images(config, sets, workdir, cluster.replicas)
+            check_borrowing(config, sets, workdir)
+            return {}
+
+        cluster.once(check_images)
+    return sets
+
+
+def assist(config: RunConfig, cluster: Cluster) -> None:
+    """What a process that is not the chief does of `train`: its part of each batch. It leaves nothing behind."""
+    check_settings(config)  # as the chief, which does not wait for others before it refuses
+    with tempfile.TemporaryDirectory() as folder:
+        workdir = Workdir(folder)
+        sets = open_sets(config, workdir)
+        check_sets(config, sets)
+        cluster.once(dict)
+        cluster.check_equal(_fingerprints(config, sets))
+        sets = audited(config, sets, workdir, cluster)
+        cluster.once(dict)
+        cluster.once(dict)
+        learning.train(config, sets, workdir, cluster=cluster)
+        cluster.once(dict)
+
+
+def _fingerprints(config: RunConfig, sets: Sets) -> dict[str, str]:
+    source = sets.source.fingerprint if sets.source is not None else "none"
+    settings = {
+        name: section
+        for name, section in config.to_json().items()
+        if name not in ("data", "distribution", "monitor", "checkpoints")
+    }
+    return {
+        "target images": sets.target.fingerprint,
+        "source images": source,
+        "settings": artifacts.fingerprint(settings | {"model": settings["model"] | {"weights": ""}}),
+    }
+
+
+def _write_last_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
+    # A workdir may hold a table that this run has no use for: scripts/retrieve.py was there before.
+    table, pool = None, None
+    if config.selection.selector in TABLE_SELECTORS and sets.source is not None:
+        # Checked when training began; opening bank and edges once more would tell nothing new.
+        table = NeighborTable.load(workdir.neighbors).prefix(list_length(config, len(sets.source)))
+    elif config.selection.selector == "class_importance":
+        pool = class_importance(config, sets, workdir).pool
+    rows = None if table is None else table.rows
+    selector = make_selector(config, TrainingSets(sets.target, sets.source, rows, pool))
+    if selector is None:
+        return
+    # A round's state holds K for the round after it; what the last round used is in the one before.
+    last = finished_rounds(workdir.rounds)[-1]
+    if last:
+        counts = read_round(workdir.rounds, last - 1).counts
+    else:
+        _, counts = first_counts(config, selector, len(sets.target))
+    own = table if config.selection.selector == "nearest" else None
+    write_borrowed(sets, own, selector.borrow(counts).union, counts, workdir)
