@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sjft_tf.descriptors.counting import thresholds, uniform_cells
-from sjft_tf.descriptors.kernels import count_kernel
+from sjft_tf.descriptors.counting_kernel import count_kernel
 
 _TABLE_CELLS = (256, 512, 1024, 2048, 4096, 8192)
 # Channels handled together: all of them, or blocks of some where there are many, whose counts fit the nearest cache.

@@ -8,7 +8,7 @@ import numpy as np
 
 from sjft_tf.artifacts import fingerprint
 from sjft_tf.errors import InputError
-from sjft_tf.retrieval import kernels
+from sjft_tf.retrieval import search_kernels
 from sjft_tf.retrieval.divergence import aligned
 
 COSINE = fingerprint("cosine", 1)
@@ -57,7 +57,7 @@ class Cosine:
         """
         wide = features.astype(np.float64)
         length = np.empty(len(wide))
-        kernels.lengths(wide, length)  # NumPy's sums may round by where a row lies in memory
+        search_kernels.lengths(wide, length)  # NumPy's sums may round by where a row lies in memory
         if not np.isfinite(length).all():
             raise InputError("The features hold NaN or infinite numbers: the trunk's weights have diverged")
         np.divide(wide, np.where(length > 0, length, 1)[:, None], out=side, casting="same_kind")

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from sjft_tf.errors import InputError
 from sjft_tf.images.joint import Pools
-from sjft_tf.selection import expansion, kernels
+from sjft_tf.selection import compiled_expansion, expansion
 
 SELECTORS = ("nearest", "random", "all", "class_importance", "none")
 
@@ -157,7 +157,8 @@ class Selector:
             return tf.ones([self.num_source], tf.bool)
         if self._pool is not None:
             return tf.constant(np.bincount(self._pool, minlength=self.num_source) > 0)
-        nearest = (kernels if self.compiled else expansion).union_mask(self.neighbors, counts, self.num_source)
+        loops = compiled_expansion if self.compiled else expansion
+        nearest = loops.union_mask(self.neighbors, counts, self.num_source)
         if self.name == "nearest":
             return tf.convert_to_tensor(nearest)
         size = int(tf.reduce_sum(tf.cast(nearest, tf.int32)))
@@ -171,5 +172,5 @@ class Selector:
 
     def _own_pools(self, counts: np.ndarray, usable: tf.Tensor) -> Pools:
         if isinstance(self.neighbors, np.ndarray):
-            return Pools(*kernels.own_pools(self.neighbors, counts, usable.numpy()))
+            return Pools(*compiled_expansion.own_pools(self.neighbors, counts, usable.numpy()))
         return Pools(*(part.numpy() for part in expansion.own_pools(self.neighbors, counts, usable)))

@@ -1,7 +1,7 @@
 """From ranked neighbor lists and a K per target image to the rows that are borrowed (paper section 3.2).
 
 Pure functions in TensorFlow operations: where there is a GPU they run on it between two fits, beside the scoring.
-Without one, `kernels.py` has faster loops for the two that look at all lists.
+Without one, `compiled_expansion.py` has faster loops for the two that look at all lists.
 """
 
 from __future__ import annotations

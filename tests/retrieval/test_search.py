@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from sjft_tf.errors import InputError
-from sjft_tf.retrieval import Layout, Search, kernels, nearest, symmetric_kl
+from sjft_tf.retrieval import Layout, Search, nearest, search_kernels, symmetric_kl
 from sjft_tf.retrieval.divergence import EPSILON, Products
 
 LAYOUT = Layout((2, 3), 8)
@@ -170,8 +170,8 @@ def test_the_kernel_of_fixed_order_against_float64(rng):
     left, right = rng.normal(size=(21, 50)).astype(np.float32), rng.normal(size=(50, 13)).astype(np.float32)
     found = np.zeros((21, 13), np.float32)
     for begin, end in ((0, 2), (2, 19), (19, 21)):
-        kernels.multiply_in_order(left, right, found, begin, end)
+        search_kernels.multiply_in_order(left, right, found, begin, end)
     np.testing.assert_array_equal(found, (left.astype(np.float64) @ right.astype(np.float64)).astype(np.float32))
     tiled = np.repeat(left[:1], 21, axis=0)
-    kernels.multiply_in_order(tiled, right, found, 0, 21)
+    search_kernels.multiply_in_order(tiled, right, found, 0, 21)
     np.testing.assert_array_equal(found, found[:1].repeat(21, axis=0))
