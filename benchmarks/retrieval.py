@@ -14,8 +14,7 @@ import argparse
 import tensorflow as tf
 from timing import in_turn, ratio, seconds
 
-from sjft_tf.descriptors import image_batches, open_bank
-from sjft_tf.descriptors.chunks import chunk_size
+from sjft_tf.descriptors import chunk_size, image_batches, open_bank
 from sjft_tf.images import View, open_image_set
 from sjft_tf.parallel import cores
 from sjft_tf.retrieval import build_neighbor_table

@@ -28,6 +28,8 @@ BANK = open_bank("gabor")
 class Memory:
     """An ImageSet of arrays in memory."""
 
+    decoded_for = None
+
     def __init__(self, images, name="memory"):
         self.images, self.name, self.fingerprint = images, name, f"{name}-print"
         self.ids = np.array([f"{name}/{row}" for row in range(len(images))])
