@@ -16,6 +16,7 @@ from sjft_tf.pipeline.stages.feature_neighbors import feature_stamp, feature_tab
 from sjft_tf.retrieval import (
     NeighborTable,
     RetrievalPaths,
+    RetrievalRequest,
     build_approximate_table,
     build_neighbor_table,
     check_begun,
@@ -102,7 +103,8 @@ def check_table(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
     edges = target_edges(config, target, bank, workdir) if workdir.edges.exists() else None
     if config.retrieval.search != "exact":  # which goes on with kept descriptors, not with lists
         places = dataclasses.replace(places, checkpoint=None)
-    check_begun(target, source, bank, descriptor_view(config), edges, k, places)
+    request = RetrievalRequest(target, source, bank, descriptor_view(config), config.retrieval.bins, k)
+    check_begun(request, edges, places)
 
 
 def keeps_descriptors(config: RunConfig) -> bool:
@@ -124,14 +126,17 @@ def _search(
     workdir: Workdir,
 ) -> NeighborTable:
     settings, view = config.retrieval, descriptor_view(config)
+    request = RetrievalRequest(target, source, bank, view, settings.bins, k)
     if settings.search == "exact":
         return build_neighbor_table(
-            *(target, source, bank, view, settings.bins, k, places),
+            request,
+            places,
             memory_mb=settings.search_memory_mb,
             checkpoint_images=settings.checkpoint_images,
         )
     table, report = build_approximate_table(
-        *(target, source, bank, view, settings.bins, k, places),
+        request,
+        places,
         candidates=settings.search_candidates,
         memory_mb=settings.search_memory_mb,
     )
@@ -149,7 +154,8 @@ def _stored(
     table, view = NeighborTable.load(workdir.neighbors), descriptor_view(config)
     edges = target_edges(config, target, bank, workdir)
     candidates = config.retrieval.search_candidates if config.retrieval.search == "approximate" else None
-    wanted = neighbors_made_from(target, source, bank, view, edges, candidates)
+    request = RetrievalRequest(target, source, bank, view, config.retrieval.bins, k)
+    wanted = neighbors_made_from(request, edges, candidates)
     check_made_from(workdir.neighbors, table.made_from, wanted)
     if table.k_max < k:
         check_made_from(workdir.neighbors, {"neighbors": table.k_max}, {"neighbors": k})
