@@ -43,11 +43,11 @@ class Cosine:
     def of_target(self, features: np.ndarray, rows: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Twice the unit vectors, float32 [rows or N, F] (the last ones zero), and ones, float32 [N]."""
         count = len(features)
-        found, own = aligned((max(rows, count), self.dimensions)), np.empty(count, np.float32)
-        found[count:] = 0
-        self.of_source(features, found[:count], own)
-        found *= 2
-        return found, own
+        vectors, own = aligned((max(rows, count), self.dimensions)), np.empty(count, np.float32)
+        vectors[count:] = 0
+        self.of_source(features, vectors[:count], own)
+        vectors *= 2
+        return vectors, own
 
     def of_source(self, features: np.ndarray, side: np.ndarray, own: np.ndarray) -> None:
         """Writes the unit vectors into `side` float32 [N, F], and ones into `own` float32 [N].

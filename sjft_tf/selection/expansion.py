@@ -94,5 +94,5 @@ def smallest_k(neighbors: tf.Tensor, num_source: int, share: float) -> tuple[int
     sizes = tf.cumsum(arrivals).numpy()
     wanted = share * num_source
     reached = (sizes >= wanted - 1e-9).nonzero()[0]
-    place = int(reached[0]) if len(reached) else k_max - 1
-    return place + 1, int(sizes[place])
+    index = int(reached[0]) if len(reached) else k_max - 1
+    return index + 1, int(sizes[index])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sjft_tf.errors import InputError
-from sjft_tf.selection import Selector, classes_with_enough, smallest_k, union_mask
+from sjft_tf.selection import Selector, SourceClasses, classes_with_enough, smallest_k, union_mask
 
 
 @st.composite
@@ -37,7 +37,7 @@ def test_nearest_matches_sets(problem, least, compiled):
     union = union_of(table, counts)
     sizes = np.bincount(labels[sorted(union)], minlength=4)
     kept = sizes >= max(least, 1)
-    selector = Selector("nearest", table, len(table), labels, 4, least, compiled=compiled)
+    selector = Selector("nearest", table, len(table), SourceClasses(labels, 4, least), compiled=compiled)
     if not kept.any():
         with pytest.raises(InputError, match="No source class"):
             selector.borrow(counts)
@@ -55,19 +55,19 @@ def test_nearest_matches_sets(problem, least, compiled):
 @given(problems())
 def test_random_has_the_size_of_nearest_and_grows_by_inclusion(problem):
     table, labels, counts = problem
-    random = Selector("random", table, len(table), labels, 4, seed=3)
+    random = Selector("random", table, len(table), SourceClasses(labels, 4), seed=3)
     first = random.borrow(counts)
     assert len(first.union) == len(union_of(table, counts))
     assert pool(first, 0) == first.union.tolist()
     more = random.borrow(np.full_like(counts, table.shape[1]))
     assert set(first.union) <= set(more.union)
-    again = Selector("random", table, len(table), labels, 4, seed=3).borrow(counts)
+    again = Selector("random", table, len(table), SourceClasses(labels, 4), seed=3).borrow(counts)
     np.testing.assert_array_equal(first.union, again.union)
 
 
 def test_all_borrows_everything_for_everyone():
     labels = np.array([0, 1, 1, 2, 2], np.int32)
-    selector = Selector("all", None, 3, labels, 3, least_sample_per_class=2)
+    selector = Selector("all", None, 3, SourceClasses(labels, 3, least_sample_per_class=2))
     found = selector.borrow(np.full(3, selector.k_max))
     assert found.union.tolist() == [1, 2, 3, 4]
     assert [pool(found, i) for i in range(3)] == [[1, 2, 3, 4]] * 3
@@ -90,7 +90,8 @@ def test_compiled_loops_in_threads_are_the_operations_of_a_device(rng):
     table = np.stack([rng.permutation(num_source)[:k_max] for _ in range(lines)]).astype(np.int32)
     labels, counts = rng.integers(0, 60, num_source), rng.integers(1, k_max + 1, lines)
     ours, theirs = (
-        Selector("nearest", table, lines, labels, 60, 6, compiled=compiled).borrow(counts) for compiled in (True, False)
+        Selector("nearest", table, lines, SourceClasses(labels, 60, 6), compiled=compiled).borrow(counts)
+        for compiled in (True, False)
     )
     assert not ours.kept_classes.all()
     for a, b in zip(
@@ -115,9 +116,9 @@ def test_what_cannot_be_borrowed_is_refused():
     labels = np.zeros(3, np.int32)
     table = np.array([[0, 1]], np.int32)
     with pytest.raises(InputError, match="one of nearest, random, all, class_importance, none. Received: 'closest'"):
-        Selector("closest", table, 1, labels, 1)
+        Selector("closest", table, 1, SourceClasses(labels, 1))
     with pytest.raises(InputError, match="needs a neighbor table"):
-        Selector("random", None, 1, labels, 1)
+        Selector("random", None, 1, SourceClasses(labels, 1))
     for counts in ([0], [3], [1, 1]):
         with pytest.raises(InputError, match="between 1 and 2"):
-            Selector("nearest", table, 1, labels, 1).borrow(np.array(counts))
+            Selector("nearest", table, 1, SourceClasses(labels, 1)).borrow(np.array(counts))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sjft_tf.errors import InputError
-from sjft_tf.selection import Selector, class_weights, importance_pool
+from sjft_tf.selection import Selector, SourceClasses, class_weights, importance_pool
 from sjft_tf.selection.class_importance import quotas
 
 
@@ -79,7 +79,7 @@ def test_quotas_by_hand():
 def test_the_selector_lets_everyone_draw_from_the_pool():
     labels = np.array([0, 1, 1, 2, 2, 2], np.int32)
     pool = np.array([0, 0, 3, 4, 4, 5], np.int32)
-    selector = Selector("class_importance", None, 2, labels, 3, pool=pool)
+    selector = Selector("class_importance", None, 2, SourceClasses(labels, 3), pool=pool)
     assert selector.k_max == 6
     found = selector.borrow(np.full(2, 6))
     assert found.union.tolist() == [0, 3, 4, 5]
@@ -87,7 +87,7 @@ def test_the_selector_lets_everyone_draw_from_the_pool():
     assert (found.pools.starts.tolist(), found.pools.lengths.tolist()) == ([0, 0], [6, 6])
     assert found.kept_classes.tolist() == [True, False, True]
     # Classes are counted by images, not by places: the one of class 0 is one image.
-    few = Selector("class_importance", None, 2, labels, 3, 2, pool=pool).borrow(np.full(2, 6))
+    few = Selector("class_importance", None, 2, SourceClasses(labels, 3, 2), pool=pool).borrow(np.full(2, 6))
     assert few.pools.rows.tolist() == [3, 4, 4, 5]
     assert few.union.tolist() == [3, 4, 5]
     assert few.source_labels.tolist() == [-1, -1, -1, 2, 2, 2]
@@ -99,6 +99,6 @@ def test_what_makes_no_sense_is_refused():
         with pytest.raises(InputError, match="gives the target no probabilities"):
             class_weights(np.array(probability), labels if len(probability) == 1 else np.array([0, 0, 0]))
     with pytest.raises(InputError, match="`pool` is for selector class_importance, which needs one"):
-        Selector("class_importance", None, 1, labels, 1)
+        Selector("class_importance", None, 1, SourceClasses(labels, 1))
     with pytest.raises(InputError, match="Received: 'all'"):
-        Selector("all", None, 1, labels, 1, pool=np.zeros(2, np.int32))
+        Selector("all", None, 1, SourceClasses(labels, 1), pool=np.zeros(2, np.int32))
