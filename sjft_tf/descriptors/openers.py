@@ -153,12 +153,10 @@ def _application_bank(rest: str, layers: Sequence[str], weights: str, before: bo
     name, _, query = rest.partition("?")
     constructor, preprocess = _application(name)
     options = {key: _parsed(value) for key, value in parse_qsl(query, keep_blank_values=True)}
+    settings = {"include_top": False, "input_shape": (None, None, 3), **options}
     pretrained = weights in ("", "imagenet")
     try:
-        model = constructor(
-            **{"include_top": False, "input_shape": (None, None, 3), **options},
-            weights="imagenet" if pretrained else None,
-        )
+        model = constructor(**settings, weights="imagenet" if pretrained else None)
     except Exception as error:
         # Keras raises ValueError, TypeError or plain Exception here: bad options, or a download that failed.
         hint = " Without a network, give `weights` a local .weights.h5 file." if pretrained else ""

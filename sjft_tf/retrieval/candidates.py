@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
@@ -21,7 +21,7 @@ _TRAINING_ROWS = 40
 _QUERIES = 256
 
 
-def faiss_module() -> Any:
+def faiss_module() -> ModuleType:
     """The optional package, set to use all processors; InputError where it is not installed."""
     try:
         import faiss

@@ -109,6 +109,10 @@ def fit_projection(
         source_basis = tf.matmul(centered, (left / np.sqrt(values)).astype(np.float32), transpose_a=True)
         mean = tf.linalg.matvec(source_basis, source_mean, transpose_a=True)
         return Projection(
-            *(target_basis.numpy(), source_basis.numpy(), target_mean.numpy(), mean.numpy()),
-            *(float(np.mean(np.concatenate(owns))), layout),
+            target_basis=target_basis.numpy(),
+            source_basis=source_basis.numpy(),
+            target_mean=target_mean.numpy(),
+            source_mean=mean.numpy(),
+            own_mean=float(np.mean(np.concatenate(owns))),
+            layout=layout,
         )

@@ -105,15 +105,15 @@ def test_the_report_admits_a_bad_search(images):
 def test_the_report_names_everything_and_is_json(images):
     target, store, _ = images
     _, _, report = search(target, store, 20, candidates=1.25, dimensions=7, sample=5)
-    found = json.loads(json.dumps(report.to_json(), allow_nan=False))
-    seconds = found.pop("seconds")
+    values = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    seconds = values.pop("seconds")
     assert list(seconds) == ["fit", "index", "candidates", "rank", "measure"]
     assert all(value >= 0 for value in seconds.values())
-    recall, excess = found.pop("recall"), found.pop("excess")
+    recall, excess = values.pop("recall"), values.pop("excess")
     assert 0 < recall <= 1
     assert excess > -1e-5
     expected = {"targets": 40, "sources": 900, "k": 20, "candidates": 25, "index": "Flat", "dimensions": 8, "sample": 5}
-    assert found == expected
+    assert values == expected
 
 
 @pytest.mark.parametrize("index", ["flat", "ivf"])
@@ -121,10 +121,10 @@ def test_the_same_seed_gives_the_same_table_whatever_the_memory(images, index):
     target, store, _ = images
     wanted = search(target, store, 30, index=index, seed=5)
     for memory_mb in (1024, 0):
-        found = search(target, store, 30, index=index, seed=5, memory_mb=memory_mb)
-        np.testing.assert_array_equal(found[0], wanted[0])
-        np.testing.assert_array_equal(found[1], wanted[1])
-        assert (found[2].recall, found[2].excess) == (wanted[2].recall, wanted[2].excess)
+        again = search(target, store, 30, index=index, seed=5, memory_mb=memory_mb)
+        np.testing.assert_array_equal(again[0], wanted[0])
+        np.testing.assert_array_equal(again[1], wanted[1])
+        assert (again[2].recall, again[2].excess) == (wanted[2].recall, wanted[2].excess)
 
 
 def test_where_the_candidates_are_the_whole_source_the_search_is_exact(images):
@@ -178,8 +178,8 @@ def test_pair_distances_are_those_of_the_definition_for_any_candidates(images):
     def check(targets, width, seed):
         rng = np.random.default_rng(seed)
         chosen = np.sort([rng.choice(900, width, replace=False) for _ in range(targets)], axis=1).astype(np.int32)
-        found = pair_distances(target[:targets], chosen, store, LAYOUT)
-        np.testing.assert_allclose(found, np.take_along_axis(true[:targets], chosen, axis=1), rtol=2e-6)
+        distances = pair_distances(target[:targets], chosen, store, LAYOUT)
+        np.testing.assert_allclose(distances, np.take_along_axis(true[:targets], chosen, axis=1), rtol=2e-6)
 
     check()
 
@@ -200,8 +200,8 @@ def test_columns_of_more_than_one_stretch_and_rows_of_more_than_one_block_add_up
     weights = np.repeat([1 / 30, 1 / 13], [1500, 650])
     for line, row in enumerate((3, 500, 7)):
         terms = (source[row] - source) * (np.log(source[row] + 2.2e-16) - np.log(source + 2.2e-16)) * weights / 2
-        found = pair_distances(target, candidates, store, layout)[line]
-        np.testing.assert_allclose(found, terms.sum(axis=1)[candidates[line]], rtol=3e-6)
+        distances = pair_distances(target, candidates, store, layout)[line]
+        np.testing.assert_allclose(distances, terms.sum(axis=1)[candidates[line]], rtol=3e-6)
 
 
 def test_the_projection_of_full_rank_is_the_divergence_up_to_a_constant_of_the_target(images):
@@ -218,14 +218,14 @@ def test_both_indexes_see_the_same_order(images):
     target, store, _ = images
     source = store.histograms(np.arange(900))
     projection = fit_projection(target, lambda: iter([source]), 20, LAYOUT)
-    found = {}
+    candidates = {}
     for kind in ("flat", "ivf"):
         index = CandidateIndex(projection, store, kind, 30, np.random.default_rng(0))
         index.add(source[:300])
         index.add(source[300:])
-        found[kind] = index.search(target, 100)
-        assert (np.diff(found[kind], axis=1) > 0).all()
-    assert shared(found["ivf"], found["flat"]) > 0.98
+        candidates[kind] = index.search(target, 100)
+        assert (np.diff(candidates[kind], axis=1) > 0).all()
+    assert shared(candidates["ivf"], candidates["flat"]) > 0.98
 
 
 def test_large_sources_get_an_inverted_file_by_themselves(images, monkeypatch):

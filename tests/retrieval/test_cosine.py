@@ -44,10 +44,10 @@ def test_the_nearest_by_definition_in_any_blocks(features, size):
 def test_every_distance_zero_vectors_and_angles_beyond_a_right_one(features):
     target, source = features
     everything = build_feature_table(target, FeatureSource(1300, in_blocks(source, 64)), 1300, {})
-    found = np.empty((7, 1300))
-    np.put_along_axis(found, everything.rows.astype(np.int64), everything.distances, axis=1)
-    np.testing.assert_allclose(found, definition(target, source), atol=5e-7)
-    np.testing.assert_array_equal(found[:, 40], 1)
+    distances = np.empty((7, 1300))
+    np.put_along_axis(distances, everything.rows.astype(np.int64), everything.distances, axis=1)
+    np.testing.assert_allclose(distances, definition(target, source), atol=5e-7)
+    np.testing.assert_array_equal(distances[:, 40], 1)
     opposite = np.concatenate([target, -3 * target])
     table = build_feature_table(target, FeatureSource(14, in_blocks(opposite, 5)), 14, {})
     np.testing.assert_array_equal(table.rows[:, -1], np.arange(7, 14))

@@ -42,14 +42,14 @@ def test_nearest_matches_sets(problem, least, compiled):
         with pytest.raises(InputError, match="No source class"):
             selector.borrow(counts)
         return
-    found = selector.borrow(counts)
-    assert found.union.tolist() == sorted(r for r in union if kept[labels[r]])
-    assert found.kept_classes.tolist() == kept.tolist()
-    np.testing.assert_array_equal(found.source_labels, np.where(kept[labels], labels, -1))
+    borrowing = selector.borrow(counts)
+    assert borrowing.union.tolist() == sorted(r for r in union if kept[labels[r]])
+    assert borrowing.kept_classes.tolist() == kept.tolist()
+    np.testing.assert_array_equal(borrowing.source_labels, np.where(kept[labels], labels, -1))
     for i, k in enumerate(counts):
         own = table[i, :k].tolist()
-        assert pool(found, i) == ([r for r in own if kept[labels[r]]] or own)
-    assert found.summary()["union_size"] == len(found.union)
+        assert pool(borrowing, i) == ([r for r in own if kept[labels[r]]] or own)
+    assert borrowing.summary()["union_size"] == len(borrowing.union)
 
 
 @given(problems())
@@ -68,10 +68,10 @@ def test_random_has_the_size_of_nearest_and_grows_by_inclusion(problem):
 def test_all_borrows_everything_for_everyone():
     labels = np.array([0, 1, 1, 2, 2], np.int32)
     selector = Selector("all", None, 3, SourceClasses(labels, 3, least_sample_per_class=2))
-    found = selector.borrow(np.full(3, selector.k_max))
-    assert found.union.tolist() == [1, 2, 3, 4]
-    assert [pool(found, i) for i in range(3)] == [[1, 2, 3, 4]] * 3
-    assert found.source_labels.tolist() == [-1, 1, 1, 2, 2]
+    borrowing = selector.borrow(np.full(3, selector.k_max))
+    assert borrowing.union.tolist() == [1, 2, 3, 4]
+    assert [pool(borrowing, i) for i in range(3)] == [[1, 2, 3, 4]] * 3
+    assert borrowing.source_labels.tolist() == [-1, 1, 1, 2, 2]
 
 
 @given(problems(), st.floats(0.01, 1.0))
@@ -89,14 +89,14 @@ def test_compiled_loops_in_threads_are_the_operations_of_a_device(rng):
     lines, k_max, num_source = 3000, 7, 500
     table = np.stack([rng.permutation(num_source)[:k_max] for _ in range(lines)]).astype(np.int32)
     labels, counts = rng.integers(0, 60, num_source), rng.integers(1, k_max + 1, lines)
-    ours, theirs = (
+    compiled, on_device = (
         Selector("nearest", table, lines, SourceClasses(labels, 60, 6), compiled=compiled).borrow(counts)
         for compiled in (True, False)
     )
-    assert not ours.kept_classes.all()
+    assert not compiled.kept_classes.all()
     for a, b in zip(
-        (*ours.pools, ours.union, ours.kept_classes, ours.source_labels),
-        (*theirs.pools, theirs.union, theirs.kept_classes, theirs.source_labels),
+        (*compiled.pools, compiled.union, compiled.kept_classes, compiled.source_labels),
+        (*on_device.pools, on_device.union, on_device.kept_classes, on_device.source_labels),
         strict=True,
     ):
         assert a.dtype == b.dtype
