@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from sjft_tf.descriptors import DescriptorStore
-from sjft_tf.retrieval import Layout, nearest, nearest_approximate
+from sjft_tf.retrieval import ApproximateSettings, Layout, nearest, nearest_approximate
 
 DIRECTIONS = 24
 
@@ -60,11 +60,8 @@ def compare(store: DescriptorStore, targets: np.ndarray, arguments: argparse.Nam
             exact.append(time.perf_counter() - begun)
         for dimensions, candidates in settings:
             begun = time.perf_counter()
-            rows, _, report = nearest_approximate(
-                *(targets, store, arguments.k, layout),
-                **{"candidates": candidates, "dimensions": dimensions, "index": arguments.index},
-                probes=arguments.probes,
-            )
+            chosen = ApproximateSettings(candidates, dimensions, arguments.index, arguments.probes)
+            rows, _, report = nearest_approximate(targets, store, arguments.k, layout, chosen)
             whole = time.perf_counter() - begun
             if turn >= 0:
                 recall = np.mean([len(np.intersect1d(a, b)) for a, b in zip(rows, true, strict=True)]) / arguments.k

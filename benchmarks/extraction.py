@@ -23,10 +23,17 @@ import tensorflow as tf
 from PIL import Image
 from timing import in_turn, ratio, seconds
 
-from sjft_tf.descriptors import ConvNetBank, FilterBank, GaborBank, caffe_nets, extract_counts, fit_bin_edges
+from sjft_tf.descriptors import (
+    ConvNetBank,
+    FilterBank,
+    GaborBank,
+    caffe_nets,
+    chunk_size,
+    extract_counts,
+    fit_bin_edges,
+    image_batches,
+)
 from sjft_tf.descriptors.bank_counting import BankCounter, graph_counter
-from sjft_tf.descriptors.chunks import chunk_size
-from sjft_tf.descriptors.extract import image_batches
 from sjft_tf.images import ImageSet, View, open_image_set
 
 BANKS = ("alexnet-random", "gabor", "squeezenet_conv1-random")

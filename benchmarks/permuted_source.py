@@ -13,10 +13,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sjft_tf.descriptors import GaborBank, extract_counts, histograms_of, target_descriptors
-from sjft_tf.descriptors.chunks import chunk_size
-from sjft_tf.descriptors.edges import BinEdges
-from sjft_tf.descriptors.extract import bank_positions
+from sjft_tf.descriptors import (
+    BinEdges,
+    GaborBank,
+    bank_positions,
+    chunk_size,
+    extract_counts,
+    histograms_of,
+    target_descriptors,
+)
 from sjft_tf.images import View, open_image_set
 from sjft_tf.retrieval import Layout, Search
 

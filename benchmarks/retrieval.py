@@ -14,11 +14,10 @@ import argparse
 import tensorflow as tf
 from timing import in_turn, ratio, seconds
 
-from sjft_tf.descriptors import image_batches, open_bank
-from sjft_tf.descriptors.chunks import chunk_size
+from sjft_tf.descriptors import chunk_size, image_batches, open_bank
 from sjft_tf.images import View, open_image_set
 from sjft_tf.parallel import cores
-from sjft_tf.retrieval import build_neighbor_table
+from sjft_tf.retrieval import RetrievalRequest, build_neighbor_table
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -50,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
             answer(pictures)
 
     def whole() -> None:
-        build_neighbor_table(target, source, bank, view, arguments.bins, arguments.k)
+        build_neighbor_table(RetrievalRequest(target, source, bank, view, arguments.bins, arguments.k))
 
     times = in_turn({"decoding": decode, "filters": filters, "whole": whole}, arguments.repeats, warm=False)
     print(

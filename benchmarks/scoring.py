@@ -20,7 +20,7 @@ from timing import in_turn, ratio, seconds
 from sjft_tf.images import ImageSet, View, open_image_set
 from sjft_tf.models import Scorer, build_joint_model, build_trunk
 from sjft_tf.parallel import cores
-from sjft_tf.selection import Selector, hardness, update_counts
+from sjft_tf.selection import Selector, SourceClasses, hardness, update_counts
 
 
 def scoring(arguments: argparse.Namespace) -> None:
@@ -70,7 +70,8 @@ def expansion(arguments: argparse.Namespace) -> None:
     # Lists of distinct rows, as a search makes them: a random line each of the rows' order, begun anywhere.
     order = rng.permutation(sources).astype(np.int32)
     table = order[(rng.integers(0, sources, targets)[:, None] + np.arange(k) * 7) % sources]
-    selector = Selector("nearest", table, targets, rng.integers(0, 1000, sources).astype(np.int32), 1000)
+    classes = SourceClasses(rng.integers(0, 1000, sources).astype(np.int32), 1000)
+    selector = Selector("nearest", table, targets, classes)
     probabilities = rng.dirichlet(np.full(102, 0.05), targets).astype(np.float32)
     labels = np.where(rng.uniform(size=targets) < 0.8, probabilities.argmax(1), 0).astype(np.int32)
     k0 = arguments.k0 or k // 8

@@ -24,7 +24,7 @@ from sjft_tf.images import ImageSet
 from sjft_tf.images.image_set import untuned
 from sjft_tf.images.joint import SourceStream, joint_dataset
 from sjft_tf.models import build_joint_model, build_trunk
-from sjft_tf.selection import Selector
+from sjft_tf.selection import Selector, SourceClasses
 from sjft_tf.training import compile_joint
 from sjft_tf.training.rounds import augmentation
 
@@ -53,7 +53,7 @@ def ours(arguments: argparse.Namespace, source: bool = True) -> Callable[[], obj
         for name, classes in (("target", TARGET_CLASSES), ("source", SOURCE_CLASSES))
     ]
     neighbors = rng.integers(0, NUMBER, (NUMBER, K)).astype(np.int32)
-    selector = Selector("nearest", neighbors, NUMBER, sets[1].labels, SOURCE_CLASSES)
+    selector = Selector("nearest", neighbors, NUMBER, SourceClasses(sets[1].labels, SOURCE_CLASSES))
     borrowed = selector.borrow(np.full(NUMBER, K, np.int32))
     trunk = build_trunk(arguments.trunk, size, alpha=arguments.alpha or None)
     model = build_joint_model(trunk, TARGET_CLASSES, SOURCE_CLASSES)

@@ -8,7 +8,7 @@ import sjft_tf
 # file, enclosing function: why no form is given to the call.
 WITHOUT = {
     ("descriptors/edges.py", "load"): "the number of arrays is in the file; the form follows from it",
-    ("descriptors/store_files.py", "read_meta"): "another kind of file is told first",
+    ("descriptors/store_files.py", "read_description"): "another kind of file is told first",
     ("retrieval/neighbors.py", "load"): "another kind of file is told first",
     ("retrieval/checkpoint.py", "load"): "another kind of file is told first",
     ("export.py", "read_description"): "another format is told first",

@@ -51,8 +51,8 @@ class BankCounter:
         """
         dtype = count_dtype(max(layer.shape[1] * layer.shape[2] for layer in responses))
         if self._graph:
-            found, fine = self._graph(responses)
-            return lambda: (found[:number].numpy().astype(dtype), fine[:number].numpy())
+            on_gpu, all_finite = self._graph(responses)
+            return lambda: (on_gpu[:number].numpy().astype(dtype), all_finite[:number].numpy())
         counts = np.zeros((number, self._dimensions), dtype)
         layers = [np.asarray(layer) for layer in responses]
         finite, left = np.ones(number, bool), iter(range(number))
@@ -75,8 +75,8 @@ class BankCounter:
     def start_totals(self, responses: Sequence[tf.Tensor]) -> Callable[[], list[np.ndarray]]:
         """Begins to count all images together; the function returned gives int64 [C_l, bins] for each layer."""
         if self._totals_graph:
-            found = self._totals_graph(responses)
-            return lambda: [layer.numpy().astype(np.int64) for layer in found]
+            totals = self._totals_graph(responses)
+            return lambda: [layer.numpy().astype(np.int64) for layer in totals]
         tasks = []
         for counter, layer in zip(self._counters, responses, strict=True):
             lines = np.asarray(layer).reshape(-1, counter.channels)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,11 +11,11 @@ import tensorflow as tf
 from sjft_tf.descriptors.bank import FilterBank, full_float32
 from sjft_tf.rounding import PANEL, independent_batch
 
-_COMPILED: weakref.WeakKeyDictionary[FilterBank, Any] = weakref.WeakKeyDictionary()
+_COMPILED: weakref.WeakKeyDictionary[FilterBank, tf.types.experimental.GenericFunction] = weakref.WeakKeyDictionary()
 _CHUNK_SIZES: weakref.WeakKeyDictionary[FilterBank, dict[tuple[int, int], int]] = weakref.WeakKeyDictionary()
 
 
-def compiled(bank: FilterBank) -> Any:
+def compiled(bank: FilterBank) -> tf.types.experimental.GenericFunction:
     """`bank.responses` as a graph, traced once for target, source and whatever follows, as long as the bank lives."""
     if bank not in _COMPILED:
         # A strong reference from the value would keep the key alive.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Protocol
 
 import keras
 import numpy as np
@@ -11,6 +11,17 @@ import tensorflow as tf
 
 from sjft_tf.artifacts import fingerprint
 from sjft_tf.errors import InputError
+
+Preprocess = Callable[[tf.Tensor], tf.Tensor]
+"""From RGB in 0..255, float32 [N, H, W, 3], to what a model was trained on."""
+
+
+class Symbolic(Protocol):
+    """A layer's input or output while a model is put together (a KerasTensor, in Keras 2 and 3 not of one place)."""
+
+    @property
+    def shape(self) -> tf.TensorShape: ...
+
 
 # Layers that are nothing but a nonlinearity: naming one, or following one, means its input or its output.
 _NONLINEARITIES = (
@@ -47,7 +58,7 @@ class ConvNetBank:
         layers: Sequence[str],
         *,
         before_nonlinearity: bool = True,
-        preprocess: Callable[[tf.Tensor], tf.Tensor] | None = None,
+        preprocess: Preprocess | None = None,
         name: str = "model",
         preprocess_name: str = "",
     ):
@@ -72,7 +83,7 @@ class ConvNetBank:
         return [tf.cast(output, tf.float32) for output in (outputs if isinstance(outputs, list | tuple) else [outputs])]
 
 
-def _output(model: keras.Model, name: str, before: bool) -> Any:
+def _output(model: keras.Model, name: str, before: bool) -> Symbolic:
     """The symbolic tensor of one layer, before or after its nonlinearity."""
     try:
         layer = model.get_layer(name)
@@ -108,7 +119,7 @@ def _output(model: keras.Model, name: str, before: bool) -> Any:
     )
 
 
-def _tensors(layer: keras.layers.Layer) -> tuple[list[Any], list[Any]] | None:
+def _tensors(layer: keras.layers.Layer) -> tuple[list[Symbolic], list[Symbolic]] | None:
     """Inputs and outputs of a layer used exactly once in its model, else None."""
     # Keras 3 answers for the first use of a layer, Keras 2 raises: neither tells without a look at the nodes.
     if len(getattr(layer, "_inbound_nodes", ())) > 1:
@@ -131,9 +142,9 @@ def _feature_layers(model: keras.Model) -> str:
     return ", ".join(names[:40]) + (", ..." if len(names) > 40 else "")
 
 
-def _architecture(model: keras.Model) -> list[Any]:
+def _architecture(model: keras.Model) -> list[object]:
     """Layers, options and wiring as JSON-able values, without the names Keras numbers differently in each process."""
-    described: list[Any] = []
+    described: list[object] = []
     made_by: dict[int, int] = {}
     for number, layer in enumerate(model.layers):
         ends = _tensors(layer) or ([], [])
@@ -145,7 +156,7 @@ def _architecture(model: keras.Model) -> list[Any]:
     return [described, [made_by.get(id(output), -1) for output in model.outputs]]
 
 
-def _nameless(value: Any) -> Any:
+def _nameless(value: object) -> object:
     if isinstance(value, dict):
         return {str(k): _nameless(v) for k, v in value.items() if k not in ("name", "registered_name", "build_config")}
     if isinstance(value, list | tuple):

@@ -6,6 +6,8 @@ the same counts.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
@@ -30,15 +32,26 @@ def thresholds(edges: np.ndarray) -> np.ndarray:
     return np.where(np.abs(edges) < _TINY, np.nextafter(-_TINY, np.float32(0)), edges).astype(np.float32)
 
 
-def uniform_cells(edges: np.ndarray, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cuts the range of each channel's edges into uniform cells: `cell(v) = int((v - origin) * scale)`.
+class UniformCells(NamedTuple):
+    """The range of each channel's edges, cut into uniform cells: `cell(v) = int((v - origin) * scale)`.
+
+    Attributes:
+        origin: float32 [C].
+        scale: float32 [C].
+        of_edges: int32 [C, bins - 1], the cell of every edge.
+    """
+
+    origin: np.ndarray
+    scale: np.ndarray
+    of_edges: np.ndarray
+
+
+def uniform_cells(edges: np.ndarray, cells: int) -> UniformCells:
+    """Cuts the range of each channel's edges into uniform cells.
 
     Args:
         edges: float32 [C, bins - 1] as `thresholds` gives them.
         cells: number of cells.
-
-    Returns:
-        origin float32 [C], scale float32 [C], and int32 [C, bins - 1] with the cell of every edge.
     """
     first = np.where(np.abs(edges[:, 0]) < _TINY, np.float32(0), edges[:, 0])
     with np.errstate(over="ignore", divide="ignore"):
@@ -46,8 +59,8 @@ def uniform_cells(edges: np.ndarray, cells: int) -> tuple[np.ndarray, np.ndarray
     # Edges that (nearly) coincide, or lie further apart than float32 reaches: one cell, all edges compared with.
     usable = (scale >= _TINY) & (scale <= _STEEPEST)
     scale, origin = np.where(usable, scale, np.float32(0)), np.where(usable, first, np.float32(0))
-    places = np.clip((edges - origin[:, None]) * scale[:, None], 0, cells - 1)
-    return origin, scale, places.astype(np.int32)
+    of_edges = np.clip((edges - origin[:, None]) * scale[:, None], 0, cells - 1)
+    return UniformCells(origin, scale, of_edges.astype(np.int32))
 
 
 class BinCounter:
@@ -82,16 +95,16 @@ class BinCounter:
     def bins_of(self, values: tf.Tensor) -> tf.Tensor:
         """float32 [..., C] -> int32 [..., C]: bin of each value plus `bins` times its channel."""
         cell = tf.clip_by_value((values - self._origin) * self._scale, 0.0, _TABLE_CELLS - 1.0)
-        place = tf.cast(cell, tf.int32) + np.arange(self.channels, dtype=np.int32) * _TABLE_CELLS
-        found = tf.gather(self._start.ravel(), place)
+        table_index = tf.cast(cell, tf.int32) + np.arange(self.channels, dtype=np.int32) * _TABLE_CELLS
+        bins = tf.gather(self._start.ravel(), table_index)
         edges = tf.constant(self._padded.ravel())
         for step in self._steps:
             # Edges beyond the value's own cell are larger than it, so stepping past them never counts one.
-            probe = found + (step - 1)
+            probe = bins + (step - 1)
             if step > 1:
                 probe = tf.minimum(probe, self._last)
-            found += tf.cast(values >= tf.gather(edges, probe), tf.int32) * step
-        return found
+            bins += tf.cast(values >= tf.gather(edges, probe), tf.int32) * step
+        return bins
 
     def __call__(self, values: tf.Tensor) -> tf.Tensor:
         """float32 [N, P, C] -> int32 counts [N, C, bins] of each line's P values a channel."""

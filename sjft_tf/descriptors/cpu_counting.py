@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from sjft_tf.descriptors.counting import thresholds, uniform_cells
-from sjft_tf.descriptors.kernels import count_kernel
+from sjft_tf.descriptors.counting import UniformCells, thresholds, uniform_cells
+from sjft_tf.descriptors.counting_kernel import count_kernel
 
 _TABLE_CELLS = (256, 512, 1024, 2048, 4096, 8192)
 # Channels handled together: all of them, or blocks of some where there are many, whose counts fit the nearest cache.
@@ -33,26 +31,27 @@ class CpuBinCounter:
         channels, self.bins = edges.shape[0], edges.shape[1] + 1
         self.channels = channels
         distinct = np.concatenate([np.full((channels, 1), True), edges[:, 1:] > edges[:, :-1]], axis=1)
-        sizes, chosen = _table_sizes(edges, distinct)
-        places = np.cumsum(sizes) - sizes
+        sizes, cells_of_size = _table_sizes(edges, distinct)
+        starts = np.cumsum(sizes) - sizes
         # One type for all usual numbers of bins, so that the kernel is compiled once.
         table = np.empty(sizes.sum(), np.uint16 if self.bins <= 2**16 else np.uint32)
         steps = np.empty(channels, np.uint32)
         padded = np.full((channels, self.bins), np.nan, np.float32)
         slots = np.tile(np.arange(self.bins), (channels, 1))
-        for channel, (place, size) in enumerate(zip(places, sizes, strict=True)):
-            kept = distinct[channel]
-            cells = chosen[size][2][channel, kept]
+        for channel, (start, size) in enumerate(zip(starts, sizes, strict=True)):
+            once = distinct[channel]
+            cells = cells_of_size[size].of_edges[channel, once]
             inside = np.bincount(cells, minlength=size)
-            table[place : place + size] = np.cumsum(inside) - inside
+            table[start : start + size] = np.cumsum(inside) - inside
             steps[channel] = 1 << (int(inside.max()).bit_length() - 1)
-            padded[channel, : kept.sum()] = edges[channel, kept]
-            slots[channel, 1 : kept.sum() + 1] = np.append(np.flatnonzero(kept)[1:], self.bins - 1)
-        scaling = [[chosen[size][which][channel] for channel, size in enumerate(sizes)] for which in (0, 1)]
+            padded[channel, : once.sum()] = edges[channel, once]
+            slots[channel, 1 : once.sum() + 1] = np.append(np.flatnonzero(once)[1:], self.bins - 1)
+        origins = [cells_of_size[size].origin[channel] for channel, size in enumerate(sizes)]
+        scales = [cells_of_size[size].scale[channel] for channel, size in enumerate(sizes)]
         firsts = np.arange(channels) * self.bins
         self._tables = (
-            np.array([*scaling, sizes - 1], np.float32),
-            np.array([places, firsts], np.uint32),
+            np.array([origins, scales, sizes - 1], np.float32),
+            np.array([starts, firsts], np.uint32),
             steps,
             table,
             padded.ravel(),
@@ -95,16 +94,16 @@ def count_dtype(positions: int) -> type[np.unsignedinteger]:
     return np.uint16 if positions <= _FITS_16_BITS else np.uint32
 
 
-def _table_sizes(edges: np.ndarray, distinct: np.ndarray) -> tuple[np.ndarray, dict[int, Any]]:
+def _table_sizes(edges: np.ndarray, distinct: np.ndarray) -> tuple[np.ndarray, dict[int, UniformCells]]:
     """For each channel the fewest cells that keep its distinct edges apart, and `uniform_cells` for each number."""
     sizes = np.zeros(len(edges), np.int64)
-    chosen: dict[int, Any] = {}
+    cells_of_size: dict[int, UniformCells] = {}
     for size in _TABLE_CELLS:
-        chosen[size] = uniform_cells(edges, size)
+        cells_of_size[size] = uniform_cells(edges, size)
         # Cells do not decrease along a row: two edges share one if they are neighbors.
-        shared = (np.diff(chosen[size][2], axis=1) == 0) & distinct[:, 1:]
+        shared = (np.diff(cells_of_size[size].of_edges, axis=1) == 0) & distinct[:, 1:]
         sizes[(sizes == 0) & ~shared.any(axis=1)] = size
         if sizes.all():
             break
     sizes[sizes == 0] = _TABLE_CELLS[-1]
-    return sizes, chosen
+    return sizes, cells_of_size

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -13,52 +12,19 @@ from sjft_tf import progress
 from sjft_tf.descriptors.bank import FilterBank
 from sjft_tf.descriptors.bank_counting import BankCounter
 from sjft_tf.descriptors.chunks import answers, chunk_size, compiled
-from sjft_tf.descriptors.edges import FINE_CELLS, BinEdges, fit_bin_edges
+from sjft_tf.descriptors.edges import BinEdges
 from sjft_tf.descriptors.histogram import histograms_of
+from sjft_tf.descriptors.viewing import Images, View, image_batches
 from sjft_tf.errors import InputError
 
 Block = tuple[np.ndarray, np.ndarray]
 """`(rows int32 [n], histograms float32 [n, D] or counts [n, D])`."""
 
+Counting = Callable[[], tuple[np.ndarray, np.ndarray]]
+"""What `BankCounter.start` gives: waits for the counts of a chunk, and whether its responses are finite."""
+
 # Chunks that wait for their counts while the filters go on with the next one.
 _WAITING = 2
-
-
-class Images(Protocol):
-    """What is needed of an `images.ImageSet` here."""
-
-    name: str
-    fingerprint: str
-
-    def __len__(self) -> int: ...
-
-    def dataset(self, rows: Any = None) -> tf.data.Dataset: ...
-
-
-View = Callable[[tf.Tensor], tf.Tensor]
-"""[H, W, 3] -> float32 [crop, crop, 3]; see `images.View`."""
-
-
-def image_batches(
-    image_set: Images, view: View, rows: np.ndarray | None = None, batch_size: int = 64
-) -> tf.data.Dataset:
-    """Viewed images in batches, decoded and viewed ahead of the consumer.
-
-    Args:
-        image_set: where the images come from.
-        view: turns a decoded image into float32 [crop, crop, 3].
-        rows: int32 [n], which images in which order; None for all.
-        batch_size: images a batch; the last one may be smaller.
-
-    Returns:
-        A tf.data.Dataset of `(rows int32 [n], images float32 [n, crop, crop, 3])`.
-    """
-    return (
-        image_set.dataset(rows)
-        .map(lambda item: (item["row"], view(item["image"])), num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(batch_size)
-        .prefetch(2)
-    )
 
 
 def extract(
@@ -136,12 +102,12 @@ def extract_counts(
         chunks.close()
 
 
-def bank_positions(bank: FilterBank, view: Any) -> tuple[int, ...]:
+def bank_positions(bank: FilterBank, view: View) -> tuple[int, ...]:
     """Positions h_l * w_l at which each layer of a bank answers an image: what counts are divided by.
 
     Args:
         bank: the filters.
-        view: images.View; its `crop` is the side of the images the bank sees.
+        view: its `crop` is the side of the images the bank sees.
     """
     spec = tf.TensorSpec([1, view.crop, view.crop, 3], tf.float32)
     shapes = [layer.shape for layer in compiled(bank).get_concrete_function(spec).structured_outputs]
@@ -154,70 +120,6 @@ def positions_of_counts(counts: np.ndarray, edges: BinEdges) -> tuple[int, ...]:
     """Positions of each layer from the counts [D] of one image: every channel counts all of them."""
     firsts = np.cumsum([0, *edges.layer_channels[:-1]]) * edges.bins
     return tuple(int(counts[first : first + edges.bins].sum(dtype=np.int64)) for first in firsts)
-
-
-def fit_target_edges(
-    image_set: Images, bank: FilterBank, view: View, bins: int = 100, cells: int = FINE_CELLS
-) -> BinEdges:
-    """Bin edges fitted to the target images (SJFT paper, section 3.2), stamped with what they were fitted to.
-
-    Args:
-        image_set: the target images.
-        bank: the filters.
-        view: turns a decoded image into float32 [crop, crop, 3].
-        bins: bins of each histogram.
-        cells: see `fit_bin_edges`.
-    """
-    made_from = edges_made_from(image_set, bank, view, bins, cells)
-    size = chunk_size(bank, image_batches(image_set, view).element_spec[1].shape)
-    batches = image_batches(image_set, view, batch_size=size).map(lambda _, images: images)
-    with progress.bar(2 * len(image_set), f"Fitting bin edges to {image_set.name}") as shown:
-        return fit_bin_edges(bank, _Counted(batches, shown), bins, cells, made_from)
-
-
-def target_descriptors(
-    image_set: Images,
-    bank: FilterBank,
-    view: View,
-    bins: int = 100,
-    *,
-    edges: BinEdges | None = None,
-    cells: int = FINE_CELLS,
-    batch_size: int = 64,
-) -> tuple[BinEdges, np.ndarray]:
-    """Fits bin edges to the target images and describes them.
-
-    Args:
-        image_set: the target images.
-        bank: the filters.
-        view: turns a decoded image into float32 [crop, crop, 3].
-        bins: bins of each histogram.
-        edges: edges fitted earlier, to be used instead of fitting.
-        cells: see `fit_bin_edges`.
-        batch_size: images a block.
-
-    Returns:
-        The edges, and float32 [N, D] histograms of all images, by row.
-    """
-    if edges is None:
-        edges = fit_target_edges(image_set, bank, view, bins, cells)
-    # Filled as they come: a list of blocks, joined, would take the memory twice.
-    found = np.empty((len(image_set), edges.dimensions), np.float32)
-    for rows, block in extract(image_set, bank, edges, view, batch_size=batch_size):
-        found[rows] = block
-    return edges, found
-
-
-def edges_made_from(image_set: Images, bank: FilterBank, view: Any, bins: int, cells: int = FINE_CELLS) -> dict:
-    """The stamp of bin edges: what has to be the same for them to be used again."""
-    return {
-        "target": image_set.fingerprint,
-        "bank": bank.fingerprint,
-        "view": [int(view.resize), int(view.crop)],
-        "bins": int(bins),
-        "cells": int(cells),
-        "decoded_for": getattr(image_set, "decoded_for", None),
-    }
 
 
 def check_fit(bank: FilterBank, edges: BinEdges) -> None:
@@ -241,7 +143,7 @@ def _counted_chunks(
             seen.append(chunk_rows.numpy().astype(np.int32))
             yield chunk
 
-    waiting: deque[tuple[np.ndarray, Any]] = deque()
+    waiting: deque[tuple[np.ndarray, Counting]] = deque()
     with BankCounter(edges.edges) as counter:
         for responses, count in answers(bank, images()):
             waiting.append((seen.popleft(), counter.start(responses, count)))
@@ -251,10 +153,8 @@ def _counted_chunks(
             yield _finished(*waiting.popleft(), bank, image_set)
 
 
-def _finished(
-    rows: np.ndarray, result: Callable[[], tuple[np.ndarray, np.ndarray]], bank: Any, image_set: Any
-) -> Block:
-    counts, finite = result()
+def _finished(rows: np.ndarray, counting: Counting, bank: FilterBank, image_set: Images) -> Block:
+    counts, finite = counting()
     if not finite.all():
         raise InputError(
             f"Bank {bank.name} answered rows {rows[~finite][:5].tolist()} of {image_set.name} with NaN or infinite "
@@ -280,15 +180,3 @@ def _joined(blocks: list[Block]) -> Block:
     if len(blocks) == 1:
         return blocks[0]
     return np.concatenate([rows for rows, _ in blocks]), np.concatenate([counts for _, counts in blocks])
-
-
-class _Counted:
-    """Iterates a dataset again and again, moving a progress bar."""
-
-    def __init__(self, batches: tf.data.Dataset, shown: Any):
-        self._batches, self._shown = batches, shown
-
-    def __iter__(self) -> Iterator[tf.Tensor]:
-        for images in self._batches:
-            yield images
-            self._shown.update(int(images.shape[0]))

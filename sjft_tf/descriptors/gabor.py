@@ -71,6 +71,12 @@ class GaborBank:
         self.layer_channels = (2 * self.scales * self.orientations,)
         self._plans: dict[tuple[int, int], list[_ScalePlan]] = {}
 
+    @property
+    def wavelengths(self) -> tuple[float, ...]:
+        """Length of the waves each scale answers to, in pixels, the finest scale first."""
+        a, _, _ = parameters(self.scales, self.orientations)
+        return tuple(a**m / HIGHEST for m in range(self.scales))
+
     def responses(self, images: tf.Tensor) -> list[tf.Tensor]:
         """See `FilterBank.responses`; here one tensor float32 [N, H, W, 2 * scales * orientations]."""
         height, width = images.shape[1], images.shape[2]
@@ -136,8 +142,8 @@ def _products(orientations: int) -> list[tuple[int, int]]:
     the others are equal. So only orientations up to the upright one are computed. The level and the upright filter are
     their own mirror images along one axis each, and the parts odd along it vanish.
     """
-    kept = {0: (0, 3), orientations / 2: (0, 2)}
-    return [(n, part) for n in range(orientations // 2 + 1) for part in kept.get(n, range(4))]
+    not_vanishing = {0: (0, 3), orientations / 2: (0, 2)}
+    return [(n, part) for n in range(orientations // 2 + 1) for part in not_vanishing.get(n, range(4))]
 
 
 def _mixing(orientations: int) -> np.ndarray:

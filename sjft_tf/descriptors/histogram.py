@@ -41,10 +41,10 @@ def histograms_of(counts: np.ndarray, positions: Sequence[int], edges: BinEdges)
     Returns:
         float32 [N, D]; `np.rint(histograms * positions)` are the counts again.
     """
-    found = counts.astype(np.float32)
+    shares = counts.astype(np.float32)
     first = 0
-    for channels, each in zip(edges.layer_channels, positions, strict=True):
+    for channels, layer_positions in zip(edges.layer_channels, positions, strict=True):
         last = first + channels * edges.bins
-        found[:, first:last] *= np.float32(1) / np.float32(each)
+        shares[:, first:last] *= np.float32(1) / np.float32(layer_positions)
         first = last
-    return found
+    return shares

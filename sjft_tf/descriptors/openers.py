@@ -7,9 +7,8 @@ import json
 import math
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl
 
 import keras
@@ -17,7 +16,7 @@ import numpy as np
 
 from sjft_tf.descriptors import caffe_nets
 from sjft_tf.descriptors.bank import FilterBank
-from sjft_tf.descriptors.convnet import ConvNetBank
+from sjft_tf.descriptors.convnet import ConvNetBank, Preprocess
 from sjft_tf.descriptors.gabor import GaborBank
 from sjft_tf.errors import InputError
 from sjft_tf.weight_files import existing_file, reading, refuse_not_finite
@@ -154,12 +153,10 @@ def _application_bank(rest: str, layers: Sequence[str], weights: str, before: bo
     name, _, query = rest.partition("?")
     constructor, preprocess = _application(name)
     options = {key: _parsed(value) for key, value in parse_qsl(query, keep_blank_values=True)}
+    settings = {"include_top": False, "input_shape": (None, None, 3), **options}
     pretrained = weights in ("", "imagenet")
     try:
-        model = constructor(
-            **{"include_top": False, "input_shape": (None, None, 3), **options},
-            weights="imagenet" if pretrained else None,
-        )
+        model = constructor(**settings, weights="imagenet" if pretrained else None)
     except Exception as error:
         # Keras raises ValueError, TypeError or plain Exception here: bad options, or a download that failed.
         hint = " Without a network, give `weights` a local .weights.h5 file." if pretrained else ""
@@ -171,20 +168,20 @@ def _application_bank(rest: str, layers: Sequence[str], weights: str, before: bo
     )
 
 
-def _application(name: str) -> tuple[Any, Any]:
+def _application(name: str) -> tuple[Callable[..., keras.Model], Preprocess]:
     """Constructor and preprocess_input of a model of keras.applications."""
-    found = {}
+    models: dict[str, tuple[Callable[..., keras.Model], Preprocess]] = {}
     for module in vars(keras.applications).values():
         if hasattr(module, "preprocess_input") and hasattr(module, "decode_predictions"):
             for public, value in vars(module).items():
                 if callable(value) and public[0].isupper():
-                    found[public] = value, module.preprocess_input
-    if name not in found:
-        raise InputError(f"keras.applications has no model {name!r}. Choices: {', '.join(sorted(found))}")
-    return found[name]
+                    models[public] = value, module.preprocess_input
+    if name not in models:
+        raise InputError(f"keras.applications has no model {name!r}. Choices: {', '.join(sorted(models))}")
+    return models[name]
 
 
-def _parsed(value: str) -> Any:
+def _parsed(value: str) -> object:
     try:
         return json.loads(value)
     except json.JSONDecodeError:

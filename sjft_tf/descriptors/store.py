@@ -14,15 +14,13 @@ import numpy as np
 from sjft_tf.artifacts import check_made_from, remove_directory, write_json
 from sjft_tf.descriptors.store_files import (
     COUNTS,
-    KIND,
     META,
-    counts_dtype,
-    flat,
+    StoreDescription,
     map_counts,
     no_room,
     partial_store,
     read_checksums,
-    read_meta,
+    read_description,
     remedy_for,
     reserve,
     row_checksums,
@@ -49,20 +47,20 @@ class DescriptorStore:
         made_from: the stamp given when it was created.
     """
 
-    def __init__(self, path: str | os.PathLike[str], meta: Mapping[str, Any], checksums: np.ndarray | None = None):
+    def __init__(
+        self, path: str | os.PathLike[str], description: StoreDescription, checksums: np.ndarray | None = None
+    ):
         self.path, self._checksums = Path(path), checksums
-        self.images: int = meta["images"]
-        self.layer_channels = tuple(meta["layer_channels"])
-        self.layer_positions = tuple(meta["layer_positions"])
-        self.bins: int = meta["bins"]
-        self.made_from: Mapping[str, Any] = meta["made_from"]
+        self.images, self.bins = description.images, description.bins
+        self.layer_channels, self.layer_positions = description.layer_channels, description.layer_positions
+        self.made_from = description.made_from
         self._scale = np.concatenate(
             [
                 np.full(self.bins * channels, np.float32(1) / np.float32(positions))
                 for channels, positions in zip(self.layer_channels, self.layer_positions, strict=True)
             ]
         )
-        self._map, self._counts = map_counts(self.path / COUNTS, (self.images, self.dimensions), counts_dtype(meta))
+        self._map, self._counts = map_counts(self.path / COUNTS, description.shape, description.dtype)
 
     def __len__(self) -> int:
         return self.images
@@ -107,12 +105,8 @@ class DescriptorStore:
             )
         if Path(path).exists():
             raise InputError(f"{path} is there already. Open it, or remove it to have the descriptors kept again.")
-        layers = {
-            "layer_channels": [int(n) for n in layer_channels],
-            "layer_positions": [int(n) for n in layer_positions],
-        }
-        meta = {"kind": KIND, "images": int(images), **layers, "bins": int(bins), "made_from": dict(made_from)}
-        return StoreWriter(path, meta)
+        channels, positions = tuple(int(n) for n in layer_channels), tuple(int(n) for n in layer_positions)
+        return StoreWriter(path, StoreDescription(int(images), channels, positions, int(bins), dict(made_from)))
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], partial: bool = False) -> DescriptorStore:
@@ -122,25 +116,25 @@ class DescriptorStore:
             path: the folder.
             partial: it is not finished and has no checksums yet: its rows are not verified.
         """
-        meta = read_meta(Path(path))
-        return cls(path, meta, None if partial else read_checksums(Path(path), meta["images"]))
+        description = read_description(Path(path))
+        return cls(path, description, None if partial else read_checksums(Path(path), description.images))
 
     def counts(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
         """uint16 or uint32 [n, D]: the counts of images `rows` [n], in this order."""
         chosen = _checked_rows(rows, self.images)
-        found = self._verified(chosen)
+        counts = self._verified(chosen)
         # A slice is a view of the mapping, which is given back below and must not be handed out.
-        found = found.copy() if found.base is not None else found
+        counts = counts.copy() if counts.base is not None else counts
         self._give_back()
-        return found
+        return counts
 
     def histograms(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
         """float32 [n, D]: the histograms of images `rows` [n], in this order."""
         chosen = _checked_rows(rows, self.images)
         # The same two roundings as in histogram.py: a float32 reciprocal, then a float32 product.
-        found = np.multiply(self._verified(chosen), self._scale, dtype=np.float32)
+        histograms = np.multiply(self._verified(chosen), self._scale, dtype=np.float32)
         self._give_back()
-        return found
+        return histograms
 
     def blocks(
         self, rows: np.ndarray | Sequence[int] | None = None, block_rows: int = 512
@@ -155,15 +149,15 @@ class DescriptorStore:
 
     def _verified(self, rows: np.ndarray) -> np.ndarray:
         """The counts of these rows, a view of the mapping where they follow one another."""
-        found = self._counts[_as_slice(rows)]
+        counts = self._counts[_as_slice(rows)]
         if self._checksums is not None:  # a store that is still being written has none
-            wrong = rows[row_checksums(found) != self._checksums[rows]]
+            wrong = rows[row_checksums(counts) != self._checksums[rows]]
             if len(wrong):
                 raise InputError(
                     f"{self.path / COUNTS} is damaged: {len(wrong)} of the {len(rows)} rows just read are not what was "
                     f"written (row {wrong[0]} first). {remedy_for(self.path)}"
                 )
-        return found
+        return counts
 
     def _give_back(self) -> None:
         # The kernel keeps what was read in its cache, but no longer counts it as memory of this process.
@@ -179,21 +173,20 @@ class StoreWriter:
         continued: whether it was begun by an earlier process.
     """
 
-    def __init__(self, path: str | os.PathLike[str], meta: Mapping[str, Any]):
-        self._path, self._meta = Path(path), dict(meta)
+    def __init__(self, path: str | os.PathLike[str], description: StoreDescription):
+        self._path, self._description = Path(path), description
         self.partial = partial_store(self._path)
-        self._shape = (meta["images"], meta["bins"] * sum(meta["layer_channels"]))
-        self._dtype = counts_dtype(meta)
-        self._sums = np.repeat(np.array(meta["layer_positions"], np.int64), meta["layer_channels"])
+        self._shape, self._dtype = description.shape, description.dtype
+        self._sums = np.repeat(np.array(description.layer_positions, np.int64), description.layer_channels)
         counts = self.partial / COUNTS
         self.continued = (self.partial / META).exists()
         if self.continued:
-            check_made_from(self.partial, flat(read_meta(self.partial)), flat(self._meta))
+            check_made_from(self.partial, read_description(self.partial).stamp, description.stamp)
             map_counts(counts, self._shape, self._dtype)
         else:
             # Written last, the description says that the file of counts is there in its full size.
             reserve(counts, self._shape, self._dtype)
-            write_json(self.partial / META, self._meta)
+            write_json(self.partial / META, description.to_json())
         # Written by pwrite and not through a mapping: pages of a mapping would count as this process's memory.
         self._file = os.open(counts, os.O_RDWR)
         self._start = os.fstat(self._file).st_size - self._shape[0] * self._shape[1] * self._dtype.itemsize
@@ -219,7 +212,7 @@ class StoreWriter:
         if not self._plausible(counts).all():
             raise InputError(
                 "Every channel's counts must be at least 0 and sum to the positions of its layer "
-                f"({self._meta['layer_positions']}). They do not in rows "
+                f"({list(self._description.layer_positions)}). They do not in rows "
                 f"{chosen[~self._plausible(counts)][:5].tolist()}: they were made with another bank, view or bins."
             )
         lines = np.ascontiguousarray(counts, self._dtype)
@@ -266,7 +259,7 @@ class StoreWriter:
         remove_directory(self.partial)
 
     def _plausible(self, counts: np.ndarray) -> np.ndarray:
-        by_channel = counts.reshape(len(counts), len(self._sums), self._meta["bins"])
+        by_channel = counts.reshape(len(counts), len(self._sums), self._description.bins)
         return (by_channel.sum(axis=2, dtype=np.int64) == self._sums).all(axis=1) & (counts.min(axis=1) >= 0)
 
     def _put(self, data: bytes, offset: int) -> None:
@@ -284,7 +277,7 @@ class StoreWriter:
         unseen = np.flatnonzero(~self._seen).astype(np.int32)
         if not self.continued:
             return unseen
-        reader = DescriptorStore(self.partial, self._meta)
+        reader = DescriptorStore(self.partial, self._description)
         missing = [unseen[:0]]
         for start in range(0, len(unseen), _CHECKED_ROWS):
             part = unseen[start : start + _CHECKED_ROWS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import mmap
 import os
 import shutil
@@ -19,6 +20,52 @@ from sjft_tf.schema import Array, Schema, mismatch
 KIND = "descriptor store"
 COUNTS, META, CHECKSUMS = "counts.npy", "meta.json", "checksums.npz"
 _FORM = {"images": int, "layer_channels": [int], "layer_positions": [int], "bins": int, "made_from": dict}
+
+
+@dataclasses.dataclass(frozen=True)
+class StoreDescription:
+    """What `meta.json` says of a store.
+
+    Attributes:
+        images: number of images N.
+        layer_channels: filters in each layer.
+        layer_positions: responses (height x width) of one filter in each layer.
+        bins: bins of each histogram.
+        made_from: JSON-able stamp (fingerprints of image set, bank, edges, view).
+    """
+
+    images: int
+    layer_channels: tuple[int, ...]
+    layer_positions: tuple[int, ...]
+    bins: int
+    made_from: Mapping[str, Any]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of the counts: images, and bins x channels of all layers."""
+        return self.images, self.bins * sum(self.layer_channels)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the counts."""
+        return np.dtype("<u2" if max(self.layer_positions) <= np.iinfo(np.uint16).max else "<u4")
+
+    @property
+    def stamp(self) -> Mapping[str, Any]:
+        """What has to be the same for an unfinished store to be gone on with."""
+        described = self.to_json()
+        return {**described.pop("made_from"), **described}
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of `meta.json`."""
+        layers = {"layer_channels": list(self.layer_channels), "layer_positions": list(self.layer_positions)}
+        return {"kind": KIND, "images": self.images, **layers, "bins": self.bins, "made_from": dict(self.made_from)}
+
+    @classmethod
+    def from_json(cls, meta: Mapping[str, Any]) -> StoreDescription:
+        """From what `to_json` gave, of the right form; see `read_description`."""
+        channels, positions = tuple(meta["layer_channels"]), tuple(meta["layer_positions"])
+        return cls(meta["images"], channels, positions, meta["bins"], meta["made_from"])
 
 
 def partial_store(path: Path) -> Path:
@@ -50,15 +97,7 @@ def read_checksums(path: Path, images: int) -> np.ndarray:
         raise InputError(f"{path / CHECKSUMS} is missing: its rows cannot be verified. {remedy_for(path)}") from error
 
 
-def counts_dtype(meta: Mapping[str, Any]) -> np.dtype:
-    return np.dtype("<u2" if max(meta["layer_positions"]) <= np.iinfo(np.uint16).max else "<u4")
-
-
-def flat(meta: Mapping[str, Any]) -> dict[str, Any]:
-    return {**meta["made_from"], **{name: value for name, value in meta.items() if name != "made_from"}}
-
-
-def read_meta(path: Path) -> dict[str, Any]:
+def read_description(path: Path) -> StoreDescription:
     if not (path / META).is_file() or not (path / COUNTS).is_file():
         raise InputError(f"There is no descriptor store in {path}: {META} and {COUNTS} are expected in it.")
     remedy = remedy_for(path)
@@ -73,7 +112,7 @@ def read_meta(path: Path) -> dict[str, Any]:
             reason = "its numbers describe no descriptors"
     if reason is not None:
         raise InputError(f"{path / META} is damaged: {reason}. {remedy}")
-    return meta
+    return StoreDescription.from_json(meta)
 
 
 def map_counts(path: Path, shape: tuple[int, int], dtype: np.dtype) -> tuple[mmap.mmap, np.ndarray]:
@@ -83,15 +122,15 @@ def map_counts(path: Path, shape: tuple[int, int], dtype: np.dtype) -> tuple[mma
             version = np.lib.format.read_magic(stream)
             if version != (1, 0):
                 raise ValueError(f"version {version}")
-            found = np.lib.format.read_array_header_1_0(stream)
+            header = np.lib.format.read_array_header_1_0(stream)
         except Exception as error:  # headers are read as Python text, which fails in many ways
             raise InputError(f"{path} is damaged ({error}). Remove {path.parent} to have it made again.") from error
         start, size = stream.tell(), os.fstat(stream.fileno()).st_size
         needed = start + shape[0] * shape[1] * dtype.itemsize
-        if found != (shape, False, dtype) or size != needed:
+        if header != (shape, False, dtype) or size != needed:
             raise InputError(
                 f"{path} is damaged or cut off: expected {dtype} of shape {shape} in {needed} bytes, "
-                f"found {found[2]} of shape {found[0]} in {size} bytes. Remove {path.parent} to have it made again."
+                f"found {header[2]} of shape {header[0]} in {size} bytes. Remove {path.parent} to have it made again."
             )
         mapping = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     return mapping, np.frombuffer(mapping, dtype, offset=start).reshape(shape)

@@ -58,19 +58,50 @@ class ApproximateReport:
         return {**dataclasses.asdict(self), "seconds": {name: round(value, 3) for name, value in self.seconds.items()}}
 
 
+@dataclasses.dataclass(frozen=True)
+class ApproximateSettings:
+    """How exact an approximate search is, and at what price; see `nearest_approximate`.
+
+    Attributes:
+        candidates: how many times k images are ranked exactly, at least 1; never fewer than k + 256.
+        dimensions: of the projected divergence; more find better candidates and take longer.
+        index: `flat` compares with every source image, `ivf` with those of the likeliest cells of an inverted file;
+            `auto` is flat while the projected descriptors take at most 1 GiB.
+        probes: cells an inverted file looks into; 0 for a quarter of them.
+        sample: target images to measure with.
+        seed: of the samples and of the cells.
+        memory_mb: MiB for target descriptors and candidates at work.
+
+    Raises:
+        InputError: one of them is out of range.
+    """
+
+    candidates: float = 1.5
+    dimensions: int = 128
+    index: str = "auto"
+    probes: int = 0
+    sample: int = 64
+    seed: int = 0
+    memory_mb: int = 1024
+
+    def __post_init__(self) -> None:
+        for name in ("candidates", "dimensions", "sample"):
+            if not getattr(self, name) >= 1:
+                raise InputError(f"`{name}` must be at least 1. Received: {name}={getattr(self, name)}")
+        if self.index not in INDEXES:
+            raise InputError(f"`index` must be one of {', '.join(INDEXES)}. Received: index={self.index!r}")
+
+    def width(self, k: int, sources: int) -> int:
+        """Candidates of each target image, of so many source images."""
+        return min(max(math.ceil(self.candidates * k), k + _SPARE), sources)
+
+
 def nearest_approximate(
     target_histograms: np.ndarray,
     store: DescriptorStore,
     k: int,
     layout: Layout,
-    *,
-    candidates: float = 1.5,
-    dimensions: int = 128,
-    index: str = "auto",
-    probes: int = 0,
-    sample: int = 64,
-    seed: int = 0,
-    memory_mb: int = 1024,
+    settings: ApproximateSettings = ApproximateSettings(),
 ) -> tuple[np.ndarray, np.ndarray, ApproximateReport]:
     """The k nearest source images of every target image, nearly all of them the true ones.
 
@@ -85,74 +116,61 @@ def nearest_approximate(
         store: descriptors of the source.
         k: neighbors for each target image, from 1 to the number of source images.
         layout: how the D columns are divided.
-        candidates: how many times k images are ranked exactly, at least 1; never fewer than k + 256.
-        dimensions: of the projected divergence; more find better candidates and take longer.
-        index: `flat` compares with every source image, `ivf` with those of the likeliest cells of an inverted file;
-            `auto` is flat while the projected descriptors take at most 1 GiB.
-        probes: cells an inverted file looks into; 0 for a quarter of them.
-        sample: target images to measure with.
-        seed: of the samples and of the cells.
-        memory_mb: MiB for target descriptors and candidates at work.
+        settings: how exact, and at what price.
 
     Returns:
         rows int32 [N_t, k] and distances float32 [N_t, k], ascending by (distance, row), and the report.
 
     Raises:
-        InputError: FAISS is not installed, an argument out of range, or descriptors of another layout.
+        InputError: FAISS is not installed, k out of range, or descriptors of another layout.
     """
     target_histograms = np.ascontiguousarray(target_histograms, np.float32)
-    _check(target_histograms, store, k, layout, candidates, dimensions, index, sample)
-    rng = np.random.default_rng(seed)
+    _check(target_histograms, store, k, layout)
+    rng = np.random.default_rng(settings.seed)
     clock = _Clock()
-    measured = np.sort(rng.choice(len(target_histograms), min(sample, len(target_histograms)), replace=False))
-    width = min(max(math.ceil(candidates * k), k + _SPARE), store.images)
+    targets = len(target_histograms)
+    measured = np.sort(rng.choice(targets, min(settings.sample, targets), replace=False))
+    width = settings.width(k, store.images)
+    report = ApproximateReport(
+        targets=targets,
+        sources=store.images,
+        k=k,
+        candidates=width,
+        index="none",
+        dimensions=store.dimensions,
+        sample=len(measured),
+        recall=1.0,
+        excess=0.0,
+        seconds=clock.seconds,
+    )
     if width == store.images:
         rows, distances = nearest(target_histograms, store.blocks(block_rows=BLOCK_ROWS), k, layout)
         clock.lap("rank")
-        return (
-            rows,
-            distances,
-            ApproximateReport(
-                *(len(rows), store.images, k, width, "none", store.dimensions, len(measured), 1.0, 0.0, clock.seconds)
-            ),
-        )
-    projection = _fit(target_histograms, store, dimensions, layout, rng)
+        return rows, distances, report
+    projection = _fit(target_histograms, store, settings.dimensions, layout, rng)
     clock.lap("fit")
-    searcher = CandidateIndex(projection, store, index, probes, rng)
+    searcher = CandidateIndex(projection, store, settings.index, settings.probes, rng)
     clock.lap("index")
     true = nearest(target_histograms[measured], _indexed(searcher, store, clock), k, layout)
     clock.lap("measure")
-    rows = np.empty((len(target_histograms), k), np.int32)
-    distances = np.empty((len(target_histograms), k), np.float32)
+    rows = np.empty((targets, k), np.int32)
+    distances = np.empty((targets, k), np.float32)
     # Logarithms of the descriptors; rows and distances of the candidates, and the same sorted.
-    group = max(1, (memory_mb << 20) // (4 * layout.dimensions + 24 * width))
-    for start in range(0, len(target_histograms), group):
+    group = max(1, (settings.memory_mb << 20) // (4 * layout.dimensions + 24 * width))
+    for start in range(0, targets, group):
         part = slice(start, start + group)
-        found = searcher.search(target_histograms[part], width)
+        candidates = searcher.search(target_histograms[part], width)
         clock.lap("candidates")
-        rows[part], distances[part] = _rank(target_histograms[part], found, store, k, layout)
+        rows[part], distances[part] = _rank(target_histograms[part], candidates, store, k, layout)
         clock.lap("rank")
     recall, excess = _compare((rows[measured], distances[measured]), true)
-    return (
-        rows,
-        distances,
-        ApproximateReport(
-            *(len(rows), store.images, k, width, searcher.name, projection.dimensions, len(measured)),
-            *(recall, excess, clock.seconds),
-        ),
+    report = dataclasses.replace(
+        report, index=searcher.name, dimensions=projection.dimensions, recall=recall, excess=excess
     )
+    return rows, distances, report
 
 
-def _check(
-    histograms: np.ndarray,
-    store: DescriptorStore,
-    k: int,
-    layout: Layout,
-    candidates: float,
-    dimensions: int,
-    index: str,
-    sample: int,
-) -> None:
+def _check(histograms: np.ndarray, store: DescriptorStore, k: int, layout: Layout) -> None:
     layout.check(histograms, "Target")
     if len(histograms) == 0:
         raise InputError("There are no target images to find neighbors of.")
@@ -163,11 +181,6 @@ def _check(
         )
     if not 1 <= k <= store.images:
         raise InputError(f"`k` must be between 1 and {store.images}, the number of source images. Received: k={k}")
-    for name, value in (("candidates", candidates), ("dimensions", dimensions), ("sample", sample)):
-        if not value >= 1:
-            raise InputError(f"`{name}` must be at least 1. Received: {name}={value}")
-    if index not in INDEXES:
-        raise InputError(f"`index` must be one of {', '.join(INDEXES)}. Received: index={index!r}")
     faiss_module()
 
 
@@ -176,11 +189,11 @@ def _fit(
 ) -> Projection:
     targets = np.sort(rng.choice(len(histograms), min(_TARGET_SAMPLE, len(histograms)), replace=False))
     sources = np.sort(rng.choice(store.images, min(_SOURCE_SAMPLE, store.images), replace=False))
-    return fit_projection(
-        histograms[targets],
-        lambda: (block for _, block in store.blocks(sources, BLOCK_ROWS)),
-        *(dimensions, layout),
-    )
+
+    def source_blocks() -> Iterator[np.ndarray]:
+        return (block for _, block in store.blocks(sources, BLOCK_ROWS))
+
+    return fit_projection(histograms[targets], source_blocks, dimensions, layout)
 
 
 def _indexed(index: CandidateIndex, store: DescriptorStore, clock: _Clock) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -195,14 +208,14 @@ def _indexed(index: CandidateIndex, store: DescriptorStore, clock: _Clock) -> It
 
 
 def _rank(
-    histograms: np.ndarray, found: np.ndarray, store: DescriptorStore, k: int, layout: Layout
+    histograms: np.ndarray, candidates: np.ndarray, store: DescriptorStore, k: int, layout: Layout
 ) -> tuple[np.ndarray, np.ndarray]:
-    exact = pair_distances(histograms, found, store, layout)
-    rows, distances = np.empty((len(found), k), np.int32), np.empty((len(found), k), np.float32)
-    for start in range(0, len(found), _SORTED_LINES):
+    exact = pair_distances(histograms, candidates, store, layout)
+    rows, distances = np.empty((len(candidates), k), np.int32), np.empty((len(candidates), k), np.float32)
+    for start in range(0, len(candidates), _SORTED_LINES):
         part = slice(start, start + _SORTED_LINES)
         # As in topk.py: the bits of a float32 >= 0 order like the number, ties are settled by the row below them.
-        keys = (exact[part].view(np.int32).astype(np.int64) << 32) | found[part]
+        keys = (exact[part].view(np.int32).astype(np.int64) << 32) | candidates[part]
         keys.partition(k - 1, axis=1)
         keys = np.sort(keys[:, :k], axis=1)
         rows[part] = keys & 0xFFFFFFFF
@@ -210,10 +223,10 @@ def _rank(
     return rows, distances
 
 
-def _compare(found: tuple[np.ndarray, np.ndarray], true: tuple[np.ndarray, np.ndarray]) -> tuple[float, float]:
+def _compare(approximate: tuple[np.ndarray, np.ndarray], true: tuple[np.ndarray, np.ndarray]) -> tuple[float, float]:
     """Mean share of the true rows that were found, and mean relative excess of the last distance."""
-    shared = [len(np.intersect1d(a, b)) for a, b in zip(found[0], true[0], strict=True)]
-    last, least = found[1][:, -1].astype(np.float64), true[1][:, -1].astype(np.float64)
+    shared = [len(np.intersect1d(a, b)) for a, b in zip(approximate[0], true[0], strict=True)]
+    last, least = approximate[1][:, -1].astype(np.float64), true[1][:, -1].astype(np.float64)
     excess = (last - least) / np.maximum(least, np.finfo(np.float32).tiny)
     return float(np.mean(shared)) / true[0].shape[1], float(np.mean(np.where(least > 0, excess, last > 0)))
 

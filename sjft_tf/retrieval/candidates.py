@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
@@ -21,7 +21,7 @@ _TRAINING_ROWS = 40
 _QUERIES = 256
 
 
-def faiss_module() -> Any:
+def faiss_module() -> ModuleType:
     """The optional package, set to use all processors; InputError where it is not installed."""
     try:
         import faiss
@@ -81,7 +81,7 @@ class CandidateIndex:
 
     def search(self, histograms: np.ndarray, width: int) -> np.ndarray:
         """int32 [N, width]: the likeliest neighbors of target images float32 [N, D], ascending by row."""
-        found = np.empty((len(histograms), width), np.int32)
+        candidates = np.empty((len(histograms), width), np.int32)
         for start in range(0, len(histograms), _QUERIES):
             queries = self._projection.targets(histograms[start : start + _QUERIES])
             if not self._flat:
@@ -89,8 +89,8 @@ class CandidateIndex:
             labels = self._index.search(queries, width)[1]
             if not self._flat:
                 self._look_further(queries, labels)
-            found[start : start + _QUERIES] = np.sort(labels, axis=1)
-        return found
+            candidates[start : start + _QUERIES] = np.sort(labels, axis=1)
+        return candidates
 
     def _look_further(self, queries: np.ndarray, labels: np.ndarray) -> None:
         """Fills lines whose cells held fewer images than asked for; all cells together hold enough."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from sjft_tf.artifacts import fingerprint
 from sjft_tf.errors import InputError
-from sjft_tf.retrieval import kernels
+from sjft_tf.retrieval import search_kernels
 from sjft_tf.retrieval.divergence import aligned
 
 COSINE = fingerprint("cosine", 1)
@@ -43,11 +43,11 @@ class Cosine:
     def of_target(self, features: np.ndarray, rows: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Twice the unit vectors, float32 [rows or N, F] (the last ones zero), and ones, float32 [N]."""
         count = len(features)
-        found, own = aligned((max(rows, count), self.dimensions)), np.empty(count, np.float32)
-        found[count:] = 0
-        self.of_source(features, found[:count], own)
-        found *= 2
-        return found, own
+        vectors, own = aligned((max(rows, count), self.dimensions)), np.empty(count, np.float32)
+        vectors[count:] = 0
+        self.of_source(features, vectors[:count], own)
+        vectors *= 2
+        return vectors, own
 
     def of_source(self, features: np.ndarray, side: np.ndarray, own: np.ndarray) -> None:
         """Writes the unit vectors into `side` float32 [N, F], and ones into `own` float32 [N].
@@ -57,7 +57,7 @@ class Cosine:
         """
         wide = features.astype(np.float64)
         length = np.empty(len(wide))
-        kernels.lengths(wide, length)  # NumPy's sums may round by where a row lies in memory
+        search_kernels.lengths(wide, length)  # NumPy's sums may round by where a row lies in memory
         if not np.isfinite(length).all():
             raise InputError("The features hold NaN or infinite numbers: the trunk's weights have diverged")
         np.divide(wide, np.where(length > 0, length, 1)[:, None], out=side, casting="same_kind")

@@ -15,7 +15,7 @@ from sjft_tf.artifacts import fingerprint
 from sjft_tf.descriptors import full_float32
 from sjft_tf.errors import InputError
 from sjft_tf.parallel import over_ranges
-from sjft_tf.retrieval import kernels
+from sjft_tf.retrieval import search_kernels
 from sjft_tf.rounding import PANEL, equal_at_all_positions, padded
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ def augment(
         logs_first: False writes `[x ; L(x)]`.
     """
     bins, epsilon = np.float32(layout.bins), np.float32(EPSILON)
-    kernels.augment(histograms, bins, epsilon, layout.weights32, logs_first, augmented, own)
+    search_kernels.augment(histograms, bins, epsilon, layout.weights32, logs_first, augmented, own)
 
 
 def augmented_source(
@@ -206,7 +206,7 @@ class Products:
             factor, products = self.factor.numpy(), np.empty((len(augmented), self.factor.shape[1]), np.float32)
 
             def work(begin: int, end: int) -> None:
-                kernels.multiply_in_order(augmented, factor, products, begin, end)
+                search_kernels.multiply_in_order(augmented, factor, products, begin, end)
 
             over_ranges(work, len(augmented), least=16)
             return products

@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 
 from sjft_tf.descriptors import FilterBank, GaborBank
-from sjft_tf.descriptors.gabor import HIGHEST, parameters
 from sjft_tf.errors import InputError
 from sjft_tf.retrieval.divergence import EPSILON, Layout
 
@@ -50,15 +49,14 @@ def bank_channels(bank: FilterBank) -> list[Channel]:
 
 
 def _gabor_channels(bank: GaborBank) -> list[Channel]:
-    a, _, _ = parameters(bank.scales, bank.orientations)
-    found = []
-    for m in range(bank.scales):
-        scale = f"scale {m} ({a**m / HIGHEST:.3g} px)"
+    channels = []
+    for m, wavelength in enumerate(bank.wavelengths):
+        scale = f"scale {m} ({wavelength:.3g} px)"
         for n in range(bank.orientations):
             angle = f"{180 * n / bank.orientations:.3g}°"
             for part in ("real", "imaginary"):
-                found.append(Channel("gabor", f"{scale}, {angle}, {part}", scale, angle, part == "imaginary"))
-    return found
+                channels.append(Channel("gabor", f"{scale}, {angle}, {part}", scale, angle, part == "imaginary"))
+    return channels
 
 
 def bin_contributions(target: np.ndarray, source: np.ndarray, layout: Layout) -> np.ndarray:

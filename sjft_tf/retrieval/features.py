@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,17 +21,30 @@ from sjft_tf.retrieval.search import Search
 Blocks = Iterable[tuple[np.ndarray, np.ndarray]]
 
 
+@dataclasses.dataclass(frozen=True)
+class FeatureSource:
+    """The features of the source, as a stream.
+
+    Attributes:
+        size: N_s.
+        blocks: gives `(rows int32 [n], features float32 [n, F])` for the rows int32 [M] it is given.
+        check: called before a checkpoint is written; raises if the images are no longer what they were.
+    """
+
+    size: int
+    blocks: Callable[[np.ndarray], Blocks]
+    check: Callable[[], None] = lambda: None
+
+
 def build_feature_table(
     target: np.ndarray,
-    source: Callable[[np.ndarray], Blocks],
-    source_size: int,
+    source: FeatureSource,
     k: int,
     made_from: Mapping[str, Any],
     checkpoint: Path | None = None,
     *,
     memory_mb: float = 0,
     checkpoint_images: int = 20_000,
-    check: Callable[[], None] = lambda: None,
 ) -> NeighborTable:
     """The k source images whose features point most nearly where the target image's do, for every target image.
 
@@ -38,30 +52,28 @@ def build_feature_table(
 
     Args:
         target: float32 [N_t, F].
-        source: gives `(rows int32 [n], features float32 [n, F])` for the rows it is asked for.
-        source_size: N_s.
+        source: N_s images and their features.
         k: neighbors of each target image, from 1 to N_s.
         made_from: the table's stamp.
         checkpoint: the search as it goes on; to be removed once the table is safe. None: none is written.
         memory_mb: see `Search`.
         checkpoint_images: source images between two writings of it.
-        check: called before each; raises if the images are no longer what they were.
 
     Raises:
         InputError: k out of range, too little memory, features that are not finite.
         ArtifactMismatch: the checkpoint is of another search.
     """
-    if not 1 <= k <= source_size:
-        raise InputError(f"`k` must be between 1 and {source_size}, the number of source images. Received: k={k}")
+    if not 1 <= k <= source.size:
+        raise InputError(f"`k` must be between 1 and {source.size}, the number of source images. Received: k={k}")
     search = Search(target, k, Cosine(target.shape[1]), memory_mb)
-    kept = None if checkpoint is None else SearchCheckpoint(checkpoint, made_from, k, checkpoint_images)
+    progress = None if checkpoint is None else SearchCheckpoint(checkpoint, made_from, k, checkpoint_images)
     with full_float32():
-        if kept is not None:
-            kept.load(search)
-        with contextlib.closing(ahead(source(search.missing(source_size)))) as blocks:
+        if progress is not None:
+            progress.load(search)
+        with contextlib.closing(ahead(source.blocks(search.missing(source.size)))) as blocks:
             for rows, features in blocks:
                 search.add(rows, features)
-                if kept is not None and kept.passed(len(rows)):
-                    check()
-                    kept.save(search)
+                if progress is not None and progress.passed(len(rows)):
+                    source.check()
+                    progress.save(search)
     return NeighborTable(*search.result(), made_from)

@@ -49,8 +49,8 @@ class Projection:
         """float32 [N, D] histograms to vectors [N, d + 1]."""
         with full_float32():
             augmented, _ = augmented_target(histograms, self.layout)
-            found = tf.matmul(augmented - self.target_mean, self.target_basis).numpy()
-        return np.concatenate([found, np.ones((len(found), 1), np.float32)], axis=1)
+            projected = tf.matmul(augmented - self.target_mean, self.target_basis).numpy()
+        return np.concatenate([projected, np.ones((len(projected), 1), np.float32)], axis=1)
 
     def source_function(self) -> Callable[[np.ndarray], np.ndarray]:
         """A compiled function from float32 [N, D] histograms to vectors [N, d + 1]."""
@@ -59,8 +59,8 @@ class Projection:
 
         @tf.function(autograph=False, reduce_retracing=True)
         def vectors(augmented: tf.Tensor, own: tf.Tensor) -> tf.Tensor:
-            found = tf.matmul(augmented, basis)
-            return tf.concat([found[:, :-1], found[:, -1:] - own[:, None]], axis=1) - shift
+            products = tf.matmul(augmented, basis)
+            return tf.concat([products[:, :-1], products[:, -1:] - own[:, None]], axis=1) - shift
 
         def run(histograms: np.ndarray) -> np.ndarray:
             with full_float32():
@@ -109,6 +109,10 @@ def fit_projection(
         source_basis = tf.matmul(centered, (left / np.sqrt(values)).astype(np.float32), transpose_a=True)
         mean = tf.linalg.matvec(source_basis, source_mean, transpose_a=True)
         return Projection(
-            *(target_basis.numpy(), source_basis.numpy(), target_mean.numpy(), mean.numpy()),
-            *(float(np.mean(np.concatenate(owns))), layout),
+            target_basis=target_basis.numpy(),
+            source_basis=source_basis.numpy(),
+            target_mean=target_mean.numpy(),
+            source_mean=mean.numpy(),
+            own_mean=float(np.mean(np.concatenate(owns))),
+            layout=layout,
         )

@@ -33,12 +33,12 @@ def pair_distances(
     Returns:
         float32 [N_t, c], >= 0.
     """
-    found = np.zeros(candidates.shape, np.float32)
+    distances = np.zeros(candidates.shape, np.float32)
     needed = np.zeros(store.images, bool)
     needed[candidates] = True
     rows = np.flatnonzero(needed).astype(np.int32)
-    place = np.zeros(store.images, np.int32)
-    place[rows] = np.arange(len(rows))
+    position = np.zeros(store.images, np.int32)
+    position[rows] = np.arange(len(rows))
     chunks, weights = _chunks(layout)
     logs = relative_logs(target_histograms, layout)
     begun = np.zeros(len(logs), np.int64)
@@ -46,10 +46,10 @@ def pair_distances(
         chosen = rows[start : start + _BLOCK_ROWS]
         block = store.histograms(chosen)
         block_logs = relative_logs(block, layout)
-        arrays = (target_histograms, logs, block, block_logs, candidates, found, begun, place)
+        arrays = (target_histograms, logs, block, block_logs, candidates, distances, begun, position)
         add = functools.partial(_add_block, *arrays, start, chosen[-1], chunks, weights)
         over_ranges(add, len(logs))
-    return found
+    return distances
 
 
 def _chunks(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
@@ -71,9 +71,9 @@ def _add_block(
     source,
     source_logs,
     candidates,
-    found,
+    distances,
     begun,
-    place,
+    position,
     start,
     last_row,
     chunks,
@@ -81,7 +81,7 @@ def _add_block(
     first,
     stop,
 ):
-    """Adds to `found` the divergences of the candidates up to `last_row`, of targets first..stop.
+    """Adds to `distances` the divergences of the candidates up to `last_row`, of targets first..stop.
 
     Stretches of columns come outermost, so that those of the whole block stay in the processor's cache while the
     targets pass by.
@@ -97,10 +97,10 @@ def _add_block(
         for i in range(first, stop):
             t, lt = target[i, low:high], target_logs[i, low:high]
             for p in range(begun[i], ends[i - first]):
-                j = place[candidates[i, p]] - start
+                j = position[candidates[i, p]] - start
                 s, ls = source[j, low:high], source_logs[j, low:high]
                 total = np.float32(0)
                 for c in range(high - low):
                     total += (t[c] - s[c]) * (lt[c] - ls[c])
-                found[i, p] += weights[n] * total
+                distances[i, p] += weights[n] * total
     begun[first:stop] = ends

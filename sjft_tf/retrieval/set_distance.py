@@ -86,9 +86,9 @@ def expected_nearest(distances: np.ndarray, count: int) -> np.ndarray:
     size = distances.shape[1]
     if not 1 <= count <= size:
         raise ValueError(f"`count` must be between 1 and {size}. Received: count={count}")
-    places = np.arange(1, size)
+    index = np.arange(1, size)
     # weight[0] = count/S, and weight[i] = weight[i - 1] * (S - i - count + 1)/(S - i), zero from the first zero on.
-    factors = np.maximum(size - places - count + 1, 0) / (size - places)
+    factors = np.maximum(size - index - count + 1, 0) / (size - index)
     weights = count / size * np.concatenate([[1.0], np.cumprod(factors)])
     return np.sort(distances.astype(np.float64), axis=1) @ weights
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from sjft_tf.artifacts import check_made_from
 from sjft_tf.descriptors import (
     BinEdges,
     DescriptorStore,
-    FilterBank,
+    Images,
     StoreWriter,
     bank_positions,
     extract,
@@ -21,6 +20,7 @@ from sjft_tf.descriptors import (
 )
 from sjft_tf.errors import InputError
 from sjft_tf.images.watching import refuse_changed
+from sjft_tf.retrieval.request import RetrievalRequest, store_made_from
 
 Block = tuple[np.ndarray, np.ndarray]
 
@@ -29,10 +29,8 @@ class SourceDescriptors:
     """The descriptors of the source, wherever they come from; to be closed.
 
     Args:
-        source: images.ImageSet.
-        bank: the filters.
+        request: its source, bank and view.
         edges: bin edges of the target.
-        view: images.View.
         store: folder where descriptors are kept: read if it is complete, else written as they are made. None: they
             are made and not kept.
         batch_size: images described at once.
@@ -44,24 +42,22 @@ class SourceDescriptors:
         ArtifactMismatch: the descriptors kept there are of another source, bank, view or edges.
     """
 
-    def __init__(
-        self, source: Any, bank: FilterBank, edges: BinEdges, view: Any, store: Path | None, batch_size: int = 64
-    ):
-        self._source, self._bank, self._edges, self._view = source, bank, edges, view
-        self._batch_size = batch_size
+    def __init__(self, request: RetrievalRequest, edges: BinEdges, store: Path | None, batch_size: int = 64):
+        self._source, self._bank, self._view = request.source, request.bank, request.view
+        self._edges, self._batch_size = edges, batch_size
         self._store: DescriptorStore | None = None
         self._writer: StoreWriter | None = None
         self.can_resume = True
         if store is None:
             return
-        made_from = store_made_from(source, bank, view, edges)
+        made_from = store_made_from(request, edges)
         if store.exists():
             self._store = DescriptorStore.open(store)
             check_made_from(store, self._store.made_from, made_from)
             return
-        self._positions = bank_positions(bank, view)
+        self._positions = bank_positions(request.bank, request.view)
         self._writer = DescriptorStore.create(
-            *(store, len(source), edges.layer_channels, self._positions, edges.bins, made_from)
+            store, len(request.source), edges.layer_channels, self._positions, edges.bins, made_from
         )
         # A checkpoint counts rows as done that a store begun only now does not have.
         self.can_resume = self._writer.continued
@@ -81,7 +77,7 @@ class SourceDescriptors:
             writer.write(*block)
             yield block
 
-    def check(self, *others: Any) -> None:
+    def check(self, *others: Images) -> None:
         """Refuses, and gives up the unfinished store, if an image of the source or of `others` is not what it was."""
         try:
             refuse_changed(self._source, *others)
@@ -115,14 +111,3 @@ class SourceDescriptors:
         """Closes the store; an incomplete one can be gone on with."""
         if self._writer is not None:
             self._writer.close()
-
-
-def store_made_from(source: Any, bank: FilterBank, view: Any, edges: BinEdges) -> dict[str, Any]:
-    """The stamp of the source's kept descriptors."""
-    return {
-        "source": source.fingerprint,
-        "bank": bank.fingerprint,
-        "view": [int(view.resize), int(view.crop)],
-        "edges": edges.fingerprint,
-        "decoded_for": getattr(source, "decoded_for", None),
-    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sjft_tf.parallel import over_ranges
-from sjft_tf.retrieval import kernels
+from sjft_tf.retrieval import search_kernels
 
 NO_PAIR = np.iinfo(np.int64).max
 
@@ -47,7 +47,7 @@ class RunningTopK:
         def work(begin: int, end: int) -> None:
             done = 0
             while True:
-                done = kernels.offer(
+                done = search_kernels.offer(
                     products, own_source, own_target, rows, self._keys, self._filled, self._worst, begin, end, done
                 )
                 if done == len(rows):

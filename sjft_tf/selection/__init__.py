@@ -1,12 +1,12 @@
 """Selection: who is borrowed for whom, and who needs more (paper sections 3.2 and 3.3).
 
-- `Selector`, `SELECTORS`, `Borrowing`: a K per target image turned into rows, pools and classes.
+- `Selector`, `SELECTORS`, `SourceClasses`, `Borrowing`: a K per target image turned into rows, pools and classes.
 - `class_weights`, `importance_pool`: class importance (Ngiam et al. 2018), and the pool that follows from it.
 - `entropy`, `hardness`, `update_counts`: the hard-sample rule.
 - `smallest_k`: K0 = auto.
 """
 
-from sjft_tf.selection.borrowing import SELECTORS, TABLE_SELECTORS, Borrowing, Selector
+from sjft_tf.selection.borrowing import SELECTORS, TABLE_SELECTORS, Borrowing, Selector, SourceClasses
 from sjft_tf.selection.class_importance import ClassWeights, class_weights, importance_pool
 from sjft_tf.selection.expansion import classes_with_enough, smallest_k, union_mask
 from sjft_tf.selection.hardness import Hardness, entropy, hardness, update_counts
@@ -18,6 +18,7 @@ __all__ = [
     "ClassWeights",
     "Hardness",
     "Selector",
+    "SourceClasses",
     "class_weights",
     "classes_with_enough",
     "entropy",

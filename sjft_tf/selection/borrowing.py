@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from sjft_tf.errors import InputError
 from sjft_tf.images.joint import Pools
-from sjft_tf.selection import expansion, kernels
+from sjft_tf.selection import compiled_expansion, expansion
 
 SELECTORS = ("nearest", "random", "all", "class_importance", "none")
 
@@ -57,8 +57,23 @@ class Borrowing:
         # Pools follow one another, or all target images share the one that begins at 0.
         _, first, sharers = np.unique(np.asarray(self.pools.starts), return_index=True, return_counts=True)
         lengths = np.asarray(self.pools.lengths)[first]
-        each = np.repeat(sharers / (lengths * len(self.counts)), lengths)
-        return np.bincount(np.asarray(self.pools.rows), weights=each, minlength=len(self.source_labels))
+        weight = np.repeat(sharers / (lengths * len(self.counts)), lengths)
+        return np.bincount(np.asarray(self.pools.rows), weights=weight, minlength=len(self.source_labels))
+
+
+@dataclass(frozen=True)
+class SourceClasses:
+    """The classes of the source, and how many picked images one must have to be borrowed from.
+
+    Attributes:
+        labels: int32 [N_s], the class of each source row.
+        number: C_s, classes.
+        least_sample_per_class: classes with fewer picked images are dropped (released code: 50; its shipped recipe: 0).
+    """
+
+    labels: np.ndarray
+    number: int
+    least_sample_per_class: int = 0
 
 
 class Selector:
@@ -71,10 +86,7 @@ class Selector:
             of `pool`, for every target image and whatever its K.
         neighbors: int32 [N_t, K_max], ranked source rows; not needed by "all" and "class_importance".
         num_target: N_t.
-        source_labels: int32 [N_s].
-        num_source_classes: C_s.
-        least_sample_per_class: source classes with fewer picked images are dropped (released code: 50; its
-            shipped recipe: 0).
+        classes: of the source.
         seed: for "random".
         compiled: whether compiled loops go through the lists, in host memory, instead of TensorFlow's operations on
             the device, with the same results. None (default): where there is no GPU.
@@ -92,9 +104,7 @@ class Selector:
         name: str,
         neighbors: np.ndarray | None,
         num_target: int,
-        source_labels: np.ndarray,
-        num_source_classes: int,
-        least_sample_per_class: int = 0,
+        classes: SourceClasses,
         seed: int = 0,
         compiled: bool | None = None,
         pool: np.ndarray | None = None,
@@ -108,14 +118,13 @@ class Selector:
         self._pool = None if pool is None else np.asarray(pool, np.int32)
         self.name = name
         self.num_target = num_target
-        self.num_source = len(source_labels)
-        self.num_source_classes = num_source_classes
-        self.least = least_sample_per_class
+        self.num_source = len(classes.labels)
+        self._classes = classes
         self.compiled = not tf.config.list_logical_devices("GPU") if compiled is None else compiled
         self.neighbors: np.ndarray | tf.Tensor | None = None
         if neighbors is not None:
             self.neighbors = np.asarray(neighbors, np.int32) if self.compiled else tf.constant(neighbors, tf.int32)
-        self._labels = tf.constant(source_labels, tf.int32)
+        self._labels = tf.constant(classes.labels, tf.int32)
         self._random_order = np.random.default_rng(seed).permutation(self.num_source).astype(np.int32)
 
     @property
@@ -138,10 +147,11 @@ class Selector:
                 f"Received: shape {counts.shape}, {counts.min()} to {counts.max()}"
             )
         picked = self._picked(counts)
-        kept = expansion.classes_with_enough(picked, self._labels, self.num_source_classes, self.least)
+        least = self._classes.least_sample_per_class
+        kept = expansion.classes_with_enough(picked, self._labels, self._classes.number, least)
         if not bool(tf.reduce_any(kept)):
             raise InputError(
-                f"No source class has {self.least} picked images. Lower --least_sample_per_class or raise --k0."
+                f"No source class has {least} picked images. Lower --least_sample_per_class or raise --k0."
             )
         usable = tf.logical_and(picked, tf.gather(kept, self._labels))
         union = tf.cast(tf.where(usable)[:, 0], tf.int32)
@@ -157,7 +167,8 @@ class Selector:
             return tf.ones([self.num_source], tf.bool)
         if self._pool is not None:
             return tf.constant(np.bincount(self._pool, minlength=self.num_source) > 0)
-        nearest = (kernels if self.compiled else expansion).union_mask(self.neighbors, counts, self.num_source)
+        loops = compiled_expansion if self.compiled else expansion
+        nearest = loops.union_mask(self.neighbors, counts, self.num_source)
         if self.name == "nearest":
             return tf.convert_to_tensor(nearest)
         size = int(tf.reduce_sum(tf.cast(nearest, tf.int32)))
@@ -171,5 +182,5 @@ class Selector:
 
     def _own_pools(self, counts: np.ndarray, usable: tf.Tensor) -> Pools:
         if isinstance(self.neighbors, np.ndarray):
-            return Pools(*kernels.own_pools(self.neighbors, counts, usable.numpy()))
+            return Pools(*compiled_expansion.own_pools(self.neighbors, counts, usable.numpy()))
         return Pools(*(part.numpy() for part in expansion.own_pools(self.neighbors, counts, usable)))

@@ -58,9 +58,9 @@ def quotas(shares: np.ndarray, size: int) -> np.ndarray:
     What is left after rounding down goes to the largest fractions, of equal ones to the first.
     """
     exact = np.asarray(shares, np.float64) * size
-    found = np.floor(exact).astype(np.int64)
-    found[np.argsort(found - exact, kind="stable")[: size - found.sum()]] += 1
-    return found
+    numbers = np.floor(exact).astype(np.int64)
+    numbers[np.argsort(numbers - exact, kind="stable")[: size - numbers.sum()]] += 1
+    return numbers
 
 
 def importance_pool(target: np.ndarray, source_labels: np.ndarray, size: int, seed: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """From ranked neighbor lists and a K per target image to the rows that are borrowed (paper section 3.2).
 
 Pure functions in TensorFlow operations: where there is a GPU they run on it between two fits, beside the scoring.
-Without one, `kernels.py` has faster loops for the two that look at all lists.
+Without one, `compiled_expansion.py` has faster loops for the two that look at all lists.
 """
 
 from __future__ import annotations
@@ -94,5 +94,5 @@ def smallest_k(neighbors: tf.Tensor, num_source: int, share: float) -> tuple[int
     sizes = tf.cumsum(arrivals).numpy()
     wanted = share * num_source
     reached = (sizes >= wanted - 1e-9).nonzero()[0]
-    place = int(reached[0]) if len(reached) else k_max - 1
-    return place + 1, int(sizes[place])
+    index = int(reached[0]) if len(reached) else k_max - 1
+    return index + 1, int(sizes[index])

@@ -5,8 +5,9 @@ Pure functions of tensors, so that they run on whatever device holds the predict
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
+import numpy as np
 import tensorflow as tf
 
 from sjft_tf.errors import InputError
@@ -16,10 +17,10 @@ class HardnessMasks(Protocol):
     """A scoring of the target images, bool [N] each, as tensors or arrays."""
 
     @property
-    def wrong(self) -> Any: ...
+    def wrong(self) -> tf.Tensor | np.ndarray: ...
 
     @property
-    def uncertain(self) -> Any: ...
+    def uncertain(self) -> tf.Tensor | np.ndarray: ...
 
 
 class Hardness(NamedTuple):
@@ -66,7 +67,7 @@ def hardness(probabilities: tf.Tensor, labels: tf.Tensor, delta: float = 0.1) ->
 
 def update_counts(
     counts: tf.Tensor,
-    found: HardnessMasks,
+    masks: HardnessMasks,
     k0: int,
     k_max: int,
     wrong_growth: int = 4,
@@ -76,7 +77,7 @@ def update_counts(
 
     Args:
         counts: int32 [N], neighbors each target image may draw now.
-        found: this round's scoring: who is wrong, and who uncertain.
+        masks: this round's scoring: who is wrong, and who uncertain.
         k0: neighbors each image began with.
         k_max: length of the ranked neighbor lists.
         wrong_growth, uncertain_growth: multiples of `k0` (paper: 4 and 2).
@@ -89,7 +90,7 @@ def update_counts(
     """
     if not 1 <= k0 <= k_max:
         raise InputError(f"`k0` must be between 1 and the {k_max} neighbors in the table. Received: k0={k0}")
-    growth = tf.where(found.wrong, wrong_growth, tf.where(found.uncertain, uncertain_growth, 0))
+    growth = tf.where(masks.wrong, wrong_growth, tf.where(masks.uncertain, uncertain_growth, 0))
     # In 64 bits: K + 4 K0 of a huge source must not wrap around before it is cut.
     grown = tf.cast(counts, tf.int64) + tf.cast(growth, tf.int64) * k0
     return tf.cast(tf.minimum(grown, k_max), tf.int32)

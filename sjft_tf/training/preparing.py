@@ -11,7 +11,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import Augmentation, ImageSet
 from sjft_tf.images.augment import Change, ColorJitter, Cutout, RandAugment, RandomAffine
-from sjft_tf.selection import Selector, smallest_k
+from sjft_tf.selection import Selector, SourceClasses, smallest_k
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +63,7 @@ def make_selector(config: RunConfig, sets: TrainingSets) -> Selector | None:
         config.selection.selector,
         sets.neighbors,
         len(sets.target),
-        sets.source.labels,
-        sets.source.num_classes,
-        config.selection.least_sample_per_class,
+        SourceClasses(sets.source.labels, sets.source.num_classes, config.selection.least_sample_per_class),
         config.training.seed,
         pool=sets.pool,
     )

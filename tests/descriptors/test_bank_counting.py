@@ -24,9 +24,9 @@ def test_the_threaded_counter_and_the_graph_give_the_same_bits(rng):
     graph_counts, graph_finite = graph_counter(edges.edges)(responses)
     np.testing.assert_array_equal(graph_counts[:5], counts)
     assert graph_finite.numpy().tolist() == [True] * 6
-    found = histograms_of(counts, (49, 9), edges)
-    np.testing.assert_array_equal(found, histograms(responses, edges)[:5])
-    np.testing.assert_array_equal(np.rint(found * np.repeat([49, 9], [40, 30])), counts)
+    shares = histograms_of(counts, (49, 9), edges)
+    np.testing.assert_array_equal(shares, histograms(responses, edges)[:5])
+    np.testing.assert_array_equal(np.rint(shares * np.repeat([49, 9], [40, 30])), counts)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -19,8 +19,8 @@ def oracle_counts(values, edges):
     edges, values = (np.where(np.abs(a) < TINY, 0, a).astype(np.float64) for a in (edges, values))
     counts = np.zeros((len(values), edges.shape[0], edges.shape[1] + 1), int)
     for n, c in np.ndindex(counts.shape[:2]):
-        found = np.searchsorted(edges[c], values[n, :, c], side="right")
-        counts[n, c] = np.bincount(found, minlength=counts.shape[2])
+        bins_of_values = np.searchsorted(edges[c], values[n, :, c], side="right")
+        counts[n, c] = np.bincount(bins_of_values, minlength=counts.shape[2])
     return counts
 
 
@@ -100,8 +100,8 @@ def test_both_counters_are_exact_for_any_finite_edges(edges, values):
     np.testing.assert_array_equal(on_a_cpu(edges, values), expected)
     # Eagerly, as every counter compiles anew.
     bins = tf.reshape(BinCounter(edges).bins_of(tf.constant(values)), [2, -1])
-    found = tf.math.bincount(bins, minlength=16, maxlength=16, axis=-1)
-    np.testing.assert_array_equal(found.numpy().reshape(2, 2, 8), expected)
+    counts = tf.math.bincount(bins, minlength=16, maxlength=16, axis=-1)
+    np.testing.assert_array_equal(counts.numpy().reshape(2, 2, 8), expected)
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3, 100, 256, 257, 2000]))
@@ -119,13 +119,13 @@ def test_total_is_the_sum_over_lines(rng):
 
 
 @pytest.mark.parametrize("bad", [np.nan, -np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("place", [(1, 0, 0), (1, 5, 39), (1, 9, 2)])
+@pytest.mark.parametrize("position", [(1, 0, 0), (1, 5, 39), (1, 9, 2)])
 @pytest.mark.parametrize("spread", [1.0, 0.0])
-def test_a_value_that_is_not_finite_is_told_by_line(rng, bad, place, spread):
+def test_a_value_that_is_not_finite_is_told_by_line(rng, bad, position, spread):
     edges = np.sort(rng.normal(size=(40, 9)) * spread, axis=1).astype(np.float32)
     values = rng.normal(size=(3, 10, 40)).astype(np.float32)
     values[2, 3, 4] = LARGEST
-    values[place] = bad
+    values[position] = bad
     counts, finite = CpuBinCounter(edges)(values)
     assert finite.tolist() == [True, False, True]
     np.testing.assert_array_equal(counts[[0, 2]], oracle_counts(values[[0, 2]], edges))

@@ -46,9 +46,9 @@ def test_against_oracle_over_several_batches(rng):
     edges = fit_bin_edges(PixelBank(), batches, bins=7, cells=50, made_from={"x": 1})
     assert edges.layer_channels == (1, 2)
     assert (edges.bins, edges.dimensions, edges.made_from) == (7, 21, {"x": 1})
-    for channel, found in enumerate(np.concatenate(edges.edges)):
+    for channel, channel_edges in enumerate(np.concatenate(edges.edges)):
         values = images[..., channel].ravel()
-        np.testing.assert_allclose(found, oracle_edges(values, 7, 50), rtol=1e-5)
+        np.testing.assert_allclose(channel_edges, oracle_edges(values, 7, 50), rtol=1e-5)
     np.testing.assert_array_equal(edges.low[1], images[..., 1:].min(axis=(0, 1, 2)))
     np.testing.assert_array_equal(edges.high[0], images[..., :1].max(axis=(0, 1, 2)))
 
@@ -64,8 +64,8 @@ def test_constant_channel_gets_equal_edges_and_still_a_histogram():
     images = tf.concat([tf.fill([1, 4, 4, 1], 3.0), tf.random.uniform([1, 4, 4, 2])], axis=-1)
     edges = fit_bin_edges(PixelBank(), [images], bins=5)
     assert edges.edges[0].tolist() == [[3, 3, 3, 3]]
-    found = histograms(PixelBank().responses(images + [1.0, 0, 0]), edges).numpy()
-    assert found[0, :5].tolist() == [0, 0, 0, 0, 1]
+    shares = histograms(PixelBank().responses(images + [1.0, 0, 0]), edges).numpy()
+    assert shares[0, :5].tolist() == [0, 0, 0, 0, 1]
     assert histograms(PixelBank().responses(images - [1.0, 0, 0]), edges).numpy()[0, :5].tolist() == [1, 0, 0, 0, 0]
 
 

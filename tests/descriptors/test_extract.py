@@ -28,6 +28,8 @@ BANK = open_bank("gabor")
 class Memory:
     """An ImageSet of arrays in memory."""
 
+    decoded_for = None
+
     def __init__(self, images, name="memory"):
         self.images, self.name, self.fingerprint = images, name, f"{name}-print"
         self.ids = np.array([f"{name}/{row}" for row in range(len(images))])
@@ -76,54 +78,54 @@ def images(rng):
 
 
 def collect(blocks):
-    rows, found = zip(*blocks, strict=True)
-    return np.concatenate(rows), np.concatenate(found)
+    rows, values = zip(*blocks, strict=True)
+    return np.concatenate(rows), np.concatenate(values)
 
 
 def test_target_descriptors_are_histograms_of_its_edges(images):
-    edges, found = target_descriptors(images, PixelBank(), Whole(), bins=5, batch_size=4)
+    edges, described = target_descriptors(images, PixelBank(), Whole(), bins=5, batch_size=4)
     expected = histograms([tf.cast(images.images, tf.float32)], edges)
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(described, expected)
     assert edges.made_from == {
         **{"target": "memory-print", "bank": "p", "view": [16, 16], "bins": 5, "cells": 2000},
         "decoded_for": None,
     }
     again, same = target_descriptors(images, PixelBank(), Whole(), bins=5, edges=edges)
     assert again is edges
-    np.testing.assert_array_equal(same, found)
+    np.testing.assert_array_equal(same, described)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 11, 64])
 def test_batch_size_does_not_matter(images, batch_size):
-    edges, found = target_descriptors(images, PixelBank(), Whole(), bins=5)
+    edges, described = target_descriptors(images, PixelBank(), Whole(), bins=5)
     rows, again = collect(extract(images, PixelBank(), edges, Whole(), batch_size=batch_size))
     assert rows.dtype == np.int32
     assert again.dtype == np.float32
     np.testing.assert_array_equal(rows, np.arange(11))
-    np.testing.assert_array_equal(again, found)
+    np.testing.assert_array_equal(again, described)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
 def test_batch_size_does_not_matter_to_a_real_bank(rng, batch_size):
     images = Memory(rng.integers(0, 255, (70, 16, 16, 3)).astype(np.uint8))
-    edges, found = target_descriptors(images, BANK, Whole(), bins=20)
+    edges, described = target_descriptors(images, BANK, Whole(), bins=20)
     _, again = collect(extract(images, BANK, edges, Whole(), batch_size=batch_size))
-    np.testing.assert_array_equal(again, found)
+    np.testing.assert_array_equal(again, described)
 
 
 def test_images_beside_it_do_not_matter_to_an_image(rng):
     images = Memory(rng.integers(0, 255, (70, 16, 16, 3)).astype(np.uint8))
-    edges, found = target_descriptors(images, BANK, Whole(), bins=20)
+    edges, described = target_descriptors(images, BANK, Whole(), bins=20)
     rows = [69, 3, 64]
-    np.testing.assert_array_equal(collect(extract(images, BANK, edges, Whole(), rows=rows))[1], found[rows])
+    np.testing.assert_array_equal(collect(extract(images, BANK, edges, Whole(), rows=rows))[1], described[rows])
 
 
 @pytest.mark.parametrize("side", [35, 71])
 def test_the_order_of_images_does_not_matter_at_odd_sizes(rng, side):
     images = Memory(rng.integers(0, 255, (60, side, side, 3)).astype(np.uint8))
-    edges, found = target_descriptors(images, BANK, Whole(), bins=20)
+    edges, described = target_descriptors(images, BANK, Whole(), bins=20)
     rows = rng.permutation(60)
-    np.testing.assert_array_equal(collect(extract(images, BANK, edges, Whole(), rows=rows))[1], found[rows])
+    np.testing.assert_array_equal(collect(extract(images, BANK, edges, Whole(), rows=rows))[1], described[rows])
 
 
 def test_filters_that_round_by_position_see_one_image_at_a_time(rng):
@@ -133,20 +135,20 @@ def test_filters_that_round_by_position_see_one_image_at_a_time(rng):
             return [response * (1 + 1e-6 * last) for response in super().responses(images)]
 
     images, even = Memory(rng.integers(0, 255, (9, 16, 16, 3)).astype(np.uint8)), PixelBank()
-    edges, found = target_descriptors(images, even, Whole(), bins=5)
-    np.testing.assert_array_equal(collect(extract(images, Uneven(), edges, Whole()))[1], found)
+    edges, described = target_descriptors(images, even, Whole(), bins=5)
+    np.testing.assert_array_equal(collect(extract(images, Uneven(), edges, Whole()))[1], described)
 
 
 def test_counts_and_histograms_are_the_same_without_loss(images):
-    edges, found = target_descriptors(images, TwoLayers(), Whole(), bins=5)
+    edges, described = target_descriptors(images, TwoLayers(), Whole(), bins=5)
     positions = bank_positions(TwoLayers(), Whole())
     assert positions == (256, 49)
     rows, counts = collect(extract_counts(images, TwoLayers(), edges, Whole(), batch_size=4))
     assert rows.tolist() == list(range(11))
     assert counts.dtype == np.uint16
     np.testing.assert_array_equal(counts.reshape(11, 5, 5).sum(axis=2), np.tile([256, 256, 256, 49, 49], (11, 1)))
-    np.testing.assert_array_equal(histograms_of(counts, positions, edges), found)
-    np.testing.assert_array_equal(np.rint(found * np.repeat(positions, [15, 10])), counts)
+    np.testing.assert_array_equal(histograms_of(counts, positions, edges), described)
+    np.testing.assert_array_equal(np.rint(described * np.repeat(positions, [15, 10])), counts)
 
 
 def test_positions_of_a_bank_without_static_shapes():
@@ -165,10 +167,10 @@ def test_positions_of_a_convolutional_bank():
 
 def test_more_than_65535_positions_are_counted_in_32_bits(rng):
     image = rng.integers(0, 255, (1, 256, 257, 3)).astype(np.uint8)
-    edges, found = target_descriptors(Memory(image), PixelBank(), Whole(), bins=5)
+    edges, described = target_descriptors(Memory(image), PixelBank(), Whole(), bins=5)
     [(_, counts)] = extract_counts(Memory(image), PixelBank(), edges, Whole())
     assert counts.dtype == np.uint32
-    np.testing.assert_array_equal(np.rint(found * (256 * 257)), counts)
+    np.testing.assert_array_equal(np.rint(described * (256 * 257)), counts)
 
 
 def test_a_bank_is_traced_once_for_all_sets_and_not_kept_alive(images):
@@ -191,10 +193,10 @@ def test_a_bank_is_traced_once_for_all_sets_and_not_kept_alive(images):
 
 
 def test_chosen_rows_in_their_order(images):
-    edges, found = target_descriptors(images, PixelBank(), Whole(), bins=5)
+    edges, described = target_descriptors(images, PixelBank(), Whole(), bins=5)
     rows, some = collect(extract(images, PixelBank(), edges, Whole(), rows=[7, 2, 9], batch_size=2))
     assert rows.tolist() == [7, 2, 9]
-    np.testing.assert_array_equal(some, found[[7, 2, 9]])
+    np.testing.assert_array_equal(some, described[[7, 2, 9]])
 
 
 def test_a_block_is_made_when_asked_for(images):

@@ -46,9 +46,9 @@ def oracle(image, scales=4, orientations=6):
 @pytest.mark.parametrize(("height", "width"), [(24, 24), (16, 21), (1, 7)])
 def test_equals_direct_convolution(rng, height, width):
     images = rng.uniform(0, 255, (2, height, width, 3)).astype(np.float32)
-    (found,) = GaborBank().responses(tf.constant(images))
-    assert found.shape == (2, height, width, 48)
-    for image, response in zip(images, found.numpy(), strict=True):
+    (responses,) = GaborBank().responses(tf.constant(images))
+    assert responses.shape == (2, height, width, 48)
+    for image, response in zip(images, responses.numpy(), strict=True):
         np.testing.assert_allclose(response, oracle(image), atol=1e-6)
 
 
@@ -58,8 +58,8 @@ def test_other_numbers_of_scales_and_orientations(rng, scales, orientations):
     image = rng.uniform(0, 255, (12, 15, 3)).astype(np.float32)
     bank = GaborBank(scales, orientations)
     assert bank.layer_channels == (2 * scales * orientations,)
-    found = bank.responses(tf.constant(image[None]))[0][0]
-    np.testing.assert_allclose(found, oracle(image, scales, orientations), atol=1e-6)
+    responses = bank.responses(tf.constant(image[None]))[0][0]
+    np.testing.assert_allclose(responses, oracle(image, scales, orientations), atol=1e-6)
 
 
 def test_each_filter_answers_its_own_wave():
@@ -77,8 +77,8 @@ def test_each_filter_answers_its_own_wave():
 
 
 def test_constant_image_has_no_response():
-    (found,) = GaborBank().responses(tf.fill([1, 32, 32, 3], 200.0))
-    assert np.abs(found).max() < 1e-6
+    (responses,) = GaborBank().responses(tf.fill([1, 32, 32, 3], 200.0))
+    assert np.abs(responses).max() < 1e-6
 
 
 def test_color_matters_only_through_luminance(rng):

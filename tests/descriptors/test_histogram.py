@@ -14,17 +14,17 @@ def edges_of(*layers):
 def test_histogram_by_hand():
     first, second = np.float32([[0.0], [10.0]]), np.float32([[1.0]])
     responses = [tf.constant([[[[-1.0, 20.0], [1.0, 30.0]]]]), tf.constant([[[[0.0]], [[1.0]], [[2.0]], [[3.0]]]])]
-    found = histograms(responses, edges_of(first, second))
-    assert found.dtype == tf.float32
-    assert found.numpy().tolist() == [[0.5, 0.5, 0, 1, 0.25, 0.75]]
+    shares = histograms(responses, edges_of(first, second))
+    assert shares.dtype == tf.float32
+    assert shares.numpy().tolist() == [[0.5, 0.5, 0, 1, 0.25, 0.75]]
 
 
 @pytest.mark.parametrize("positions", [1, 3, 49, 2916, 50176, 65535, 65536, 2**22 - 1])
 def test_histograms_lose_nothing_of_the_counts(rng, positions):
     counts = np.unique(np.append(rng.integers(0, positions + 1, 5000), [0, 1, positions - 1, positions]))
     edges = edges_of(np.zeros((1, len(counts) - 1), np.float32))
-    found = histograms_of(counts[None].astype(np.uint32), (positions,), edges)
-    np.testing.assert_array_equal(np.rint(found * positions), counts[None])
+    shares = histograms_of(counts[None].astype(np.uint32), (positions,), edges)
+    np.testing.assert_array_equal(np.rint(shares * positions), counts[None])
 
 
 def test_same_in_a_graph_and_in_tf_data(rng):

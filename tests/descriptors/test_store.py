@@ -49,10 +49,10 @@ def test_counts_come_back_in_any_order_of_rows(kept):
     assert store.dimensions == 25
     assert store.made_from == STAMP
     for rows in ([3], [2, 3, 4], [8, 0, 0, 5], [], range(9)):
-        found = store.counts(np.array(rows, np.int32))
-        assert found.dtype == np.uint16
-        np.testing.assert_array_equal(found, counts[list(rows)])
-        found[:] = 0
+        read = store.counts(np.array(rows, np.int32))
+        assert read.dtype == np.uint16
+        np.testing.assert_array_equal(read, counts[list(rows)])
+        read[:] = 0
     np.testing.assert_array_equal(store.counts(np.arange(9)), counts)
 
 
@@ -83,9 +83,9 @@ def test_a_histogram_read_back_is_bit_equal_to_the_extracted_one(tmp_path, rng, 
     store = writer.finish()
     function = tf.function(lambda *r: histograms(r, edges)) if in_graph else lambda *r: histograms(r, edges)
     wanted = function(*map(tf.constant, responses)).numpy()
-    found = store.histograms([0, 1, 2, 3])
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found.view(np.int32), wanted.view(np.int32))
+    read = store.histograms([0, 1, 2, 3])
+    assert read.dtype == np.float32
+    np.testing.assert_array_equal(read.view(np.int32), wanted.view(np.int32))
 
 
 def test_a_layer_of_more_than_65535_positions_is_kept_in_32_bits(tmp_path):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sjft_tf.descriptors import DescriptorStore
 from sjft_tf.errors import InputError
-from sjft_tf.retrieval import Layout, nearest, nearest_approximate
+from sjft_tf.retrieval import ApproximateSettings, Layout, nearest, nearest_approximate
 from sjft_tf.retrieval.candidates import CandidateIndex
 from sjft_tf.retrieval.projection import fit_projection
 from sjft_tf.retrieval.rerank import pair_distances
@@ -67,6 +67,10 @@ def _few_spare_candidates(monkeypatch):
     monkeypatch.setattr("sjft_tf.retrieval.approximate._SPARE", 0)
 
 
+def search(target, store, k, **settings):
+    return nearest_approximate(target, store, k, LAYOUT, ApproximateSettings(**settings))
+
+
 def shared(rows, true):
     return np.mean([len(set(a) & set(b)) / len(b) for a, b in zip(rows.tolist(), true.tolist(), strict=True)])
 
@@ -74,7 +78,7 @@ def shared(rows, true):
 @pytest.mark.parametrize("index", ["flat", "ivf"])
 def test_nearly_all_true_neighbors_are_found_with_their_exact_distances(images, index):
     target, store, true = images
-    rows, distances, report = nearest_approximate(target, store, 60, LAYOUT, index=index, candidates=2, sample=40)
+    rows, distances, report = search(target, store, 60, index=index, candidates=2, sample=40)
     true_rows, true_distances = oracle_nearest(true, 60)
     assert (rows.dtype, distances.dtype) == (np.int32, np.float32)
     assert rows.shape == distances.shape == (40, 60)
@@ -90,7 +94,7 @@ def test_nearly_all_true_neighbors_are_found_with_their_exact_distances(images, 
 
 def test_the_report_admits_a_bad_search(images):
     target, store, true = images
-    rows, distances, report = nearest_approximate(target, store, 60, LAYOUT, candidates=1, dimensions=1, sample=40)
+    rows, distances, report = search(target, store, 60, candidates=1, dimensions=1, sample=40)
     true_rows, true_distances = oracle_nearest(true, 60)
     assert report.recall == pytest.approx(shared(rows, true_rows), abs=1e-3)
     assert report.recall < 0.9
@@ -100,33 +104,33 @@ def test_the_report_admits_a_bad_search(images):
 
 def test_the_report_names_everything_and_is_json(images):
     target, store, _ = images
-    _, _, report = nearest_approximate(target, store, 20, LAYOUT, candidates=1.25, dimensions=7, sample=5)
-    found = json.loads(json.dumps(report.to_json(), allow_nan=False))
-    seconds = found.pop("seconds")
+    _, _, report = search(target, store, 20, candidates=1.25, dimensions=7, sample=5)
+    values = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    seconds = values.pop("seconds")
     assert list(seconds) == ["fit", "index", "candidates", "rank", "measure"]
     assert all(value >= 0 for value in seconds.values())
-    recall, excess = found.pop("recall"), found.pop("excess")
+    recall, excess = values.pop("recall"), values.pop("excess")
     assert 0 < recall <= 1
     assert excess > -1e-5
     expected = {"targets": 40, "sources": 900, "k": 20, "candidates": 25, "index": "Flat", "dimensions": 8, "sample": 5}
-    assert found == expected
+    assert values == expected
 
 
 @pytest.mark.parametrize("index", ["flat", "ivf"])
 def test_the_same_seed_gives_the_same_table_whatever_the_memory(images, index):
     target, store, _ = images
-    wanted = nearest_approximate(target, store, 30, LAYOUT, index=index, seed=5)
+    wanted = search(target, store, 30, index=index, seed=5)
     for memory_mb in (1024, 0):
-        found = nearest_approximate(target, store, 30, LAYOUT, index=index, seed=5, memory_mb=memory_mb)
-        np.testing.assert_array_equal(found[0], wanted[0])
-        np.testing.assert_array_equal(found[1], wanted[1])
-        assert (found[2].recall, found[2].excess) == (wanted[2].recall, wanted[2].excess)
+        again = search(target, store, 30, index=index, seed=5, memory_mb=memory_mb)
+        np.testing.assert_array_equal(again[0], wanted[0])
+        np.testing.assert_array_equal(again[1], wanted[1])
+        assert (again[2].recall, again[2].excess) == (wanted[2].recall, wanted[2].excess)
 
 
 def test_where_the_candidates_are_the_whole_source_the_search_is_exact(images):
     target, store, _ = images
     for k, candidates in ((900, 1), (450, 2), (600, 1.6)):
-        rows, distances, report = nearest_approximate(target, store, k, LAYOUT, candidates=candidates)
+        rows, distances, report = search(target, store, k, candidates=candidates)
         true_rows, true_distances = nearest(target, store.blocks(), k, LAYOUT)
         np.testing.assert_array_equal(rows, true_rows)
         np.testing.assert_array_equal(distances, true_distances)
@@ -136,14 +140,14 @@ def test_where_the_candidates_are_the_whole_source_the_search_is_exact(images):
 def test_short_lists_have_candidates_to_spare(images, monkeypatch):
     target, store, true = images
     monkeypatch.setattr("sjft_tf.retrieval.approximate._SPARE", 40)
-    rows, _, report = nearest_approximate(target, store, 3, LAYOUT, candidates=1)
+    rows, _, report = search(target, store, 3, candidates=1)
     assert report.candidates == 43
     np.testing.assert_array_equal(rows, oracle_nearest(true, 3)[0])
 
 
 def test_an_inverted_file_looks_further_where_its_cells_hold_too_few(images):
     target, store, true = images
-    rows, _, _ = nearest_approximate(target, store, 600, LAYOUT, candidates=1.4, index="ivf", probes=1)
+    rows, _, _ = search(target, store, 600, candidates=1.4, index="ivf", probes=1)
     assert all(len(set(line)) == 600 for line in rows.tolist())
     assert shared(rows, oracle_nearest(true, 600)[0]) > 0.9
 
@@ -152,7 +156,7 @@ def test_equal_source_images_are_listed_by_row(tmp_path):
     rng = np.random.default_rng(0)
     counts = random_counts(rng, 40)[np.arange(200) % 40]
     store = make_store(tmp_path / "store", counts)
-    rows, distances, _ = nearest_approximate(store.histograms(range(8)), store, 20, LAYOUT, candidates=3)
+    rows, distances, _ = search(store.histograms(range(8)), store, 20, candidates=3)
     np.testing.assert_array_equal(rows[:, :5], np.arange(8)[:, None] + 40 * np.arange(5))
     np.testing.assert_array_equal(distances[:, :5], 0)
     np.testing.assert_array_equal(rows.reshape(8, 4, 5) % 40 - rows.reshape(8, 4, 5)[..., :1] % 40, 0)
@@ -174,8 +178,8 @@ def test_pair_distances_are_those_of_the_definition_for_any_candidates(images):
     def check(targets, width, seed):
         rng = np.random.default_rng(seed)
         chosen = np.sort([rng.choice(900, width, replace=False) for _ in range(targets)], axis=1).astype(np.int32)
-        found = pair_distances(target[:targets], chosen, store, LAYOUT)
-        np.testing.assert_allclose(found, np.take_along_axis(true[:targets], chosen, axis=1), rtol=2e-6)
+        distances = pair_distances(target[:targets], chosen, store, LAYOUT)
+        np.testing.assert_allclose(distances, np.take_along_axis(true[:targets], chosen, axis=1), rtol=2e-6)
 
     check()
 
@@ -196,8 +200,8 @@ def test_columns_of_more_than_one_stretch_and_rows_of_more_than_one_block_add_up
     weights = np.repeat([1 / 30, 1 / 13], [1500, 650])
     for line, row in enumerate((3, 500, 7)):
         terms = (source[row] - source) * (np.log(source[row] + 2.2e-16) - np.log(source + 2.2e-16)) * weights / 2
-        found = pair_distances(target, candidates, store, layout)[line]
-        np.testing.assert_allclose(found, terms.sum(axis=1)[candidates[line]], rtol=3e-6)
+        distances = pair_distances(target, candidates, store, layout)[line]
+        np.testing.assert_allclose(distances, terms.sum(axis=1)[candidates[line]], rtol=3e-6)
 
 
 def test_the_projection_of_full_rank_is_the_divergence_up_to_a_constant_of_the_target(images):
@@ -214,14 +218,14 @@ def test_both_indexes_see_the_same_order(images):
     target, store, _ = images
     source = store.histograms(np.arange(900))
     projection = fit_projection(target, lambda: iter([source]), 20, LAYOUT)
-    found = {}
+    candidates = {}
     for kind in ("flat", "ivf"):
         index = CandidateIndex(projection, store, kind, 30, np.random.default_rng(0))
         index.add(source[:300])
         index.add(source[300:])
-        found[kind] = index.search(target, 100)
-        assert (np.diff(found[kind], axis=1) > 0).all()
-    assert shared(found["ivf"], found["flat"]) > 0.98
+        candidates[kind] = index.search(target, 100)
+        assert (np.diff(candidates[kind], axis=1) > 0).all()
+    assert shared(candidates["ivf"], candidates["flat"]) > 0.98
 
 
 def test_large_sources_get_an_inverted_file_by_themselves(images, monkeypatch):
@@ -236,11 +240,6 @@ def test_large_sources_get_an_inverted_file_by_themselves(images, monkeypatch):
     [
         ({"k": 0}, "`k` must be between 1 and 900"),
         ({"k": 901}, "`k` must be between 1 and 900"),
-        ({"candidates": 0.9}, "`candidates` must be at least 1"),
-        ({"candidates": math.nan}, "`candidates` must be at least 1"),
-        ({"dimensions": 0}, "`dimensions` must be at least 1"),
-        ({"sample": 0}, "`sample` must be at least 1"),
-        ({"index": "hnsw"}, "`index` must be one of auto, flat, ivf"),
         ({"layout": Layout((3, 6), 10)}, "Keep the descriptors again"),
         ({"layout": Layout((6, 4), 10)}, "must have 100 columns"),
         ({"target_histograms": np.zeros((0, 90), np.float32)}, "no target images"),
@@ -251,6 +250,21 @@ def test_what_cannot_be_searched_is_refused(images, change, message):
     arguments = {"target_histograms": target, "store": store, "k": 5, "layout": LAYOUT, **change}
     with pytest.raises(InputError, match=message):
         nearest_approximate(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"candidates": 0.9}, "`candidates` must be at least 1"),
+        ({"candidates": math.nan}, "`candidates` must be at least 1"),
+        ({"dimensions": 0}, "`dimensions` must be at least 1"),
+        ({"sample": 0}, "`sample` must be at least 1"),
+        ({"index": "hnsw"}, "`index` must be one of auto, flat, ivf"),
+    ],
+)
+def test_settings_out_of_range_are_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        ApproximateSettings(**change)
 
 
 def test_without_faiss_the_message_says_what_to_install(images, monkeypatch):

@@ -8,7 +8,15 @@ from sjft_tf.descriptors import BinEdges, DescriptorStore, StoreWriter, extract,
 from sjft_tf.descriptors import target_descriptors as describe
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, View
-from sjft_tf.retrieval import RetrievalPaths, Search, build, build_approximate_table, build_neighbor_table, source
+from sjft_tf.retrieval import (
+    RetrievalPaths,
+    RetrievalRequest,
+    Search,
+    build,
+    build_approximate_table,
+    build_neighbor_table,
+    source,
+)
 
 VIEW, BANK = View(16, 16), open_bank("gabor")
 
@@ -28,38 +36,52 @@ def sets():
     return target, ImageSet.from_arrays("source", source, [0] * 20)
 
 
+def wanted(sets, bins=10, k=8):
+    return RetrievalRequest(*sets, BANK, VIEW, bins, k)
+
+
 def test_texture_finds_its_like(sets):
-    table = build_neighbor_table(*sets, BANK, VIEW, bins=10, k=5)
+    table = build_neighbor_table(wanted(sets, k=5))
     # Rows 10 to 19 have stripes in the target's direction.
     assert (table.rows >= 10).all()
     assert table.made_from["source_size"] == 20
     assert table.made_from["target"] == sets[0].fingerprint
     # An image set against itself: everything is its own nearest.
-    own = build_neighbor_table(sets[0], sets[0], BANK, VIEW, bins=10, k=6)
+    own = build_neighbor_table(wanted((sets[0], sets[0]), k=6))
     np.testing.assert_array_equal(own.rows[:, 0], np.arange(6))
 
 
 def test_edges_are_kept_and_used_again(sets, tmp_path, monkeypatch):
     path = tmp_path / "edges.npz"
-    first = build_neighbor_table(*sets, BANK, VIEW, bins=10, k=8, places=RetrievalPaths(edges=path), batch_size=6)
+    first = build_neighbor_table(wanted(sets), RetrievalPaths(edges=path), batch_size=6)
     assert BinEdges.load(path).made_from["target"] == sets[0].fingerprint
     written = path.stat().st_mtime_ns, path.read_bytes()
     given = []
     monkeypatch.setattr(build, "target_descriptors", lambda *a, **k: given.append(k["edges"]) or describe(*a, **k))
-    again = build_neighbor_table(*sets, BANK, VIEW, bins=10, k=8, places=RetrievalPaths(edges=path), batch_size=6)
+    again = build_neighbor_table(wanted(sets), RetrievalPaths(edges=path), batch_size=6)
     assert given[0].fingerprint == BinEdges.load(path).fingerprint
     assert (path.stat().st_mtime_ns, path.read_bytes()) == written
     np.testing.assert_array_equal(first.rows, again.rows)
     np.testing.assert_array_equal(first.distances, again.distances)
     assert first.made_from == again.made_from
     with pytest.raises(ArtifactMismatch, match="bins: 10 there, 12 asked for"):
-        build_neighbor_table(*sets, BANK, VIEW, bins=12, k=8, places=RetrievalPaths(edges=path))
+        build_neighbor_table(wanted(sets, bins=12), RetrievalPaths(edges=path))
+
+
+def test_a_target_described_before_is_not_described_again(sets, expected, tmp_path, monkeypatch):
+    described = describe(sets[0], BANK, VIEW, 10)
+    monkeypatch.setattr(build, "target_descriptors", None)
+    paths = RetrievalPaths(edges=tmp_path / "edges.npz", store=tmp_path / "store")
+    same(build_neighbor_table(wanted(sets), paths, described=described), expected)
+    assert not paths.edges.exists()  # they are the caller's
+    table, _ = build_approximate_table(wanted(sets), paths, described=described)
+    np.testing.assert_allclose(table.distances, expected.distances, rtol=1e-4)
 
 
 def test_k_is_checked_before_any_work(sets):
     for k in (0, 21):
         with pytest.raises(InputError, match=rf"`k` must be between 1 and 20.*k={k}"):
-            build_neighbor_table(*sets, None, None, k=k)
+            build_neighbor_table(RetrievalRequest(*sets, None, None, k=k))
 
 
 def same(one, other):
@@ -87,80 +109,80 @@ def killed_after(monkeypatch, blocks):
     return given
 
 
-KILLED = {"bins": 10, "k": 8, "batch_size": 4, "checkpoint_images": 8}
+KILLED = {"batch_size": 4, "checkpoint_images": 8}
 
 
 @pytest.fixture(scope="module")
 def expected(sets):
     """The table of a search that nothing ended."""
-    return build_neighbor_table(*sets, BANK, VIEW, **KILLED)
+    return build_neighbor_table(wanted(sets), **KILLED)
 
 
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("blocks", [0, 1, 3, 4])
 def test_a_killed_search_goes_on_from_its_checkpoint(sets, expected, tmp_path, monkeypatch, keep, blocks):
-    places = RetrievalPaths(checkpoint=tmp_path / "search.npz", store=tmp_path / "store" if keep else None)
+    paths = RetrievalPaths(checkpoint=tmp_path / "search.npz", store=tmp_path / "store" if keep else None)
     with monkeypatch.context() as patch:
         killed_after(patch, blocks)
         with pytest.raises(Killed):
-            build_neighbor_table(*sets, BANK, VIEW, places=places, **KILLED)
+            build_neighbor_table(wanted(sets), paths, **KILLED)
     with monkeypatch.context() as patch:
         given = killed_after(patch, 100)
-        table = build_neighbor_table(*sets, BANK, VIEW, places=places, **KILLED)
+        table = build_neighbor_table(wanted(sets), paths, **KILLED)
     same(table, expected)
     # Every second block of four is followed by a checkpoint.
     assert sum(len(rows) for rows in given) == 20 - 8 * (blocks // 2)
-    places.remove_checkpoint()
+    paths.remove_checkpoint()
     assert [path.name for path in tmp_path.iterdir()] == (["store"] if keep else [])
 
 
 def test_a_checkpoint_of_another_search_is_refused(sets, tmp_path, monkeypatch, caplog):
-    places = RetrievalPaths(checkpoint=tmp_path / "search.npz")
+    paths = RetrievalPaths(checkpoint=tmp_path / "search.npz")
     with monkeypatch.context() as patch:
         killed_after(patch, 2)
         with pytest.raises(Killed):
-            build_neighbor_table(*sets, BANK, VIEW, 10, 8, places, batch_size=4, checkpoint_images=4)
+            build_neighbor_table(wanted(sets), paths, batch_size=4, checkpoint_images=4)
     with pytest.raises(ArtifactMismatch, match="neighbors: 8 there, 9 asked for"):
-        build_neighbor_table(*sets, BANK, VIEW, 10, 9, places, batch_size=4)
+        build_neighbor_table(wanted(sets, k=9), paths, batch_size=4)
     (tmp_path / "search.npz").write_bytes(b"nothing of ours")
     # Only time is lost with a damaged one: told, and searched from the beginning.
-    again = build_neighbor_table(*sets, BANK, VIEW, 10, 8, places, batch_size=4)
+    again = build_neighbor_table(wanted(sets), paths, batch_size=4)
     assert "search.npz is not an artifact of sjft_tf or is damaged" in caplog.text
-    np.testing.assert_array_equal(again.rows, build_neighbor_table(*sets, BANK, VIEW, 10, 8).rows)
+    np.testing.assert_array_equal(again.rows, build_neighbor_table(wanted(sets)).rows)
     with pytest.raises(InputError, match="--checkpoint_images must be at least 1. Received: 0"):
-        build_neighbor_table(*sets, BANK, VIEW, 10, 8, places, checkpoint_images=0)
+        build_neighbor_table(wanted(sets), paths, checkpoint_images=0)
 
 
 def test_kept_descriptors_are_those_extracted_and_serve_the_next_search(sets, tmp_path, monkeypatch):
-    places = RetrievalPaths(edges=tmp_path / "edges.npz", store=tmp_path / "store")
-    first = build_neighbor_table(*sets, BANK, VIEW, 10, 4, places, batch_size=7)
-    edges = BinEdges.load(places.edges)
-    kept = DescriptorStore.open(places.store).histograms(np.arange(20))
+    paths = RetrievalPaths(edges=tmp_path / "edges.npz", store=tmp_path / "store")
+    first = build_neighbor_table(wanted(sets, k=4), paths, batch_size=7)
+    edges = BinEdges.load(paths.edges)
+    kept = DescriptorStore.open(paths.store).histograms(np.arange(20))
     extracted = np.concatenate([block for _, block in extract(sets[1], BANK, edges, VIEW)])
     np.testing.assert_array_equal(kept, extracted)
-    whole = build_neighbor_table(*sets, BANK, VIEW, 10, 20)
+    whole = build_neighbor_table(wanted(sets, k=20))
     with monkeypatch.context() as patch:
         patch.setattr(source, "extract", None)
         patch.setattr(source, "extract_counts", None)
-        longer = build_neighbor_table(*sets, BANK, VIEW, 10, 20, places)
+        longer = build_neighbor_table(wanted(sets, k=20), paths)
     same(longer, whole)
     same(longer.prefix(4), first)
     other = ImageSet.from_arrays("other", np.zeros((20, 16, 16), np.uint8), [0] * 20)
     with pytest.raises(ArtifactMismatch, match="source: "):
-        build_neighbor_table(sets[0], other, BANK, VIEW, 10, 4, places)
+        build_neighbor_table(wanted((sets[0], other), k=4), paths)
 
 
 def test_descriptors_asked_for_later_are_complete_although_a_checkpoint_was_there(sets, tmp_path, monkeypatch):
-    settings = {"bins": 10, "k": 8, "batch_size": 4, "checkpoint_images": 4}
-    places = RetrievalPaths(checkpoint=tmp_path / "search.npz")
+    settings = {"batch_size": 4, "checkpoint_images": 4}
+    paths = RetrievalPaths(checkpoint=tmp_path / "search.npz")
     with monkeypatch.context() as patch:
         killed_after(patch, 3)
         with pytest.raises(Killed):
-            build_neighbor_table(*sets, BANK, VIEW, places=places, **settings)
-    keeping = RetrievalPaths(checkpoint=places.checkpoint, store=tmp_path / "store")
+            build_neighbor_table(wanted(sets), paths, **settings)
+    keeping = RetrievalPaths(checkpoint=paths.checkpoint, store=tmp_path / "store")
     same(
-        build_neighbor_table(*sets, BANK, VIEW, places=keeping, **settings),
-        build_neighbor_table(*sets, BANK, VIEW, **settings),
+        build_neighbor_table(wanted(sets), keeping, **settings),
+        build_neighbor_table(wanted(sets), **settings),
     )
     assert len(DescriptorStore.open(keeping.store)) == 20
 
@@ -172,11 +194,11 @@ def test_an_image_that_cannot_be_read_ends_the_search_with_its_own_error(sets, m
 
     monkeypatch.setattr(source, "extract", broken)
     with pytest.raises(InputError, match="image 7 is gone"):
-        build_neighbor_table(*sets, BANK, VIEW, bins=10, k=5)
+        build_neighbor_table(wanted(sets, k=5))
 
 
 def test_an_approximate_table_from_descriptors_kept_on_the_way(sets, tmp_path, monkeypatch):
-    places = RetrievalPaths(store=tmp_path / "store")
+    paths = RetrievalPaths(store=tmp_path / "store")
     monkeypatch.setattr("sjft_tf.retrieval.approximate._SPARE", 0)  # or all of so small a source are candidates
     written = []
     real = StoreWriter.write
@@ -190,15 +212,15 @@ def test_an_approximate_table_from_descriptors_kept_on_the_way(sets, tmp_path, m
     with monkeypatch.context() as patch:
         patch.setattr(StoreWriter, "write", write)
         with pytest.raises(Killed):
-            build_approximate_table(*sets, BANK, VIEW, 10, 4, places, candidates=2, batch_size=4)
+            build_approximate_table(wanted(sets, k=4), paths, candidates=2, batch_size=4)
     with monkeypatch.context() as patch:
         described = []
         real_extract = source.extract_counts
         patch.setattr(source, "extract_counts", lambda *a: described.append(a[4]) or real_extract(*a))
-        table, report = build_approximate_table(*sets, BANK, VIEW, 10, 4, places, candidates=2, batch_size=4)
+        table, report = build_approximate_table(wanted(sets, k=4), paths, candidates=2, batch_size=4)
     # The two blocks written before the end of the process are not described again.
     np.testing.assert_array_equal(described[0], np.arange(8, 20))
-    exact = build_neighbor_table(*sets, BANK, VIEW, 10, 4)
+    exact = build_neighbor_table(wanted(sets, k=4))
     np.testing.assert_allclose(table.distances, exact.distances, rtol=1e-4)
     assert (report.recall, report.sample, report.candidates) == (1.0, 6, 8)
     assert (table.made_from["approximate"], exact.made_from["approximate"]) == (2, None)

@@ -5,7 +5,7 @@ import pytest
 
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.errors import InputError
-from sjft_tf.retrieval import Cosine, Search, build_feature_table, nearest
+from sjft_tf.retrieval import Cosine, FeatureSource, Search, build_feature_table, nearest
 
 
 def definition(target, source):
@@ -35,7 +35,7 @@ def in_blocks(source, size):
 @pytest.mark.parametrize("size", [1, 100, 512, 2000])
 def test_the_nearest_by_definition_in_any_blocks(features, size):
     target, source = features
-    table = build_feature_table(target, in_blocks(source, size), 1300, 20, {"source_size": 1300})
+    table = build_feature_table(target, FeatureSource(1300, in_blocks(source, size)), 20, {"source_size": 1300})
     wanted = definition(target, source)
     np.testing.assert_array_equal(table.rows, np.argsort(wanted, axis=1)[:, :20])
     np.testing.assert_allclose(table.distances, np.sort(wanted, axis=1)[:, :20], atol=5e-7)
@@ -43,20 +43,20 @@ def test_the_nearest_by_definition_in_any_blocks(features, size):
 
 def test_every_distance_zero_vectors_and_angles_beyond_a_right_one(features):
     target, source = features
-    everything = build_feature_table(target, in_blocks(source, 64), 1300, 1300, {})
-    found = np.empty((7, 1300))
-    np.put_along_axis(found, everything.rows.astype(np.int64), everything.distances, axis=1)
-    np.testing.assert_allclose(found, definition(target, source), atol=5e-7)
-    np.testing.assert_array_equal(found[:, 40], 1)
+    everything = build_feature_table(target, FeatureSource(1300, in_blocks(source, 64)), 1300, {})
+    distances = np.empty((7, 1300))
+    np.put_along_axis(distances, everything.rows.astype(np.int64), everything.distances, axis=1)
+    np.testing.assert_allclose(distances, definition(target, source), atol=5e-7)
+    np.testing.assert_array_equal(distances[:, 40], 1)
     opposite = np.concatenate([target, -3 * target])
-    table = build_feature_table(target, in_blocks(opposite, 5), 14, 14, {})
+    table = build_feature_table(target, FeatureSource(14, in_blocks(opposite, 5)), 14, {})
     np.testing.assert_array_equal(table.rows[:, -1], np.arange(7, 14))
     np.testing.assert_allclose(table.distances[:, [0, -1]], [[0, 2]] * 7, atol=5e-7)
 
 
 def test_the_lower_row_of_equal_ones_comes_first(rng):
     ways = np.eye(4, dtype=np.float32)[rng.integers(0, 4, 600)]
-    table = build_feature_table(np.eye(4, dtype=np.float32), in_blocks(ways, 70), 600, 600, {})
+    table = build_feature_table(np.eye(4, dtype=np.float32), FeatureSource(600, in_blocks(ways, 70)), 600, {})
     for line, way in zip(table.rows, np.eye(4), strict=True):
         expected = [*np.flatnonzero(ways @ way == 1), *np.flatnonzero(ways @ way == 0)]
         np.testing.assert_array_equal(line, expected)
@@ -64,7 +64,7 @@ def test_the_lower_row_of_equal_ones_comes_first(rng):
 
 def test_broken_off_it_goes_on_to_the_same_table(features, tmp_path):
     target, source = features
-    whole = build_feature_table(target, in_blocks(source, 100), 1300, 20, {})
+    whole = build_feature_table(target, FeatureSource(1300, in_blocks(source, 100)), 20, {})
     path, given = tmp_path / "search.npz", []
 
     def broken(rows):
@@ -74,15 +74,15 @@ def test_broken_off_it_goes_on_to_the_same_table(features, tmp_path):
             yield block
 
     with pytest.raises(OSError, match="unplugged"):
-        build_feature_table(target, broken, 1300, 20, {"a": 1}, path, checkpoint_images=300)
+        build_feature_table(target, FeatureSource(1300, broken), 20, {"a": 1}, path, checkpoint_images=300)
     with pytest.raises(ArtifactMismatch, match="a: 1 there, 2 asked for"):
-        build_feature_table(target, in_blocks(source, 100), 1300, 20, {"a": 2}, path)
+        build_feature_table(target, FeatureSource(1300, in_blocks(source, 100)), 20, {"a": 2}, path)
 
     def rest(rows):
         given.extend(rows)
         return in_blocks(source, 100)(rows)
 
-    again = build_feature_table(target, rest, 1300, 20, {"a": 1}, path)
+    again = build_feature_table(target, FeatureSource(1300, rest), 20, {"a": 1}, path)
     assert given == list(range(600, 1300))
     np.testing.assert_array_equal(again.rows, whole.rows)
     np.testing.assert_array_equal(again.distances, whole.distances)
@@ -92,11 +92,11 @@ def test_what_cannot_be_compared_is_refused(features):
     target, source = features
     for k in (0, 1301):
         with pytest.raises(InputError, match=f"`k` must be between 1 and 1300.*Received: k={k}"):
-            build_feature_table(target, in_blocks(source, 64), 1300, k, {})
+            build_feature_table(target, FeatureSource(1300, in_blocks(source, 64)), k, {})
     with pytest.raises(InputError, match=r"Source features must have 12 columns\. Received: shape=\(1300, 11\)"):
         nearest(target, [(np.arange(1300, dtype=np.int32), source[:, :11])], 3, Cosine(12))
     source[5, 3] = np.nan
     with pytest.raises(InputError, match="NaN or infinite"):
-        build_feature_table(target, in_blocks(source, 64), 1300, 3, {})
+        build_feature_table(target, FeatureSource(1300, in_blocks(source, 64)), 3, {})
     with pytest.raises(InputError, match=r"at least \d+ MiB to be searched.*Received: --search_memory_mb=0.01"):
         Search(target, 3, Cosine(12), 0.01)

@@ -19,9 +19,9 @@ def _search():
 def checkpoint(tmp_path):
     search, rng = _search()
     search.add(np.arange(3, dtype=np.int32), rng.dirichlet(np.ones(4), size=3).astype(np.float32))
-    found = SearchCheckpoint(tmp_path / "search.npz", STAMP, 2, 1)
-    found.save(search)
-    return found
+    checkpoint = SearchCheckpoint(tmp_path / "search.npz", STAMP, 2, 1)
+    checkpoint.save(search)
+    return checkpoint
 
 
 def _forge(path, arrays=None, **changes):

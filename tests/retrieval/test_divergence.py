@@ -33,36 +33,36 @@ def random_histograms(rng, images, channels, bins, pixels=200):
 
 def test_by_hand():
     # One channel, two bins: 1/2 [(3/4 - 1/4) log 3 + (1/4 - 3/4) log(1/3)] = 1/2 log 3
-    found = symmetric_kl(np.float32([[0.75, 0.25]]), np.float32([[0.25, 0.75]]), [1], 2)
-    np.testing.assert_allclose(found, [[0.5 * np.log(3)]], rtol=1e-6)
+    distances = symmetric_kl(np.float32([[0.75, 0.25]]), np.float32([[0.25, 0.75]]), [1], 2)
+    np.testing.assert_allclose(distances, [[0.5 * np.log(3)]], rtol=1e-6)
 
 
 def test_an_empty_bin_by_hand():
     # (1 - 0) (log 1 - log 2.2e-16), halved, for both bins.
-    found = symmetric_kl(np.float32([[1, 0]]), np.float32([[0, 1]]), [1], 2)
-    np.testing.assert_allclose(found, [[-np.log(2.2e-16)]], rtol=1e-6)
+    distances = symmetric_kl(np.float32([[1, 0]]), np.float32([[0, 1]]), [1], 2)
+    np.testing.assert_allclose(distances, [[-np.log(2.2e-16)]], rtol=1e-6)
 
 
 def test_layers_count_the_same_whatever_their_size():
     one, other = [0.75, 0.25], [0.25, 0.75]
     # Layer 1: one filter, differing; layer 2: three filters, one of them differing.
-    found = symmetric_kl(np.float32([one + one * 3]), np.float32([other + other + one * 2]), [1, 3], 2)
-    np.testing.assert_allclose(found, [[0.5 * np.log(3) * (1 + 1 / 3)]], rtol=1e-5)
+    distances = symmetric_kl(np.float32([one + one * 3]), np.float32([other + other + one * 2]), [1, 3], 2)
+    np.testing.assert_allclose(distances, [[0.5 * np.log(3) * (1 + 1 / 3)]], rtol=1e-5)
 
 
 @pytest.mark.parametrize("bins", [2, 10, 100])
 def test_against_the_definition(rng, bins):
     target, source = random_histograms(rng, 5, 7, bins), random_histograms(rng, 9, 7, bins)
     assert (target == 0).any()
-    found = symmetric_kl(target, source, (3, 4), bins)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, oracle(target, source, (3, 4), bins), rtol=1e-4, atol=1e-5)
+    distances = symmetric_kl(target, source, (3, 4), bins)
+    assert distances.dtype == np.float32
+    np.testing.assert_allclose(distances, oracle(target, source, (3, 4), bins), rtol=1e-4, atol=1e-5)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 12))
 def test_symmetric_zero_on_the_diagonal_and_never_negative(seed, bins):
-    found = random_histograms(np.random.default_rng(seed), 4, 3, bins, pixels=20)
-    distances = symmetric_kl(found, found, (1, 2), bins)
+    histograms = random_histograms(np.random.default_rng(seed), 4, 3, bins, pixels=20)
+    distances = symmetric_kl(histograms, histograms, (1, 2), bins)
     np.testing.assert_allclose(distances, distances.T, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(np.diag(distances), 0, atol=2e-5)
     assert (distances >= 0).all()

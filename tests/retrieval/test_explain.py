@@ -15,14 +15,14 @@ from sjft_tf.retrieval.explain import bank_channels, bin_contributions, channel_
 
 def oracle(t, s, layer_channels, bins):
     """The paper, filter by filter: w_h/2 [KL(t_h||s_h) + KL(s_h||t_h)], 2.2e-16 inside the logarithm, w_h = 1/N."""
-    found, start = [], 0
+    terms, start = [], 0
     for channels in layer_channels:
         for _ in range(channels):
             one, other = np.float64(t[start : start + bins]), np.float64(s[start : start + bins])
             ratio = np.log((one + 2.2e-16) / (other + 2.2e-16))
-            found.append((np.sum(one * ratio) + np.sum(other * -ratio)) / 2 / channels)
+            terms.append((np.sum(one * ratio) + np.sum(other * -ratio)) / 2 / channels)
             start += bins
-    return np.array(found)
+    return np.array(terms)
 
 
 def counted(rng, images, channels, bins, pixels=60):
@@ -35,21 +35,23 @@ def counted(rng, images, channels, bins, pixels=60):
 def test_by_hand():
     # First layer: 1/2 [(3/4 - 1/4) log 3 + (1/4 - 3/4) log(1/3)]; second: the same in one of two filters, so half.
     one, other = [0.75, 0.25], [0.25, 0.75]
-    found = channel_contributions(np.float32([one + one + one]), np.float32([other + one + other]), Layout((1, 2), 2))
-    np.testing.assert_allclose(found, [[np.log(3) / 2, 0, np.log(3) / 4]], rtol=1e-12)
+    contributions = channel_contributions(
+        np.float32([one + one + one]), np.float32([other + one + other]), Layout((1, 2), 2)
+    )
+    np.testing.assert_allclose(contributions, [[np.log(3) / 2, 0, np.log(3) / 4]], rtol=1e-12)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 12), st.lists(st.integers(1, 4), min_size=1, max_size=3))
 def test_contributions_follow_the_definition_are_never_negative_and_add_up(seed, bins, layers):
     rng = np.random.default_rng(seed)
     target, source = (counted(rng, 3, sum(layers), bins) for _ in range(2))
-    found = channel_contributions(target, source, Layout(tuple(layers), bins))
-    assert found.dtype == np.float64
-    assert (found >= 0).all()
+    contributions = channel_contributions(target, source, Layout(tuple(layers), bins))
+    assert contributions.dtype == np.float64
+    assert (contributions >= 0).all()
     expected = [oracle(t, s, layers, bins) for t, s in zip(target, source, strict=True)]
-    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(contributions, expected, rtol=1e-10, atol=1e-14)
     whole = np.diag(symmetric_kl(target, source, layers, bins))
-    np.testing.assert_allclose(found.sum(axis=1), whole, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(contributions.sum(axis=1), whole, rtol=1e-4, atol=1e-5)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -67,8 +69,8 @@ def test_a_change_in_one_filter_shows_in_that_filter_alone(rng):
     source = target.copy()
     source[0, 8:12] = source[0, 8:12][::-1] + np.float32([0.25, 0, 0, -0.25])
     source = np.maximum(source, 0)
-    found = channel_contributions(target, source, Layout((5,), 4))
-    assert np.flatnonzero(found[0]).tolist() == [2]
+    contributions = channel_contributions(target, source, Layout((5,), 4))
+    assert np.flatnonzero(contributions[0]).tolist() == [2]
 
 
 def test_bins_by_hand():
@@ -111,8 +113,8 @@ def test_a_gabor_name_says_which_stripes_the_filter_answers(period, degrees, nam
     y, x = np.mgrid[:64, :64]
     wave = np.cos(2 * np.pi * (x * np.cos(angle) + y * np.sin(angle)) / period)
     image = np.repeat(128 + 100 * wave[None, :, :, None], 3, axis=3)
-    (found,) = bank.responses(tf.constant(image, tf.float32))
-    loudest = np.argsort(found.numpy()[0, 16:48, 16:48].std(axis=(0, 1)))[-2:]
+    (response,) = bank.responses(tf.constant(image, tf.float32))
+    loudest = np.argsort(response.numpy()[0, 16:48, 16:48].std(axis=(0, 1)))[-2:]
     names = {bank_channels(bank)[channel].name for channel in loudest}
     assert names == {f"{name}, real", f"{name}, imaginary"}
 

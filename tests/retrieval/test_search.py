@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from sjft_tf.errors import InputError
-from sjft_tf.retrieval import Layout, Search, kernels, nearest, symmetric_kl
+from sjft_tf.retrieval import Layout, Search, nearest, search_kernels, symmetric_kl
 from sjft_tf.retrieval.divergence import EPSILON, Products
 
 LAYOUT = Layout((2, 3), 8)
@@ -47,8 +47,8 @@ def test_the_oracles_neighbors_except_between_equal_distances(rng, k):
     wanted = oracle(target, source, layout)
     np.testing.assert_allclose(distances, np.take_along_axis(wanted, rows, axis=1), rtol=1e-5)
     limit = np.sort(wanted, axis=1)[:, k - 1]
-    for line, found in enumerate(rows):
-        inside, outside = set(np.flatnonzero(wanted[line] <= limit[line])), set(found)
+    for line, listed in enumerate(rows):
+        inside, outside = set(np.flatnonzero(wanted[line] <= limit[line])), set(listed)
         differing = wanted[line][list(inside ^ outside)]
         np.testing.assert_allclose(differing, limit[line], rtol=1e-5)
 
@@ -98,15 +98,15 @@ def test_going_on_from_a_state_gives_the_same_bits(rng, target):
         missing = second.missing(300)
         assert sorted(missing.tolist()) == sorted(row for rows, _ in blocks[stop:] for row in rows.tolist())
         second.add(missing, source[missing])
-        for found, wanted in zip(second.result(), expected, strict=True):
-            np.testing.assert_array_equal(found, wanted)
+        for result, wanted in zip(second.result(), expected, strict=True):
+            np.testing.assert_array_equal(result, wanted)
 
 
 def test_less_memory_changes_nothing_and_too_little_is_refused(rng, target):
     source = some(rng, 3000)
     plenty = nearest(target, blocks_of(source, 64), 900, LAYOUT)
-    for found, wanted in zip(nearest(target, blocks_of(source, 64), 900, LAYOUT, memory_mb=0.2), plenty, strict=True):
-        np.testing.assert_array_equal(found, wanted)
+    for result, wanted in zip(nearest(target, blocks_of(source, 64), 900, LAYOUT, memory_mb=0.2), plenty, strict=True):
+        np.testing.assert_array_equal(result, wanted)
     with pytest.raises(InputError, match=r"need at least 1 MiB.*Received: --search_memory_mb=0.05"):
         nearest(target, blocks_of(source, 64), 900, LAYOUT, memory_mb=0.05)
 
@@ -159,19 +159,19 @@ def test_a_product_that_rounds_by_position_is_not_used(rng, target, monkeypatch)
     matmul = tf.matmul
     monkeypatch.setattr(tf, "matmul", leftovers_rounded_otherwise)
     shuffled = rng.permutation(301).astype(np.int32)
-    found = nearest(target, blocks_of(source, 7, shuffled), 40, LAYOUT)
+    shuffled_result = nearest(target, blocks_of(source, 7, shuffled), 40, LAYOUT)
     again = nearest(target, blocks_of(source, 301), 40, LAYOUT)
-    for one, other in zip(found, again, strict=True):
+    for one, other in zip(shuffled_result, again, strict=True):
         np.testing.assert_array_equal(one, other)
-    np.testing.assert_allclose(found[1], distances, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(shuffled_result[1], distances, rtol=1e-4, atol=1e-6)
 
 
 def test_the_kernel_of_fixed_order_against_float64(rng):
     left, right = rng.normal(size=(21, 50)).astype(np.float32), rng.normal(size=(50, 13)).astype(np.float32)
-    found = np.zeros((21, 13), np.float32)
+    products = np.zeros((21, 13), np.float32)
     for begin, end in ((0, 2), (2, 19), (19, 21)):
-        kernels.multiply_in_order(left, right, found, begin, end)
-    np.testing.assert_array_equal(found, (left.astype(np.float64) @ right.astype(np.float64)).astype(np.float32))
+        search_kernels.multiply_in_order(left, right, products, begin, end)
+    np.testing.assert_array_equal(products, (left.astype(np.float64) @ right.astype(np.float64)).astype(np.float32))
     tiled = np.repeat(left[:1], 21, axis=0)
-    kernels.multiply_in_order(tiled, right, found, 0, 21)
-    np.testing.assert_array_equal(found, found[:1].repeat(21, axis=0))
+    search_kernels.multiply_in_order(tiled, right, products, 0, 21)
+    np.testing.assert_array_equal(products, products[:1].repeat(21, axis=0))

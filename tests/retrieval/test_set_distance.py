@@ -46,11 +46,11 @@ def oracle(target, source):
 @pytest.mark.parametrize(("targets", "sources"), [(5, 4), (5, 8), (7, 3), (2, 1), (2, 6), (6, 1)])
 def test_against_the_definition(rng, targets, sources):
     target, source = histograms(rng, targets), histograms(rng, sources, shift=0.4)
-    found = set_distance(target, source, LAYOUT)
+    distance = set_distance(target, source, LAYOUT)
     between, within, candidates = oracle(target, source)
-    np.testing.assert_allclose((found.between, found.within), (between, within), rtol=1e-4)
-    assert found.candidates == candidates
-    assert found.ratio == pytest.approx(between / within, rel=1e-4)
+    np.testing.assert_allclose((distance.between, distance.within), (between, within), rtol=1e-4)
+    assert distance.candidates == candidates
+    assert distance.ratio == pytest.approx(between / within, rel=1e-4)
 
 
 @given(st.lists(st.floats(0, 1e3, width=32), min_size=1, max_size=8), st.data())
@@ -82,9 +82,9 @@ def test_a_second_draw_of_the_same_images_is_near_one(seed, targets, sources):
 def test_order_changes_nothing(seed, targets, sources):
     rng = np.random.default_rng(seed)
     target, source = histograms(rng, targets), histograms(rng, sources, shift=0.5)
-    found = set_distance(target, source, LAYOUT)
+    distance = set_distance(target, source, LAYOUT)
     again = set_distance(rng.permutation(target), rng.permutation(source), LAYOUT)
-    np.testing.assert_allclose((again.between, again.within), (found.between, found.within), rtol=1e-4)
+    np.testing.assert_allclose((again.between, again.within), (distance.between, distance.within), rtol=1e-4)
 
 
 def test_the_number_of_source_images_does_not_decide(rng):

@@ -37,9 +37,9 @@ def test_any_order_any_blocks_many_ties(data):
             state, best = best.state(), RunningTopK(queries, k, data.draw(st.integers(1, 20)))
             best.restore(state)
         start = stop
-    for found, expected in zip(best.result(), oracle(distances, rows, k), strict=True):
-        np.testing.assert_array_equal(found, expected)
-        assert found.dtype == expected.dtype
+    for result, expected in zip(best.result(), oracle(distances, rows, k), strict=True):
+        np.testing.assert_array_equal(result, expected)
+        assert result.dtype == expected.dtype
 
 
 def test_distance_is_half_of_both_own_terms_less_the_product():
@@ -70,5 +70,5 @@ def test_lists_that_are_not_full_go_on_after_their_state_was_taken(rng, k, first
     begun.restore(rng.permuted(state, axis=1))  # the order within a line means nothing
     for best in (going, begun):
         offer(best, distances[:, first:], rows[first:])
-        for found, expected in zip(best.result(), oracle(distances, rows, k), strict=True):
-            np.testing.assert_array_equal(found, expected)
+        for result, expected in zip(best.result(), oracle(distances, rows, k), strict=True):
+            np.testing.assert_array_equal(result, expected)

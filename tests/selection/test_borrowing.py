@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sjft_tf.errors import InputError
-from sjft_tf.selection import Selector, classes_with_enough, smallest_k, union_mask
+from sjft_tf.selection import Selector, SourceClasses, classes_with_enough, smallest_k, union_mask
 
 
 @st.composite
@@ -37,41 +37,41 @@ def test_nearest_matches_sets(problem, least, compiled):
     union = union_of(table, counts)
     sizes = np.bincount(labels[sorted(union)], minlength=4)
     kept = sizes >= max(least, 1)
-    selector = Selector("nearest", table, len(table), labels, 4, least, compiled=compiled)
+    selector = Selector("nearest", table, len(table), SourceClasses(labels, 4, least), compiled=compiled)
     if not kept.any():
         with pytest.raises(InputError, match="No source class"):
             selector.borrow(counts)
         return
-    found = selector.borrow(counts)
-    assert found.union.tolist() == sorted(r for r in union if kept[labels[r]])
-    assert found.kept_classes.tolist() == kept.tolist()
-    np.testing.assert_array_equal(found.source_labels, np.where(kept[labels], labels, -1))
+    borrowing = selector.borrow(counts)
+    assert borrowing.union.tolist() == sorted(r for r in union if kept[labels[r]])
+    assert borrowing.kept_classes.tolist() == kept.tolist()
+    np.testing.assert_array_equal(borrowing.source_labels, np.where(kept[labels], labels, -1))
     for i, k in enumerate(counts):
         own = table[i, :k].tolist()
-        assert pool(found, i) == ([r for r in own if kept[labels[r]]] or own)
-    assert found.summary()["union_size"] == len(found.union)
+        assert pool(borrowing, i) == ([r for r in own if kept[labels[r]]] or own)
+    assert borrowing.summary()["union_size"] == len(borrowing.union)
 
 
 @given(problems())
 def test_random_has_the_size_of_nearest_and_grows_by_inclusion(problem):
     table, labels, counts = problem
-    random = Selector("random", table, len(table), labels, 4, seed=3)
+    random = Selector("random", table, len(table), SourceClasses(labels, 4), seed=3)
     first = random.borrow(counts)
     assert len(first.union) == len(union_of(table, counts))
     assert pool(first, 0) == first.union.tolist()
     more = random.borrow(np.full_like(counts, table.shape[1]))
     assert set(first.union) <= set(more.union)
-    again = Selector("random", table, len(table), labels, 4, seed=3).borrow(counts)
+    again = Selector("random", table, len(table), SourceClasses(labels, 4), seed=3).borrow(counts)
     np.testing.assert_array_equal(first.union, again.union)
 
 
 def test_all_borrows_everything_for_everyone():
     labels = np.array([0, 1, 1, 2, 2], np.int32)
-    selector = Selector("all", None, 3, labels, 3, least_sample_per_class=2)
-    found = selector.borrow(np.full(3, selector.k_max))
-    assert found.union.tolist() == [1, 2, 3, 4]
-    assert [pool(found, i) for i in range(3)] == [[1, 2, 3, 4]] * 3
-    assert found.source_labels.tolist() == [-1, 1, 1, 2, 2]
+    selector = Selector("all", None, 3, SourceClasses(labels, 3, least_sample_per_class=2))
+    borrowing = selector.borrow(np.full(3, selector.k_max))
+    assert borrowing.union.tolist() == [1, 2, 3, 4]
+    assert [pool(borrowing, i) for i in range(3)] == [[1, 2, 3, 4]] * 3
+    assert borrowing.source_labels.tolist() == [-1, 1, 1, 2, 2]
 
 
 @given(problems(), st.floats(0.01, 1.0))
@@ -89,13 +89,14 @@ def test_compiled_loops_in_threads_are_the_operations_of_a_device(rng):
     lines, k_max, num_source = 3000, 7, 500
     table = np.stack([rng.permutation(num_source)[:k_max] for _ in range(lines)]).astype(np.int32)
     labels, counts = rng.integers(0, 60, num_source), rng.integers(1, k_max + 1, lines)
-    ours, theirs = (
-        Selector("nearest", table, lines, labels, 60, 6, compiled=compiled).borrow(counts) for compiled in (True, False)
+    compiled, on_device = (
+        Selector("nearest", table, lines, SourceClasses(labels, 60, 6), compiled=compiled).borrow(counts)
+        for compiled in (True, False)
     )
-    assert not ours.kept_classes.all()
+    assert not compiled.kept_classes.all()
     for a, b in zip(
-        (*ours.pools, ours.union, ours.kept_classes, ours.source_labels),
-        (*theirs.pools, theirs.union, theirs.kept_classes, theirs.source_labels),
+        (*compiled.pools, compiled.union, compiled.kept_classes, compiled.source_labels),
+        (*on_device.pools, on_device.union, on_device.kept_classes, on_device.source_labels),
         strict=True,
     ):
         assert a.dtype == b.dtype
@@ -115,9 +116,9 @@ def test_what_cannot_be_borrowed_is_refused():
     labels = np.zeros(3, np.int32)
     table = np.array([[0, 1]], np.int32)
     with pytest.raises(InputError, match="one of nearest, random, all, class_importance, none. Received: 'closest'"):
-        Selector("closest", table, 1, labels, 1)
+        Selector("closest", table, 1, SourceClasses(labels, 1))
     with pytest.raises(InputError, match="needs a neighbor table"):
-        Selector("random", None, 1, labels, 1)
+        Selector("random", None, 1, SourceClasses(labels, 1))
     for counts in ([0], [3], [1, 1]):
         with pytest.raises(InputError, match="between 1 and 2"):
-            Selector("nearest", table, 1, labels, 1).borrow(np.array(counts))
+            Selector("nearest", table, 1, SourceClasses(labels, 1)).borrow(np.array(counts))

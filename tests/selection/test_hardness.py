@@ -37,12 +37,12 @@ def test_entropy_by_hand():
 def test_update_by_hand():
     # wrong; right and sure; right but uncertain; right with an entropy of exactly delta counts as uncertain
     p = np.array([[0.9, 0.1], [1.0, 0.0], [0.6, 0.4], [0.5, 0.5]], np.float32)
-    found = hardness(p, np.array([1, 0, 0, 0], np.int32), delta=float(np.float32(math.log(2))))
-    assert found.wrong.numpy().tolist() == [True, False, False, False]
-    assert found.uncertain.numpy().tolist() == [False, False, False, True]
-    found = hardness(p, np.array([1, 0, 0, 0], np.int32))
-    assert found.uncertain.numpy().tolist() == [False, False, True, True]
-    grown = update_counts(np.array([100, 100, 100, 300], np.int32), found, k0=100, k_max=5000)
+    masks = hardness(p, np.array([1, 0, 0, 0], np.int32), delta=float(np.float32(math.log(2))))
+    assert masks.wrong.numpy().tolist() == [True, False, False, False]
+    assert masks.uncertain.numpy().tolist() == [False, False, False, True]
+    masks = hardness(p, np.array([1, 0, 0, 0], np.int32))
+    assert masks.uncertain.numpy().tolist() == [False, False, True, True]
+    grown = update_counts(np.array([100, 100, 100, 300], np.int32), masks, k0=100, k_max=5000)
     assert grown.numpy().tolist() == [500, 100, 300, 500]
     assert grown.dtype.name == "int32"
 
@@ -69,12 +69,12 @@ def test_update_matches_oracle(sample, k0):
 
 
 def test_huge_counts_do_not_wrap_around():
-    found = hardness(np.array([[1.0, 0.0]], np.float32), np.array([1]))
-    assert update_counts(np.array([2_000_000_000]), found, 1_000_000_000, 2_100_000_000).numpy() == [2_100_000_000]
+    masks = hardness(np.array([[1.0, 0.0]], np.float32), np.array([1]))
+    assert update_counts(np.array([2_000_000_000]), masks, 1_000_000_000, 2_100_000_000).numpy() == [2_100_000_000]
 
 
 @pytest.mark.parametrize("k0", [0, -1, 11])
 def test_k0_out_of_range(k0):
-    found = hardness(np.array([[1.0, 0.0]], np.float32), np.array([1]))
+    masks = hardness(np.array([[1.0, 0.0]], np.float32), np.array([1]))
     with pytest.raises(InputError, match=f"`k0` must be between 1 and the 10 .*Received: k0={k0}"):
-        update_counts(np.array([1]), found, k0, 10)
+        update_counts(np.array([1]), masks, k0, 10)

@@ -6,7 +6,7 @@ import pytest
 
 from sjft_tf import progress
 from sjft_tf.errors import InputError
-from sjft_tf.selection import Selector
+from sjft_tf.selection import Selector, SourceClasses
 from sjft_tf.training.callbacks import HardSampleMining, StepProgress, StopOnNonFiniteLoss
 
 
@@ -43,7 +43,7 @@ def answers(rng, labels, sure):
 @pytest.fixture
 def selector(sets):
     def make(name="nearest", least=0):
-        return Selector(name, sets.neighbors, len(sets.target), sets.source.labels, 4, least)
+        return Selector(name, sets.neighbors, len(sets.target), SourceClasses(sets.source.labels, 4, least))
 
     return make
 

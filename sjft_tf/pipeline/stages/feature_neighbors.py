@@ -14,7 +14,7 @@ from sjft_tf.images.watching import refuse_changed
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.networks import starting_features, starting_stamp
 from sjft_tf.pipeline.stages.tables import table_artifact
-from sjft_tf.retrieval import COSINE, NeighborTable, build_feature_table
+from sjft_tf.retrieval import COSINE, FeatureSource, NeighborTable, build_feature_table
 from sjft_tf.workdir import Workdir
 
 
@@ -46,10 +46,13 @@ def feature_table(config: RunConfig, sets: Sets, k: int, workdir: Workdir) -> Ne
                         shown.update(len(block[0]))
 
             table = build_feature_table(
-                *(target, blocks, len(source), k, feature_stamp(config, sets), workdir.search),
+                target,
+                FeatureSource(len(source), blocks, check=lambda: refuse_changed(sets.target, source)),
+                k,
+                feature_stamp(config, sets),
+                workdir.search,
                 memory_mb=config.retrieval.search_memory_mb,
                 checkpoint_images=config.retrieval.checkpoint_images,
-                check=lambda: refuse_changed(sets.target, source),
             )
             refuse_changed(sets.target, source)
             workdir.picture.unlink(missing_ok=True)  # it shows an earlier table, if there is one

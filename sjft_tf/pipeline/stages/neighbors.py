@@ -10,7 +10,7 @@ from typing import Any
 
 from sjft_tf.artifacts import Artifact, write_json
 from sjft_tf.config import RunConfig
-from sjft_tf.descriptors import BinEdges, FilterBank, edges_made_from, fit_target_edges, partial_store
+from sjft_tf.descriptors import BinEdges, FilterBank, Images, edges_made_from, fit_target_edges, partial_store
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, reduction_error
 from sjft_tf.images.watching import refuse_changed
@@ -20,6 +20,7 @@ from sjft_tf.pipeline.stages.tables import table_artifact
 from sjft_tf.retrieval import (
     NeighborTable,
     RetrievalPaths,
+    RetrievalRequest,
     build_approximate_table,
     build_neighbor_table,
     check_begun,
@@ -65,21 +66,20 @@ def neighbor_table(config: RunConfig, sets: Sets, workdir: Workdir) -> NeighborT
     k = list_length(config, len(sets.source))
     if config.retrieval.bank == "features":
         return feature_table(config, sets, k, workdir)
-    bank, paths = filter_bank(config), _paths(config, workdir)
-    target, source = for_descriptors(config, sets.target), for_descriptors(config, sets.source)
-    edges = target_edges(config, target, bank, workdir)
+    request, paths = _request(config, sets, k), _paths(config, workdir)
+    edges = target_edges(config, request.target, request.bank, workdir)
     original = sets.source
 
     def make() -> NeighborTable:
         with workdir.timed("descriptors and retrieval"):
             if config.retrieval.reduced_decoding:
                 _tell_reduction(config, original)
-            table = _search(config, target, source, bank, k, paths, workdir)
-            refuse_changed(target, source)
+            table = _search(config, request, edges, paths, workdir)
+            refuse_changed(request.target, request.source)
             workdir.picture.unlink(missing_ok=True)  # it shows an earlier table, if there is one
             return table
 
-    table = _table(config, target, source, bank, edges, k, workdir).get(make)
+    table = _artifact(config, request, edges, workdir).get(make)
     paths.remove_checkpoint()  # of this search, or of a process killed between the two
     return table
 
@@ -98,15 +98,14 @@ def check_table(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
     begun = [paths.edges, paths.checkpoint, paths.store, paths.store and partial_store(paths.store)]
     if not there and not any(path is not None and path.exists() for path in begun):
         return  # a bank may take seconds to open
-    bank, target, source = filter_bank(config), *(for_descriptors(config, s) for s in (sets.target, sets.source))
+    request = _request(config, sets, k)
     if there:
-        fitted = target_edges(config, target, bank, workdir)
-        _table(config, target, source, bank, fitted, k, workdir).stored()
+        _artifact(config, request, target_edges(config, request.target, request.bank, workdir), workdir).stored()
         return
-    edges = edges_artifact(config, target, bank, workdir).stored()
+    edges = edges_artifact(config, request.target, request.bank, workdir).stored()
     if config.retrieval.search != "exact":  # which goes on with kept descriptors, not with lists
         paths = dataclasses.replace(paths, checkpoint=None)
-    check_begun(target, source, bank, descriptor_view(config), edges, k, paths)
+    check_begun(request, edges, paths)
 
 
 def keeps_descriptors(config: RunConfig) -> bool:
@@ -118,30 +117,26 @@ def _paths(config: RunConfig, workdir: Workdir) -> RetrievalPaths:
     return RetrievalPaths(workdir.edges, workdir.search, workdir.descriptors if keeps_descriptors(config) else None)
 
 
+def _request(config: RunConfig, sets: Sets, k: int) -> RetrievalRequest:
+    assert sets.source is not None
+    target, source = for_descriptors(config, sets.target), for_descriptors(config, sets.source)
+    return RetrievalRequest(target, source, filter_bank(config), descriptor_view(config), config.retrieval.bins, k)
+
+
 def _search(
-    config: RunConfig,
-    target: ImageSet,
-    source: ImageSet,
-    bank: FilterBank,
-    k: int,
-    paths: RetrievalPaths,
-    workdir: Workdir,
+    config: RunConfig, request: RetrievalRequest, edges: BinEdges, paths: RetrievalPaths, workdir: Workdir
 ) -> NeighborTable:
-    settings, view = config.retrieval, descriptor_view(config)
+    settings = config.retrieval
     if settings.search == "exact":
         return build_neighbor_table(
-            *(target, source, bank, view, settings.bins, k, paths),
-            memory_mb=settings.search_memory_mb,
-            checkpoint_images=settings.checkpoint_images,
+            request, paths, memory_mb=settings.search_memory_mb, checkpoint_images=settings.checkpoint_images
         )
     table, report = build_approximate_table(
-        *(target, source, bank, view, settings.bins, k, paths),
-        candidates=settings.search_candidates,
-        memory_mb=settings.search_memory_mb,
+        request, paths, candidates=settings.search_candidates, memory_mb=settings.search_memory_mb
     )
     log.info(
         "approximate search: finds %.2f%% of the %d nearest (measured on %d target images); %s",
-        *(100 * report.recall, k, report.sample, workdir.search_report),
+        *(100 * report.recall, request.k, report.sample, workdir.search_report),
     )
     write_json(workdir.search_report, report.to_json())
     return table
@@ -152,21 +147,14 @@ def _tell_reduction(config: RunConfig, source: ImageSet) -> None:
     log.info("--reduced_decoding moves source pixels by %.2f of 255 on average, %.0f at most", mean, largest)
 
 
-def _table(
-    config: RunConfig,
-    target: ImageSet,
-    source: ImageSet,
-    bank: FilterBank,
-    edges: BinEdges,
-    k: int,
-    workdir: Workdir,
+def _artifact(
+    config: RunConfig, request: RetrievalRequest, edges: BinEdges, workdir: Workdir
 ) -> Artifact[NeighborTable]:
     candidates = config.retrieval.search_candidates if config.retrieval.search == "approximate" else None
-    made_from = neighbors_made_from(target, source, bank, descriptor_view(config), edges, candidates)
-    return table_artifact(workdir.neighbors, made_from, k)
+    return table_artifact(workdir.neighbors, neighbors_made_from(request, edges, candidates), request.k)
 
 
-def edges_artifact(config: RunConfig, target: ImageSet, bank: FilterBank, workdir: Workdir) -> Artifact[BinEdges]:
+def edges_artifact(config: RunConfig, target: Images, bank: FilterBank, workdir: Workdir) -> Artifact[BinEdges]:
     """The bin edges of the target (as `for_descriptors` gives it)."""
 
     def load(path: Path) -> tuple[BinEdges, Mapping[str, Any]]:
@@ -177,7 +165,7 @@ def edges_artifact(config: RunConfig, target: ImageSet, bank: FilterBank, workdi
     return Artifact(workdir.edges, made_from, load, lambda path, edges, _: edges.save(path))
 
 
-def target_edges(config: RunConfig, target: ImageSet, bank: FilterBank, workdir: Workdir) -> BinEdges:
+def target_edges(config: RunConfig, target: Images, bank: FilterBank, workdir: Workdir) -> BinEdges:
     """The bin edges fitted to the target, found in the workdir or fitted."""
 
     def make() -> BinEdges:

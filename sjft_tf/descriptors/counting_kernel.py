@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 
 @functools.cache
-def count_kernel() -> Callable[..., Any]:
+def count_kernel() -> Callable[..., np.int32]:
     """The compiled `count`; see there. numba is imported and the code compiled at the first call, not before.
 
     The compiled code stays in memory: numba's cache on disk is made of pickles.
@@ -20,7 +19,7 @@ def count_kernel() -> Callable[..., Any]:
     return numba.njit(nogil=True, error_model="numpy")(count)
 
 
-def count(values, bits, scaling, places, steps, table, edges, slots, width, row):
+def count(values, bits, scaling, starts, steps, table, edges, slots, width, row):
     """Adds the counts of one line of values to `row`.
 
     Nothing is written between values and counts but the cells of one position: the first inner loop is vectorized
@@ -31,7 +30,7 @@ def count(values, bits, scaling, places, steps, table, edges, slots, width, row)
         values: float32 [P, C], contiguous.
         bits: the same memory as int32.
         scaling: float32 [3, C]: origin, scale and last cell of each channel's table.
-        places: uint32 [2, C]: where each channel's parts of `table` and of `edges` and `row` begin.
+        starts: uint32 [2, C]: where each channel's parts of `table` and of `edges` and `row` begin.
         steps: uint32 [C]: 1 where no cell holds two edges, else the first step of a bisection within a cell.
         table: unsigned, number of edges in earlier cells.
         edges: float32 [C * bins], distinct edges of a channel, the rest of its part filled with NaN.
@@ -49,7 +48,7 @@ def count(values, bits, scaling, places, steps, table, edges, slots, width, row)
     for begin in range(0, channels, width):
         end = min(begin + width, channels)
         origin, scale, limit = scaling[0, begin:end], scaling[1, begin:end], scaling[2, begin:end]
-        tables, firsts = places[0, begin:end], places[1, begin:end]
+        tables, firsts = starts[0, begin:end], starts[1, begin:end]
         crowded = np.max(steps[begin:end]) > 1
         for position in range(positions):
             line, line_bits = values[position, begin:end], bits[position, begin:end]
@@ -62,22 +61,22 @@ def count(values, bits, scaling, places, steps, table, edges, slots, width, row)
                 largest = max(largest, line_bits[channel] & np.int32(0x7FFFFFFF))
             if crowded:
                 for channel in range(end - begin):
-                    found = np.int64(firsts[channel]) + np.int64(table[cells[channel]])
+                    bin_index = np.int64(firsts[channel]) + np.int64(table[cells[channel]])
                     last = np.int64(firsts[channel]) + bins - 1
                     step = np.int64(steps[begin + channel])
                     while step > 0:
                         # Edges beyond the value's own cell are larger than it: stepping past them counts none.
-                        if line[channel] >= edges[min(found + step - 1, last)]:
-                            found += step
+                        if line[channel] >= edges[min(bin_index + step - 1, last)]:
+                            bin_index += step
                         step >>= 1
-                    row[found] += 1
+                    row[bin_index] += 1
             else:
                 for channel in range(end - begin):
                     here = np.uint64(channel)
                     edge = np.uint64(firsts[here]) + np.uint64(table[np.uint64(cells[here])])
                     row[edge + np.uint64(line[here] >= edges[edge])] += 1
-    for place in range(len(slots) - 1, -1, -1):
-        if slots[place] != place:
-            row[slots[place]] = row[place]
-            row[place] = 0
+    for slot in range(len(slots) - 1, -1, -1):
+        if slots[slot] != slot:
+            row[slots[slot]] = row[slot]
+            row[slot] = 0
     return largest

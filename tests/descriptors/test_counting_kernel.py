@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from sjft_tf.descriptors import cpu_counting, kernels
+from sjft_tf.descriptors import counting_kernel, cpu_counting
 from sjft_tf.descriptors.cpu_counting import CpuBinCounter
 
 
@@ -19,7 +19,7 @@ def test_compiled_and_plain_python_do_the_same(rng, monkeypatch, repeated):
     values = np.concatenate([edges.T, rng.normal(size=(20, 5))]).astype(np.float32)[None]
     counter = CpuBinCounter(np.sort(edges, axis=1).astype(np.float32))
     compiled, finite = counter(values)
-    monkeypatch.setattr(cpu_counting, "count_kernel", lambda: kernels.count)
+    monkeypatch.setattr(cpu_counting, "count_kernel", lambda: counting_kernel.count)
     plain, also_finite = counter(values)
     np.testing.assert_array_equal(compiled, plain)
     assert finite.tolist() == also_finite.tolist() == [True]

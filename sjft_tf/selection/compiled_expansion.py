@@ -25,23 +25,23 @@ def _mark(neighbors, counts, marks, begin, end):  # type: ignore[no-untyped-def]
 @numba.njit(nogil=True)
 def _count(neighbors, counts, usable, lengths, begin, end):  # type: ignore[no-untyped-def]
     for line in range(begin, end):
-        found = 0
+        usable_rows = 0
         for row in neighbors[line, : counts[line]]:
-            found += usable[row]
-        lengths[line] = found if found else counts[line]
+            usable_rows += usable[row]
+        lengths[line] = usable_rows if usable_rows else counts[line]
 
 
 @numba.njit(nogil=True)
 def _fill(neighbors, counts, usable, starts, lengths, rows, begin, end):  # type: ignore[no-untyped-def]
     for line in range(begin, end):
-        place, count = starts[line], counts[line]
+        position, count = starts[line], counts[line]
         if lengths[line] == count:
-            rows[place : place + count] = neighbors[line, :count]
+            rows[position : position + count] = neighbors[line, :count]
             continue
         for row in neighbors[line, :count]:
             if usable[row]:
-                rows[place] = row
-                place += 1
+                rows[position] = row
+                position += 1
 
 
 def union_mask(neighbors: np.ndarray, counts: np.ndarray, num_source: int) -> np.ndarray:

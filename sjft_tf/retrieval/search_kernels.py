@@ -56,13 +56,13 @@ def augment(histograms, bins, epsilon, weights, logs_first, augmented, own):  # 
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def lengths(vectors, found):  # type: ignore[no-untyped-def]
+def lengths(vectors, norms):  # type: ignore[no-untyped-def]
     """Writes the Euclidean length of each row of float64 [n, F] into float64 [n], added up from left to right."""
     for row in range(len(vectors)):
         total = 0.0
         for column in range(vectors.shape[1]):
             total += vectors[row, column] * vectors[row, column]
-        found[row] = np.sqrt(total)
+        norms[row] = np.sqrt(total)
 
 
 @numba.njit(nogil=True, error_model="numpy")
