@@ -23,8 +23,7 @@ from PIL import Image
 from timing import in_turn, ratio, seconds
 
 from sjft_tf.config import RunConfig
-from sjft_tf.images import Augmentation, ImageSet, open_image_set
-from sjft_tf.images.joint import Pools, SourceStream, joint_dataset
+from sjft_tf.images import Augmentation, ImageSet, Pools, SourceStream, joint_dataset, open_image_set
 from sjft_tf.models import build_joint_model, build_trunk
 from sjft_tf.training.rounds import compile_joint
 

@@ -20,9 +20,7 @@ import tensorflow as tf
 from timing import in_turn, ratio, seconds
 
 from sjft_tf.config import RunConfig
-from sjft_tf.images import ImageSet
-from sjft_tf.images.image_set import untuned
-from sjft_tf.images.joint import SourceStream, joint_dataset
+from sjft_tf.images import ImageSet, SourceStream, joint_dataset, untuned
 from sjft_tf.models import build_joint_model, build_trunk
 from sjft_tf.selection import Selector
 from sjft_tf.training import compile_joint

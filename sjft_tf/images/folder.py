@@ -14,7 +14,7 @@ from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.loaders import EncodedImages, Loader, on_cpu
 from sjft_tf.images.scan import FileScan
 from sjft_tf.images.spec import Spec, choose_split, is_remote, role_of
-from sjft_tf.images.walking import EXTENSIONS, identity, image_files, subfolders
+from sjft_tf.images.walking import IMAGE_EXTENSIONS, identity, image_files, subfolders
 
 
 def file_loader(paths: Sequence[str], plain: np.ndarray) -> Loader:
@@ -48,7 +48,7 @@ def open_folder(spec: Spec, scan: FileScan) -> ImageSet:
     above = {identity(root), identity(top)}
     files = [(label, path) for label, folder in enumerate(classes) for path in image_files(folder, above)]
     _refuse_empty(
-        classes, [label for label, _ in files], f"Expected files named {', '.join('*' + e for e in EXTENSIONS)}"
+        classes, [label for label, _ in files], f"Expected files named {', '.join('*' + e for e in IMAGE_EXTENSIONS)}"
     )
     paths = [path for _, path in files]
     scanned = scan.files(paths, f"folder:{top}", f"Checking {name}")

@@ -16,7 +16,7 @@ from sjft_tf.images import philox
 from sjft_tf.images.augment import Augmentation
 from sjft_tf.images.image_set import ImageSet, on_cpu, untuned
 from sjft_tf.images.order import BatchComposition, round_order, target_row_at
-from sjft_tf.images.positions import WHOLE, Batches, BatchShard
+from sjft_tf.images.positions import WHOLE_BATCH, Batches, BatchShard
 
 # Streams of random numbers that must not repeat each other take different second words of the seed.
 # 0 is the order of the target (`order.target_row_at`).
@@ -132,7 +132,7 @@ def joint_dataset(
     Raises:
         InputError: the batch cannot be divided or made up so.
     """
-    cut = Batches(batch_size, first_step, steps, shard or WHOLE, accumulate).check()
+    cut = Batches(batch_size, first_step, steps, shard or WHOLE_BATCH, accumulate).check()
     domains = [Domain(target, on_cpu(target.labels), _TARGET_VIEW)]
     held = None
     if source is not None:

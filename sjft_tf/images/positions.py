@@ -26,7 +26,7 @@ class BatchShard(NamedTuple):
     local: int
 
 
-WHOLE = BatchShard(replicas=1, first=0, local=1)
+WHOLE_BATCH = BatchShard(replicas=1, first=0, local=1)
 
 
 class Batches(NamedTuple):
@@ -46,7 +46,7 @@ class Batches(NamedTuple):
     batch_size: int
     first_step: int
     steps: int
-    shard: BatchShard = WHOLE
+    shard: BatchShard = WHOLE_BATCH
     accumulate: int = 1
 
     def check(self) -> Batches:

@@ -23,7 +23,7 @@ from sjft_tf.progress import bar
 from sjft_tf.schema import Array, Schema
 
 _BLOCK = 64  # files handed to a thread at a time
-JUDGMENT = 3  # raise when `inspect` comes to judge files differently
+JUDGMENT = 3  # raise when `inspect_image` comes to judge files differently
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,10 +152,10 @@ def inspect_file(path: str, max_pixels: int = MAX_PIXELS) -> ScanResult:
         encoded = read_bytes(path, most_bytes(max_pixels))
     except OSError as error:
         return ScanResult(False, bytes(32), str(error.strerror or error))
-    return inspect(encoded, max_pixels)
+    return inspect_image(encoded, max_pixels)
 
 
-def inspect(encoded: bytes, max_pixels: int = MAX_PIXELS) -> ScanResult:
+def inspect_image(encoded: bytes, max_pixels: int = MAX_PIXELS) -> ScanResult:
     """Whether encoded bytes decode, by which decoder, and their digest; the one rule for training and prediction."""
     digest = hashlib.sha256(encoded).digest()
     try:

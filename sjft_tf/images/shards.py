@@ -20,7 +20,7 @@ from sjft_tf.images.decode import MAX_PIXELS
 from sjft_tf.images.examples import Features, Labeled, parse_example, read_example
 from sjft_tf.images.paths import read_range, reason
 from sjft_tf.images.record_lengths import AFTER, BEFORE, GZIP_ERRORS, opened, walk
-from sjft_tf.images.scan import JUDGMENT, ScanResult, inspect
+from sjft_tf.images.scan import JUDGMENT, ScanResult, inspect_image
 from sjft_tf.images.spool import Spool
 from sjft_tf.schema import Array, Schema
 
@@ -246,7 +246,7 @@ def _scan(
 
 
 def _inspected(images: Iterable[bytes], pool: concurrent.futures.Executor, max_pixels: int) -> Iterator[ScanResult]:
-    """`inspect` of each image, in order, in the pool's threads; only a few blocks are in memory at a time."""
+    """`inspect_image` of each image, in order, in the pool's threads; only a few blocks are in memory at a time."""
     waiting: collections.deque[concurrent.futures.Future[list[ScanResult]]] = collections.deque()
     for block in _blocks(images):
         waiting.append(pool.submit(_inspect_all, block, max_pixels))
@@ -257,7 +257,7 @@ def _inspected(images: Iterable[bytes], pool: concurrent.futures.Executor, max_p
 
 
 def _inspect_all(block: list[bytes], max_pixels: int) -> list[ScanResult]:
-    return [inspect(encoded, max_pixels) for encoded in block]
+    return [inspect_image(encoded, max_pixels) for encoded in block]
 
 
 def _blocks(images: Iterable[bytes]) -> Iterator[list[bytes]]:

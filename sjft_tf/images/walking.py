@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sjft_tf.errors import InputError
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 
 # Made up by the system while they are listed: they lead to themselves, and their files block or never end.
 _SYSTEM = ("/proc", "/sys", "/dev")
@@ -112,7 +112,7 @@ def image_files(folder: str | os.PathLike[str], above: Iterable[tuple[int, int]]
             continue
         seen.add(here)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [f"{top}{os.sep}{n}" for n in names if n.lower().endswith(EXTENSIONS) and not n.startswith(".")]
+        found += [f"{top}{os.sep}{n}" for n in names if n.lower().endswith(IMAGE_EXTENSIONS) and not n.startswith(".")]
     for path in found:
         refuse_undecodable(path)
     return sorted(found)

@@ -20,7 +20,7 @@ from sjft_tf.descriptors import (
     histograms_of,
 )
 from sjft_tf.errors import InputError
-from sjft_tf.images.watching import refuse_changed
+from sjft_tf.images import refuse_changed
 
 Block = tuple[np.ndarray, np.ndarray]
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from sjft_tf.errors import InputError
 from sjft_tf.images import scan as scan_module
-from sjft_tf.images.scan import FileScan, inspect, inspect_file
+from sjft_tf.images.scan import FileScan, inspect_file, inspect_image
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_what_only_pillow_forgives_goes_to_pillow(rng):
     # Bytes missing at the very end: TensorFlow refuses, Pillow shows all pixels.
     stream = io.BytesIO()
     Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).save(stream, "PNG")
-    found = inspect(stream.getvalue()[:-12])  # without the IEND chunk
+    found = inspect_image(stream.getvalue()[:-12])  # without the IEND chunk
     assert not found.error
     assert not found.plain
 

@@ -9,8 +9,7 @@ import pytest
 
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.errors import InputError
-from sjft_tf.images.augment import ColorJitter, Cutout, RandAugment, RandomAffine
-from sjft_tf.images.joint import SourceStream, joint_dataset
+from sjft_tf.images import ColorJitter, Cutout, RandAugment, RandomAffine, SourceStream, joint_dataset
 from sjft_tf.models import make_schedule
 from sjft_tf.training import TrainingSets, preparing, rounds
 from sjft_tf.training.checkpoints.rounds import finished_rounds, read_round

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sjft_tf.images.audit.alignment import likeness
-from sjft_tf.images.audit.thumbnails import MIN_SIDE, SIDE, mirrored, signatures, thumbnails
+from sjft_tf.images.audit.thumbnails import MIN_AUDITED_SIDE, SIDE, mirrored, signatures, thumbnails
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.progress import bar
 
@@ -21,7 +21,7 @@ CANDIDATE = 0.75
 SAME = 0.75
 """Likeness from which a source image counts as the target image."""
 
-SETTINGS = {"version": 1, "candidate": CANDIDATE, "same": SAME, "min_side": MIN_SIDE, "side": SIDE}
+AUDIT_SETTINGS = {"version": 1, "candidate": CANDIDATE, "same": SAME, "min_side": MIN_AUDITED_SIDE, "side": SIDE}
 """What the result of an audit depends on besides the images."""
 
 _BLOCK = 1024  # source images at once
@@ -62,10 +62,10 @@ class Audit:
     judged: dict[str, int]
 
 
-def audit(source: ImageSet, targets: Mapping[str, ImageSet]) -> Audit:
+def find_leaks(source: ImageSet, targets: Mapping[str, ImageSet]) -> Audit:
     """Finds source images that are images of the target sets.
 
-    Byte-identical ones are found by their digests, all of them. Others, if not flat and not tiny (`MIN_SIDE`), are
+    Byte-identical ones are found by their digests, all of them. Others, neither flat nor tiny (`MIN_AUDITED_SIDE`), are
     found when they were re-encoded, resized, mirrored or cropped by a few per cent of each side, in either direction:
     a signature of low frequencies proposes candidates (one matrix product a block of source images, mirrored targets
     as well), which are aligned and compared in their details. A gray version counts as the same picture.

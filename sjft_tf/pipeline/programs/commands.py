@@ -16,7 +16,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import target_descriptors
 from sjft_tf.errors import InputError
 from sjft_tf.export import check_exported, export_saved_model, read_description
-from sjft_tf.images.watching import refuse_changed
+from sjft_tf.images import refuse_changed
 from sjft_tf.models import save_trunk
 from sjft_tf.pipeline.checking.changes import refuse_other_classes
 from sjft_tf.pipeline.checking.refusals import held_back, newest_checkpoint, refuse_other_target

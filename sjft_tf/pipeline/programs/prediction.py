@@ -16,9 +16,7 @@ from sjft_tf import progress
 from sjft_tf.config import EvaluationConfig
 from sjft_tf.errors import InputError
 from sjft_tf.export import Predictor, decode_bytes, load_predictor
-from sjft_tf.images import TenCrop
-from sjft_tf.images.decode import MAX_PIXELS
-from sjft_tf.images.walking import visible_name
+from sjft_tf.images import MAX_PIXELS, TenCrop, visible_name
 from sjft_tf.models import make_scorer
 from sjft_tf.pipeline.inputs import evaluation_views
 from sjft_tf.pipeline.programs.answers import format_for, writing

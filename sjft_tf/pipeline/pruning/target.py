@@ -14,8 +14,7 @@ from sjft_tf import artifacts, outputs
 from sjft_tf.config import RunConfig
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
-from sjft_tf.images import ImageSet
-from sjft_tf.images.watching import refuse_changed
+from sjft_tf.images import ImageSet, refuse_changed
 from sjft_tf.influence import choose, leave_one_out, ranks, save_kept
 from sjft_tf.pipeline.checking.refusals import held_back, refuse_other_target
 from sjft_tf.pipeline.checking.settings import check_network

@@ -12,9 +12,7 @@ from sjft_tf import artifacts, outputs
 from sjft_tf.config import RunConfig
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
-from sjft_tf.images import ImageSet
-from sjft_tf.images.audit import MIN_SIDE, SETTINGS, Audit, Leak, audit
-from sjft_tf.images.watching import refuse_changed
+from sjft_tf.images import AUDIT_SETTINGS, MIN_AUDITED_SIDE, Audit, ImageSet, Leak, find_leaks, refuse_changed
 from sjft_tf.pipeline.checking.refusals import held_back, refuse_other_target
 from sjft_tf.pipeline.inputs import Sets, open_sets
 from sjft_tf.schema import Array, Schema
@@ -80,7 +78,7 @@ def audit_of(sets: Sets, workdir: Workdir) -> Audit:
     """
     assert sets.source is not None
     targets = roles(sets)
-    made_from = {"source": sets.source.fingerprint, **SETTINGS} | {
+    made_from = {"source": sets.source.fingerprint, **AUDIT_SETTINGS} | {
         f"{role} images": images.fingerprint for role, images in targets.items()
     }
     found = _stored(workdir, made_from, {role: len(images) for role, images in targets.items()}, len(sets.source))
@@ -89,7 +87,7 @@ def audit_of(sets: Sets, workdir: Workdir) -> Audit:
     fresh = found is None
     if found is None:
         with workdir.timed("leakage audit"):
-            found = audit(sets.source, targets)
+            found = find_leaks(sets.source, targets)
             refuse_changed(sets.source, *targets.values())
             workdir.leaks.unlink(missing_ok=True)
     if fresh or not outputs.intact(workdir.leaks_csv, workdir.leaks_picture):
@@ -173,7 +171,7 @@ def _refuse_other(workdir: Workdir, made_from: dict[str, Any]) -> None:
             there = artifacts.load_npz(workdir.leaks, _SCHEMA)[1]["made_from"]
         except InputError:  # damaged: it is made again
             return
-        both = [name for name in there if name in made_from and name not in SETTINGS]
+        both = [name for name in there if name in made_from and name not in AUDIT_SETTINGS]
         found, asked = ({name: stamp[name] for name in both} for stamp in (there, made_from))
         artifacts.check_made_from(workdir.leaks, found, asked, artifacts.OTHER_WORKDIR)
 
@@ -226,7 +224,7 @@ def _tell_limits(source: ImageSet, targets: dict[str, ImageSet], found: Audit) -
         log.info(
             "Leakage audit: images with a side below %d pixels (%s) were compared with the %d source images byte by "
             "byte only.",
-            MIN_SIDE,
+            MIN_AUDITED_SIDE,
             ", ".join(f"{len(targets[role]) - found.judged[role]} {role}" for role in tiny),
             len(source),
         )

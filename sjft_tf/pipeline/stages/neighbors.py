@@ -9,8 +9,7 @@ from sjft_tf.artifacts import check_made_from, write_json
 from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import BinEdges, FilterBank, edges_made_from, partial_store, target_descriptors
 from sjft_tf.errors import InputError
-from sjft_tf.images import ImageSet, reduction_error
-from sjft_tf.images.watching import refuse_changed
+from sjft_tf.images import ImageSet, reduction_error, refuse_changed
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors
 from sjft_tf.pipeline.stages.feature_neighbors import feature_stamp, feature_table, stored_features
 from sjft_tf.retrieval import (

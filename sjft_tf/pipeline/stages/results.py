@@ -19,8 +19,7 @@ from sjft_tf.evaluation import (
     save_report,
     weakest,
 )
-from sjft_tf.images import ImageSet
-from sjft_tf.images.watching import refuse_changed
+from sjft_tf.images import ImageSet, refuse_changed
 from sjft_tf.models import MultiViewScorer, Scorer
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.retrieval import NeighborTable
