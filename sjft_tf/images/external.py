@@ -11,6 +11,7 @@ import numpy as np
 from absl import logging
 
 from sjft_tf.errors import InputError
+from sjft_tf.images.contents import ImageContents
 from sjft_tf.images.decode import is_plain, open_image
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.loaders import EncodedImages, python_reader
@@ -102,8 +103,10 @@ def open_tfds(spec: Spec, scan: FileScan) -> ImageSet:
         ids,
         labels,
         builder.info.features[label_key].names,
-        EncodedImages.of(python_reader(spool.read), np.array(plain, bool)),
-        digests=np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32),
+        ImageContents(
+            EncodedImages.of(python_reader(spool.read), np.array(plain, bool)),
+            np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32),
+        ),
         origin=f"tfds:{builder.info.full_name}",
     )
 

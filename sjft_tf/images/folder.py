@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from sjft_tf.errors import InputError
+from sjft_tf.images.contents import ImageContents
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.loaders import EncodedImages, Loader, on_cpu
 from sjft_tf.images.scan import FileScan
@@ -61,9 +62,7 @@ def open_folder(spec: Spec, scan: FileScan) -> ImageSet:
         [path[prefix:].replace(os.sep, "/") for path in paths],
         labels,
         [folder.name for folder in classes],
-        file_loader(paths, scanned.plain),
-        digests=scanned.digests,
-        files=[scanned.files],
+        ImageContents(file_loader(paths, scanned.plain), scanned.digests, files=[scanned.files]),
         origin=str(root),
     )
 

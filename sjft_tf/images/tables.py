@@ -15,6 +15,7 @@ from typing import IO, Any
 import numpy as np
 
 from sjft_tf.errors import InputError
+from sjft_tf.images.contents import ImageContents
 from sjft_tf.images.folder import file_loader
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.npz_reading import Header, array_names, check_memory, read_arrays, read_headers
@@ -62,9 +63,9 @@ def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
         [row.path for row in rows],
         labels,
         class_names,
-        file_loader([paths[i] for i in scanned.kept], scanned.plain),
-        digests=scanned.digests,
-        files=[scanned.files],
+        ImageContents(
+            file_loader([paths[i] for i in scanned.kept], scanned.plain), scanned.digests, files=[scanned.files]
+        ),
         origin=folder,
     )
 

@@ -13,6 +13,7 @@ from absl import logging
 
 from sjft_tf.errors import InputError
 from sjft_tf.images import watching
+from sjft_tf.images.contents import ImageContents
 from sjft_tf.images.examples import Features, find_features, name_classes, parse_example
 from sjft_tf.images.image_set import ImageSet, identities_of
 from sjft_tf.images.loaders import EncodedImages, python_reader
@@ -94,17 +95,16 @@ def open_tfrecord(spec: Spec, scan: FileScan) -> ImageSet:
     key = f"tfrecord:{spec.location}"
     files = watching.remember(key, [shard.path for shard in used], [(shard.size, shard.time) for shard in used])
     class_names, labels = _classes(spec, good, features.number, given, first)
+    load = EncodedImages.of(python_reader(places.read), np.concatenate([one.plain for one in good]))
     return ImageSet(
         name,
         [i for one in good for i in one.ids] if features.id else positions,
         labels,
         class_names,
-        EncodedImages.of(python_reader(places.read), np.concatenate([one.plain for one in good])),
-        digests=np.concatenate([one.digests for one in good]),
+        ImageContents(load, np.concatenate([one.digests for one in good]), files=[files]),
         origin=origin,
         # By the place even where ids are given: the same file name in two splits is not the same image.
         identities=identities_of(origin, positions.tolist()),
-        files=[files],
     )
 
 

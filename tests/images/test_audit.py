@@ -16,6 +16,7 @@ from scipy import fft, ndimage
 from sjft_tf.images import ImageSet, open_image_set, open_source
 from sjft_tf.images.audit import MIN_AUDITED_SIDE, Leak, alignment, find_leaks, search
 from sjft_tf.images.audit.thumbnails import SIDE, mirrored, signatures, thumbnails
+from sjft_tf.images.contents import ImageContents
 
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "audit.py"
 
@@ -175,8 +176,8 @@ def test_tiny_images_are_compared_by_their_bytes_only(rng):
     def no_decoding(row):
         raise AssertionError("nothing can be learned from the pixels")
 
-    kept = image_set("s", images[[2, 9, 11]])
-    source = ImageSet("s", kept.ids, kept.labels, kept.class_names, no_decoding, digests=kept.digests)
+    tiny = image_set("s", images[[2, 9, 11]])
+    source = ImageSet("s", tiny.ids, tiny.labels, tiny.class_names, ImageContents(no_decoding, tiny.digests))
     found = find_leaks(source, targets)
     assert found.leaks == (Leak(0, "test", 2, "identical", 1.0),)
     assert found.judged == {"test": 0}
@@ -192,7 +193,7 @@ def test_sizes_may_differ_and_tiny_ones_among_them_are_passed_over(rng):
         return tf.switch_case(row, [lambda one=one: tf.constant(one) for one in pictures])
 
     digests = np.arange(96, dtype=np.uint8).reshape(3, 32)
-    source = ImageSet("s", list("abc"), [0, 0, 0], ["any"], load, digests=digests)
+    source = ImageSet("s", list("abc"), [0, 0, 0], ["any"], ImageContents(load, digests))
     wide = np.asarray(Image.fromarray(image).resize((110, 70)))
     found = find_leaks(source, {"test": image_set("t", [wide])})
     assert [leak.source_row for leak in found.leaks] == [0, 1]
