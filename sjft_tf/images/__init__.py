@@ -27,7 +27,7 @@ reduction_error  what decoding large JPEG images smaller (`ImageSet.reduced`) ch
 Augmentation     random crop, scale and mirror of training images, and the `Change`s after it: RandomAffine,
                  RandAugment, ColorJitter, Cutout
 joint_dataset    the batches of training: target images beside images of a `SourceStream`, paired by its `Pools`
-BatchShard       which devices a process feeds of each batch; WHOLE_BATCH: all of them
+BatchPlan        which steps, of how many target images; of which a `BatchShard` is what one process feeds its devices
 BatchComposition hard images more often, few of a class in a batch; `check_max_per_class` refuses what cannot be filled
 untuned          a dataset that does not tune itself while it runs
 
@@ -49,7 +49,7 @@ from sjft_tf.images.image_set import ImageSet, untuned
 from sjft_tf.images.joint import Pools, SourceStream, joint_dataset
 from sjft_tf.images.order import BatchComposition, check_max_per_class
 from sjft_tf.images.paths import read_bytes
-from sjft_tf.images.positions import WHOLE_BATCH, BatchShard
+from sjft_tf.images.positions import WHOLE_BATCH, BatchPlan, BatchShard
 from sjft_tf.images.reduction import reduction_error
 from sjft_tf.images.scan import inspect_image
 from sjft_tf.images.sources import default_splits, open_image_set, open_source
@@ -67,6 +67,7 @@ __all__ = [
     "Audit",
     "Augmentation",
     "BatchComposition",
+    "BatchPlan",
     "BatchShard",
     "Change",
     "ColorJitter",
