@@ -18,6 +18,7 @@ from sjft_tf.images.examples import Features, find_features, name_classes, parse
 from sjft_tf.images.image_set import ImageSet, identities_of
 from sjft_tf.images.loaders import EncodedImages, python_reader
 from sjft_tf.images.paths import MISSING, file_stats, folder_of, join, read_bytes, read_range, reason
+from sjft_tf.images.record_lengths import ShardContent
 from sjft_tf.images.scan import FileScan
 from sjft_tf.images.shards import Index, RecordFile, copy_uncompressed, index, records
 from sjft_tf.images.spec import Spec
@@ -28,31 +29,31 @@ _WILDCARDS = re.compile(r"[*?\[{]")
 
 
 @dataclasses.dataclass(frozen=True)
-class _Places:
-    """Where the encoded images are: 16 bytes an image.
+class _ByteRanges:
+    """Where the encoded images lie: 16 bytes an image.
 
     Args:
-        shards: paths.
-        of: int32 [N], the shard of each image.
+        paths: of the shards.
+        contents: of the shards; those without a spool are read from their files.
+        shard_of: int32 [N], the shard of each image.
         starts: int64 [N], the first byte; lengths: int32 [N], bytes.
-        spool: the shards uncompressed one after another, from the bytes in `bases` on; None reads the shards.
     """
 
-    shards: Sequence[str]
-    of: np.ndarray
+    paths: Sequence[str]
+    contents: Sequence[ShardContent]
+    shard_of: np.ndarray
     starts: np.ndarray
     lengths: np.ndarray
-    spool: Spool | None
-    bases: Sequence[int]
 
     def read(self, row: int) -> bytes:
-        shard, start, length = int(self.of[row]), int(self.starts[row]), int(self.lengths[row])
-        if self.spool is not None:
-            return self.spool.read_range(self.bases[shard] + start, length)
-        content = read_range(self.shards[shard], start, length)
-        if len(content) != length:
-            raise OSError(f"{self.shards[shard]} is shorter than when it was checked")
-        return content
+        shard, start, length = int(self.shard_of[row]), int(self.starts[row]), int(self.lengths[row])
+        content = self.contents[shard]
+        if content.spool is not None:
+            return content.spool.read_range(content.base + start, length)
+        encoded = read_range(self.paths[shard], start, length)
+        if len(encoded) != length:
+            raise OSError(f"{self.paths[shard]} is shorter than when it was checked")
+        return encoded
 
 
 def open_tfrecord(spec: Spec, scan: FileScan) -> ImageSet:
@@ -72,7 +73,7 @@ def open_tfrecord(spec: Spec, scan: FileScan) -> ImageSet:
     shards, name, origin = _shards(spec, compressed), _name(spec), folder_of(_WILDCARDS.split(spec.location)[0])
     features = _features(spec, shards, options)
     given, first = _given_names(spec, shards, features, options)
-    indices, spool, bases = _indices(shards, features, scan, name)
+    indices, contents = _indices(shards, features, scan, name)
     _report_bad(spec, scan, shards, indices)
     good = [one.take(one.good) for one in indices]
     relative = [shard.path[len(origin) :].lstrip("/") for shard in shards]
@@ -82,20 +83,19 @@ def open_tfrecord(spec: Spec, scan: FileScan) -> ImageSet:
         if len(one.good)
     ]
     positions = np.concatenate(numbered)
-    places = _Places(
+    ranges = _ByteRanges(
         [shard.path for shard in shards],
+        contents,
         np.repeat(np.arange(len(shards), dtype=np.int32), [len(one) for one in good]),
         np.concatenate([one.starts for one in good]),
         np.concatenate([one.lengths for one in good]),
-        spool,
-        bases,
     )
     # Of compressed shards there is a copy.
-    used = [] if spool is not None else shards
+    used = [] if compressed else shards
     key = f"tfrecord:{spec.location}"
     files = watching.remember(key, [shard.path for shard in used], [(shard.size, shard.time) for shard in used])
     class_names, labels = _classes(spec, good, features.number, given, first)
-    load = EncodedImages.of(python_reader(places.read), np.concatenate([one.plain for one in good]))
+    load = EncodedImages.of(python_reader(ranges.read), np.concatenate([one.plain for one in good]))
     return ImageSet(
         name,
         [i for one in good for i in one.ids] if features.id else positions,
@@ -103,7 +103,7 @@ def open_tfrecord(spec: Spec, scan: FileScan) -> ImageSet:
         class_names,
         ImageContents(load, np.concatenate([one.digests for one in good]), files=[files]),
         origin=origin,
-        # By the place even where ids are given: the same file name in two splits is not the same image.
+        # By position even where ids are given: the same file name in two splits is not the same image.
         identities=identities_of(origin, positions.tolist()),
     )
 
@@ -143,7 +143,9 @@ def _shards(spec: Spec, compressed: bool) -> list[RecordFile]:
     except OSError as error:
         raise InputError(f"'{spec}': {error}") from error
     shards = [
-        RecordFile(path, *found, compressed) for path, found in zip(paths, stats, strict=True) if found != MISSING
+        RecordFile(path, size, time, compressed)
+        for path, (size, time) in zip(paths, stats, strict=True)
+        if (size, time) != MISSING
     ]
     if not shards:
         raise InputError(f"'{spec}': no file matches {pattern}. Expected shards, e.g. DIR/train-*.tfrecord")
@@ -160,7 +162,7 @@ def _features(spec: Spec, shards: Sequence[RecordFile], options: dict[str, str])
 
 def _indices(
     shards: Sequence[RecordFile], features: Features, scan: FileScan, name: str
-) -> tuple[list[Index], Spool | None, list[int]]:
+) -> tuple[list[Index], list[ShardContent]]:
     spool = Spool() if shards[0].compressed else None
     if spool is not None:
         logging.warning(
@@ -169,14 +171,19 @@ def _indices(
             name,
             len(shards),
         )
-    indices, bases = [], []
+    indices, contents = [], []
     with bar(len(shards), f"Checking {name}", " shards") as shown, concurrent.futures.ThreadPoolExecutor() as pool:
         for shard in shards:
-            bases.append(spool.size if spool is not None else 0)
-            size = copy_uncompressed(shard, spool) if spool is not None else shard.size
-            indices.append(index(shard, features, pool, size, scan.cache, scan.max_pixels, spool, bases[-1]))
+            content = ShardContent(shard.size) if spool is None else _unpacked(shard, spool)
+            contents.append(content)
+            indices.append(index(shard, content, features, pool, scan.cache, scan.max_pixels))
             shown.update(1)
-    return indices, spool, bases
+    return indices, contents
+
+
+def _unpacked(shard: RecordFile, spool: Spool) -> ShardContent:
+    base = spool.size
+    return ShardContent(copy_uncompressed(shard, spool), spool, base)
 
 
 def _given_names(
