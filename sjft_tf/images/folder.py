@@ -14,7 +14,7 @@ from sjft_tf.images.contents import ImageContents
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.loaders import EncodedImages, Loader, on_cpu
 from sjft_tf.images.scan import FileScan
-from sjft_tf.images.spec import Spec, choose_split, is_remote, role_of
+from sjft_tf.images.spec import Options, Spec, choose_split, is_remote, role_of
 from sjft_tf.images.walking import IMAGE_EXTENSIONS, identity, image_files, subfolders
 
 
@@ -31,7 +31,7 @@ def open_folder(spec: Spec, scan: FileScan) -> ImageSet:
     and folders and files without an image extension (jpg, jpeg, png, bmp, gif) are passed over; of several links to one
     folder within a class, one is followed.
     """
-    spec.read_options()
+    spec.read_options(Options)
     if is_remote(spec.rest):
         raise InputError(f"'{spec}': folders must be on the local disk. List remote images in a table, csv:PATH")
     root = spec.path

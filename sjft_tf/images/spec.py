@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from sjft_tf.errors import InputError
 
@@ -26,6 +27,14 @@ ROLES: dict[str, tuple[str, ...]] = {
 def is_remote(path: str) -> bool:
     """Whether a path names a file system (gs://, hdfs://, ram://, ...) and is none of the local disk's."""
     return "://" in path and _REMOTE.match(path) is not None
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What a kind of image set can be told: a subclass has a field with a default for each option, this one none."""
+
+
+KindOptions = TypeVar("KindOptions", bound=Options)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,9 +78,10 @@ class Spec:
         """`rest` as it stands if it is remote, else as an absolute path."""
         return self.rest if is_remote(self.rest) else str(self.path)
 
-    def read_options(self, **defaults: int | str | bool) -> dict:
-        """The options, converted to the types of their defaults; an option not in `defaults` is refused."""
-        values: dict = dict(defaults)
+    def read_options(self, kind_options: type[KindOptions]) -> KindOptions:
+        """The options, converted to the types of their defaults; one that `kind_options` does not have is refused."""
+        defaults: dict[str, int | str | bool] = dataclasses.asdict(kind_options())
+        values: dict[str, int | str | bool] = {}
         for key, text in self.options:
             if key not in defaults:
                 known = ", ".join(defaults) or "none"
@@ -81,7 +91,7 @@ class Spec:
             except ValueError as error:
                 expected = "true or false" if isinstance(defaults[key], bool) else "an integer"
                 raise InputError(f"'{self}': option '{key}' must be {expected}. Received: {text!r}") from error
-        return values
+        return kind_options(**values)
 
 
 def _convert(text: str, default: int | str | bool) -> int | str | bool:

@@ -8,9 +8,9 @@ import io
 import math
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Protocol
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.npz_reading import Header, array_names, check_memory, read_arrays, read_headers
 from sjft_tf.images.paths import MISSING, file_stats, folder_of, join, read_bytes
 from sjft_tf.images.scan import FileScan
-from sjft_tf.images.spec import ROLES, Spec, choose_split, is_remote
+from sjft_tf.images.spec import ROLES, Options, Spec, choose_split, is_remote
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
     Paths are absolute, remote (gs://, hdfs://, ...) or relative to the table's folder, which may be remote as well;
     ids are the paths as written. Labels are class names.
     """
-    spec.read_options()
+    spec.read_options(Options)
     table = spec.location
     rows = _read_csv(spec)
     splits = _unique(row.split for row in rows if row.split)
@@ -50,8 +50,8 @@ def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
     folder = folder_of(table)
     paths = [join(folder, row.path) for row in rows]
     stats = _stats(spec, paths)
-    for row, path, found in zip(rows, paths, stats, strict=True):
-        if found == MISSING:
+    for row, path, stat in zip(rows, paths, stats, strict=True):
+        if stat == MISSING:
             raise InputError(f"{table}, line {row.line}: there is no file {path}")
     scanned = scan.files(paths, f"csv:{table}#{spec.split}", f"Checking {name}", stats)
     if not len(scanned.kept):
@@ -115,7 +115,16 @@ def _open_text(path: str) -> IO[str]:
     return open(path, encoding="utf-8-sig", newline="")
 
 
-def _csv_rows(table: str, reader: Any, header: Sequence[str]) -> list[_Row]:
+class _CsvReader(Protocol):
+    """What `csv.reader` gives, whose class has no public name."""
+
+    @property
+    def line_num(self) -> int: ...
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+
+def _csv_rows(table: str, reader: _CsvReader, header: Sequence[str]) -> list[_Row]:
     rows: list[_Row] = []
     first: dict[tuple[str, str], int] = {}
     folder = folder_of(table)
@@ -169,7 +178,7 @@ def open_npz(spec: Spec, scan: FileScan) -> ImageSet:
     "split/000123". Nothing that needs unpickling is read. All is in memory: what becomes of the
     file later does not matter to a run.
     """
-    spec.read_options()
+    spec.read_options(Options)
     path = spec.path
     keys = _npz_keys(spec)
     split = choose_split(spec, [name for name in keys if name]) if spec.split or "" not in keys else ""

@@ -21,11 +21,23 @@ from sjft_tf.images.paths import MISSING, file_stats, folder_of, join, read_byte
 from sjft_tf.images.record_lengths import ShardContent
 from sjft_tf.images.scan import FileScan
 from sjft_tf.images.shards import Index, RecordFile, copy_uncompressed, index, records
-from sjft_tf.images.spec import Spec
+from sjft_tf.images.spec import Options, Spec
 from sjft_tf.images.spool import Spool
 from sjft_tf.progress import bar
 
 _WILDCARDS = re.compile(r"[*?\[{]")
+
+
+@dataclasses.dataclass(frozen=True)
+class TfrecordOptions(Options):
+    """See `open_tfrecord`."""
+
+    image: str = ""
+    label: str = ""
+    id: str = ""
+    classes: str = ""
+    first_label: str = "auto"
+    compression: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,8 +78,8 @@ def open_tfrecord(spec: Spec, scan: FileScan) -> ImageSet:
     shards. Ids are "SHARD/000123" by default. Every shard is read once, its checksums are verified and its images
     decoded; images are then read from where they are. Compressed shards are copied uncompressed into TMPDIR.
     """
-    options = spec.read_options(image="", label="", id="", classes="", first_label="auto", compression="")
-    compressed = _is_compressed(spec, options["compression"])
+    options = spec.read_options(TfrecordOptions)
+    compressed = _is_compressed(spec, options.compression)
     if spec.split:
         raise InputError(f"'{spec}': shards have no splits. Name those of one in the pattern, e.g. DIR/train-*")
     shards, name, origin = _shards(spec, compressed), _name(spec), folder_of(_WILDCARDS.split(spec.location)[0])
@@ -152,11 +164,11 @@ def _shards(spec: Spec, compressed: bool) -> list[RecordFile]:
     return shards
 
 
-def _features(spec: Spec, shards: Sequence[RecordFile], options: dict[str, str]) -> Features:
+def _features(spec: Spec, shards: Sequence[RecordFile], options: TfrecordOptions) -> Features:
     for shard in shards:
         for _, record in records(shard, most=1):
             where = f"{shard.path}, record 0"
-            return find_features(parse_example(record, where), where, options["image"], options["label"], options["id"])
+            return find_features(parse_example(record, where), where, options.image, options.label, options.id)
     raise InputError(f"'{spec}': its {len(shards)} shard(s) hold no records")
 
 
@@ -187,16 +199,16 @@ def _unpacked(shard: RecordFile, spool: Spool) -> ShardContent:
 
 
 def _given_names(
-    spec: Spec, shards: Sequence[RecordFile], features: Features, options: dict[str, str]
+    spec: Spec, shards: Sequence[RecordFile], features: Features, options: TfrecordOptions
 ) -> tuple[list[str] | None, int | None]:
     """The names of all classes and the number of the first, each None where that is to be found out."""
-    text = options["first_label"]
+    text = options.first_label
     if text not in ("auto", "0", "1"):
         raise InputError(f"'{spec}': option 'first_label' must be 0, 1 or auto. Received: {text!r}")
     first = None if text == "auto" else int(text)
     beside = join(folder_of(shards[0].path), f"{features.label}.labels.txt")
-    if options["classes"]:
-        path = Spec("classes", options["classes"]).location
+    if options.classes:
+        path = Spec("classes", options.classes).location
     elif features.number and file_stats([beside]) != [MISSING]:
         path, first = beside, first or 0
     elif first is not None:
