@@ -37,12 +37,12 @@ def deal_into_folds(orders: Sequence[np.ndarray], count: int) -> np.ndarray:
     Returns:
         int64 [N], the fold of each row.
     """
-    found, dealt = np.zeros(sum(map(len, orders)), np.int64), 0
+    fold_of, dealt = np.zeros(sum(map(len, orders)), np.int64), 0
     for order in orders:
         # Each class goes on where the one before ended, or all small classes would lie in the first folds.
-        found[order] = (dealt + np.arange(len(order))) % count
+        fold_of[order] = (dealt + np.arange(len(order))) % count
         dealt += len(order)
-    return found
+    return fold_of
 
 
 def hold_out(images: ImageSet, share: float, seed: int) -> tuple[ImageSet, ImageSet]:

@@ -53,9 +53,9 @@ def open_folder(spec: Spec, scan: FileScan) -> ImageSet:
     )
     paths = [path for _, path in files]
     scanned = scan.files(paths, f"folder:{top}", f"Checking {name}")
-    labels = np.array([label for label, _ in files], np.int32)[scanned.kept]
+    labels = np.array([label for label, _ in files], np.int32)[scanned.positions]
     _refuse_empty(classes, labels, "None of its images can be decoded")
-    paths = [paths[i] for i in scanned.kept]
+    paths = [paths[i] for i in scanned.positions]
     prefix = len(str(root)) + (not str(root).endswith(os.sep))
     return ImageSet(
         name,

@@ -116,7 +116,7 @@ class _Fonts:
     def letter(self, font: int, letter: str, stroke: int) -> Image.Image:
         key = (font, letter, stroke)
         if key not in self._letters:
-            self._letters[key] = self._draw(*key)
+            self._letters[key] = self._draw(font, letter, stroke)
         return self._letters[key]
 
     def _font(self, font: int) -> ImageFont.FreeTypeFont:

@@ -71,12 +71,12 @@ def _shuffled(positions: np.ndarray, count: int, seed: int, offset: int = 0) -> 
 
     `offset` is added to the number of the pass, so that passes counted anew come in orders of their own.
     """
-    passes, places = positions // count + offset, positions % count
-    found = np.empty(positions.shape, np.int32)
+    passes, indices = positions // count + offset, positions % count
+    rows = np.empty(positions.shape, np.int32)
     for number in np.unique(passes).tolist():
         here = passes == number
-        found[here] = _pass(count, seed, number)[places[here]]
-    return found
+        rows[here] = _pass(count, seed, number)[indices[here]]
+    return rows
 
 
 @functools.lru_cache(maxsize=2)

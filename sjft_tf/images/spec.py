@@ -124,12 +124,12 @@ def role_of(split: str) -> str | None:
 
 def by_role(available: Iterable[str]) -> dict[str, str]:
     """Which of the available splits serves as train, validation and test; `{}` without a training split."""
-    found: dict[str, str] = {}
+    split_of: dict[str, str] = {}
     for split in available:
         role = role_of(split)
         if role is not None:
-            found.setdefault(role, split)
-    return {role: found[role] for role in ROLES if role in found} if "train" in found else {}
+            split_of.setdefault(role, split)
+    return {role: split_of[role] for role in ROLES if role in split_of} if "train" in split_of else {}
 
 
 def choose_split(spec: Spec, available: Iterable[str]) -> str:
@@ -141,9 +141,9 @@ def choose_split(spec: Spec, available: Iterable[str]) -> str:
     alike = [name for name in names if role is not None and role_of(name) == role]
     if len(alike) == 1:
         return alike[0]
-    asked = f"has no split '{spec.split}'" if spec.split else "needs a split"
+    fault = f"has no split '{spec.split}'" if spec.split else "needs a split"
     listed = ", ".join(f"#{name}" for name in names) or "none"
-    raise InputError(f"'{spec}' {asked}. Splits there: {listed}")
+    raise InputError(f"'{spec}' {fault}. Splits there: {listed}")
 
 
 def with_splits(spec: Spec, available: Iterable[str]) -> Mapping[str, str]:

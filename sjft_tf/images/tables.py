@@ -54,9 +54,9 @@ def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
         if stat == MISSING:
             raise InputError(f"{table}, line {row.line}: there is no file {path}")
     scanned = scan.files(paths, f"csv:{table}#{spec.split}", f"Checking {name}", stats)
-    if not len(scanned.kept):
+    if not len(scanned.positions):
         raise InputError(f"'{spec}': none of its {len(rows)} images can be decoded")
-    rows = [rows[i] for i in scanned.kept]
+    rows = [rows[i] for i in scanned.positions]
     class_names, labels = numbered([row.label for row in rows])
     return ImageSet(
         name,
@@ -64,7 +64,7 @@ def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
         labels,
         class_names,
         ImageContents(
-            file_loader([paths[i] for i in scanned.kept], scanned.plain), scanned.digests, files=[scanned.files]
+            file_loader([paths[i] for i in scanned.positions], scanned.plain), scanned.digests, files=[scanned.files]
         ),
         origin=folder,
     )
@@ -201,20 +201,20 @@ def npz_splits(spec: Spec) -> list[str]:
 def _npz_keys(spec: Spec) -> dict[str, tuple[str, str]]:
     """The pairs of image and label arrays, by split; "" where there are none."""
     present = set(array_names(spec.path))
-    found: dict[str, tuple[str, str]] = {}
+    keys: dict[str, tuple[str, str]] = {}
     for x, y in _PAIRS:
         if {x, y} <= present:
-            found.setdefault("", (x, y))
+            keys.setdefault("", (x, y))
         for split in (name for names in ROLES.values() for name in names):
             for pair in ((f"{x}_{split}", f"{y}_{split}"), (f"{split}_{x}", f"{split}_{y}")):
                 if set(pair) <= present:
-                    found.setdefault(split, pair)
-    if not found:
+                    keys.setdefault(split, pair)
+    if not keys:
         raise InputError(
             f"'{spec}': expected arrays x and y, images and labels, or x_train, y_train, x_test, y_test. "
             f"Received: {', '.join(sorted(present)) or 'none'}"
         )
-    return found
+    return keys
 
 
 def _check_headers(path: Path, headers: dict[str, Header], x_key: str, y_key: str) -> None:
@@ -285,11 +285,11 @@ def _as_rgb_bytes(images: np.ndarray, what: str) -> np.ndarray:
     alpha = images.ndim == 4 and images.shape[3] == 4
     if images.dtype == np.uint8 and not alpha:
         return images
-    found = np.empty((*images.shape[:3], *((3,) if alpha else images.shape[3:])), np.uint8)
+    pixels = np.empty((*images.shape[:3], *((3,) if alpha else images.shape[3:])), np.uint8)
     step = max(1, _BLOCK_PIXELS // max(1, math.prod(images.shape[1:])))
     for start in range(0, len(images), step):
-        found[start : start + step] = _block_as_bytes(images[start : start + step], scale, alpha)
-    return found
+        pixels[start : start + step] = _block_as_bytes(images[start : start + step], scale, alpha)
+    return pixels
 
 
 def _block_as_bytes(images: np.ndarray, scale: float, alpha: bool) -> np.ndarray:

@@ -78,12 +78,12 @@ def test_pixels_are_limited_by_the_header(kind, tmp_path):
     tracemalloc.start()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = inspect_image(data)
+        result = inspect_image(data)
         answer = readable(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert "13000 x 13000 pixels, more than --max_pixels=64000000" in found.error
-    assert answer == (b"", found.error)
+    assert "13000 x 13000 pixels, more than --max_pixels=64000000" in result.error
+    assert answer == (b"", result.error)
     assert peak < 10_000_000
 
 
@@ -91,10 +91,10 @@ def test_the_limit_is_part_of_what_is_remembered(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(encoded("PNG"))
     cache = tmp_path / "cache"
-    assert len(FileScan(cache=cache).files([str(path)], "k", "d").kept) == 1
+    assert len(FileScan(cache=cache).files([str(path)], "k", "d").positions) == 1
     with pytest.raises(InputError, match="40 x 30 pixels, more than --max_pixels=1199"):
         FileScan(cache=cache, max_pixels=1199).files([str(path)], "k", "d")
-    assert len(FileScan(cache=cache, max_pixels=1200).files([str(path)], "k", "d").kept) == 1
+    assert len(FileScan(cache=cache, max_pixels=1200).files([str(path)], "k", "d").positions) == 1
 
 
 def test_16_bit_gray_takes_no_wide_copy(rng):
@@ -117,10 +117,10 @@ def test_what_training_leaves_to_pillow_prediction_does_too(damage, tmp_path, rn
     data = data[:-12] if damage == "no end" else data[:33] + strange + data[33:]
     path = tmp_path / "a.png"
     path.write_bytes(data)
-    found = inspect_image(data)
+    result = inspect_image(data)
     content, reason = readable(path)
-    assert not found.plain
-    assert reason == found.error
-    if not found.error:
+    assert not result.plain
+    assert reason == result.error
+    if not result.error:
         assert inspect_image(content).plain
         np.testing.assert_array_equal(decode_with_pillow(content), decode_with_pillow(data))

@@ -54,9 +54,9 @@ def _basis() -> tuple[np.ndarray, np.ndarray]:
     radius = np.hypot(u, v)
     # Without the mean, and round rather than square. Amplitudes of photographs fall with the frequency; the root
     # weighs details up without making the signature too sensitive to a shift (exponents 0, 1/2 and 1 were measured).
-    kept = (radius > 0) & (radius < _FREQUENCIES)
-    products = np.einsum("vy,ux->vuyx", waves, waves)[kept] * np.sqrt(radius[kept])[:, None, None]
-    return products.reshape(-1, SIDE * SIDE).T.astype(np.float32), np.where(u[kept] % 2, -1, 1).astype(np.float32)
+    used = (radius > 0) & (radius < _FREQUENCIES)
+    products = np.einsum("vy,ux->vuyx", waves, waves)[used] * np.sqrt(radius[used])[:, None, None]
+    return products.reshape(-1, SIDE * SIDE).T.astype(np.float32), np.where(u[used] % 2, -1, 1).astype(np.float32)
 
 
 _BASIS, _PARITY = _basis()
