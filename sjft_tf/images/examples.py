@@ -110,7 +110,7 @@ def name_classes(
     """Class names, and the class of each way in which a class was written.
 
     Args:
-        found: U distinct tuples, `Labeled.names` of all images.
+        label_names: U distinct tuples, `Labeled.names` of all images.
         number: whether labels are integers.
         given: the names of all classes in order, or None: then the classes are the labels found, called by the first
             further name that tells them apart, or by the label itself.

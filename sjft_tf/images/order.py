@@ -113,7 +113,7 @@ def round_order(
 
     Args:
         labels: int [N_t], class of each target image.
-        make_up: what is asked for.
+        composition: how the batches are made up.
         batch_size: B, target images of a batch (of a micro-batch, where a step has several).
         first: position the round begins at.
         count: number of rows wanted, a multiple of `batch_size`.
