@@ -20,8 +20,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from sjft_tf.images import ImageSet, default_splits, open_image_set, open_source
-from sjft_tf.images.audit import audit
+from sjft_tf.images import ImageSet, default_splits, find_leaks, open_image_set, open_source
 
 
 def jpeg(image: Image.Image, quality: int = 90) -> bytes:
@@ -132,7 +131,7 @@ def main() -> None:
         shown = {role: images for role, images in targets.items() if role in ("train", "test")}
         planted = plant(shown, root / "planted", arguments.copies, arguments.seed, kinds)
         source = open_source([arguments.source, f"folder:{root / 'planted'}"], cache=root)
-        leaks = audit(source, targets).leaks
+        leaks = find_leaks(source, targets).leaks
         report(source, targets, planted, leaks, kinds)
         if arguments.repeats:
             compare_times(source, targets, arguments.repeats)
@@ -142,7 +141,7 @@ def compare_times(source: ImageSet, targets: dict[str, ImageSet], repeats: int) 
     """Prints what an audit takes beside decoding the same images, alternating; on a busy machine trust CPU seconds."""
     works = {
         "decoding": lambda: [decode_only(images) for images in (source, *targets.values())],
-        "audit": lambda: audit(source, targets),
+        "audit": lambda: find_leaks(source, targets),
     }
     found: dict[str, list] = {name: [] for name in works}
     for _ in range(repeats):

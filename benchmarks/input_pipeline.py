@@ -23,8 +23,7 @@ from PIL import Image
 from timing import in_turn, ratio, seconds
 
 from sjft_tf.config import RunConfig
-from sjft_tf.images import Augmentation, ImageSet, open_image_set
-from sjft_tf.images.joint import Pools, SourceStream, joint_dataset
+from sjft_tf.images import Augmentation, BatchPlan, ImageSet, Pools, SourceStream, joint_dataset, open_image_set
 from sjft_tf.models import build_joint_model, build_trunk
 from sjft_tf.training.rounds import compile_joint
 
@@ -61,8 +60,8 @@ def stream(images: ImageSet, arguments: argparse.Namespace, steps: int) -> tf.da
     )
     side = arguments.image_size
     augmentation = Augmentation((side, side), side, pad=arguments.pad)
-    run = {"batch_size": arguments.batch_size, "first_step": 0, "steps": steps, "seed": 0}
-    return joint_dataset(images, SourceStream(images, pools, images.labels), augmentation, **run)
+    plan = BatchPlan(arguments.batch_size, 0, steps)
+    return joint_dataset(images, SourceStream(images, pools, images.labels), augmentation, plan, seed=0)
 
 
 def consume(dataset: tf.data.Dataset) -> None:

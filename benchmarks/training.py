@@ -20,9 +20,7 @@ import tensorflow as tf
 from timing import in_turn, ratio, seconds
 
 from sjft_tf.config import RunConfig
-from sjft_tf.images import ImageSet
-from sjft_tf.images.image_set import untuned
-from sjft_tf.images.joint import SourceStream, joint_dataset
+from sjft_tf.images import BatchPlan, ImageSet, SourceStream, joint_dataset, untuned
 from sjft_tf.models import build_joint_model, build_trunk
 from sjft_tf.selection import Selector, SourceClasses
 from sjft_tf.training import compile_joint
@@ -66,9 +64,7 @@ def ours(arguments: argparse.Namespace, source: bool = True) -> Callable[[], obj
             sets[0],
             SourceStream(sets[1], borrowed.pools, borrowed.source_labels),
             augmentation(config),
-            batch_size=arguments.batch_size,
-            first_step=begun,
-            steps=arguments.steps,
+            BatchPlan(arguments.batch_size, begun, arguments.steps),
             seed=0,
         )
         begun += arguments.steps

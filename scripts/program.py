@@ -140,7 +140,7 @@ def _changed_image(error: Exception) -> InputError | None:
     """What to say if TensorFlow failed on an image that was deleted or changed meanwhile."""
     if "tensorflow" not in sys.modules:
         return None
-    from sjft_tf.images.watching import changed_file
+    from sjft_tf.images import changed_file
 
     return changed_file(error)
 

@@ -20,7 +20,9 @@ class Images(Protocol):
 
     name: str
     fingerprint: str
-    decoded_for: int | None
+
+    @property
+    def decoded_for(self) -> int | None: ...
 
     def __len__(self) -> int: ...
 

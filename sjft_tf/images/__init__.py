@@ -1,5 +1,7 @@
 """Image sets: where labeled images come from and how they reach the other stages.
 
+Opening and putting together
+
 ImageSet         labeled images with random access by row
 open_image_set   opens one from a spec such as "folder:/data/flowers#train", "digits#test" or "glyphs?n=8000"
 open_source      opens several specs as one set, label spaces kept apart
@@ -8,41 +10,102 @@ concatenate      joins image sets, label spaces kept apart
 align_classes    gives a validation or test set the training set's class list
 hold_out, fold   a test part or folds of training images that came without
 few_of_each      N images of each class, drawn by a seed
+share_of_each    the first rows of each class by a share; `deal_into_folds` deals each class over folds
+
+Checking
+
 check_trainable  refuses sets without two images, two classes, or with an empty class
 check_disjoint   refuses two sets that share images
+refuse_changed   refuses sets whose files are no longer what they were; `changed_file` says which one it was
+find_leaks       the source images that are target images (`Audit` of `Leak`s), equal or slightly changed
+
+Views and training
+
 View             the deterministic view of an image: squash-resize and center crop
 evaluation_views the views whose predictions are averaged: center, ten crops, or whole images of several sides
 reduction_error  what decoding large JPEG images smaller (`ImageSet.reduced`) changes in their views
-Augmentation     random crop, scale and mirror of training images
+Augmentation     random crop, scale and mirror of training images, and the `Change`s after it: RandomAffine,
+                 RandAugment, ColorJitter, Cutout
+joint_dataset    the batches of training: target images beside images of a `SourceStream`, paired by its `Pools`
+BatchPlan        which steps, of how many target images; of which a `BatchShard` is what one process feeds its devices
+BatchComposition hard images more often, few of a class in a batch; `check_max_per_class` refuses what cannot be filled
+untuned          a dataset that does not tune itself while it runs
+
+Single files
+
+image_files      the image files below a folder, those named like `IMAGE_EXTENSIONS`
+read_bytes       a file on the disk or any file system TensorFlow knows; `most_bytes` of one are read
+inspect_image    whether encoded bytes decode; `decode_with_pillow` decodes them, at most `MAX_PIXELS`
+visible_name     a path as text that can be printed
 """
 
-from sjft_tf.images.augment import Augmentation
+from sjft_tf.images.audit import AUDIT_SETTINGS, MIN_AUDITED_SIDE, Audit, Leak, find_leaks
+from sjft_tf.images.augment import Augmentation, Change, ColorJitter, Cutout, RandAugment, RandomAffine
 from sjft_tf.images.combine import align_classes, check_disjoint, check_trainable, concatenate
-from sjft_tf.images.dividing import fold, hold_out
+from sjft_tf.images.decode import MAX_PIXELS, decode_with_pillow, most_bytes
+from sjft_tf.images.dividing import deal_into_folds, fold, hold_out, share_of_each
 from sjft_tf.images.few_shot import few_of_each
-from sjft_tf.images.image_set import ImageSet
+from sjft_tf.images.image_set import ImageSet, untuned
+from sjft_tf.images.joint import Pools, SourceStream, joint_dataset
+from sjft_tf.images.order import BatchComposition, check_max_per_class
+from sjft_tf.images.paths import read_bytes
+from sjft_tf.images.positions import WHOLE_BATCH, BatchPlan, BatchShard
 from sjft_tf.images.reduction import reduction_error
+from sjft_tf.images.scan import inspect_image
 from sjft_tf.images.sources import default_splits, open_image_set, open_source
 from sjft_tf.images.views import EVAL_VIEWS, TenCrop, View, WholeImage, dense_sides, evaluation_views
+from sjft_tf.images.walking import IMAGE_EXTENSIONS, image_files, visible_name
+from sjft_tf.images.watching import changed_file, refuse_changed
 
 __all__ = [
+    "AUDIT_SETTINGS",
     "EVAL_VIEWS",
+    "IMAGE_EXTENSIONS",
+    "MAX_PIXELS",
+    "MIN_AUDITED_SIDE",
+    "WHOLE_BATCH",
+    "Audit",
     "Augmentation",
+    "BatchComposition",
+    "BatchPlan",
+    "BatchShard",
+    "Change",
+    "ColorJitter",
+    "Cutout",
     "ImageSet",
+    "Leak",
+    "Pools",
+    "RandAugment",
+    "RandomAffine",
+    "SourceStream",
     "TenCrop",
     "View",
     "WholeImage",
     "align_classes",
+    "changed_file",
     "check_disjoint",
+    "check_max_per_class",
     "check_trainable",
     "concatenate",
+    "deal_into_folds",
+    "decode_with_pillow",
     "default_splits",
     "dense_sides",
     "evaluation_views",
     "few_of_each",
+    "find_leaks",
     "fold",
     "hold_out",
+    "image_files",
+    "inspect_image",
+    "joint_dataset",
+    "most_bytes",
     "open_image_set",
     "open_source",
+    "read_bytes",
     "reduction_error",
+    "refuse_changed",
+    "share_of_each",
+    "untuned",
+    "visible_name",
 ]

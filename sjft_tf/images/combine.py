@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sjft_tf.errors import InputError
+from sjft_tf.images.contents import ImageContents
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.loaders import JoinedSets, on_cpu
 
@@ -45,12 +46,14 @@ def concatenate(sets: Sequence[ImageSet]) -> ImageSet:
         [f"{name}/{i}" for name, one in zip(names, sets, strict=True) for i in one.ids],
         np.concatenate([one.labels + first for one, first in zip(sets, classes[:-1], strict=True)]),
         [f"{name}/{c}" for name, one in zip(names, sets, strict=True) for c in one.class_names],
-        JoinedSets([one.loader for one in sets], on_cpu(starts)),
-        digests=np.concatenate([one.digests for one in sets]),
+        ImageContents(
+            JoinedSets([one.loader for one in sets], on_cpu(starts)),
+            np.concatenate([one.digests for one in sets]),
+            decoded_for=sets[0].decoded_for,
+            files=[files for one in sets for files in one.files],
+        ),
         origin=" + ".join(one.origin for one in sets),
         identities=np.concatenate([one.identities for one in sets]),
-        decoded_for=sets[0].decoded_for,
-        files=[files for one in sets for files in one.files],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 
 import numpy as np
@@ -9,10 +10,18 @@ import numpy as np
 from sjft_tf.errors import InputError
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.scan import FileScan
-from sjft_tf.images.spec import Spec
+from sjft_tf.images.spec import Options, Spec
 
 SPLITS = ("train", "val", "test")
 VALIDATION_PER_CLASS = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class DigitsOptions(Options):
+    """See `open_digits`."""
+
+    per_class: int = 5
+    seed: int = 0
 
 
 def open_digits(spec: Spec, scan: FileScan) -> ImageSet:
@@ -26,7 +35,7 @@ def open_digits(spec: Spec, scan: FileScan) -> ImageSet:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise InputError("'digits' needs scikit-learn. Install it with: pip install sjft_tf[demo]") from error
-    options = spec.read_options(per_class=5, seed=0)
+    options = spec.read_options(DigitsOptions)
     if spec.rest:
         raise InputError(f"'{spec}': digits takes no name. Expected digits[#train|val|test][?per_class=5&seed=0]")
     pixels, labels = load_digits(return_X_y=True)
@@ -46,7 +55,7 @@ def open_digits(spec: Spec, scan: FileScan) -> ImageSet:
         return everything
     if spec.split not in SPLITS and spec.split != "validation":
         raise InputError(f"'{spec}' has no split '{spec.split}'. Splits there: #train, #val, #test")
-    rows = _split_rows(labels, options["per_class"], options["seed"])[spec.split[:3]]
+    rows = _split_rows(labels, options.per_class, options.seed)[spec.split[:3]]
     return everything.subset(rows, f"digits#{spec.split}")
 
 

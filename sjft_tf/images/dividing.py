@@ -27,7 +27,7 @@ def share_of_each(orders: Sequence[np.ndarray], share: float) -> np.ndarray:
     return chosen
 
 
-def deal(orders: Sequence[np.ndarray], count: int) -> np.ndarray:
+def deal_into_folds(orders: Sequence[np.ndarray], count: int) -> np.ndarray:
     """Deals each class out over `count` folds, sizes within a class differ by one at most.
 
     Args:
@@ -37,12 +37,12 @@ def deal(orders: Sequence[np.ndarray], count: int) -> np.ndarray:
     Returns:
         int64 [N], the fold of each row.
     """
-    found, dealt = np.zeros(sum(map(len, orders)), np.int64), 0
+    fold_of, dealt = np.zeros(sum(map(len, orders)), np.int64), 0
     for order in orders:
         # Each class goes on where the one before ended, or all small classes would lie in the first folds.
-        found[order] = (dealt + np.arange(len(order))) % count
+        fold_of[order] = (dealt + np.arange(len(order))) % count
         dealt += len(order)
-    return found
+    return fold_of
 
 
 def hold_out(images: ImageSet, share: float, seed: int) -> tuple[ImageSet, ImageSet]:
@@ -72,7 +72,7 @@ def fold(images: ImageSet, number: int, count: int, seed: int) -> tuple[ImageSet
         InputError: a class with fewer images than folds, which one of the folds would not test.
     """
     _enough(images, count, f"--validation_fold={number}/{count} deals each class over {count} folds")
-    chosen = deal(class_orders(images, f"fold/{seed}"), count) == number - 1
+    chosen = deal_into_folds(class_orders(images, f"fold/{seed}"), count) == number - 1
     name = f"{images.name}, fold {number} of {count}"
     return images.subset(np.flatnonzero(~chosen)), images.subset(np.flatnonzero(chosen), name)
 

@@ -105,12 +105,12 @@ def _text(value: bytes | int, where: str) -> str:
 
 
 def name_classes(
-    found: Sequence[tuple[str, ...]], number: bool, given: Sequence[str] | None, first: int | None, where: str
+    label_names: Sequence[tuple[str, ...]], number: bool, given: Sequence[str] | None, first: int | None, where: str
 ) -> tuple[list[str], np.ndarray]:
     """Class names, and the class of each way in which a class was written.
 
     Args:
-        found: U distinct tuples, `Labeled.names` of all images.
+        label_names: U distinct tuples, `Labeled.names` of all images.
         number: whether labels are integers.
         given: the names of all classes in order, or None: then the classes are the labels found, called by the first
             further name that tells them apart, or by the label itself.
@@ -120,11 +120,11 @@ def name_classes(
     Returns:
         (names [C], classes int32 [U]).
     """
-    labels = [names[0] for names in found]
+    labels = [names[0] for names in label_names]
     if given is None:
         classes, positions = numbered(labels)
-        for other in range(1, len(found[0])):
-            called = {(names[0], names[other]) for names in found}
+        for other in range(1, len(label_names[0])):
+            called = {(names[0], names[other]) for names in label_names}
             if len(called) == len({name for _, name in called}) == len(classes) and ("" not in dict(called).values()):
                 return [dict(called)[label] for label in classes], positions
         return classes, positions

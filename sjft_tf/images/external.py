@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, Protocol
 
 import keras
 import numpy as np
+import tensorflow as tf
 from absl import logging
 
 from sjft_tf.errors import InputError
+from sjft_tf.images.contents import ImageContents
 from sjft_tf.images.decode import is_plain, open_image
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.loaders import EncodedImages, python_reader
 from sjft_tf.images.scan import FileScan
-from sjft_tf.images.spec import Spec, choose_split
+from sjft_tf.images.spec import Options, Spec, choose_split
 from sjft_tf.images.spool import Spool
 from sjft_tf.progress import track
 
@@ -37,12 +40,60 @@ KERAS_CLASSES = {
 KERAS_SPLITS = ("train", "test")
 
 
+@dataclasses.dataclass(frozen=True)
+class TfdsOptions(Options):
+    """See `open_tfds`."""
+
+    data_dir: str = ""
+    download: bool = True
+
+
+class _Features(Protocol):
+    """The features of a data set by name, and of a label the class names."""
+
+    def __contains__(self, name: object) -> bool: ...
+
+    def __getitem__(self, name: str) -> _Feature: ...
+
+    def __iter__(self) -> Iterator[str]: ...
+
+
+class _Feature(Protocol):
+    names: list[str]
+
+
+class _Info(Protocol):
+    full_name: str
+    features: _Features
+    splits: Mapping[str, object]
+    supervised_keys: tuple[str, str] | None
+
+
+class _Builder(Protocol):
+    """What is used of a `tfds.core.DatasetBuilder`."""
+
+    name: str
+    info: _Info
+
+    def as_dataset(
+        self, *, split: str, shuffle_files: bool, read_config: object, decoders: object
+    ) -> tf.data.Dataset: ...
+
+
+class _Example(NamedTuple):
+    """One image of a data set: TFDS's name of it, its bytes as they are, and the number of its class."""
+
+    id: str
+    encoded: bytes
+    label: int
+
+
 def open_keras(spec: Spec, scan: FileScan) -> ImageSet:
     """`keras:cifar10|cifar100|mnist|fashion_mnist#train|test`: downloaded by Keras into its cache when first used.
 
     Gray images are repeated to RGB; CIFAR-100 has its fine labels. Ids are "train/00000".
     """
-    spec.read_options()
+    spec.read_options(Options)
     if spec.rest not in KERAS_CLASSES:
         raise InputError(f"'{spec}': unknown data set '{spec.rest}'. Those of keras: {', '.join(KERAS_CLASSES)}")
     split = choose_split(spec, KERAS_SPLITS)
@@ -68,9 +119,9 @@ def open_tfds(spec: Spec, scan: FileScan) -> ImageSet:
     used (`download=false` refuses to). The encoded images are copied as they are into a temporary file and decoded
     when needed; ids are TFDS's own.
     """
-    options = spec.read_options(data_dir="", download=True)
+    options = spec.read_options(TfdsOptions)
     name, split = _name_and_split(spec)
-    builder = _builder(name, options["data_dir"], options["download"])
+    builder = _builder(name, options)
     image_key, label_key = _keys(spec, builder)
     if not split:
         choose_split(spec, builder.info.splits)  # refuses, naming those there are
@@ -81,20 +132,17 @@ def open_tfds(spec: Spec, scan: FileScan) -> ImageSet:
     digests: list[bytes] = []
     bad: list[tuple[str, str]] = []
     for example in _examples(spec, builder, split, image_key, label_key):
-        encoded = bytes(example[image_key])
-        label = int(example[label_key])
-        if label < 0:  # how TFDS marks unlabeled test images
+        if example.label < 0:  # how TFDS marks unlabeled test images
             raise InputError(f"'{spec}': the split has images without labels. Choose another split")
-        name = example["tfds_id"].decode()
         try:
-            plain.append(_plain(encoded, scan.max_pixels))
+            plain.append(_plain(example.encoded, scan.max_pixels))
         except Exception as error:  # Pillow raises a dozen types on damaged images
-            bad.append((f"{builder.name}:{name}", _first_line(error)))
+            bad.append((f"{builder.name}:{example.id}", _first_line(error)))
             continue
-        ids.append(name)
-        labels.append(label)
-        digests.append(hashlib.sha256(encoded).digest())
-        spool.append(encoded)
+        ids.append(example.id)
+        labels.append(example.label)
+        digests.append(hashlib.sha256(example.encoded).digest())
+        spool.append(example.encoded)
     scan.report_bad(bad, len(ids) + len(bad))
     spool.close_writing()
     return ImageSet(
@@ -102,8 +150,10 @@ def open_tfds(spec: Spec, scan: FileScan) -> ImageSet:
         ids,
         labels,
         builder.info.features[label_key].names,
-        EncodedImages.of(python_reader(spool.read), np.array(plain, bool)),
-        digests=np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32),
+        ImageContents(
+            EncodedImages.of(python_reader(spool.read), np.array(plain, bool)),
+            np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32),
+        ),
         origin=f"tfds:{builder.info.full_name}",
     )
 
@@ -112,8 +162,8 @@ def tfds_splits(spec: Spec) -> Iterable[str]:
     """The splits of `tfds:NAME`; none for `tfds:NAME/SPLIT`, which names its own."""
     if "/" in spec.rest:
         return []
-    options = spec.read_options(data_dir="", download=True)
-    return list(_builder(spec.rest, options["data_dir"], options["download"]).info.splits)
+    options = spec.read_options(TfdsOptions)
+    return list(_builder(spec.rest, options).info.splits)
 
 
 def _plain(encoded: bytes, max_pixels: int) -> bool:
@@ -127,7 +177,7 @@ def _name_and_split(spec: Spec) -> tuple[str, str]:
     return (name, split or "") if name else (spec.rest, "")
 
 
-def _builder(name: str, data_dir: str, download: bool) -> Any:
+def _builder(name: str, options: TfdsOptions) -> _Builder:
     try:
         from tensorflow_datasets import builder as find
     except ImportError as error:
@@ -135,8 +185,8 @@ def _builder(name: str, data_dir: str, download: bool) -> Any:
             f"'tfds:' needs a working tensorflow-datasets ({error}). Install it with: pip install sjft_tf[datasets]"
         ) from error
     try:
-        builder = find(name, data_dir=data_dir or None)
-        if download:
+        builder = find(name, data_dir=options.data_dir or None)
+        if options.download:
             logging.info("tfds:%s: preparing, unless that is done", name)
             builder.download_and_prepare()
     except Exception as error:  # unknown names, failed downloads, manual steps: each its own type
@@ -144,7 +194,7 @@ def _builder(name: str, data_dir: str, download: bool) -> Any:
     return builder
 
 
-def _keys(spec: Spec, builder: Any) -> tuple[str, str]:
+def _keys(spec: Spec, builder: _Builder) -> tuple[str, str]:
     """The names of the image and the label among the features."""
     import tensorflow_datasets as tfds
 
@@ -160,7 +210,7 @@ def _keys(spec: Spec, builder: Any) -> tuple[str, str]:
     return image, label
 
 
-def _examples(spec: Spec, builder: Any, split: str, image: str, label: str) -> Iterable[dict[str, Any]]:
+def _examples(spec: Spec, builder: _Builder, split: str, image: str, label: str) -> Iterator[_Example]:
     import tensorflow_datasets as tfds
 
     try:
@@ -175,7 +225,8 @@ def _examples(spec: Spec, builder: Any, split: str, image: str, label: str) -> I
     except Exception as error:  # an unknown split or data that is not there: ValueError, AssertionError, ...
         raise InputError(f"'{spec}' could not be read: {_first_line(error)}") from error
     total = int(dataset.cardinality())
-    return track(dataset.as_numpy_iterator(), f"Reading {spec}", total if total >= 0 else None)
+    for one in track(dataset.as_numpy_iterator(), f"Reading {spec}", total if total >= 0 else None):
+        yield _Example(one["tfds_id"].decode(), bytes(one[image]), int(one[label]))
 
 
 def _first_line(error: Exception) -> str:

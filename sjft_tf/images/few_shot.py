@@ -23,11 +23,11 @@ def drawn_order(ids: Sequence[str], salt: str) -> np.ndarray:
 
 def class_orders(images: ImageSet, salt: str) -> list[np.ndarray]:
     """The rows of each class that has images, in an order drawn by `salt` and the class: int64 [n_c] each."""
-    found = []
+    orders = []
     for label in np.unique(images.labels):
         rows = np.flatnonzero(images.labels == label)
-        found.append(rows[drawn_order(images.ids[rows].tolist(), f"{salt}/{images.class_names[label]}")])
-    return found
+        orders.append(rows[drawn_order(images.ids[rows].tolist(), f"{salt}/{images.class_names[label]}")])
+    return orders
 
 
 def few_of_each(images: ImageSet, count: int, seed: int) -> ImageSet:

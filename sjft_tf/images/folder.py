@@ -10,11 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from sjft_tf.errors import InputError
+from sjft_tf.images.contents import ImageContents
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.loaders import EncodedImages, Loader, on_cpu
 from sjft_tf.images.scan import FileScan
-from sjft_tf.images.spec import Spec, choose_split, is_remote, role_of
-from sjft_tf.images.walking import EXTENSIONS, identity, image_files, subfolders
+from sjft_tf.images.spec import Options, Spec, choose_split, is_remote, role_of
+from sjft_tf.images.walking import IMAGE_EXTENSIONS, identity, image_files, subfolders
 
 
 def file_loader(paths: Sequence[str], plain: np.ndarray) -> Loader:
@@ -30,7 +31,7 @@ def open_folder(spec: Spec, scan: FileScan) -> ImageSet:
     and folders and files without an image extension (jpg, jpeg, png, bmp, gif) are passed over; of several links to one
     folder within a class, one is followed.
     """
-    spec.read_options()
+    spec.read_options(Options)
     if is_remote(spec.rest):
         raise InputError(f"'{spec}': folders must be on the local disk. List remote images in a table, csv:PATH")
     root = spec.path
@@ -48,22 +49,20 @@ def open_folder(spec: Spec, scan: FileScan) -> ImageSet:
     above = {identity(root), identity(top)}
     files = [(label, path) for label, folder in enumerate(classes) for path in image_files(folder, above)]
     _refuse_empty(
-        classes, [label for label, _ in files], f"Expected files named {', '.join('*' + e for e in EXTENSIONS)}"
+        classes, [label for label, _ in files], f"Expected files named {', '.join('*' + e for e in IMAGE_EXTENSIONS)}"
     )
     paths = [path for _, path in files]
     scanned = scan.files(paths, f"folder:{top}", f"Checking {name}")
-    labels = np.array([label for label, _ in files], np.int32)[scanned.kept]
+    labels = np.array([label for label, _ in files], np.int32)[scanned.positions]
     _refuse_empty(classes, labels, "None of its images can be decoded")
-    paths = [paths[i] for i in scanned.kept]
+    paths = [paths[i] for i in scanned.positions]
     prefix = len(str(root)) + (not str(root).endswith(os.sep))
     return ImageSet(
         name,
         [path[prefix:].replace(os.sep, "/") for path in paths],
         labels,
         [folder.name for folder in classes],
-        file_loader(paths, scanned.plain),
-        digests=scanned.digests,
-        files=[scanned.files],
+        ImageContents(file_loader(paths, scanned.plain), scanned.digests, files=[scanned.files]),
         origin=str(root),
     )
 

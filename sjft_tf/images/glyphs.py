@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import string
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from sjft_tf.errors import InputError
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.scan import FileScan
-from sjft_tf.images.spec import Spec
+from sjft_tf.images.spec import Options, Spec
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase
 CLASS_NAMES = tuple(f"{'upper' if letter.isupper() else 'lower'}_{letter}" for letter in LETTERS)
@@ -28,6 +29,15 @@ _STROKES = 3
 _BLOCK = 4  # rendered pixels averaged into one, on each side
 
 
+@dataclasses.dataclass(frozen=True)
+class GlyphsOptions(Options):
+    """See `open_glyphs`."""
+
+    n: int = 8000
+    seed: int = 0
+    size: int = 8
+
+
 def open_glyphs(spec: Spec, scan: FileScan) -> ImageSet:
     """`glyphs[?n=8000&seed=0&size=8]`: 52 classes, upper_A ... lower_z, no digits among them.
 
@@ -36,25 +46,25 @@ def open_glyphs(spec: Spec, scan: FileScan) -> ImageSet:
     About half are light on dark as those are; the others are inverted, of low contrast, blurred or noisy, so that
     retrieval has something to choose. The same seed gives the same images.
     """
-    options = spec.read_options(n=8000, seed=0, size=8)
-    n, size = options["n"], options["size"]
+    options = spec.read_options(GlyphsOptions)
+    n, size = options.n, options.size
     if spec.rest or spec.split:
         raise InputError(f"'{spec}': glyphs has neither name nor splits. Expected glyphs[?n=8000&seed=0&size=8]")
     if n < len(LETTERS):
         raise InputError(f"'{spec}': `n` must be at least {len(LETTERS)}, one a class. Received: n={n}")
     if not 8 <= size <= 128:
         raise InputError(f"'{spec}': `size` must be between 8 and 128. Received: size={size}")
-    if options["seed"] < 0:
-        raise InputError(f"'{spec}': `seed` must be at least 0. Received: seed={options['seed']}")
+    if options.seed < 0:
+        raise InputError(f"'{spec}': `seed` must be at least 0. Received: seed={options.seed}")
     labels = np.arange(n, dtype=np.int32) % len(LETTERS)
-    rng = np.random.default_rng(options["seed"])
+    rng = np.random.default_rng(options.seed)
     return ImageSet.from_arrays(
         "glyphs",
         _looks(_shapes(labels, size, rng), rng),
         labels,
         CLASS_NAMES,
         [f"{CLASS_NAMES[label]}/{row:06d}" for row, label in enumerate(labels)],
-        origin=f"glyphs:{options['seed']}/{size}",
+        origin=f"glyphs:{options.seed}/{size}",
     )
 
 
@@ -106,7 +116,7 @@ class _Fonts:
     def letter(self, font: int, letter: str, stroke: int) -> Image.Image:
         key = (font, letter, stroke)
         if key not in self._letters:
-            self._letters[key] = self._draw(*key)
+            self._letters[key] = self._draw(font, letter, stroke)
         return self._letters[key]
 
     def _font(self, font: int) -> ImageFont.FreeTypeFont:

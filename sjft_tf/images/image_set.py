@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
-from sjft_tf.images.loaders import Loader, PickedRows, on_cpu, reduced
+from sjft_tf.images.contents import ImageContents
+from sjft_tf.images.loaders import Loader, on_cpu
 from sjft_tf.images.paths import join
 from sjft_tf.images.watching import Files
 
@@ -50,21 +51,16 @@ class ImageSet:
         ids: N stable, unique names (relative path, position within a split, ...).
         labels: int [N], positions in `class_names`.
         class_names: the C class names, unique.
-        loader: maps a scalar int32 row tensor to the image, uint8 [H, W, 3]; used inside `tf.data` graphs.
-        digests: uint8 [N, 32], SHA-256 of each image's content (encoded bytes, or pixels where there are none).
+        contents: how the images are read and what is in them.
         origin: where the images are kept, without the split (an absolute folder, say). Two sets hold the same
             image if `origin` joined with the id is the same.
         identities: uint64 [N], hashes of origin and id; None (default) computes them.
-        decoded_for: what `loader` is reduced for, if it is.
-        files: the lists of files that images are read from, watched while they are used.
 
     Attributes:
         ids: np.ndarray of str [N].
         labels: np.ndarray int32 [N].
-        loader: as given.
+        contents: as given.
         fingerprint: digest of ids, labels, class names and image contents; independent of where they lie.
-        decoded_for: the side images are decoded for (see `reduced`), None where they are decoded in full.
-        files: as given; of a subset those of the whole set.
 
     Raises:
         InputError: no images, ids or class names that are not unique, labels out of range.
@@ -76,23 +72,17 @@ class ImageSet:
         ids: Sequence[str] | np.ndarray,
         labels: Sequence[int] | np.ndarray,
         class_names: Sequence[str],
-        loader: Loader,
+        contents: ImageContents,
         *,
-        digests: np.ndarray,
         origin: str = "",
         identities: np.ndarray | None = None,
-        decoded_for: int | None = None,
-        files: Sequence[Files] = (),
     ) -> None:
         self.name = name
         self.ids = np.asarray(ids, dtype=str)
         self.labels = np.asarray(labels, np.int32)
         self.class_names = tuple(str(c) for c in class_names)
-        self.digests = np.asarray(digests, np.uint8)
+        self.contents = contents
         self.origin = origin or name
-        self.decoded_for = decoded_for
-        self.files = tuple(files)
-        self.loader = loader
         self._check()
         self.identities = identities_of(self.origin, self.ids.tolist()) if identities is None else identities
         self.fingerprint = artifacts.fingerprint(self.ids, self.labels, list(self.class_names), self.digests)
@@ -159,8 +149,7 @@ class ImageSet:
             [f"{i:06d}" for i in range(len(images))] if ids is None else ids,
             labels,
             class_names,
-            load,
-            digests=sha256_rows([np.ascontiguousarray(image).tobytes() for image in images]),
+            ImageContents(load, sha256_rows([np.ascontiguousarray(image).tobytes() for image in images])),
             origin=origin,
         )
 
@@ -170,6 +159,26 @@ class ImageSet:
     def __repr__(self) -> str:
         reduced_to = f", decoded for {self.decoded_for} px" if self.decoded_for else ""
         return f"ImageSet({self.name!r}, {len(self)} images, {self.num_classes} classes{reduced_to})"
+
+    @property
+    def loader(self) -> Loader:
+        """Maps a scalar int32 row tensor to the image, see `load`."""
+        return self.contents.loader
+
+    @property
+    def digests(self) -> np.ndarray:
+        """SHA-256 of each image's content, uint8 [N, 32]."""
+        return self.contents.digests
+
+    @property
+    def decoded_for(self) -> int | None:
+        """The side images are decoded for (see `reduced`), None where they are decoded in full."""
+        return self.contents.decoded_for
+
+    @property
+    def files(self) -> Sequence[Files]:
+        """The lists of files that images are read from; of a subset those of the whole set."""
+        return self.contents.files
 
     @property
     def num_classes(self) -> int:
@@ -195,31 +204,28 @@ class ImageSet:
         Returns:
             A dataset of {"row": int32, "image": uint8 [H, W, 3] (sizes may differ), "label": int32}.
         """
-        wanted = self._rows(np.arange(len(self)) if rows is None else rows)
+        rows = self._rows(np.arange(len(self)) if rows is None else rows)
 
         def complete(row: tf.Tensor) -> dict[str, tf.Tensor]:
             return {"row": row, "image": self.load(row), "label": tf.gather(self._label_tensor, row)}
 
         return untuned(
-            tf.data.Dataset.from_tensor_slices(wanted).map(
+            tf.data.Dataset.from_tensor_slices(rows).map(
                 complete, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
             )
         )
 
     def subset(self, rows: Sequence[int] | np.ndarray, name: str | None = None) -> ImageSet:
         """The set of the given rows, in that order, with the same classes. Its row i is this set's `rows[i]`."""
-        kept = self._rows(rows)
+        rows = self._rows(rows)
         return ImageSet(
             name or self.name,
-            self.ids[kept],
-            self.labels[kept],
+            self.ids[rows],
+            self.labels[rows],
             self.class_names,
-            PickedRows(self.loader, on_cpu(kept)),
-            digests=self.digests[kept],
+            self.contents.take(rows),
             origin=self.origin,
-            identities=self.identities[kept],
-            decoded_for=self.decoded_for,
-            files=self.files,
+            identities=self.identities[rows],
         )
 
     def relabeled(self, labels: np.ndarray, class_names: Sequence[str]) -> ImageSet:
@@ -229,12 +235,9 @@ class ImageSet:
             self.ids,
             labels,
             class_names,
-            self.loader,
-            digests=self.digests,
+            self.contents,
             origin=self.origin,
             identities=self.identities,
-            decoded_for=self.decoded_for,
-            files=self.files,
         )
 
     def reduced(self, side: int) -> ImageSet:
@@ -251,7 +254,7 @@ class ImageSet:
         if side < 1:
             raise ValueError(f"`side` must be at least 1. Received: side={side}")
         smaller = copy.copy(self)
-        smaller.loader, smaller.decoded_for = reduced(self.loader, side), side
+        smaller.contents = self.contents.reduced(side)
         return smaller
 
     def _rows(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:

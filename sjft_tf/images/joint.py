@@ -16,7 +16,7 @@ from sjft_tf.images import philox
 from sjft_tf.images.augment import Augmentation
 from sjft_tf.images.image_set import ImageSet, on_cpu, untuned
 from sjft_tf.images.order import BatchComposition, round_order, target_row_at
-from sjft_tf.images.positions import WHOLE, Batches, BatchShard
+from sjft_tf.images.positions import BatchPlan
 
 # Streams of random numbers that must not repeat each other take different second words of the seed.
 # 0 is the order of the target (`order.target_row_at`).
@@ -100,27 +100,19 @@ def joint_dataset(
     target: ImageSet,
     source: SourceStream | None,
     augmentation: Augmentation,
+    plan: BatchPlan,
     *,
-    batch_size: int,
-    first_step: int,
-    steps: int,
     seed: int,
-    shard: BatchShard | None = None,
-    accumulate: int = 1,
     composition: BatchComposition | None = None,
 ) -> tf.data.Dataset:
-    """Batches for `steps` training steps, beginning at the run's global step `first_step`.
+    """Batches for `plan.steps` training steps, beginning at the run's global step `plan.first_step`.
 
     Args:
         target: the target training images.
         source: what is borrowed; None trains on the target alone.
         augmentation: what is done to every training image.
-        batch_size: B, target images of a step, or of each of its micro-batches.
-        first_step: global step of the first batch.
-        steps: number of steps.
+        plan: which steps, of how many target images, and whose part of them.
         seed: the run's seed.
-        shard: the devices that this process feeds, of all that share each batch; None (default): one has it all.
-        accumulate: A, micro-batches a step (default 1); the next A * B positions in order.
         composition: hard images drawn more often and few images of a class in a batch; None (default): neither.
 
     Returns:
@@ -132,47 +124,47 @@ def joint_dataset(
     Raises:
         InputError: the batch cannot be divided or made up so.
     """
-    cut = Batches(batch_size, first_step, steps, shard or WHOLE, accumulate).check()
+    plan.check()
     domains = [Domain(target, on_cpu(target.labels), _TARGET_VIEW)]
-    held = None
+    pools = None
     if source is not None:
         # Made here, in host memory, and not inside the functions below, whose graphs would carry them as text.
         domains.append(Domain(source.images, on_cpu(source.labels.astype(np.int32)), _SOURCE_VIEW))
-        held = Pools(*(on_cpu(array) for array in source.pools))
+        pools = Pools(on_cpu(source.pools.rows), on_cpu(source.pools.starts), on_cpu(source.pools.lengths))
 
     order, begun = None, 0
     if composition is not None and not composition.plain:
-        begun = composition.first_step * accumulate * batch_size
-        wanted = (first_step + steps) * accumulate * batch_size - begun
+        begun = composition.first_step * plan.accumulate * plan.batch_size
+        count = (plan.first_step + plan.steps) * plan.accumulate * plan.batch_size - begun
         rows_of_round = round_order(
-            target.labels, composition, batch_size=batch_size, first=begun, count=wanted, seed=seed
+            target.labels, composition, batch_size=plan.batch_size, first=begun, count=count, seed=seed
         )
         order = on_cpu(rows_of_round)
 
     def draw(elements: tf.Tensor) -> tuple[Drawn, ...]:
-        position = cut.positions(elements)
+        position = plan.positions(elements)
         row = target_row_at(position, len(target), seed) if order is None else tf.gather(order, position - begun)
-        rows = [row] if held is None else [row, source_row_at(position, row, held, seed)]
-        found = []
+        rows = [row] if pools is None else [row, source_row_at(position, row, pools, seed)]
+        drawn = []
         for domain, row in zip(domains, rows, strict=True):
             seeds = _seed_at(position, seed, domain.stream)
-            found.append(Drawn(row, seeds, augmentation.choose(philox.uniforms(seeds)), tf.gather(domain.labels, row)))
-        return tuple(found)
+            drawn.append(Drawn(row, seeds, augmentation.choose(philox.uniforms(seeds)), tf.gather(domain.labels, row)))
+        return tuple(drawn)
 
     def load(*drawn: Drawn) -> tuple[tuple[tf.Tensor, tf.Tensor], ...]:
         return tuple(
             (augmentation.apply(domain.images.load(one.row), one.choice, one.seed), one.label)
-            for domain, one in zip(domains, (Drawn(*one) for one in drawn), strict=True)
+            for domain, one in zip(domains, map(Drawn._make, drawn), strict=True)
         )
 
     # What is drawn is drawn for many images at once, decoding and augmenting run in parallel an example at a time, and
     # only small batches of finished images wait.
-    together = max(1, _DRAWN_TOGETHER // (cut.per_replica * accumulate))
-    examples = tf.data.Dataset.range(cut.elements).batch(together).map(draw).unbatch()
-    examples = examples.map(load, tf.data.AUTOTUNE, deterministic=True).batch(cut.per_replica, drop_remainder=True)
-    if accumulate > 1:
-        examples = examples.batch(accumulate, drop_remainder=True)
-    counted = examples.map(_joined).apply(tf.data.experimental.assert_cardinality(cut.elements))
+    together = max(1, _DRAWN_TOGETHER // (plan.per_replica * plan.accumulate))
+    examples = tf.data.Dataset.range(plan.elements).batch(together).map(draw).unbatch()
+    examples = examples.map(load, tf.data.AUTOTUNE, deterministic=True).batch(plan.per_replica, drop_remainder=True)
+    if plan.accumulate > 1:
+        examples = examples.batch(plan.accumulate, drop_remainder=True)
+    counted = examples.map(_joined).apply(tf.data.experimental.assert_cardinality(plan.elements))
     return untuned(counted.prefetch(2))
 
 

@@ -62,8 +62,8 @@ def read_headers(path: Path, names: Sequence[str]) -> dict[str, Header]:
         InputError: no `.npz`, damaged, needs pickles, or a size that cannot be.
     """
     with _opened(path) as archive:
-        there = set(_names(archive))
-        return {name: _header(path, archive, name) for name in names if name in there}
+        stored = set(_names(archive))
+        return {name: _header(path, archive, name) for name in names if name in stored}
 
 
 def read_arrays(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -104,21 +104,21 @@ def check_memory(path: Path, headers: dict[str, Header], needed: int) -> None:
 
 def available_memory() -> int | None:
     """Bytes a process can still take, of the machine and of its control group; None where that is not told."""
-    found = []
+    limits = []
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
-        found += [int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")]
+        limits += [int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")]
     except (OSError, ValueError, IndexError):
         pass
     try:
         group = Path("/sys/fs/cgroup")
         limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
-        found.append(max(0, limit - used))
+        limits.append(max(0, limit - used))
     except (OSError, ValueError):  # no control group, or "max"
         pass
-    if not found and "SC_PHYS_PAGES" in os.sysconf_names:
-        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    return min(found, default=None)
+    if not limits and "SC_PHYS_PAGES" in os.sysconf_names:
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return min(limits, default=None)
 
 
 def _opened(path: Path) -> zipfile.ZipFile:

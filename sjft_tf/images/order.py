@@ -71,12 +71,12 @@ def _shuffled(positions: np.ndarray, count: int, seed: int, offset: int = 0) -> 
 
     `offset` is added to the number of the pass, so that passes counted anew come in orders of their own.
     """
-    passes, places = positions // count + offset, positions % count
-    found = np.empty(positions.shape, np.int32)
+    passes, indices = positions // count + offset, positions % count
+    rows = np.empty(positions.shape, np.int32)
     for number in np.unique(passes).tolist():
         here = passes == number
-        found[here] = _pass(count, seed, number)[places[here]]
-    return found
+        rows[here] = _pass(count, seed, number)[indices[here]]
+    return rows
 
 
 @functools.lru_cache(maxsize=2)
@@ -113,7 +113,7 @@ def round_order(
 
     Args:
         labels: int [N_t], class of each target image.
-        make_up: what is asked for.
+        composition: how the batches are made up.
         batch_size: B, target images of a batch (of a micro-batch, where a step has several).
         first: position the round begins at.
         count: number of rows wanted, a multiple of `batch_size`.

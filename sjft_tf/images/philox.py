@@ -22,8 +22,8 @@ _LOW, _WORD, _MANTISSA = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(0x7FFFF
 
 def uniforms(seeds: tf.Tensor) -> tf.Tensor:
     """float32 [..., 4] in [0, 1): `stateless_uniform([4], seed)` for each of `seeds`, int64 [..., 2]."""
-    found = tf.numpy_function(_uniforms, [seeds], tf.float32, stateful=False)
-    return tf.ensure_shape(found, [*seeds.shape[:-1], 4])
+    numbers = tf.numpy_function(_uniforms, [seeds], tf.float32, stateful=False)
+    return tf.ensure_shape(numbers, [*seeds.shape[:-1], 4])
 
 
 def integers(seeds: tf.Tensor, below: tf.Tensor) -> tf.Tensor:
@@ -33,8 +33,8 @@ def integers(seeds: tf.Tensor, below: tf.Tensor) -> tf.Tensor:
         seeds: int64 [..., 2].
         below: int64 [...], at least 1.
     """
-    found = tf.numpy_function(_integers, [seeds, below], tf.int64, stateful=False)
-    return tf.ensure_shape(found, seeds.shape[:-1])
+    numbers = tf.numpy_function(_integers, [seeds, below], tf.int64, stateful=False)
+    return tf.ensure_shape(numbers, seeds.shape[:-1])
 
 
 def permutation(count: int, seed: tuple[int, int]) -> np.ndarray:

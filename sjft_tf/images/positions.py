@@ -26,10 +26,10 @@ class BatchShard(NamedTuple):
     local: int
 
 
-WHOLE = BatchShard(replicas=1, first=0, local=1)
+WHOLE_BATCH = BatchShard(replicas=1, first=0, local=1)
 
 
-class Batches(NamedTuple):
+class BatchPlan(NamedTuple):
     """How positions are cut into steps, micro-batches and devices' parts.
 
     A step takes `accumulate` micro-batches of `batch_size` positions one after the other; of each micro-batch replica r
@@ -39,17 +39,17 @@ class Batches(NamedTuple):
         batch_size: B, target images of a micro-batch, all replicas together.
         first_step: global step the first batch belongs to.
         steps: number of steps.
-        shard: whose parts are wanted.
-        accumulate: A, micro-batches a step.
+        shard: the devices that this process feeds, of all that share each batch. Default: one has it all.
+        accumulate: A, micro-batches a step (default 1); the next A * B positions in order.
     """
 
     batch_size: int
     first_step: int
     steps: int
-    shard: BatchShard = WHOLE
+    shard: BatchShard = WHOLE_BATCH
     accumulate: int = 1
 
-    def check(self) -> Batches:
+    def check(self) -> BatchPlan:
         """Returns self.
 
         Raises:

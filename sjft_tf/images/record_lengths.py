@@ -9,7 +9,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Protocol
 
 import tensorflow as tf
 
@@ -24,6 +24,21 @@ _CHUNK = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
+class ShardContent:
+    """The bytes of a shard as they are without compression.
+
+    Args:
+        size: how many there are.
+        spool: holds those of a compressed shard; None (default): the file does, or is decompressed as it is read.
+        base: the byte of `spool` they begin at.
+    """
+
+    size: int
+    spool: Spool | None = None
+    base: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
 class Lengths:
     """How many records may be read safely, and what is wrong with the one after them ("": nothing, the file ends)."""
 
@@ -31,14 +46,13 @@ class Lengths:
     fault: str
 
 
-def walk(path: str, size: int, compressed: bool, spool: Spool | None, base: int, most: int | None) -> Lengths:
+def walk(path: str, compressed: bool, content: ShardContent, most: int | None) -> Lengths:
     """Follows the lengths through a file, without reading what lies between them where that can be skipped.
 
     Args:
         path: of the file, on the disk or any file system TensorFlow knows.
-        size: bytes of the file, or of the uncompressed content in `spool`.
-        compressed: with gzip; without `spool` it is then decompressed, a chunk at a time.
-        spool: holds the uncompressed content from byte `base` on.
+        compressed: with gzip; without a spool it is then decompressed, a chunk at a time.
+        content: the size of the file, or the uncompressed content in a spool.
         most: records after which to stop; None: none.
 
     Raises:
@@ -46,19 +60,21 @@ def walk(path: str, size: int, compressed: bool, spool: Spool | None, base: int,
         tf.errors.OpError: likewise, of a remote file system.
     """
     safe, start = 0, 0
-    with _bytes(path, size, compressed, spool, base) as content:
+    with _bytes(path, compressed, content) as stored:
         while most is None or safe < most:
-            head = content.read(start, BEFORE)
+            head = stored.read(start, BEFORE)
             if not head:
                 return Lengths(safe, "")
             if len(head) < BEFORE:
                 return Lengths(safe, "truncated")
             length, checksum = struct.unpack("<QI", head)
             end = start + BEFORE + length + AFTER
-            if length > LONGEST or not content.has(end - 1):
+            if length > LONGEST or not stored.has(end - 1):
                 if checksum != masked_crc32c(head[:8]):
                     return Lengths(safe, "corrupt")
-                claim = f"it claims {length} bytes" + (f", of {size}" if not compressed or spool else "")
+                claim = f"it claims {length} bytes" + (
+                    f", of {content.size}" if not compressed or content.spool else ""
+                )
                 return Lengths(safe, f"truncated or too large ({claim})")
             safe, start = safe + 1, end
     return Lengths(safe, "")
@@ -75,10 +91,18 @@ def masked_crc32c(data: bytes) -> int:
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-class _Range:
-    """Bytes at any place of an open file; fewer than asked for, or none, where it ends."""
+class _ByteStream(Protocol):
+    """A file of the disk or of TensorFlow, or what gzip makes of one."""
 
-    def __init__(self, stream: IO[bytes] | Any, size: int | None) -> None:
+    def read(self, size: int, /) -> bytes: ...
+
+    def seek(self, offset: int, /) -> object: ...
+
+
+class _Range:
+    """Bytes anywhere in an open file; fewer than asked for, or none, where it ends."""
+
+    def __init__(self, stream: _ByteStream, size: int | None) -> None:
         self._stream, self._size, self._at = stream, size, 0
 
     def read(self, start: int, length: int) -> bytes:
@@ -94,9 +118,9 @@ class _Range:
             if not passed:
                 return b""
             self._at += passed
-        found = self._stream.read(length)
-        self._at += len(found)
-        return found
+        content = self._stream.read(length)
+        self._at += len(content)
+        return content
 
     def has(self, position: int) -> bool:
         return position < self._size if self._size is not None else bool(self.read(position, 1))
@@ -115,19 +139,19 @@ class _Spooled:
 
 
 @contextlib.contextmanager
-def _bytes(path: str, size: int, compressed: bool, spool: Spool | None, base: int) -> Iterator[_Range | _Spooled]:
-    if spool is not None:
-        yield _Spooled(spool, base, size)
+def _bytes(path: str, compressed: bool, content: ShardContent) -> Iterator[_Range | _Spooled]:
+    if content.spool is not None:
+        yield _Spooled(content.spool, content.base, content.size)
         return
     with opened(path) as raw:
         if not compressed:
             # What is there now counts, not what was there when the file was listed.
-            yield _Range(raw, raw.size() if is_remote(path) else os.fstat(raw.fileno()).st_size)
+            yield _Range(raw, raw.size() if isinstance(raw, tf.io.gfile.GFile) else os.fstat(raw.fileno()).st_size)
             return
         with gzip.GzipFile(fileobj=raw) as stream:
             yield _Range(stream, None)
 
 
-def opened(path: str) -> Any:
-    """A file's bytes, from the disk or any file system TensorFlow knows."""
+def opened(path: str) -> IO[bytes]:
+    """A file's bytes, from the disk or any file system TensorFlow knows (a GFile, which does what is needed of IO)."""
     return tf.io.gfile.GFile(path, "rb") if is_remote(path) else open(path, "rb", buffering=BEFORE)

@@ -23,7 +23,7 @@ from sjft_tf.progress import bar
 from sjft_tf.schema import Array, Schema
 
 _BLOCK = 64  # files handed to a thread at a time
-JUDGMENT = 3  # raise when `inspect` comes to judge files differently
+JUDGMENT = 3  # raise when `inspect_image` comes to judge files differently
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,13 +40,13 @@ class ScannedFiles:
     """The files that decode.
 
     Attributes:
-        kept: int [M], positions in the list that was scanned.
+        positions: int [M], where they stand in the list that was scanned.
         plain: bool [M], see `decode.is_plain`.
         digests: uint8 [M, 32], SHA-256 of the files.
         files: what they were when they were checked.
     """
 
-    kept: np.ndarray
+    positions: np.ndarray
     plain: np.ndarray
     digests: np.ndarray
     files: watching.Files
@@ -89,14 +89,14 @@ class FileScan:
             InputError: a file does not decode and `bad_images` is "error".
         """
         stats = file_stats(paths) if stats is None else stats
-        found = self._look(paths, stats, key, description)
-        self.report_bad([(path, one.error) for path, one in zip(paths, found, strict=True) if one.error], len(paths))
-        kept = np.array([i for i, one in enumerate(found) if not one.error], np.int64)
+        results = self._look(paths, stats, key, description)
+        self.report_bad([(path, one.error) for path, one in zip(paths, results, strict=True) if one.error], len(paths))
+        positions = np.array([i for i, one in enumerate(results) if not one.error], np.int64)
         return ScannedFiles(
-            kept,
-            np.array([found[i].plain for i in kept], bool),
-            np.frombuffer(b"".join(found[i].digest for i in kept), np.uint8).reshape(-1, 32),
-            watching.remember(key, [paths[i] for i in kept], [stats[i] for i in kept]),
+            positions,
+            np.array([results[i].plain for i in positions], bool),
+            np.frombuffer(b"".join(results[i].digest for i in positions), np.uint8).reshape(-1, 32),
+            watching.remember(key, [paths[i] for i in positions], [stats[i] for i in positions]),
         )
 
     def report_bad(self, bad: Sequence[tuple[str, str]], total: int) -> None:
@@ -140,10 +140,10 @@ class FileScan:
                 for i, one in zip(block, inspected, strict=True):
                     results[i] = one
                 shown.update(len(block))
-        found = [one for one in results if one is not None]
+        complete = [one for one in results if one is not None]
         if store and missing:
-            store.write(paths, stats, found)
-        return found
+            store.write(paths, stats, complete)
+        return complete
 
 
 def inspect_file(path: str, max_pixels: int = MAX_PIXELS) -> ScanResult:
@@ -152,10 +152,10 @@ def inspect_file(path: str, max_pixels: int = MAX_PIXELS) -> ScanResult:
         encoded = read_bytes(path, most_bytes(max_pixels))
     except OSError as error:
         return ScanResult(False, bytes(32), str(error.strerror or error))
-    return inspect(encoded, max_pixels)
+    return inspect_image(encoded, max_pixels)
 
 
-def inspect(encoded: bytes, max_pixels: int = MAX_PIXELS) -> ScanResult:
+def inspect_image(encoded: bytes, max_pixels: int = MAX_PIXELS) -> ScanResult:
     """Whether encoded bytes decode, by which decoder, and their digest; the one rule for training and prediction."""
     digest = hashlib.sha256(encoded).digest()
     try:
@@ -187,8 +187,11 @@ def _tensorflow_decodes(encoded: bytes, png: bool) -> bool:
 _TEXT, _PER_FILE = Array("uint8", ("bytes",)), ("files",)
 _SCHEMA = Schema(
     {
-        **{"paths": _TEXT, "errors": Array("uint8", ("bytes of errors",)), "plain": Array("bool", _PER_FILE)},
-        **{"sizes": Array("int64", _PER_FILE), "times": Array("int64", _PER_FILE)},
+        "paths": _TEXT,
+        "errors": Array("uint8", ("bytes of errors",)),
+        "plain": Array("bool", _PER_FILE),
+        "sizes": Array("int64", _PER_FILE),
+        "times": Array("int64", _PER_FILE),
         "digests": Array("uint8", ("bytes of digests",)),
     },
     {"made_by": [int]},
@@ -235,16 +238,16 @@ class _Store:
             )
         }
 
-    def write(self, paths: Sequence[str], stats: Sequence[tuple[int, int]], found: Sequence[ScanResult]) -> None:
+    def write(self, paths: Sequence[str], stats: Sequence[tuple[int, int]], results: Sequence[ScanResult]) -> None:
         def text(values: Sequence[str]) -> np.ndarray:
             return np.frombuffer("\0".join(values).encode("utf-8", "surrogateescape"), np.uint8)
 
         arrays = {
             "paths": text(paths),
-            "errors": text([one.error.replace("\0", "") for one in found]),
+            "errors": text([one.error.replace("\0", "") for one in results]),
             "sizes": np.array([size for size, _ in stats], np.int64),
             "times": np.array([time for _, time in stats], np.int64),
-            "plain": np.array([one.plain for one in found], bool),
-            "digests": np.frombuffer(b"".join(one.digest for one in found), np.uint8),
+            "plain": np.array([one.plain for one in results], bool),
+            "digests": np.frombuffer(b"".join(one.digest for one in results), np.uint8),
         }
         artifacts.save_npz(self._path, arrays, {"made_by": self._made_by})

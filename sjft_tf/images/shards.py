@@ -1,4 +1,4 @@
-"""TFRecord shards as places of images: checked once, then read at random."""
+"""TFRecord shards that hold images: checked once, then read at random."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import collections
 import concurrent.futures
 import dataclasses
 import gzip
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,8 @@ from sjft_tf.errors import InputError
 from sjft_tf.images.decode import MAX_PIXELS
 from sjft_tf.images.examples import Features, Labeled, parse_example, read_example
 from sjft_tf.images.paths import read_range, reason
-from sjft_tf.images.record_lengths import AFTER, BEFORE, GZIP_ERRORS, opened, walk
-from sjft_tf.images.scan import JUDGMENT, ScanResult, inspect
+from sjft_tf.images.record_lengths import AFTER, BEFORE, GZIP_ERRORS, ShardContent, opened, walk
+from sjft_tf.images.scan import JUDGMENT, ScanResult, inspect_image
 from sjft_tf.images.spool import Spool
 from sjft_tf.schema import Array, Schema
 
@@ -31,8 +31,10 @@ _CHUNK = 1 << 20
 _BOMB_BYTES, _BOMB_RATIO = 1 << 28, 200  # encoded images hardly shrink at all
 _SCHEMA = Schema(
     {
-        **{"starts": Array("int64", ("records",), low=0), "lengths": Array("int32", ("records",), low=0)},
-        **{"plain": Array("bool", ("records",)), "digests": Array("uint8", ("records", 32))},
+        "starts": Array("int64", ("records",), low=0),
+        "lengths": Array("int32", ("records",), low=0),
+        "plain": Array("bool", ("records",)),
+        "digests": Array("uint8", ("records", 32)),
         "codes": Array("int32", ("records",), low=0),
     },
     {"made_from": dict, "names": [[str]], "errors": [list], "ids": [str]},
@@ -82,12 +84,20 @@ class Index:
 
     def take(self, rows: np.ndarray) -> Index:
         """The index of some records, of none with an error."""
-        arrays = {name: getattr(self, name)[rows] for name in _ARRAYS}
-        return dataclasses.replace(self, **arrays, errors={}, ids=[self.ids[i] for i in rows] if self.ids else [])
+        return Index(
+            starts=self.starts[rows],
+            lengths=self.lengths[rows],
+            plain=self.plain[rows],
+            digests=self.digests[rows],
+            codes=self.codes[rows],
+            names=self.names,
+            errors={},
+            ids=[self.ids[i] for i in rows] if self.ids else [],
+        )
 
 
 def records(
-    shard: RecordFile, size: int | None = None, spool: Spool | None = None, base: int = 0, most: int | None = None
+    shard: RecordFile, content: ShardContent | None = None, most: int | None = None
 ) -> Iterator[tuple[int, bytes]]:
     """The records of a shard with the byte each begins at, their checksums verified by TensorFlow.
 
@@ -96,15 +106,15 @@ def records(
 
     Args:
         shard: the file.
-        size: bytes of the uncompressed shard; None (default) does not check that the last record ends there.
-        spool: holds the shard uncompressed from byte `base` on, for a compressed one.
+        content: the uncompressed shard, in a spool where it is compressed; None (default) does not check that the last
+            record ends where it does.
         most: records to stop after; None: none.
 
     Raises:
         InputError: the shard cannot be read, is truncated or corrupt; names the record.
     """
     try:
-        lengths = walk(shard.path, shard.size if size is None else size, shard.compressed, spool, base, most)
+        lengths = walk(shard.path, shard.compressed, content or ShardContent(shard.size), most)
     except GZIP_ERRORS as error:
         raise _damaged(shard, 0, 0, f"corrupt ({error})") from error
     except tf.errors.OpError as error:
@@ -127,7 +137,7 @@ def records(
     if lengths.fault:
         raise _damaged(shard, position, start, lengths.fault)
     # TensorFlow takes a file that ends within the first 12 bytes of a record for complete.
-    if size is not None and start != size:
+    if content is not None and start != content.size:
         raise _damaged(shard, position, start, "truncated")
 
 
@@ -177,24 +187,26 @@ def _next_chunk(shard: RecordFile, stream: gzip.GzipFile) -> bytes:
 
 def index(
     shard: RecordFile,
+    content: ShardContent,
     features: Features,
     pool: concurrent.futures.Executor,
-    size: int,
     cache: Path | None,
     max_pixels: int = MAX_PIXELS,
-    spool: Spool | None = None,
-    base: int = 0,
 ) -> Index:
     """Reads and checks a shard, or takes what is known of an unchanged one from the folder `cache`.
 
-    `size` is that of the uncompressed shard, which a compressed one has in `spool` from byte `base` on.
+    `content` is the uncompressed shard, which a compressed one has in a spool.
     """
     judgment = [JUDGMENT, max_pixels]
-    stamp = {"judgment": judgment, "shard": dataclasses.asdict(shard), "features": dataclasses.asdict(features)}
+    stamp: dict[str, object] = {
+        "judgment": judgment,
+        "shard": dataclasses.asdict(shard),
+        "features": dataclasses.asdict(features),
+    }
     path = cache / f"shard_{artifacts.fingerprint(shard.path, stamp['features'])}.npz" if cache else None
     known = _read_cached(path, stamp) if path else None
     if known is None:
-        known = _scan(shard, features, pool, size, max_pixels, spool, base)
+        known = _scan(shard, content, features, pool, max_pixels)
         if path:
             _write_cached(path, stamp, known)
     return known
@@ -202,12 +214,10 @@ def index(
 
 def _scan(
     shard: RecordFile,
+    content: ShardContent,
     features: Features,
     pool: concurrent.futures.Executor,
-    size: int,
     max_pixels: int,
-    spool: Spool | None,
-    base: int,
 ) -> Index:
     # Typed arrays, because one shard may hold a million images.
     starts, lengths, codes, plain = (array.array(code) for code in "qiib")
@@ -217,10 +227,10 @@ def _scan(
     digests = bytearray()
 
     def images() -> Iterator[bytes]:
-        for position, (start, record) in enumerate(records(shard, size, spool, base)):
+        for position, (start, record) in enumerate(records(shard, content)):
             where = f"{shard.path}, record {position}"
             one: Labeled = read_example(parse_example(record, where), features, where)
-            # The message holds the image as it is. If its bytes are there twice, one place is as good as the other.
+            # The message holds the image as it is. If its bytes are there twice, one of them is as good as the other.
             starts.append(start + record.index(one.encoded))
             lengths.append(len(one.encoded))
             codes.append(names.setdefault(one.names, len(names)))
@@ -228,11 +238,11 @@ def _scan(
                 ids.append(one.id)
             yield one.encoded
 
-    for position, found in enumerate(_inspected(images(), pool, max_pixels)):
-        plain.append(found.plain)
-        digests += found.digest
-        if found.error:
-            errors[position] = found.error
+    for position, result in enumerate(_inspected(images(), pool, max_pixels)):
+        plain.append(result.plain)
+        digests += result.digest
+        if result.error:
+            errors[position] = result.error
     return Index(
         np.array(starts, np.int64),
         np.array(lengths, np.int32),
@@ -246,7 +256,7 @@ def _scan(
 
 
 def _inspected(images: Iterable[bytes], pool: concurrent.futures.Executor, max_pixels: int) -> Iterator[ScanResult]:
-    """`inspect` of each image, in order, in the pool's threads; only a few blocks are in memory at a time."""
+    """`inspect_image` of each image, in order, in the pool's threads; only a few blocks are in memory at a time."""
     waiting: collections.deque[concurrent.futures.Future[list[ScanResult]]] = collections.deque()
     for block in _blocks(images):
         waiting.append(pool.submit(_inspect_all, block, max_pixels))
@@ -257,7 +267,7 @@ def _inspected(images: Iterable[bytes], pool: concurrent.futures.Executor, max_p
 
 
 def _inspect_all(block: list[bytes], max_pixels: int) -> list[ScanResult]:
-    return [inspect(encoded, max_pixels) for encoded in block]
+    return [inspect_image(encoded, max_pixels) for encoded in block]
 
 
 def _blocks(images: Iterable[bytes]) -> Iterator[list[bytes]]:
@@ -273,12 +283,12 @@ def _blocks(images: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield block
 
 
-def _write_cached(path: Path, stamp: dict, found: Index) -> None:
-    others = {"names": found.names, "errors": sorted(found.errors.items()), "ids": found.ids}
-    artifacts.save_npz(path, {name: getattr(found, name) for name in _ARRAYS}, {"made_from": stamp, **others})
+def _write_cached(path: Path, stamp: Mapping[str, object], known: Index) -> None:
+    meta = {"made_from": stamp, "names": known.names, "errors": sorted(known.errors.items()), "ids": known.ids}
+    artifacts.save_npz(path, {name: getattr(known, name) for name in _ARRAYS}, meta)
 
 
-def _read_cached(path: Path, stamp: dict) -> Index | None:
+def _read_cached(path: Path, stamp: Mapping[str, object]) -> Index | None:
     try:
         arrays, meta = artifacts.load_npz(path, _SCHEMA)
         artifacts.check_made_from(path, meta["made_from"], stamp)
@@ -288,22 +298,27 @@ def _read_cached(path: Path, stamp: dict) -> Index | None:
         logging.warning("%s The shard is read again.", error)
         return None
     try:
-        return _known(arrays, meta)
+        return _known(arrays, meta["names"], meta["errors"], meta["ids"])
     except (TypeError, ValueError, OverflowError) as error:
         logging.warning("%s does not hold what it should (%s). The shard is read again.", path, error)
         return None
 
 
-def _known(arrays: dict[str, np.ndarray], meta: dict) -> Index:
-    names, ids = [tuple(one) for one in meta["names"]], meta["ids"]
-    found = Index(
-        **{name: arrays[name] for name in _ARRAYS},
-        names=names,
-        errors={int(row): str(why) for row, why in meta["errors"]},
+def _known(
+    arrays: Mapping[str, np.ndarray], names: list[list[str]], errors: list[tuple[int, str]], ids: list[str]
+) -> Index:
+    known = Index(
+        starts=arrays["starts"],
+        lengths=arrays["lengths"],
+        plain=arrays["plain"],
+        digests=arrays["digests"],
+        codes=arrays["codes"],
+        names=[tuple(one) for one in names],
+        errors={int(row): str(why) for row, why in errors},
         ids=ids,
     )
-    if (n := len(found)) and not (found.codes.max() < len(names) and len(ids) in (0, n)):
+    if (n := len(known)) and not (known.codes.max() < len(names) and len(ids) in (0, n)):
         raise ValueError("names or ids of other lengths")
-    if not set(found.errors) <= set(range(n)):
+    if not set(known.errors) <= set(range(n)):
         raise ValueError("errors of other records")
-    return found
+    return known

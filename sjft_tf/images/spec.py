@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from sjft_tf.errors import InputError
 
@@ -26,6 +27,14 @@ ROLES: dict[str, tuple[str, ...]] = {
 def is_remote(path: str) -> bool:
     """Whether a path names a file system (gs://, hdfs://, ram://, ...) and is none of the local disk's."""
     return "://" in path and _REMOTE.match(path) is not None
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What a kind of image set can be told: a subclass has a field with a default for each option, this one none."""
+
+
+KindOptions = TypeVar("KindOptions", bound=Options)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,9 +78,10 @@ class Spec:
         """`rest` as it stands if it is remote, else as an absolute path."""
         return self.rest if is_remote(self.rest) else str(self.path)
 
-    def read_options(self, **defaults: int | str | bool) -> dict:
-        """The options, converted to the types of their defaults; an option not in `defaults` is refused."""
-        values: dict = dict(defaults)
+    def read_options(self, kind_options: type[KindOptions]) -> KindOptions:
+        """The options, converted to the types of their defaults; one that `kind_options` does not have is refused."""
+        defaults: dict[str, int | str | bool] = dataclasses.asdict(kind_options())
+        values: dict[str, int | str | bool] = {}
         for key, text in self.options:
             if key not in defaults:
                 known = ", ".join(defaults) or "none"
@@ -81,7 +91,7 @@ class Spec:
             except ValueError as error:
                 expected = "true or false" if isinstance(defaults[key], bool) else "an integer"
                 raise InputError(f"'{self}': option '{key}' must be {expected}. Received: {text!r}") from error
-        return values
+        return kind_options(**values)
 
 
 def _convert(text: str, default: int | str | bool) -> int | str | bool:
@@ -114,12 +124,12 @@ def role_of(split: str) -> str | None:
 
 def by_role(available: Iterable[str]) -> dict[str, str]:
     """Which of the available splits serves as train, validation and test; `{}` without a training split."""
-    found: dict[str, str] = {}
+    split_of: dict[str, str] = {}
     for split in available:
         role = role_of(split)
         if role is not None:
-            found.setdefault(role, split)
-    return {role: found[role] for role in ROLES if role in found} if "train" in found else {}
+            split_of.setdefault(role, split)
+    return {role: split_of[role] for role in ROLES if role in split_of} if "train" in split_of else {}
 
 
 def choose_split(spec: Spec, available: Iterable[str]) -> str:
@@ -131,9 +141,9 @@ def choose_split(spec: Spec, available: Iterable[str]) -> str:
     alike = [name for name in names if role is not None and role_of(name) == role]
     if len(alike) == 1:
         return alike[0]
-    asked = f"has no split '{spec.split}'" if spec.split else "needs a split"
+    fault = f"has no split '{spec.split}'" if spec.split else "needs a split"
     listed = ", ".join(f"#{name}" for name in names) or "none"
-    raise InputError(f"'{spec}' {asked}. Splits there: {listed}")
+    raise InputError(f"'{spec}' {fault}. Splits there: {listed}")
 
 
 def with_splits(spec: Spec, available: Iterable[str]) -> Mapping[str, str]:

@@ -8,19 +8,20 @@ import io
 import math
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Protocol
 
 import numpy as np
 
 from sjft_tf.errors import InputError
+from sjft_tf.images.contents import ImageContents
 from sjft_tf.images.folder import file_loader
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.npz_reading import Header, array_names, check_memory, read_arrays, read_headers
 from sjft_tf.images.paths import MISSING, file_stats, folder_of, join, read_bytes
 from sjft_tf.images.scan import FileScan
-from sjft_tf.images.spec import ROLES, Spec, choose_split, is_remote
+from sjft_tf.images.spec import ROLES, Options, Spec, choose_split, is_remote
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +38,7 @@ def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
     Paths are absolute, remote (gs://, hdfs://, ...) or relative to the table's folder, which may be remote as well;
     ids are the paths as written. Labels are class names.
     """
-    spec.read_options()
+    spec.read_options(Options)
     table = spec.location
     rows = _read_csv(spec)
     splits = _unique(row.split for row in rows if row.split)
@@ -49,22 +50,22 @@ def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
     folder = folder_of(table)
     paths = [join(folder, row.path) for row in rows]
     stats = _stats(spec, paths)
-    for row, path, found in zip(rows, paths, stats, strict=True):
-        if found == MISSING:
+    for row, path, stat in zip(rows, paths, stats, strict=True):
+        if stat == MISSING:
             raise InputError(f"{table}, line {row.line}: there is no file {path}")
     scanned = scan.files(paths, f"csv:{table}#{spec.split}", f"Checking {name}", stats)
-    if not len(scanned.kept):
+    if not len(scanned.positions):
         raise InputError(f"'{spec}': none of its {len(rows)} images can be decoded")
-    rows = [rows[i] for i in scanned.kept]
+    rows = [rows[i] for i in scanned.positions]
     class_names, labels = numbered([row.label for row in rows])
     return ImageSet(
         name,
         [row.path for row in rows],
         labels,
         class_names,
-        file_loader([paths[i] for i in scanned.kept], scanned.plain),
-        digests=scanned.digests,
-        files=[scanned.files],
+        ImageContents(
+            file_loader([paths[i] for i in scanned.positions], scanned.plain), scanned.digests, files=[scanned.files]
+        ),
         origin=folder,
     )
 
@@ -114,7 +115,16 @@ def _open_text(path: str) -> IO[str]:
     return open(path, encoding="utf-8-sig", newline="")
 
 
-def _csv_rows(table: str, reader: Any, header: Sequence[str]) -> list[_Row]:
+class _CsvReader(Protocol):
+    """What `csv.reader` gives, whose class has no public name."""
+
+    @property
+    def line_num(self) -> int: ...
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+
+def _csv_rows(table: str, reader: _CsvReader, header: Sequence[str]) -> list[_Row]:
     rows: list[_Row] = []
     first: dict[tuple[str, str], int] = {}
     folder = folder_of(table)
@@ -168,7 +178,7 @@ def open_npz(spec: Spec, scan: FileScan) -> ImageSet:
     "split/000123". Nothing that needs unpickling is read. All is in memory: what becomes of the
     file later does not matter to a run.
     """
-    spec.read_options()
+    spec.read_options(Options)
     path = spec.path
     keys = _npz_keys(spec)
     split = choose_split(spec, [name for name in keys if name]) if spec.split or "" not in keys else ""
@@ -191,20 +201,20 @@ def npz_splits(spec: Spec) -> list[str]:
 def _npz_keys(spec: Spec) -> dict[str, tuple[str, str]]:
     """The pairs of image and label arrays, by split; "" where there are none."""
     present = set(array_names(spec.path))
-    found: dict[str, tuple[str, str]] = {}
+    keys: dict[str, tuple[str, str]] = {}
     for x, y in _PAIRS:
         if {x, y} <= present:
-            found.setdefault("", (x, y))
+            keys.setdefault("", (x, y))
         for split in (name for names in ROLES.values() for name in names):
             for pair in ((f"{x}_{split}", f"{y}_{split}"), (f"{split}_{x}", f"{split}_{y}")):
                 if set(pair) <= present:
-                    found.setdefault(split, pair)
-    if not found:
+                    keys.setdefault(split, pair)
+    if not keys:
         raise InputError(
             f"'{spec}': expected arrays x and y, images and labels, or x_train, y_train, x_test, y_test. "
             f"Received: {', '.join(sorted(present)) or 'none'}"
         )
-    return found
+    return keys
 
 
 def _check_headers(path: Path, headers: dict[str, Header], x_key: str, y_key: str) -> None:
@@ -275,11 +285,11 @@ def _as_rgb_bytes(images: np.ndarray, what: str) -> np.ndarray:
     alpha = images.ndim == 4 and images.shape[3] == 4
     if images.dtype == np.uint8 and not alpha:
         return images
-    found = np.empty((*images.shape[:3], *((3,) if alpha else images.shape[3:])), np.uint8)
+    pixels = np.empty((*images.shape[:3], *((3,) if alpha else images.shape[3:])), np.uint8)
     step = max(1, _BLOCK_PIXELS // max(1, math.prod(images.shape[1:])))
     for start in range(0, len(images), step):
-        found[start : start + step] = _block_as_bytes(images[start : start + step], scale, alpha)
-    return found
+        pixels[start : start + step] = _block_as_bytes(images[start : start + step], scale, alpha)
+    return pixels
 
 
 def _block_as_bytes(images: np.ndarray, scale: float, alpha: bool) -> np.ndarray:

@@ -13,13 +13,15 @@ from absl import logging
 
 from sjft_tf.errors import InputError
 from sjft_tf.images import watching
+from sjft_tf.images.contents import ImageContents
 from sjft_tf.images.examples import Features, find_features, name_classes, parse_example
 from sjft_tf.images.image_set import ImageSet, identities_of
 from sjft_tf.images.loaders import EncodedImages, python_reader
 from sjft_tf.images.paths import MISSING, file_stats, folder_of, join, read_bytes, read_range, reason
+from sjft_tf.images.record_lengths import ShardContent
 from sjft_tf.images.scan import FileScan
 from sjft_tf.images.shards import Index, RecordFile, copy_uncompressed, index, records
-from sjft_tf.images.spec import Spec
+from sjft_tf.images.spec import Options, Spec
 from sjft_tf.images.spool import Spool
 from sjft_tf.progress import bar
 
@@ -27,31 +29,43 @@ _WILDCARDS = re.compile(r"[*?\[{]")
 
 
 @dataclasses.dataclass(frozen=True)
-class _Places:
-    """Where the encoded images are: 16 bytes an image.
+class TfrecordOptions(Options):
+    """See `open_tfrecord`."""
+
+    image: str = ""
+    label: str = ""
+    id: str = ""
+    classes: str = ""
+    first_label: str = "auto"
+    compression: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class _ByteRanges:
+    """Where the encoded images lie: 16 bytes an image.
 
     Args:
-        shards: paths.
-        of: int32 [N], the shard of each image.
+        paths: of the shards.
+        contents: of the shards; those without a spool are read from their files.
+        shard_of: int32 [N], the shard of each image.
         starts: int64 [N], the first byte; lengths: int32 [N], bytes.
-        spool: the shards uncompressed one after another, from the bytes in `bases` on; None reads the shards.
     """
 
-    shards: Sequence[str]
-    of: np.ndarray
+    paths: Sequence[str]
+    contents: Sequence[ShardContent]
+    shard_of: np.ndarray
     starts: np.ndarray
     lengths: np.ndarray
-    spool: Spool | None
-    bases: Sequence[int]
 
     def read(self, row: int) -> bytes:
-        shard, start, length = int(self.of[row]), int(self.starts[row]), int(self.lengths[row])
-        if self.spool is not None:
-            return self.spool.read_range(self.bases[shard] + start, length)
-        content = read_range(self.shards[shard], start, length)
-        if len(content) != length:
-            raise OSError(f"{self.shards[shard]} is shorter than when it was checked")
-        return content
+        shard, start, length = int(self.shard_of[row]), int(self.starts[row]), int(self.lengths[row])
+        content = self.contents[shard]
+        if content.spool is not None:
+            return content.spool.read_range(content.base + start, length)
+        encoded = read_range(self.paths[shard], start, length)
+        if len(encoded) != length:
+            raise OSError(f"{self.paths[shard]} is shorter than when it was checked")
+        return encoded
 
 
 def open_tfrecord(spec: Spec, scan: FileScan) -> ImageSet:
@@ -64,14 +78,14 @@ def open_tfrecord(spec: Spec, scan: FileScan) -> ImageSet:
     shards. Ids are "SHARD/000123" by default. Every shard is read once, its checksums are verified and its images
     decoded; images are then read from where they are. Compressed shards are copied uncompressed into TMPDIR.
     """
-    options = spec.read_options(image="", label="", id="", classes="", first_label="auto", compression="")
-    compressed = _is_compressed(spec, options["compression"])
+    options = spec.read_options(TfrecordOptions)
+    compressed = _is_compressed(spec, options.compression)
     if spec.split:
         raise InputError(f"'{spec}': shards have no splits. Name those of one in the pattern, e.g. DIR/train-*")
     shards, name, origin = _shards(spec, compressed), _name(spec), folder_of(_WILDCARDS.split(spec.location)[0])
     features = _features(spec, shards, options)
     given, first = _given_names(spec, shards, features, options)
-    indices, spool, bases = _indices(shards, features, scan, name)
+    indices, contents = _indices(shards, features, scan, name)
     _report_bad(spec, scan, shards, indices)
     good = [one.take(one.good) for one in indices]
     relative = [shard.path[len(origin) :].lstrip("/") for shard in shards]
@@ -81,30 +95,28 @@ def open_tfrecord(spec: Spec, scan: FileScan) -> ImageSet:
         if len(one.good)
     ]
     positions = np.concatenate(numbered)
-    places = _Places(
+    ranges = _ByteRanges(
         [shard.path for shard in shards],
+        contents,
         np.repeat(np.arange(len(shards), dtype=np.int32), [len(one) for one in good]),
         np.concatenate([one.starts for one in good]),
         np.concatenate([one.lengths for one in good]),
-        spool,
-        bases,
     )
     # Of compressed shards there is a copy.
-    used = [] if spool is not None else shards
+    used = [] if compressed else shards
     key = f"tfrecord:{spec.location}"
     files = watching.remember(key, [shard.path for shard in used], [(shard.size, shard.time) for shard in used])
     class_names, labels = _classes(spec, good, features.number, given, first)
+    load = EncodedImages.of(python_reader(ranges.read), np.concatenate([one.plain for one in good]))
     return ImageSet(
         name,
         [i for one in good for i in one.ids] if features.id else positions,
         labels,
         class_names,
-        EncodedImages.of(python_reader(places.read), np.concatenate([one.plain for one in good])),
-        digests=np.concatenate([one.digests for one in good]),
+        ImageContents(load, np.concatenate([one.digests for one in good]), files=[files]),
         origin=origin,
-        # By the place even where ids are given: the same file name in two splits is not the same image.
+        # By position even where ids are given: the same file name in two splits is not the same image.
         identities=identities_of(origin, positions.tolist()),
-        files=[files],
     )
 
 
@@ -143,24 +155,26 @@ def _shards(spec: Spec, compressed: bool) -> list[RecordFile]:
     except OSError as error:
         raise InputError(f"'{spec}': {error}") from error
     shards = [
-        RecordFile(path, *found, compressed) for path, found in zip(paths, stats, strict=True) if found != MISSING
+        RecordFile(path, size, time, compressed)
+        for path, (size, time) in zip(paths, stats, strict=True)
+        if (size, time) != MISSING
     ]
     if not shards:
         raise InputError(f"'{spec}': no file matches {pattern}. Expected shards, e.g. DIR/train-*.tfrecord")
     return shards
 
 
-def _features(spec: Spec, shards: Sequence[RecordFile], options: dict[str, str]) -> Features:
+def _features(spec: Spec, shards: Sequence[RecordFile], options: TfrecordOptions) -> Features:
     for shard in shards:
         for _, record in records(shard, most=1):
             where = f"{shard.path}, record 0"
-            return find_features(parse_example(record, where), where, options["image"], options["label"], options["id"])
+            return find_features(parse_example(record, where), where, options.image, options.label, options.id)
     raise InputError(f"'{spec}': its {len(shards)} shard(s) hold no records")
 
 
 def _indices(
     shards: Sequence[RecordFile], features: Features, scan: FileScan, name: str
-) -> tuple[list[Index], Spool | None, list[int]]:
+) -> tuple[list[Index], list[ShardContent]]:
     spool = Spool() if shards[0].compressed else None
     if spool is not None:
         logging.warning(
@@ -169,27 +183,32 @@ def _indices(
             name,
             len(shards),
         )
-    indices, bases = [], []
+    indices, contents = [], []
     with bar(len(shards), f"Checking {name}", " shards") as shown, concurrent.futures.ThreadPoolExecutor() as pool:
         for shard in shards:
-            bases.append(spool.size if spool is not None else 0)
-            size = copy_uncompressed(shard, spool) if spool is not None else shard.size
-            indices.append(index(shard, features, pool, size, scan.cache, scan.max_pixels, spool, bases[-1]))
+            content = ShardContent(shard.size) if spool is None else _unpacked(shard, spool)
+            contents.append(content)
+            indices.append(index(shard, content, features, pool, scan.cache, scan.max_pixels))
             shown.update(1)
-    return indices, spool, bases
+    return indices, contents
+
+
+def _unpacked(shard: RecordFile, spool: Spool) -> ShardContent:
+    base = spool.size
+    return ShardContent(copy_uncompressed(shard, spool), spool, base)
 
 
 def _given_names(
-    spec: Spec, shards: Sequence[RecordFile], features: Features, options: dict[str, str]
+    spec: Spec, shards: Sequence[RecordFile], features: Features, options: TfrecordOptions
 ) -> tuple[list[str] | None, int | None]:
     """The names of all classes and the number of the first, each None where that is to be found out."""
-    text = options["first_label"]
+    text = options.first_label
     if text not in ("auto", "0", "1"):
         raise InputError(f"'{spec}': option 'first_label' must be 0, 1 or auto. Received: {text!r}")
     first = None if text == "auto" else int(text)
     beside = join(folder_of(shards[0].path), f"{features.label}.labels.txt")
-    if options["classes"]:
-        path = Spec("classes", options["classes"]).location
+    if options.classes:
+        path = Spec("classes", options.classes).location
     elif features.number and file_stats([beside]) != [MISSING]:
         path, first = beside, first or 0
     elif first is not None:

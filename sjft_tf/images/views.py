@@ -81,8 +81,8 @@ class TenCrop(View):
         """From uint8 or float [H, W, 3] in 0..255 to float32 [10, crop, crop, 3], the last five mirrored."""
         square = squash(image, self.resize)
         far, middle, side = self.resize - self.crop, (self.resize - self.crop) // 2, self.crop
-        places = ((0, 0), (0, far), (far, 0), (far, far), (middle, middle))
-        windows = tf.stack([square[top : top + side, left : left + side] for top, left in places])
+        offsets = ((0, 0), (0, far), (far, 0), (far, far), (middle, middle))
+        windows = tf.stack([square[top : top + side, left : left + side] for top, left in offsets])
         return tf.concat([windows, windows[:, :, ::-1]], 0)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sjft_tf.errors import InputError
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 
 # Made up by the system while they are listed: they lead to themselves, and their files block or never end.
 _SYSTEM = ("/proc", "/sys", "/dev")
@@ -45,14 +45,14 @@ def identity(folder: str | os.PathLike[str]) -> tuple[int, int]:
         status = os.stat(folder)  # noqa: PTH116
     except OSError as error:
         raise unreadable(folder, error) from error
-    found = (status.st_dev, status.st_ino)
+    folder_id = (status.st_dev, status.st_ino)
     root = os.stat("/")  # noqa: PTH116
-    if status.st_dev in _system_devices() or found == (root.st_dev, root.st_ino):
+    if status.st_dev in _system_devices() or folder_id == (root.st_dev, root.st_ino):
         raise InputError(
             f"{visible_name(folder)} is the whole machine, or the system's own ({', '.join(_SYSTEM)}). "
             "Expected a folder of images: name that one, and remove links that lead here"
         )
-    return found
+    return folder_id
 
 
 def unreadable(folder: str | os.PathLike[str], error: OSError) -> InputError:
@@ -69,12 +69,12 @@ def subfolders(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
             # __MACOSX is what archives made on a Mac leave behind.
-            found = [e.path for e in entries if not e.name.startswith(".") and e.name != "__MACOSX" and _is_folder(e)]
+            paths = [e.path for e in entries if not e.name.startswith(".") and e.name != "__MACOSX" and _is_folder(e)]
     except OSError as error:
         raise unreadable(folder, error) from error
-    for path in found:
+    for path in paths:
         refuse_undecodable(path)
-    return sorted(map(Path, found))
+    return sorted(map(Path, paths))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -99,7 +99,7 @@ def image_files(folder: str | os.PathLike[str], above: Iterable[tuple[int, int]]
     Raises:
         InputError: a folder cannot be listed or is the system's own, or a name is not UTF-8.
     """
-    found: list[str] = []
+    paths: list[str] = []
     seen = set(above)
 
     def refuse(error: OSError) -> None:
@@ -112,7 +112,7 @@ def image_files(folder: str | os.PathLike[str], above: Iterable[tuple[int, int]]
             continue
         seen.add(here)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [f"{top}{os.sep}{n}" for n in names if n.lower().endswith(EXTENSIONS) and not n.startswith(".")]
-    for path in found:
+        paths += [f"{top}{os.sep}{n}" for n in names if n.lower().endswith(IMAGE_EXTENSIONS) and not n.startswith(".")]
+    for path in paths:
         refuse_undecodable(path)
-    return sorted(found)
+    return sorted(paths)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Protocol, runtime_checkable
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -49,6 +49,14 @@ class Files:
         return ""
 
 
+@runtime_checkable
+class ReadFromFiles(Protocol):
+    """A set that says which files its images come from, as `ImageSet` does."""
+
+    @property
+    def files(self) -> Sequence[Files]: ...
+
+
 def _what(before: tuple[int, int], after: tuple[int, int]) -> str:
     if after == MISSING:
         return "is gone"
@@ -66,19 +74,19 @@ def remember(key: str, paths: Sequence[str], stats: Sequence[tuple[int, int]]) -
     return files
 
 
-def refuse_changed(*sets: Any) -> None:
+def refuse_changed(*sets: object) -> None:
     """To be called before something is written that was made from these images: that they still are what they were.
 
     Files on the local disk only; 40,000 take a tenth of a second. Sets that lie in memory (npz, digits, keras, ...) or
     in a temporary copy (compressed shards) have no files, and cannot change.
 
     Args:
-        sets: ImageSets; None is passed over.
+        sets: ImageSets; None, and a set that says nothing of files, is passed over.
 
     Raises:
         InputError: names the first file that was deleted or changed.
     """
-    lists = {id(files): files for images in sets for files in getattr(images, "files", ())}
+    lists = {id(files): files for images in sets if isinstance(images, ReadFromFiles) for files in images.files}
     for files in lists.values():
         if what := files.change(remote=False):
             raise _refusal(f"{what} since this command began, so that what it was about to write would be wrong")
@@ -91,12 +99,12 @@ def changed_file(error: BaseException) -> InputError | None:
         error: any exception; those that did not come from TensorFlow are not looked into.
     """
     failures = [str(one) for one in _chain(error) if isinstance(one, tf.errors.OpError)]
-    found = [what for files in list(_opened.values()) if (what := files.change())] if failures else []
-    if not found:
+    changes = [what for files in list(_opened.values()) if (what := files.change())] if failures else []
+    if not changes:
         return None
     # Of several the one that the failed read was about.
-    told = max(found, key=lambda what: any(what.split(" ")[0] in failure for failure in failures))
-    return _refusal(f"{told} since this command began, and could not be read")
+    change = max(changes, key=lambda what: any(what.split(" ")[0] in failure for failure in failures))
+    return _refusal(f"{change} since this command began, and could not be read")
 
 
 def _refusal(what: str) -> InputError:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sjft_tf.errors import InputError
-from sjft_tf.images.dividing import deal, share_of_each
+from sjft_tf.images import deal_into_folds, share_of_each
 
 
 def held_out(labels: np.ndarray, class_names: Sequence[str], share: float, seed: int) -> np.ndarray:
@@ -31,7 +31,7 @@ def folds(labels: np.ndarray, class_names: Sequence[str], count: int, seed: int)
     if count < 3:
         raise InputError(f"--cross_fit must be 0 (off) or at least 3 folds. Received: {count}")
     _enough(labels, class_names, 3, "cross-fitting")
-    return deal(_drawn(labels, seed), count)
+    return deal_into_folds(_drawn(labels, seed), count)
 
 
 def in_focus(labels: np.ndarray, class_names: Sequence[str], focus: Sequence[str]) -> np.ndarray:

@@ -7,7 +7,7 @@ import contextlib
 from sjft_tf.artifacts import check_made_from
 from sjft_tf.descriptors import BinEdges, TargetDescriptors, edges_made_from, full_float32, target_descriptors
 from sjft_tf.errors import InputError
-from sjft_tf.images.watching import refuse_changed
+from sjft_tf.images import refuse_changed
 from sjft_tf.parallel import ahead
 from sjft_tf.retrieval.approximate import ApproximateReport, ApproximateSettings, nearest_approximate
 from sjft_tf.retrieval.candidates import faiss_module

@@ -19,7 +19,7 @@ from sjft_tf.descriptors import (
     histograms_of,
 )
 from sjft_tf.errors import InputError
-from sjft_tf.images.watching import refuse_changed
+from sjft_tf.images import refuse_changed
 from sjft_tf.retrieval.request import RetrievalRequest, store_made_from
 
 Block = tuple[np.ndarray, np.ndarray]

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from sjft_tf.errors import InputError
-from sjft_tf.images.joint import Pools
+from sjft_tf.images import Pools
 from sjft_tf.selection import compiled_expansion, expansion
 
 SELECTORS = ("nearest", "random", "all", "class_importance", "none")

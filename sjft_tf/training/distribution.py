@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.images.positions import WHOLE, BatchShard
+from sjft_tf.images import WHOLE_BATCH, BatchShard
 from sjft_tf.models.averaging import plain
 from sjft_tf.training.tf_config import place_in_cluster
 
@@ -49,7 +49,7 @@ class Cluster:
         self.is_chief = worker == 0
         self.replicas = 1 if strategy is None else int(strategy.num_replicas_in_sync)
         local = self.replicas // workers
-        self._shard = WHOLE if strategy is None else BatchShard(self.replicas, worker * local, local)
+        self._shard = WHOLE_BATCH if strategy is None else BatchShard(self.replicas, worker * local, local)
         self._joining: tuple[Any, Any] | None = None
         self._add = tf.function(self._first_replicas, reduce_retracing=True)
 
@@ -75,7 +75,7 @@ class Cluster:
     def distribute(self, stream: Callable[[BatchShard], tf.data.Dataset]) -> Any:
         """The batches for `fit`: those of `stream`, which is given the part of them that this process feeds."""
         if self.strategy is None:
-            return stream(WHOLE)
+            return stream(WHOLE_BATCH)
         return self.strategy.distribute_datasets_from_function(lambda _: stream(self._shard))
 
     def join(self, model: keras.Model) -> None:

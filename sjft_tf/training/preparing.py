@@ -9,8 +9,7 @@ import numpy as np
 
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.images import Augmentation, ImageSet
-from sjft_tf.images.augment import Change, ColorJitter, Cutout, RandAugment, RandomAffine
+from sjft_tf.images import Augmentation, Change, ColorJitter, Cutout, ImageSet, RandAugment, RandomAffine
 from sjft_tf.selection import Selector, SourceClasses, smallest_k
 
 log = logging.getLogger(__name__)

@@ -16,10 +16,15 @@ import tensorflow as tf
 
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.images.joint import SourceStream, joint_dataset
-from sjft_tf.images.order import BatchComposition
-from sjft_tf.images.positions import WHOLE, BatchShard
-from sjft_tf.images.watching import refuse_changed
+from sjft_tf.images import (
+    WHOLE_BATCH,
+    BatchComposition,
+    BatchPlan,
+    BatchShard,
+    SourceStream,
+    joint_dataset,
+    refuse_changed,
+)
 from sjft_tf.models import Scorer
 from sjft_tf.selection import Selector
 from sjft_tf.training.callbacks import HardSampleMining, StepProgress, StopOnNonFiniteLoss
@@ -186,19 +191,10 @@ class _Loop:
         if borrowing is not None and self.sets.source is not None:
             source = SourceStream(self.sets.source, borrowing.pools, borrowing.source_labels)
 
-        def stream(start: int, count: int, shard: BatchShard = WHOLE) -> tf.data.Dataset:
-            return joint_dataset(
-                self.sets.target,
-                source,
-                augmentation(self.config),
-                batch_size=training.batch_size,
-                first_step=start,
-                steps=count,
-                seed=training.seed,
-                shard=shard,
-                accumulate=training.accumulate,
-                composition=composition,
-            )
+        def stream(start: int, count: int, shard: BatchShard = WHOLE_BATCH) -> tf.data.Dataset:
+            plan = BatchPlan(training.batch_size, start, count, shard, training.accumulate)
+            changes = augmentation(self.config)
+            return joint_dataset(self.sets.target, source, changes, plan, seed=training.seed, composition=composition)
 
         return stream
 

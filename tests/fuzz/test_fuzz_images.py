@@ -13,8 +13,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from sjft_tf.images import inspect_image
 from sjft_tf.images.decode import decode
-from sjft_tf.images.scan import inspect
 from sjft_tf.pipeline.answering.image_files import readable
 
 _LIMIT = 4096  # pixels, of which the undamaged images have 12 x 10
@@ -99,7 +99,7 @@ def _valid_checksums(content, draw):
 
 def judged(encoded, path):
     """Whether the bytes are accepted, by every way they can come in; fails where the ways differ."""
-    found = inspect(encoded, _LIMIT)
+    found = inspect_image(encoded, _LIMIT)
     path.write_bytes(encoded)
     content, reason = readable(path, _LIMIT)
     assert bool(found.error) == bool(reason), (found.error, reason)

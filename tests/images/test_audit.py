@@ -14,8 +14,9 @@ from PIL import Image
 from scipy import fft, ndimage
 
 from sjft_tf.images import ImageSet, open_image_set, open_source
-from sjft_tf.images.audit import MIN_SIDE, Leak, alignment, audit, search
+from sjft_tf.images.audit import MIN_AUDITED_SIDE, Leak, alignment, find_leaks, search
 from sjft_tf.images.audit.thumbnails import SIDE, mirrored, signatures, thumbnails
+from sjft_tf.images.contents import ImageContents
 
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "audit.py"
 
@@ -99,8 +100,8 @@ def test_likeness_undoes_shift_scale_and_contrast(seed, shift_y, shift_x, growth
     rng = np.random.default_rng(seed)
     picture = textures(rng, 1, size=SIDE, blur=1.5)[0, :, :, 0].astype(np.float64)
     other = textures(rng, 1, size=SIDE, blur=1.5)[0, :, :, 0].astype(np.float64)
-    place = SIDE / 2 * ((1 + growth) * (np.arange(SIDE) - 15.5) / 16 + np.array([[shift_y], [shift_x]])) + 15.5
-    moved = ndimage.map_coordinates(picture, np.meshgrid(*place, indexing="ij"), order=3, mode="reflect")
+    coordinates = SIDE / 2 * ((1 + growth) * (np.arange(SIDE) - 15.5) / 16 + np.array([[shift_y], [shift_x]])) + 15.5
+    moved = ndimage.map_coordinates(picture, np.meshgrid(*coordinates, indexing="ij"), order=3, mode="reflect")
     target = np.stack([picture, picture, other]).astype(np.float32)
     source = np.stack([picture, 20 + contrast * moved, picture]).astype(np.float32)
     same, changed, unlike = alignment.likeness(target, source)
@@ -115,7 +116,7 @@ def test_flat_pictures_resemble_none(rng):
     assert alignment.likeness(flat[:1], flat[:1])[0] < search.SAME
     levels = np.repeat(np.arange(40, 60, dtype=np.uint8), 64 * 64 * 3).reshape(20, 64, 64, 3)
     levels[:, ::7, ::5] += 1
-    assert audit(image_set("s", levels[::2]), {"test": image_set("t", levels[1::2])}).leaks == ()
+    assert find_leaks(image_set("s", levels[::2]), {"test": image_set("t", levels[1::2])}).leaks == ()
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -123,18 +124,18 @@ def test_copies_are_found_and_nothing_else(rng, change):
     images = textures(rng, 120)
     copies = [np.asarray(CHANGES[change](Image.fromarray(image))) for image in images[:20]]
     source = image_set("s", [*images[60:90], *copies, *images[90:]])
-    found = audit(source, {"test": image_set("t", images[:60])})
-    assert [(leak.source_row, leak.target_row) for leak in found.leaks] == [(30 + i, i) for i in range(20)]
-    assert {leak.role for leak in found.leaks} == {"test"}
-    assert {leak.kind for leak in found.leaks} == {"near"}
-    assert all(search.SAME <= leak.score <= 1 for leak in found.leaks)
+    audit = find_leaks(source, {"test": image_set("t", images[:60])})
+    assert [(leak.source_row, leak.target_row) for leak in audit.leaks] == [(30 + i, i) for i in range(20)]
+    assert {leak.role for leak in audit.leaks} == {"test"}
+    assert {leak.kind for leak in audit.leaks} == {"near"}
+    assert all(search.SAME <= leak.score <= 1 for leak in audit.leaks)
 
 
 def test_target_images_cut_from_source_images_are_found(rng):
     images = textures(rng, 40, size=96)
     cut = [np.asarray(crop(Image.fromarray(image), (0, 5, 91, 96)).resize((64, 64))) for image in images[:20]]
-    found = audit(image_set("s", images), {"test": image_set("t", cut)})
-    assert [(leak.source_row, leak.target_row) for leak in found.leaks] == [(i, i) for i in range(20)]
+    audit = find_leaks(image_set("s", images), {"test": image_set("t", cut)})
+    assert [(leak.source_row, leak.target_row) for leak in audit.leaks] == [(i, i) for i in range(20)]
 
 
 def test_equal_bytes_are_identical_and_listed_once_a_role(rng):
@@ -143,28 +144,30 @@ def test_equal_bytes_are_identical_and_listed_once_a_role(rng):
     # Rows 1 and 2 of the test set are equal: the lower row stands for both. Row 0 is close to them.
     close = through_jpeg(Image.fromarray(images[5]), 60)
     targets = {"test": image_set("t", [close, images[5], images[5]]), "training": image_set("r", images[[9, 5]])}
-    found = audit(source, targets)
-    assert found.leaks == (
+    audit = find_leaks(source, targets)
+    assert audit.leaks == (
         Leak(0, "test", 1, "identical", 1.0),
         Leak(0, "training", 1, "identical", 1.0),
         Leak(3, "test", 1, "identical", 1.0),
         Leak(3, "training", 1, "identical", 1.0),
     )
-    assert found.judged == {"test": 3, "training": 2}
+    assert audit.judged == {"test": 3, "training": 2}
 
 
 def test_the_most_alike_target_image_is_named(rng):
     (image,) = textures(rng, 1)
     worse = np.asarray(through_jpeg(Image.fromarray(image), 5))
     better = np.asarray(through_jpeg(Image.fromarray(image), 80))
-    found = audit(image_set("s", [image, *textures(rng, 3)]), {"test": image_set("t", [worse, better, worse[:, ::-1]])})
-    ((row, _, there, kind, score),) = found.leaks
-    assert (row, there, kind) == (0, 1, "near")
+    audit = find_leaks(
+        image_set("s", [image, *textures(rng, 3)]), {"test": image_set("t", [worse, better, worse[:, ::-1]])}
+    )
+    ((row, _, target_row, kind, score),) = audit.leaks
+    assert (row, target_row, kind) == (0, 1, "near")
     assert score > 0.95
 
 
 def test_tiny_images_are_compared_by_their_bytes_only(rng):
-    size = MIN_SIDE - 1
+    size = MIN_AUDITED_SIDE - 1
     images = textures(rng, 12, size=size)
     images[11] = images[3]
     images[11, 0, 0, 0] ^= 1
@@ -173,11 +176,11 @@ def test_tiny_images_are_compared_by_their_bytes_only(rng):
     def no_decoding(row):
         raise AssertionError("nothing can be learned from the pixels")
 
-    kept = image_set("s", images[[2, 9, 11]])
-    source = ImageSet("s", kept.ids, kept.labels, kept.class_names, no_decoding, digests=kept.digests)
-    found = audit(source, targets)
-    assert found.leaks == (Leak(0, "test", 2, "identical", 1.0),)
-    assert found.judged == {"test": 0}
+    tiny = image_set("s", images[[2, 9, 11]])
+    source = ImageSet("s", tiny.ids, tiny.labels, tiny.class_names, ImageContents(no_decoding, tiny.digests))
+    audit = find_leaks(source, targets)
+    assert audit.leaks == (Leak(0, "test", 2, "identical", 1.0),)
+    assert audit.judged == {"test": 0}
 
 
 def test_sizes_may_differ_and_tiny_ones_among_them_are_passed_over(rng):
@@ -190,31 +193,31 @@ def test_sizes_may_differ_and_tiny_ones_among_them_are_passed_over(rng):
         return tf.switch_case(row, [lambda one=one: tf.constant(one) for one in pictures])
 
     digests = np.arange(96, dtype=np.uint8).reshape(3, 32)
-    source = ImageSet("s", list("abc"), [0, 0, 0], ["any"], load, digests=digests)
+    source = ImageSet("s", list("abc"), [0, 0, 0], ["any"], ImageContents(load, digests))
     wide = np.asarray(Image.fromarray(image).resize((110, 70)))
-    found = audit(source, {"test": image_set("t", [wide])})
-    assert [leak.source_row for leak in found.leaks] == [0, 1]
-    assert audit(source.subset([2]), {"test": image_set("t", [wide])}).leaks == ()
+    audit = find_leaks(source, {"test": image_set("t", [wide])})
+    assert [leak.source_row for leak in audit.leaks] == [0, 1]
+    assert find_leaks(source.subset([2]), {"test": image_set("t", [wide])}).leaks == ()
 
 
 def test_the_division_into_blocks_does_not_matter(rng, monkeypatch):
     images = textures(rng, 50)
     copies = [np.asarray(CHANGES["everything"](Image.fromarray(image))) for image in images[:9]]
     source, targets = image_set("s", [*images[30:], *copies]), {"test": image_set("t", images[:30])}
-    whole = audit(source, targets).leaks
+    whole = find_leaks(source, targets).leaks
     assert len(whole) == 9
     for name, size in (("_BLOCK", 7), ("_COLUMNS", 11)):
         monkeypatch.setattr(search, name, size)
-    parts = audit(source, targets).leaks
+    parts = find_leaks(source, targets).leaks
     assert [leak[:4] for leak in parts] == [leak[:4] for leak in whole]
     np.testing.assert_allclose([leak.score for leak in parts], [leak.score for leak in whole], atol=1e-4)
 
 
 def test_the_images_of_the_demo_give_no_alarm():
     targets = {"training": open_image_set("digits#train?per_class=5"), "test": open_image_set("digits#test")}
-    found = audit(open_image_set("glyphs?n=520"), targets)
-    assert found.leaks == ()
-    assert set(found.judged.values()) == {0}
+    audit = find_leaks(open_image_set("glyphs?n=520"), targets)
+    assert audit.leaks == ()
+    assert set(audit.judged.values()) == {0}
 
 
 @pytest.fixture(scope="module")
@@ -262,11 +265,11 @@ def test_three_hundred_copies_among_forty_thousand_photographs(benchmark, real_d
     specs = [f"folder:{real_data}/tiny_imagenet", f"folder:{tmp_path}/planted"]
     source = open_source(specs, cache=tmp_path)
     assert len(source) == 40_300
-    leaks = audit(source, targets).leaks
-    found = {str(source.ids[leak.source_row]): leak for leak in leaks}
-    missed = {name: kind for name, (kind, _, _) in planted.items() if f"planted/{name}" not in found}
+    leaks = find_leaks(source, targets).leaks
+    leak_of = {str(source.ids[leak.source_row]): leak for leak in leaks}
+    missed = {name: kind for name, (kind, _, _) in planted.items() if f"planted/{name}" not in leak_of}
     assert "exact" not in missed.values()
     assert len(missed) <= 0.05 * 240
-    assert len([name for name in found if name.removeprefix("planted/") not in planted]) <= 10
+    assert len([name for name in leak_of if name.removeprefix("planted/") not in planted]) <= 10
     exact = [name for name, (kind, _, _) in planted.items() if kind == "exact"]
-    assert {found[f"planted/{name}"].kind for name in exact} == {"identical"}
+    assert {leak_of[f"planted/{name}"].kind for name in exact} == {"identical"}

@@ -9,8 +9,8 @@ from sjft_tf.errors import InputError
 from sjft_tf.images.examples import name_classes
 
 
-def named(found, number=True, given=None, first=None):
-    names, classes = name_classes(found, number, given, first, "spec")
+def named(labels, number=True, given=None, first=None):
+    names, classes = name_classes(labels, number, given, first, "spec")
     assert classes.dtype == np.int32
     return list(names), classes.tolist()
 
@@ -41,13 +41,13 @@ def test_text_labels_with_names():
 def test_labels_count_from_the_first_one(first, count, data):
     values = data.draw(st.lists(st.integers(first, first + count - 1), min_size=1, unique=True))
     given_names = [f"c{i}" for i in range(count)]
-    found = [(str(value),) for value in values]
-    assert named(found, True, given_names, first) == (given_names, [value - first for value in values])
+    labels = [(str(value),) for value in values]
+    assert named(labels, True, given_names, first) == (given_names, [value - first for value in values])
     if (0 in values) if first == 0 else (count in values):  # a label that only one of the countings has
-        assert named(found, True, given_names) == (given_names, [value - first for value in values])
+        assert named(labels, True, given_names) == (given_names, [value - first for value in values])
     elif not {0, count} & set(values):
         with pytest.raises(InputError, match=r"first_label=0 or \?first_label=1"):
-            named(found, True, given_names)
+            named(labels, True, given_names)
 
 
 @pytest.mark.parametrize(("values", "first"), [((0, 3), None), ((0, 1), 1), ((1, 4), 1), ((1, 3), 0), ((5,), 0)])

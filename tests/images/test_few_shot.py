@@ -18,13 +18,13 @@ def make(labels, names=None, ids=None):
 @given(st.lists(st.integers(3, 8), min_size=2, max_size=4), st.integers(1, 3), st.integers(0, 5))
 def test_so_many_of_each_class_ascending_with_their_images(sizes, count, seed):
     images = make(np.repeat(np.arange(len(sizes)), sizes))
-    found = few_of_each(images, count, seed)
-    assert found.class_counts.tolist() == [count] * len(sizes)
-    assert found.class_names == images.class_names
-    rows = [int(name) for name in found.ids]
+    few = few_of_each(images, count, seed)
+    assert few.class_counts.tolist() == [count] * len(sizes)
+    assert few.class_names == images.class_names
+    rows = [int(name) for name in few.ids]
     assert rows == sorted(rows)
-    assert [int(found.load(i).numpy()[0, 0, 0]) for i in range(len(found))] == rows
-    assert set(found.ids) <= set(few_of_each(images, 3, seed).ids)  # fewer are a part of more
+    assert [int(few.load(i).numpy()[0, 0, 0]) for i in range(len(few))] == rows
+    assert set(few.ids) <= set(few_of_each(images, 3, seed).ids)  # fewer are a part of more
 
 
 def test_the_draw_depends_on_seed_class_and_images_only():

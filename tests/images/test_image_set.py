@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
+from sjft_tf.images.contents import ImageContents
 
 
 def make(name="toy", count=6, classes=3, size=4, seed=0, **kwargs):
@@ -100,6 +101,6 @@ def test_labels_out_of_range():
 
 def test_programming_errors():
     with pytest.raises(ValueError, match=r"must agree"):
-        ImageSet("x", ["a"], [0, 1], ["c"], lambda row: row, digests=np.zeros((1, 32)))
+        ImageSet("x", ["a"], [0, 1], ["c"], ImageContents(lambda row: row, np.zeros((1, 32))))
     with pytest.raises(ValueError, match=r"`images` must be uint8"):
         ImageSet.from_arrays("x", np.zeros((1, 2, 2, 4), np.uint8), [0])

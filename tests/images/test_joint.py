@@ -6,10 +6,12 @@ import tensorflow as tf
 
 from sjft_tf.errors import InputError
 from sjft_tf.images import Augmentation, ImageSet
-from sjft_tf.images.joint import BatchShard, Pools, SourceStream, joint_dataset, source_row_at
+from sjft_tf.images.joint import Pools, SourceStream, joint_dataset, source_row_at
 from sjft_tf.images.order import BatchComposition, round_order, target_row_at
+from sjft_tf.images.positions import BatchPlan, BatchShard
 
 PLAIN = Augmentation(resize=(4, 4), crop=4, mirror=False)
+BATCHES = BatchPlan(batch_size=4, first_step=0, steps=6)
 
 
 def numbered(count, classes, offset=0):
@@ -18,13 +20,13 @@ def numbered(count, classes, offset=0):
     return ImageSet.from_arrays("numbered", images.copy(), np.arange(count) % classes, [str(c) for c in range(classes)])
 
 
-def batches(first_step=0, steps=6, seed=0, size=4, augmentation=PLAIN, labels=None, **more):
+def batches(plan=BATCHES, seed=0, augmentation=PLAIN, labels=None, composition=None):
     target, source = numbered(5, 2), numbered(20, 3, offset=100)
     pools = Pools(np.array([0, 1, 5, 7, 8, 9, 19], np.int32), np.array([0, 2, 3, 4, 6]), np.array([2, 1, 1, 2, 1]))
     labels = source.labels if labels is None else labels
-    run = {"batch_size": size, "first_step": first_step, "steps": steps, "seed": seed}
-    dataset = joint_dataset(target, SourceStream(source, pools, labels), augmentation, **run, **more)
-    assert dataset.cardinality() == steps * (more["shard"].local if "shard" in more else 1)
+    stream = SourceStream(source, pools, labels)
+    dataset = joint_dataset(target, stream, augmentation, plan, seed=seed, composition=composition)
+    assert dataset.cardinality() == plan.steps * plan.shard.local
     return list(dataset.as_numpy_iterator())
 
 
@@ -33,8 +35,8 @@ def test_rows_of_many_positions_at_once_are_those_of_each():
     rows = target_row_at(positions, 13, 3)
     assert rows.numpy().tolist() == [int(target_row_at(p, 13, 3)) for p in positions]
     pools = Pools(np.arange(50, dtype=np.int32), np.arange(13) * 3, np.arange(13) + 1)
-    found = source_row_at(positions, rows, pools, 3)
-    assert found.numpy().tolist() == [
+    source_rows = source_row_at(positions, rows, pools, 3)
+    assert source_rows.numpy().tolist() == [
         int(source_row_at(p, row, pools, 3)) for p, row in zip(positions, rows, strict=True)
     ]
 
@@ -68,8 +70,8 @@ def test_dropped_classes_take_no_part():
 
 def test_any_step_can_be_the_first():
     augmentation = Augmentation(resize=(4, 6), crop=4, pad=1)
-    whole = batches(steps=6, augmentation=augmentation)
-    rest = batches(first_step=4, steps=2, augmentation=augmentation)
+    whole = batches(augmentation=augmentation)
+    rest = batches(BatchPlan(4, first_step=4, steps=2), augmentation=augmentation)
     for (a, x), (b, y) in zip(whole[4:], rest, strict=True):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(x["target"], y["target"])
@@ -81,7 +83,7 @@ def test_seeds_differ():
 
 
 def test_without_a_source_only_the_target_comes():
-    dataset = joint_dataset(numbered(5, 2), None, PLAIN, batch_size=5, first_step=0, steps=2, seed=0)
+    dataset = joint_dataset(numbered(5, 2), None, PLAIN, BatchPlan(5, first_step=0, steps=2), seed=0)
     for images, labels in dataset.as_numpy_iterator():
         assert images.shape == (5, 4, 4, 3)
         assert list(labels) == ["target"]
@@ -101,10 +103,11 @@ def rows_of(element):
 
 @pytest.mark.parametrize("locals_", [[3], [1, 2], [1, 1, 1]], ids=str)
 def test_the_parts_of_all_devices_are_the_whole_batch(locals_):
-    whole = batches(first_step=2, steps=3, size=6, augmentation=SHIFTED)
+    plan = BatchPlan(batch_size=6, first_step=2, steps=3)
+    whole = batches(plan, augmentation=SHIFTED)
     firsts = np.cumsum([0, *locals_])
     parts = [
-        batches(first_step=2, steps=3, size=6, augmentation=SHIFTED, shard=BatchShard(3, int(first), local))
+        batches(plan._replace(shard=BatchShard(3, int(first), local)), augmentation=SHIFTED)
         for first, local in zip(firsts, locals_, strict=False)
     ]
     for step, element in enumerate(whole):
@@ -112,15 +115,15 @@ def test_the_parts_of_all_devices_are_the_whole_batch(locals_):
         for part, local in zip(parts, locals_, strict=True):
             for own in part[step * local : (step + 1) * local]:
                 assert own[0].shape == (4, 4, 4, 3)
-                for found, rows in zip((targets, sources), rows_of(own), strict=True):
-                    found += rows
+                for half, rows in zip((targets, sources), rows_of(own), strict=True):
+                    half += rows
         assert (targets, sources) == rows_of(element)
 
 
 def test_micro_batches_of_a_step_follow_each_other():
-    found = batches(first_step=1, steps=2, size=2, augmentation=SHIFTED, accumulate=3)
-    one_by_one = batches(first_step=3, steps=6, size=2, augmentation=SHIFTED)
-    for step, (images, labels) in enumerate(found):
+    together = batches(BatchPlan(2, first_step=1, steps=2, accumulate=3), augmentation=SHIFTED)
+    one_by_one = batches(BatchPlan(2, first_step=3, steps=6), augmentation=SHIFTED)
+    for step, (images, labels) in enumerate(together):
         assert images.shape == (3, 4, 4, 4, 3)
         assert labels["target"].shape == labels["source"].shape == (3, 4)
         for micro in range(3):
@@ -129,8 +132,9 @@ def test_micro_batches_of_a_step_follow_each_other():
 
 
 def test_micro_batches_are_divided_among_devices():
-    whole = batches(steps=2, size=4, accumulate=2)
-    parts = batches(steps=2, size=4, accumulate=2, shard=BatchShard(2, 0, 2))
+    plan = BatchPlan(batch_size=4, first_step=0, steps=2, accumulate=2)
+    whole = batches(plan)
+    parts = batches(plan._replace(shard=BatchShard(2, 0, 2)))
     for step, (images, labels) in enumerate(whole):
         (a, x), (b, y) = parts[2 * step : 2 * step + 2]
         np.testing.assert_array_equal(np.concatenate([a[:, :2], b[:, :2], a[:, 2:], b[:, 2:]], 1), images)
@@ -140,20 +144,21 @@ def test_micro_batches_are_divided_among_devices():
 
 
 def test_the_target_alone_is_divided_too():
-    def alone(**more):
-        run = {"batch_size": 4, "first_step": 1, "steps": 2, "seed": 0}
-        return list(joint_dataset(numbered(5, 2), None, PLAIN, **run, **more).as_numpy_iterator())
+    plan = BatchPlan(batch_size=4, first_step=1, steps=2)
 
-    whole = [images for images, _ in alone()]
-    parts = [images for images, _ in alone(shard=BatchShard(2, 0, 2))]
+    def alone(plan):
+        return list(joint_dataset(numbered(5, 2), None, PLAIN, plan, seed=0).as_numpy_iterator())
+
+    whole = [images for images, _ in alone(plan)]
+    parts = [images for images, _ in alone(plan._replace(shard=BatchShard(2, 0, 2)))]
     np.testing.assert_array_equal(np.concatenate(parts), np.concatenate(whole))
-    images, labels = alone(accumulate=2)[0]
+    images, labels = alone(plan._replace(accumulate=2))[0]
     assert images.shape == (2, 4, 4, 4, 3)
     assert labels["target"].shape == (2, 4)
 
 
 @pytest.mark.parametrize(
-    ("more", "named"),
+    ("changes", "named"),
     [
         ({"shard": BatchShard(3, 0, 3)}, "4 target images cannot be divided equally among 3 devices"),
         ({"shard": BatchShard(2, 1, 2)}, "`shard` must name"),
@@ -162,20 +167,22 @@ def test_the_target_alone_is_divided_too():
         ({"accumulate": 0}, "accumulate=0"),
     ],
 )
-def test_a_batch_that_cannot_be_divided_is_refused(more, named):
+def test_a_batch_that_cannot_be_divided_is_refused(changes, named):
     with pytest.raises(InputError, match=named):
-        batches(**more)
+        batches(BATCHES._replace(**changes))
 
 
 def test_a_made_up_round_can_begin_at_any_step():
     hard = np.array([False, True, False, False, True])
     composition = BatchComposition(first_step=3, hard=hard, hard_repeats=2, max_per_class=2)
-    whole = batches(first_step=3, steps=6, augmentation=SHIFTED, composition=composition)
+    whole = batches(BatchPlan(4, first_step=3, steps=6), augmentation=SHIFTED, composition=composition)
     order = round_order(np.arange(5) % 2, composition, batch_size=4, first=12, count=24, seed=0)
     assert [int(label) for _, labels in whole for label in labels["target"][:4]] == [int(row % 2) for row in order]
-    rest = batches(first_step=7, steps=2, augmentation=SHIFTED, composition=composition)
+    plan = BatchPlan(4, first_step=7, steps=2)
+    rest = batches(plan, augmentation=SHIFTED, composition=composition)
     assert [rows_of(element) for element in whole[4:]] == [rows_of(element) for element in rest]
-    parts = batches(first_step=7, steps=2, augmentation=SHIFTED, composition=composition, shard=BatchShard(2, 0, 2))
+    shard = BatchShard(2, 0, 2)
+    parts = batches(plan._replace(shard=shard), augmentation=SHIFTED, composition=composition)
     assert [rows_of(element)[0] for element in whole[4:]] == [
         rows_of(a)[0] + rows_of(b)[0] for a, b in zip(parts[::2], parts[1::2], strict=True)
     ]

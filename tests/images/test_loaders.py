@@ -32,10 +32,10 @@ def test_a_loader_that_cannot_reduce_stays_itself():
 def test_encoded_images_by_a_python_function(rng):
     pixels = rng.integers(0, 256, (3, 8, 8, 3), np.uint8)
     contents = [tf.io.encode_png(image).numpy() for image in pixels]
-    asked = []
+    read_rows = []
 
     def read(row):
-        asked.append(row)
+        read_rows.append(row)
         return contents[row]
 
     loader = EncodedImages.of(python_reader(read), np.array([True, True, False]))
@@ -45,5 +45,5 @@ def test_encoded_images_by_a_python_function(rng):
         np.testing.assert_array_equal(loader(tf.constant(row)), pixels[row])
     dataset = tf.data.Dataset.range(3).map(lambda row: loader(tf.cast(row, tf.int32)))
     np.testing.assert_array_equal(np.stack(list(dataset.as_numpy_iterator())), pixels)
-    assert sorted(asked) == [0, 0, 1, 1, 2, 2]
-    assert {type(row) for row in asked} == {int}
+    assert sorted(read_rows) == [0, 0, 1, 1, 2, 2]
+    assert {type(row) for row in read_rows} == {int}

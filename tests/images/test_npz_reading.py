@@ -70,8 +70,8 @@ def test_a_shape_its_place_cannot_hold(tmp_path, shape):
 def test_sizes_in_the_directory_are_not_believed(tmp_path):
     spec = write(tmp_path / "toy.npz", x=header((2, 1 << 14, 1 << 14)) + bytes(8), y=LABELS)
     content = bytearray((tmp_path / "toy.npz").read_bytes())
-    place = content.index(b"PK\x01\x02") + 24
-    content[place : place + 4] = (2 * (1 << 28) + 128).to_bytes(4, "little")
+    offset = content.index(b"PK\x01\x02") + 24
+    content[offset : offset + 4] = (2 * (1 << 28) + 128).to_bytes(4, "little")
     (tmp_path / "toy.npz").write_bytes(content)
     with pytest.raises(InputError, match=r"its place holds 536870912, \d+ as compressed"):
         open_image_set(spec)

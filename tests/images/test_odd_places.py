@@ -22,15 +22,15 @@ def birds(tmp_path):
     return tmp_path / "birds"
 
 
-@pytest.mark.parametrize("place", ["/", "/proc", "/sys", "/dev", "/proc/self", "/proc/self/root"])
-def test_the_machine_itself(place):
-    real = Path(place).resolve()
+@pytest.mark.parametrize("folder", ["/", "/proc", "/sys", "/dev", "/proc/self", "/proc/self/root"])
+def test_the_machine_itself(folder):
+    real = Path(folder).resolve()
     if not real.is_dir() or (real != Path("/") and real.stat().st_dev == Path("/").stat().st_dev):
-        pytest.skip(f"{place} is no file system of its own here")
+        pytest.skip(f"{folder} is no file system of its own here")
     with pytest.raises(InputError, match="whole machine"):
-        open_image_set(f"folder:{place}")
+        open_image_set(f"folder:{folder}")
     with pytest.raises(InputError, match="whole machine"):
-        list(find_files([place]))
+        list(find_files([folder]))
 
 
 def test_link_to_the_machine(birds):

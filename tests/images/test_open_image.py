@@ -15,7 +15,7 @@ from PIL import EpsImagePlugin, Image
 import sjft_tf
 from sjft_tf.errors import InputError
 from sjft_tf.images.decode import decode_with_pillow
-from sjft_tf.images.scan import FileScan, inspect
+from sjft_tf.images.scan import FileScan, inspect_image
 from sjft_tf.pipeline.answering.image_files import readable
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
@@ -50,7 +50,7 @@ def test_other_formats_are_not_tried(data, tmp_path, monkeypatch):
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("Ghostscript was started"))
     path = tmp_path / "photo.jpg"
     path.write_bytes(data)
-    assert inspect(data).error == "not an image in a known format"
+    assert inspect_image(data).error == "not an image in a known format"
     assert readable(path) == (b"", "not an image in a known format")
     with pytest.raises(Image.UnidentifiedImageError):
         decode_with_pillow(data)
@@ -60,7 +60,7 @@ def test_mpo_is_jpeg():
     stream = io.BytesIO()
     first, second = Image.new("RGB", (8, 6), "red"), Image.new("RGB", (8, 6), "blue")
     first.save(stream, "MPO", save_all=True, append_images=[second])
-    assert not inspect(stream.getvalue()).error
+    assert not inspect_image(stream.getvalue()).error
     assert decode_with_pillow(stream.getvalue())[0, 0, 0] > 250
 
 
@@ -78,12 +78,12 @@ def test_pixels_are_limited_by_the_header(kind, tmp_path):
     tracemalloc.start()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = inspect(data)
+        result = inspect_image(data)
         answer = readable(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert "13000 x 13000 pixels, more than --max_pixels=64000000" in found.error
-    assert answer == (b"", found.error)
+    assert "13000 x 13000 pixels, more than --max_pixels=64000000" in result.error
+    assert answer == (b"", result.error)
     assert peak < 10_000_000
 
 
@@ -91,10 +91,10 @@ def test_the_limit_is_part_of_what_is_remembered(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(encoded("PNG"))
     cache = tmp_path / "cache"
-    assert len(FileScan(cache=cache).files([str(path)], "k", "d").kept) == 1
+    assert len(FileScan(cache=cache).files([str(path)], "k", "d").positions) == 1
     with pytest.raises(InputError, match="40 x 30 pixels, more than --max_pixels=1199"):
         FileScan(cache=cache, max_pixels=1199).files([str(path)], "k", "d")
-    assert len(FileScan(cache=cache, max_pixels=1200).files([str(path)], "k", "d").kept) == 1
+    assert len(FileScan(cache=cache, max_pixels=1200).files([str(path)], "k", "d").positions) == 1
 
 
 def test_16_bit_gray_takes_no_wide_copy(rng):
@@ -117,10 +117,10 @@ def test_what_training_leaves_to_pillow_prediction_does_too(damage, tmp_path, rn
     data = data[:-12] if damage == "no end" else data[:33] + strange + data[33:]
     path = tmp_path / "a.png"
     path.write_bytes(data)
-    found = inspect(data)
+    result = inspect_image(data)
     content, reason = readable(path)
-    assert not found.plain
-    assert reason == found.error
-    if not found.error:
-        assert inspect(content).plain
+    assert not result.plain
+    assert reason == result.error
+    if not result.error:
+        assert inspect_image(content).plain
         np.testing.assert_array_equal(decode_with_pillow(content), decode_with_pillow(data))

@@ -11,7 +11,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import open_image_set, record_lengths
 from sjft_tf.images import shards as shards_module
 from sjft_tf.images.examples import Features
-from sjft_tf.images.record_lengths import masked_crc32c
+from sjft_tf.images.record_lengths import ShardContent, masked_crc32c
 from sjft_tf.images.shards import RecordFile, copy_uncompressed, index, records
 from sjft_tf.images.spool import Spool
 
@@ -25,9 +25,9 @@ def record(data):
     return head(len(data)) + data + struct.pack("<I", masked_crc32c(data))
 
 
-def shard_of(place, content):
-    place.write_bytes(content)
-    return RecordFile(str(place), len(content), 0)
+def shard_of(path, content):
+    path.write_bytes(content)
+    return RecordFile(str(path), len(content), 0)
 
 
 def test_the_checksum_is_tensorflows(tmp_path):
@@ -42,15 +42,15 @@ def test_the_checksum_is_tensorflows(tmp_path):
 def test_a_length_the_file_does_not_have(tmp_path, length, before, packed):
     content = record(b"abc") * before + head(length) + b"1234"
     shard = shard_of(tmp_path / "shard", gzip.compress(content) if packed else content)
-    spool, size = None, len(content)
+    unpacked = ShardContent(len(content))
     if packed:
         shard, spool = RecordFile(shard.path, shard.size, 0, compressed=True), Spool()
-        size = copy_uncompressed(shard, spool)
+        unpacked = ShardContent(copy_uncompressed(shard, spool), spool)
     match = (
         rf"shard, record {before} \(from byte {19 * before}\) is truncated or too large \(it claims {length} bytes, of"
     )
     with pytest.raises(InputError, match=match):
-        list(records(shard, size, spool))
+        list(records(shard, unpacked))
 
 
 @pytest.mark.parametrize("option", ["", "?compression=GZIP"])
@@ -64,10 +64,10 @@ def test_the_first_record_of_an_image_set(tmp_path, option):
 def test_a_record_too_long_for_an_image(tmp_path, monkeypatch):
     monkeypatch.setattr(record_lengths, "LONGEST", 100)
     content = record(bytes(100)) + record(bytes(101))
-    found = records(shard_of(tmp_path / "shard", content), len(content))
-    assert len(next(found)[1]) == 100
+    stored = records(shard_of(tmp_path / "shard", content), ShardContent(len(content)))
+    assert len(next(stored)[1]) == 100
     with pytest.raises(InputError, match=r"record 1 .* too large \(it claims 101 bytes"):
-        next(found)
+        next(stored)
 
 
 def test_what_unpacks_to_too_much(tmp_path, monkeypatch):
@@ -89,14 +89,18 @@ def test_a_damaged_entry_of_the_cache_is_made_again(tmp_path, caplog):
     content = record(example.SerializeToString())
     shard, features = shard_of(tmp_path / "shard", content), Features("x", "y", "", (), True)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        found = index(shard, features, pool, len(content), cache)
+
+        def indexed():
+            return index(shard, ShardContent(len(content)), features, pool, cache)
+
+        first = indexed()
         (path,) = cache.glob("*.npz")
         known = shards_module.artifacts.load_npz(path)
         for name in ("codes", "starts"):
             arrays = {key: value for key, value in known[0].items() if key != name}
             shards_module.artifacts.save_npz(path, arrays, known[1])
-            assert index(shard, features, pool, len(content), cache).codes.tolist() == found.codes.tolist()
+            assert indexed().codes.tolist() == first.codes.tolist()
         meta = known[1] | {"names": []}
         shards_module.artifacts.save_npz(path, known[0], meta)
-        assert index(shard, features, pool, len(content), cache).names == [("3",)]
+        assert indexed().names == [("3",)]
     assert caplog.text.count("The shard is read again") == 3

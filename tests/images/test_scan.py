@@ -9,7 +9,7 @@ from PIL import Image
 
 from sjft_tf.errors import InputError
 from sjft_tf.images import scan as scan_module
-from sjft_tf.images.scan import FileScan, inspect, inspect_file
+from sjft_tf.images.scan import FileScan, inspect_file, inspect_image
 
 
 @pytest.fixture
@@ -42,11 +42,11 @@ def count_reads(monkeypatch):
 
 
 def test_good_files(files):
-    found = FileScan().files(files, "k", "d")
-    assert found.kept.tolist() == [0, 1, 2]
-    assert found.plain.tolist() == [True, True, False]
-    assert found.digests.shape == (3, 32)
-    assert len({d.tobytes() for d in found.digests}) == 3
+    scanned = FileScan().files(files, "k", "d")
+    assert scanned.positions.tolist() == [0, 1, 2]
+    assert scanned.plain.tolist() == [True, True, False]
+    assert scanned.digests.shape == (3, 32)
+    assert len({d.tobytes() for d in scanned.digests}) == 3
 
 
 @pytest.mark.parametrize("position", [0, 1, 2])
@@ -65,16 +65,16 @@ def test_not_an_image_and_not_there(files):
         stream.write(b"<html>")
     Path(files[1]).unlink()
     scan = FileScan("skip")
-    assert scan.files(files, "k", "d").kept.tolist() == [2]
+    assert scan.files(files, "k", "d").positions.tolist() == [2]
     assert scan.bad == [(files[0], "not an image in a known format"), (files[1], "No such file or directory")]
 
 
 def test_skip_lists_and_report(files, tmp_path, caplog):
     truncate(files[1])
     scan, report = FileScan("skip"), tmp_path / "out" / "bad.csv"
-    found = scan.files(files, "k", "d")
-    assert found.kept.tolist() == [0, 2]
-    assert found.plain.tolist() == [True, False]
+    scanned = scan.files(files, "k", "d")
+    assert scanned.positions.tolist() == [0, 2]
+    assert scanned.plain.tolist() == [True, False]
     scan.write_report(report)
     with open(report, newline="") as stream:
         header, line = csv.reader(stream)
@@ -95,7 +95,7 @@ def test_cache_rereads_only_what_changed(files, tmp_path, count_reads):
     assert sorted(count_reads) == files
     again = look()
     assert not count_reads
-    for name in ("kept", "plain", "digests"):
+    for name in ("positions", "plain", "digests"):
         np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
 
     Image.new("RGB", (4, 4)).save(files[1])
@@ -103,9 +103,9 @@ def test_cache_rereads_only_what_changed(files, tmp_path, count_reads):
     assert count_reads == [files[1]]
     assert (changed.digests != first.digests).any(1).tolist() == [False, True, False]
     truncate(files[2])
-    assert look().kept.tolist() == [0, 1]
+    assert look().positions.tolist() == [0, 1]
     assert count_reads == [files[2]]
-    assert look().kept.tolist() == [0, 1]  # what is bad is remembered too
+    assert look().positions.tolist() == [0, 1]  # what is bad is remembered too
     assert not count_reads
 
 
@@ -129,13 +129,13 @@ def test_what_only_pillow_forgives_goes_to_pillow(rng):
     # Bytes missing at the very end: TensorFlow refuses, Pillow shows all pixels.
     stream = io.BytesIO()
     Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).save(stream, "PNG")
-    found = inspect(stream.getvalue()[:-12])  # without the IEND chunk
-    assert not found.error
-    assert not found.plain
+    result = inspect_image(stream.getvalue()[:-12])  # without the IEND chunk
+    assert not result.error
+    assert not result.plain
 
 
 def test_more_files_than_one_block(tmp_path):
     Image.new("L", (2, 2)).save(tmp_path / "x.png")
-    found = FileScan().files([str(tmp_path / "x.png")] * 150, "k", "d")
-    assert len(found.kept) == 150
-    assert found.plain.all()
+    scanned = FileScan().files([str(tmp_path / "x.png")] * 150, "k", "d")
+    assert len(scanned.positions) == 150
+    assert scanned.plain.all()

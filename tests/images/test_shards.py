@@ -13,6 +13,7 @@ from PIL import Image
 from sjft_tf.errors import InputError
 from sjft_tf.images import shards as shards_module
 from sjft_tf.images.examples import Features
+from sjft_tf.images.record_lengths import ShardContent
 from sjft_tf.images.shards import RecordFile, index, records
 
 LENGTHS = (5, 0, 12)
@@ -29,13 +30,13 @@ def content(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def path(tmp_path_factory):
     return tmp_path_factory.mktemp("damaged") / "shard"
 
 
-def shard_of(place, content):
-    place.write_bytes(content)
-    return RecordFile(str(place), len(content), 0)
+def shard_of(path, content):
+    path.write_bytes(content)
+    return RecordFile(str(path), len(content), 0)
 
 
 def first_damaged(position):
@@ -44,33 +45,33 @@ def first_damaged(position):
     return int(np.searchsorted(ends, position, side="right"))
 
 
-def test_records_and_where_they_begin(place, content):
-    found = list(records(shard_of(place, content), len(content)))
-    assert [len(record) for _, record in found] == list(LENGTHS)
-    for start, record in found:
+def test_records_and_where_they_begin(path, content):
+    stored = list(records(shard_of(path, content), ShardContent(len(content))))
+    assert [len(record) for _, record in stored] == list(LENGTHS)
+    for start, record in stored:
         assert content[start : start + len(record)] == record
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.data())
-def test_a_changed_byte_is_found_and_the_record_named(place, content, data):
+def test_a_changed_byte_is_found_and_the_record_named(path, content, data):
     position = data.draw(st.integers(0, len(content) - 1))
     changed = bytearray(content)
     changed[position] ^= data.draw(st.integers(1, 255))
-    shard = shard_of(place, bytes(changed))
+    shard = shard_of(path, bytes(changed))
     with pytest.raises(InputError, match=rf"shard, record {first_damaged(position)} \(from byte \d+\) is"):
-        list(records(shard, len(content)))
+        list(records(shard, ShardContent(len(content))))
 
 
-def test_a_shard_cut_anywhere_is_found_and_the_record_named(place, content):
+def test_a_shard_cut_anywhere_is_found_and_the_record_named(path, content):
     borders = {0, *np.cumsum([16 + length for length in LENGTHS]).tolist()}
     for length in range(len(content)):
-        shard = shard_of(place, content[:length])
+        shard = shard_of(path, content[:length])
         if length in borders:  # a shorter shard, and a whole one
-            list(records(shard, length))
+            list(records(shard, ShardContent(length)))
             continue
         with pytest.raises(InputError, match=rf"shard, record {first_damaged(length)} \(from byte \d+\) is truncated"):
-            list(records(shard, length))
+            list(records(shard, ShardContent(length)))
 
 
 def test_a_shard_that_is_gone(tmp_path):
@@ -93,14 +94,14 @@ def test_the_image_is_found_inside_its_record_and_order_is_kept(tmp_path, monkey
     content = path.read_bytes()
     shard = RecordFile(str(path), len(content), 0)
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        found = index(shard, Features("x", "y", "", (), False), pool, len(content), None)
-    assert len(found) == 20
-    cut = [content[start : start + length] for start, length in zip(found.starts, found.lengths, strict=True)]
+        known = index(shard, ShardContent(len(content)), Features("x", "y", "", (), False), pool, None)
+    assert len(known) == 20
+    cut = [content[start : start + length] for start, length in zip(known.starts, known.lengths, strict=True)]
     assert cut == pictures
-    assert found.names == [("0",), ("1",), ("2",), ("3",)]
-    assert found.codes.tolist() == [i % 4 for i in range(20)]
-    assert not found.errors
-    arrays = (found.starts, found.lengths, found.plain, found.digests, found.codes)
+    assert known.names == [("0",), ("1",), ("2",), ("3",)]
+    assert known.codes.tolist() == [i % 4 for i in range(20)]
+    assert not known.errors
+    arrays = (known.starts, known.lengths, known.plain, known.digests, known.codes)
     assert sum(array.nbytes for array in arrays) == 20 * (8 + 4 + 1 + 32 + 4)  # sets of a million must fit
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sjft_tf.errors import InputError
-from sjft_tf.images.spec import Spec, by_role, choose_split, parse
+from sjft_tf.images.spec import Options, Spec, by_role, choose_split, parse
 
 
 @pytest.mark.parametrize(
@@ -47,15 +48,21 @@ def test_not_a_spec(text):
         parse(text)
 
 
+def options(**defaults):
+    fields = [(name, type(value), value) for name, value in defaults.items()]
+    return dataclasses.make_dataclass("Given", fields, bases=(Options,), frozen=True)
+
+
 def test_options_take_the_type_of_their_default():
     spec = parse("x?a=3&b=false&c=text")
-    assert spec.read_options(a=1, b=True, c="", d=4) == {"a": 3, "b": False, "c": "text", "d": 4}
+    given = spec.read_options(options(a=1, b=True, c="", d=4))
+    assert dataclasses.asdict(given) == {"a": 3, "b": False, "c": "text", "d": 4}
     with pytest.raises(InputError, match=r"unknown option 'c'. Options of x: a, b"):
-        spec.read_options(a=1, b=True)
+        spec.read_options(options(a=1, b=True))
     with pytest.raises(InputError, match=r"'c' must be an integer. Received: 'text'"):
-        spec.read_options(a=1, b=True, c=1)
+        spec.read_options(options(a=1, b=True, c=1))
     with pytest.raises(InputError, match=r"'a' must be true or false. Received: '3'"):
-        spec.read_options(a=True)
+        spec.read_options(options(a=True))
 
 
 def test_path():

@@ -12,7 +12,7 @@ from PIL import Image
 from sjft_tf.errors import InputError
 from sjft_tf.images import check_disjoint, default_splits, open_image_set, open_source
 from sjft_tf.images import shards as shards_module
-from sjft_tf.images.scan import inspect
+from sjft_tf.images.scan import inspect_image
 from sjft_tf.images.tfrecord import open_tfrecord
 
 
@@ -209,9 +209,9 @@ def inspected(monkeypatch):
 
     def counted(encoded, max_pixels):
         seen.append(encoded)
-        return inspect(encoded, max_pixels)
+        return inspect_image(encoded, max_pixels)
 
-    monkeypatch.setattr(shards_module, "inspect", counted)
+    monkeypatch.setattr(shards_module, "inspect_image", counted)
     return seen
 
 

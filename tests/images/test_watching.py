@@ -35,18 +35,18 @@ def replace(path):
 
 @pytest.mark.parametrize("table", [False, True], ids=["folder", "csv"])
 @pytest.mark.parametrize("which", ["1.png", "3.png"])
-@pytest.mark.parametrize(("change", "told"), [(delete, "is gone"), (cut, "40 now"), (replace, "19 now")])
-def test_the_changed_file_is_named(birds, change, told, which, table):
+@pytest.mark.parametrize(("change", "expected"), [(delete, "is gone"), (cut, "40 now"), (replace, "19 now")])
+def test_the_changed_file_is_named(birds, change, expected, which, table):
     rows = [f"{name}/{i}.png,{name}\n" for name in ("owl", "tit") for i in range(4)]
     (birds / "list.csv").write_text("path,label\n" + "".join(rows))
     images = open_image_set(f"csv:{birds / 'list.csv'}" if table else f"folder:{birds}")
     change(birds / "tit" / which)
     with pytest.raises(tf.errors.OpError) as failed:
         list(images.dataset())
-    found = watching.changed_file(failed.value)
-    assert f"{birds / 'tit' / which} " in str(found)
-    assert told in str(found)
-    assert "and could not be read. What was finished before is kept. Bring the image back" in str(found)
+    error = watching.changed_file(failed.value)
+    assert f"{birds / 'tit' / which} " in str(error)
+    assert expected in str(error)
+    assert "and could not be read. What was finished before is kept. Bring the image back" in str(error)
 
 
 def test_other_failures_are_not_explained_away(birds):

@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from sjft_tf.errors import InputError
-from sjft_tf.images.watching import changed_file
+from sjft_tf.images import changed_file
 from sjft_tf.pipeline.finished_run import restore
 from sjft_tf.pipeline.programs import evaluate as evaluate_program
 from sjft_tf.pipeline.programs.evaluate import EvaluationRequest, evaluate
@@ -86,7 +86,7 @@ def test_after_the_first_round(mine, finished, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("module", "name", "absent"),
     [
-        (audit, "audit", ("leaks", "leaks_csv", "edges", "neighbors")),
+        (audit, "find_leaks", ("leaks", "leaks_csv", "edges", "neighbors")),
         (neighbors, "build_neighbor_table", ("neighbors", "picture")),
     ],
 )

@@ -21,8 +21,7 @@ import tensorflow as tf
 
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.images import ImageSet, View
-from sjft_tf.images.joint import SourceStream, joint_dataset
+from sjft_tf.images import BatchPlan, ImageSet, SourceStream, View, joint_dataset
 from sjft_tf.models import Scorer, build_joint_model, build_trunk
 from sjft_tf.models.dropout import ResumableDropout
 from sjft_tf.training import TrainingSets, train_rounds
@@ -94,12 +93,8 @@ def steps(config: RunConfig, cluster: Cluster, count: int) -> dict[str, np.ndarr
         sets.target,
         SourceStream(sets.source, borrowing.pools, labels),
         augmentation(config),
-        batch_size=config.training.batch_size,
-        first_step=0,
-        steps=count,
+        BatchPlan(config.training.batch_size, 0, count, shard, config.training.accumulate),
         seed=0,
-        shard=shard,
-        accumulate=config.training.accumulate,
     )
     losses = Losses()
     model.fit(cluster.distribute(stream), steps_per_epoch=count, verbose=0, shuffle=False, callbacks=[losses])

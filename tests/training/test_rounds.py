@@ -9,8 +9,7 @@ import pytest
 
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.errors import InputError
-from sjft_tf.images.augment import ColorJitter, Cutout, RandAugment, RandomAffine
-from sjft_tf.images.joint import SourceStream, joint_dataset
+from sjft_tf.images import BatchPlan, ColorJitter, Cutout, RandAugment, RandomAffine, SourceStream, joint_dataset
 from sjft_tf.models import make_schedule
 from sjft_tf.training import TrainingSets, preparing, rounds
 from sjft_tf.training.checkpoints.rounds import finished_rounds, read_round
@@ -125,9 +124,7 @@ def test_the_loss_is_the_weighted_sum_of_the_heads_means(config, sets, new_model
         sets.target,
         SourceStream(sets.source, borrowing.pools, borrowing.source_labels),
         preparing.augmentation(config),
-        batch_size=4,
-        first_step=0,
-        steps=3,
+        BatchPlan(batch_size=4, first_step=0, steps=3),
         seed=0,
     )
     losses = {"target": [], "source": []}

@@ -30,13 +30,13 @@ def likeness(target: np.ndarray, source: np.ndarray) -> np.ndarray:
     for start in range(0, len(target), _CHUNK):
         t, s = target[start : start + _CHUNK], source[start : start + _CHUNK]
         motion, alike = _align(_half(t), _half(s), np.zeros((len(t), 4), np.float32), _COARSE_STEPS)
-        kept = np.flatnonzero(alike >= _COARSE)
-        if len(kept):
-            t, s = t[kept], s[kept]
-            motion, _ = _align(t, s, motion[kept], _FINE_STEPS)
+        close = np.flatnonzero(alike >= _COARSE)
+        if len(close):
+            t, s = t[close], s[close]
+            motion, _ = _align(t, s, motion[close], _FINE_STEPS)
             rows, columns, mask = _sampling(motion, t.shape[1])
             warped = rows @ s @ columns
-            scores[start + kept] = _correlation((t - _blur(t)) * mask, (warped - _blur(warped)) * mask, mask)
+            scores[start + close] = _correlation((t - _blur(t)) * mask, (warped - _blur(warped)) * mask, mask)
     return scores
 
 
@@ -62,10 +62,10 @@ def _sampling(motion: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray, np
     """
     c, weights, inside = _positions(side), [], []
     for shift, growth in (motion[:, 0:2].T, motion[:, 2:4].T):
-        place = (side - 1) / 2 + side / 2 * (shift[:, None] + (1 + growth[:, None]) * c)
-        inside.append(((place > -0.5) & (place < side - 0.5)).astype(np.float32))
-        place = np.clip(place, 0, side - 1)[:, :, None]
-        weights.append(np.maximum(0, 1 - np.abs(place - np.arange(side, dtype=np.float32))).astype(np.float32))
+        position = (side - 1) / 2 + side / 2 * (shift[:, None] + (1 + growth[:, None]) * c)
+        inside.append(((position > -0.5) & (position < side - 0.5)).astype(np.float32))
+        position = np.clip(position, 0, side - 1)[:, :, None]
+        weights.append(np.maximum(0, 1 - np.abs(position - np.arange(side, dtype=np.float32))).astype(np.float32))
     return weights[0], weights[1].transpose(0, 2, 1), inside[0][:, :, None] * inside[1][:, None, :]
 
 

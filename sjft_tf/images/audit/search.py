@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sjft_tf.images.audit.alignment import likeness
-from sjft_tf.images.audit.thumbnails import MIN_SIDE, SIDE, mirrored, signatures, thumbnails
+from sjft_tf.images.audit.thumbnails import MIN_AUDITED_SIDE, SIDE, mirrored, signatures, thumbnails
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.progress import bar
 
@@ -21,7 +21,7 @@ CANDIDATE = 0.75
 SAME = 0.75
 """Likeness from which a source image counts as the target image."""
 
-SETTINGS = {"version": 1, "candidate": CANDIDATE, "same": SAME, "min_side": MIN_SIDE, "side": SIDE}
+AUDIT_SETTINGS = {"version": 1, "candidate": CANDIDATE, "same": SAME, "min_side": MIN_AUDITED_SIDE, "side": SIDE}
 """What the result of an audit depends on besides the images."""
 
 _BLOCK = 1024  # source images at once
@@ -62,10 +62,10 @@ class Audit:
     judged: dict[str, int]
 
 
-def audit(source: ImageSet, targets: Mapping[str, ImageSet]) -> Audit:
+def find_leaks(source: ImageSet, targets: Mapping[str, ImageSet]) -> Audit:
     """Finds source images that are images of the target sets.
 
-    Byte-identical ones are found by their digests, all of them. Others, if not flat and not tiny (`MIN_SIDE`), are
+    Byte-identical ones are found by their digests, all of them. Others, neither flat nor tiny (`MIN_AUDITED_SIDE`), are
     found when they were re-encoded, resized, mirrored or cropped by a few per cent of each side, in either direction:
     a signature of low frequencies proposes candidates (one matrix product a block of source images, mirrored targets
     as well), which are aligned and compared in their details. A gray version counts as the same picture.
@@ -77,20 +77,21 @@ def audit(source: ImageSet, targets: Mapping[str, ImageSet]) -> Audit:
         targets: sets to protect, by role, e.g. {"test": ..., "training": ...}.
     """
     leaks = {
-        (row, role): Leak(row, role, there, IDENTICAL, 1.0)
+        (row, role): Leak(row, role, target_row, IDENTICAL, 1.0)
         for role, images in targets.items()
-        for row, there in _identical(source, images).items()
+        for row, target_row in _identical(source, images).items()
     }
     with bar(len(source) + sum(map(len, targets.values())), "Leakage audit") as shown:
         roles = {role: _Role(images, shown.update) for role, images in targets.items()}
         judged = {role: len(prepared.rows) for role, prepared in roles.items()}
         # Nothing to compare, nothing to decode: an audit of tiny images costs nothing.
         for rows, pictures, large in thumbnails(source, _BLOCK) if any(judged.values()) else ():
-            pictures, vectors, kept = pictures[large], signatures(pictures[large]), rows[large]
+            pictures, vectors, large_rows = pictures[large], signatures(pictures[large]), rows[large]
             for role, prepared in roles.items():
-                for image, there, score in zip(*prepared.same(pictures, vectors), strict=True):
-                    row = int(kept[image])
-                    leaks.setdefault((row, role), Leak(row, role, int(there), NEAR, float(score)))
+                matching, target_rows, scores = prepared.same(pictures, vectors)
+                for image, target_row, score in zip(matching, target_rows, scores, strict=True):
+                    row = int(large_rows[image])
+                    leaks.setdefault((row, role), Leak(row, role, int(target_row), NEAR, float(score)))
             shown.update(len(rows))
     order = list(targets)
     return Audit(tuple(sorted(leaks.values(), key=lambda leak: (leak.source_row, order.index(leak.role)))), judged)
@@ -100,19 +101,19 @@ def _identical(source: ImageSet, target: ImageSet) -> dict[int, int]:
     """The first target row with the same bytes, for each source row that has one."""
     first = {digest.tobytes(): row for row, digest in reversed(list(enumerate(target.digests)))}
     pairs = ((row, first.get(digest.tobytes())) for row, digest in enumerate(source.digests))
-    return {row: there for row, there in pairs if there is not None}
+    return {row: target_row for row, target_row in pairs if target_row is not None}
 
 
 class _Role:
     """One target set, ready to be searched: thumbnails and signatures of its images that are large enough."""
 
     def __init__(self, images: ImageSet, advance: Callable[[int], object]) -> None:
-        kept, pictures = [], []
+        large_rows, pictures = [], []
         for rows, block, large in thumbnails(images, _BLOCK):
-            kept.append(rows[large])
+            large_rows.append(rows[large])
             pictures.append(block[large])
             advance(len(rows))
-        self.rows, self._pictures = np.concatenate(kept), np.concatenate(pictures)
+        self.rows, self._pictures = np.concatenate(large_rows), np.concatenate(pictures)
         vectors = signatures(self._pictures)
         self._vectors = np.concatenate([vectors, mirrored(vectors)])
 
@@ -125,18 +126,18 @@ class _Role:
         scores = likeness(theirs, pictures[image])
         order = np.lexsort((position, -scores, image))
         image, position, scores = image[order], position[order], scores[order]
-        kept = (_rank(image) == 0) & (scores >= SAME)
-        return image[kept], self.rows[position[kept]], scores[kept]
+        best = (_rank(image) == 0) & (scores >= SAME)
+        return image[best], self.rows[position[best]], scores[best]
 
     def _candidates(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pairs with like signatures, the most alike of each image: `(images, columns)`, by image."""
         image, column, value = np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.float32)
         for start in range(0, len(self._vectors), _COLUMNS):
             alike = vectors @ self._vectors[start : start + _COLUMNS].T
-            places = np.flatnonzero(alike >= CANDIDATE)
-            image = np.concatenate([image, places // alike.shape[1]])
-            column = np.concatenate([column, places % alike.shape[1] + start])
-            value = np.concatenate([value, alike.ravel()[places]])
+            pairs = np.flatnonzero(alike >= CANDIDATE)
+            image = np.concatenate([image, pairs // alike.shape[1]])
+            column = np.concatenate([column, pairs % alike.shape[1] + start])
+            value = np.concatenate([value, alike.ravel()[pairs]])
             # Cut each time: sets in which everything looks alike must not fill the memory.
             order = np.lexsort((column, -value, image))
             order = order[_rank(image[order]) < _MOST]

@@ -12,7 +12,7 @@ from sjft_tf.images.image_set import ImageSet
 SIDE = 32
 """Pixels on a side of a thumbnail."""
 
-MIN_SIDE = 24
+MIN_AUDITED_SIDE = 24
 """Images with a shorter side are not judged by their look: too little of it is left to tell two of them apart."""
 
 _FREQUENCIES = 8
@@ -29,7 +29,7 @@ def thumbnails(images: ImageSet, block: int) -> Iterator[tuple[np.ndarray, np.nd
 
     Yields:
         rows int32 [n]; thumbnails float32 [n, 32, 32], luminance in 0..255, squashed to the square;
-        large bool [n], whether both sides have at least `MIN_SIDE` pixels.
+        large bool [n], whether both sides have at least `MIN_AUDITED_SIDE` pixels.
     """
 
     def small(element: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -37,7 +37,7 @@ def thumbnails(images: ImageSet, block: int) -> Iterator[tuple[np.ndarray, np.nd
         # The mean over each cell, in one op on uint8: next to nothing beside the decoding. Gray comes after it,
         # for the whole block at once; both are linear, so the order does not matter.
         (picture,) = tf.unstack(tf.raw_ops.ResizeArea(images=image[None], size=[SIDE, SIDE]), 1)
-        return element["row"], picture, tf.reduce_all(tf.shape(image)[:2] >= MIN_SIDE)
+        return element["row"], picture, tf.reduce_all(tf.shape(image)[:2] >= MIN_AUDITED_SIDE)
 
     def gray(rows: tf.Tensor, pictures: tf.Tensor, large: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         return rows, tf.tensordot(pictures, tf.constant(_LUMINANCE), 1), large
@@ -54,9 +54,9 @@ def _basis() -> tuple[np.ndarray, np.ndarray]:
     radius = np.hypot(u, v)
     # Without the mean, and round rather than square. Amplitudes of photographs fall with the frequency; the root
     # weighs details up without making the signature too sensitive to a shift (exponents 0, 1/2 and 1 were measured).
-    kept = (radius > 0) & (radius < _FREQUENCIES)
-    products = np.einsum("vy,ux->vuyx", waves, waves)[kept] * np.sqrt(radius[kept])[:, None, None]
-    return products.reshape(-1, SIDE * SIDE).T.astype(np.float32), np.where(u[kept] % 2, -1, 1).astype(np.float32)
+    used = (radius > 0) & (radius < _FREQUENCIES)
+    products = np.einsum("vy,ux->vuyx", waves, waves)[used] * np.sqrt(radius[used])[:, None, None]
+    return products.reshape(-1, SIDE * SIDE).T.astype(np.float32), np.where(u[used] % 2, -1, 1).astype(np.float32)
 
 
 _BASIS, _PARITY = _basis()

@@ -6,7 +6,7 @@ import functools
 import importlib
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 import keras
 import tensorflow as tf
@@ -47,7 +47,15 @@ def _resampler() -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     return functools.partial(addons.transform, interpolation="bilinear", fill_mode="reflect")
 
 
-def _addons_images() -> Any:
+class _AddonsImages(Protocol):
+    """What is used of `tfa.image`."""
+
+    def transform(
+        self, images: tf.Tensor, transforms: tf.Tensor, interpolation: str, *, fill_mode: str
+    ) -> tf.Tensor: ...
+
+
+def _addons_images() -> _AddonsImages:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # TFA announces its end of life at import

@@ -13,10 +13,15 @@ from PIL import Image
 
 from sjft_tf.csv_files import read_rows
 from sjft_tf.errors import InputError
-from sjft_tf.images.decode import MAX_PIXELS, decode_with_pillow, most_bytes
-from sjft_tf.images.paths import read_bytes
-from sjft_tf.images.scan import inspect
-from sjft_tf.images.walking import EXTENSIONS, image_files
+from sjft_tf.images import (
+    IMAGE_EXTENSIONS,
+    MAX_PIXELS,
+    decode_with_pillow,
+    image_files,
+    inspect_image,
+    most_bytes,
+    read_bytes,
+)
 
 
 def find_files(images: Sequence[str], standard_input: IO[str] | None = None) -> Iterator[Path]:
@@ -41,7 +46,7 @@ def find_files(images: Sequence[str], standard_input: IO[str] | None = None) -> 
                 seen.add(path)
                 yield path
         if not anything:
-            raise InputError(f"--images={text} names no image file ({', '.join(EXTENSIONS)})")
+            raise InputError(f"--images={text} names no image file ({', '.join(IMAGE_EXTENSIONS)})")
 
 
 def _named(text: str, standard_input: IO[str]) -> Iterable[Path]:
@@ -81,7 +86,7 @@ def readable(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[bytes, str]:
     try:
         str(path).encode()  # no table could hold an answer for it
         content = read_bytes(str(path), most_bytes(max_pixels))
-        found = inspect(content, max_pixels)
+        found = inspect_image(content, max_pixels)
         if found.error or found.plain:
             return (b"", found.error) if found.error else (content, "")
         again = io.BytesIO()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sjft_tf.descriptors import partial_store
 from sjft_tf.errors import InputError
-from sjft_tf.training.checkpoints.rounds import finished_rounds
+from sjft_tf.training import finished_rounds
 from sjft_tf.workdir import Workdir
 
 # What opening, pruning and auditing the sets and comparing a table write. Of `logs` only the picture of influence.

@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.images.order import check_max_per_class
-from sjft_tf.models import make_optimizer, reset_from
-from sjft_tf.models.depth import layers_up_to, parse_rates, rate_factors
+from sjft_tf.images import check_max_per_class
+from sjft_tf.models import make_optimizer, parse_rates, rate_factors, reset_from
+from sjft_tf.models.depth import layers_up_to
 from sjft_tf.models.families import find_family
 from sjft_tf.models.preact_resnet import check_form
 from sjft_tf.models.trunks import check_trunk

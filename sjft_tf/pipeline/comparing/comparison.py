@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from sjft_tf import artifacts
-from sjft_tf.comparison.arms import Arm
-from sjft_tf.comparison.choice import Point, Score, best_point, next_points
-from sjft_tf.comparison.planning import ComparisonSpec, held_out_note
+from sjft_tf.comparison import Arm, ComparisonSpec, Point, Trial, best_point, next_points
+from sjft_tf.comparison.choice import Score
+from sjft_tf.comparison.planning import held_out_note
 from sjft_tf.comparison.records import ArmRecord, comparison_json, run_record, trial_record
 from sjft_tf.comparison.tables import write_tables
-from sjft_tf.comparison.trials import Trial
 from sjft_tf.parallel import side_by_side
 from sjft_tf.pipeline.comparing.runs import RESULT, ComparisonRuns, Launch, read_result
 from sjft_tf.workdir import Workdir

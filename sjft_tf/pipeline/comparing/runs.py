@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from sjft_tf import artifacts
-from sjft_tf.comparison.arms import Arm
-from sjft_tf.comparison.planning import ComparisonSpec, SetsSummary, run_stamp, table_name, uses_table
+from sjft_tf.comparison import Arm, ComparisonSpec, SetsSummary, Trial
+from sjft_tf.comparison.planning import run_stamp, table_name, uses_table
 from sjft_tf.comparison.records import RESULT_FORM, SETS_FORM
-from sjft_tf.comparison.trials import Trial
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from sjft_tf.comparison.planning import ComparisonSpec
+from sjft_tf.comparison import ComparisonSpec
 from sjft_tf.pipeline.comparing.comparison import Comparison
 from sjft_tf.pipeline.comparing.launcher import Launcher
 from sjft_tf.workdir import Workdir

@@ -21,8 +21,7 @@ from sjft_tf.evaluation import (
     save_report,
     weakest,
 )
-from sjft_tf.images import ImageSet, align_classes, open_image_set
-from sjft_tf.images.watching import refuse_changed
+from sjft_tf.images import ImageSet, align_classes, open_image_set, refuse_changed
 from sjft_tf.models import make_scorer
 from sjft_tf.pipeline.checking.changes import by_role, changed_sets, class_changes
 from sjft_tf.pipeline.checking.held_back import held_back

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import target_descriptors
-from sjft_tf.images.watching import refuse_changed
+from sjft_tf.images import refuse_changed
 from sjft_tf.pipeline.checking.begun_run import refuse_other_target
 from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.checking.settings import check_bank

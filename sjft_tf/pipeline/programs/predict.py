@@ -11,8 +11,7 @@ from pathlib import Path
 from sjft_tf import progress
 from sjft_tf.config import EvaluationConfig
 from sjft_tf.errors import InputError
-from sjft_tf.images.decode import MAX_PIXELS
-from sjft_tf.images.walking import visible_name
+from sjft_tf.images import MAX_PIXELS, visible_name
 from sjft_tf.pipeline.answering import models
 from sjft_tf.pipeline.answering.formats import AnswerFormat, format_for, writing
 from sjft_tf.pipeline.answering.image_files import find_files, readable

@@ -7,7 +7,7 @@ from typing import Any
 
 from sjft_tf import artifacts, outputs
 from sjft_tf.config import RunConfig
-from sjft_tf.images.watching import refuse_changed
+from sjft_tf.images import refuse_changed
 from sjft_tf.models import save_trunk
 from sjft_tf.pipeline.checking.begun_run import (
     refuse_other_classes,

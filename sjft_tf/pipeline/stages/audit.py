@@ -14,9 +14,7 @@ from sjft_tf import artifacts, outputs
 from sjft_tf.config import RunConfig
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
-from sjft_tf.images import ImageSet
-from sjft_tf.images.audit import MIN_SIDE, SETTINGS, Audit, Leak, audit
-from sjft_tf.images.watching import refuse_changed
+from sjft_tf.images import AUDIT_SETTINGS, MIN_AUDITED_SIDE, Audit, ImageSet, Leak, find_leaks, refuse_changed
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, pair_montage
@@ -84,7 +82,7 @@ def audit_of(sets: Sets, workdir: Workdir) -> Audit:
 
     def make() -> Audit:
         with workdir.timed("leakage audit"):
-            report = audit(source, targets)
+            report = find_leaks(source, targets)
             refuse_changed(source, *targets.values())
         workdir.leaks_csv.unlink(missing_ok=True)  # of another audit: written anew below
         _tell_limits(source, targets, report)
@@ -146,7 +144,7 @@ def _artifact(source: ImageSet, targets: dict[str, ImageSet], workdir: Workdir) 
     # It is cheap beside what depends on it, but the audit of a finished run is part of it: of that only a set that had
     # not been there may be added.
     fixed = images if finished_rounds(workdir.rounds) else ()
-    stamp = images | SETTINGS
+    stamp = images | AUDIT_SETTINGS
     return artifacts.Artifact(workdir.leaks, stamp, load, _save, replaceable=True, fixed=fixed, unfit=unfit)
 
 
@@ -198,7 +196,7 @@ def _tell_limits(source: ImageSet, targets: dict[str, ImageSet], found: Audit) -
         log.info(
             "Leakage audit: images with a side below %d pixels (%s) were compared with the %d source images byte by "
             "byte only.",
-            MIN_SIDE,
+            MIN_AUDITED_SIDE,
             ", ".join(f"{len(targets[role]) - found.judged[role]} {role}" for role in tiny),
             len(source),
         )

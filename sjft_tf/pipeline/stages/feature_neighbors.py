@@ -10,7 +10,7 @@ import numpy as np
 from sjft_tf import progress
 from sjft_tf.artifacts import Artifact
 from sjft_tf.config import RunConfig
-from sjft_tf.images.watching import refuse_changed
+from sjft_tf.images import refuse_changed
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.networks import starting_features, starting_stamp
 from sjft_tf.pipeline.stages.tables import table_artifact

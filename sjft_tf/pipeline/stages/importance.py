@@ -14,8 +14,7 @@ from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
-from sjft_tf.images import ImageSet
-from sjft_tf.images.watching import refuse_changed
+from sjft_tf.images import ImageSet, refuse_changed
 from sjft_tf.influence import Scaling
 from sjft_tf.models import fit_source_head, source_head, trunk_features
 from sjft_tf.pipeline.inputs import Sets, network_view

@@ -8,7 +8,7 @@ import keras
 
 from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
-from sjft_tf.images.order import check_max_per_class
+from sjft_tf.images import check_max_per_class
 from sjft_tf.models import (
     JointModel,
     MultiViewScorer,

@@ -12,8 +12,7 @@ from sjft_tf.artifacts import Artifact, write_json
 from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import BinEdges, FilterBank, Images, edges_made_from, fit_target_edges, partial_store
 from sjft_tf.errors import InputError
-from sjft_tf.images import ImageSet, reduction_error
-from sjft_tf.images.watching import refuse_changed
+from sjft_tf.images import ImageSet, reduction_error, refuse_changed
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors
 from sjft_tf.pipeline.stages.feature_neighbors import feature_artifact, feature_stamp, feature_table
 from sjft_tf.pipeline.stages.tables import table_artifact

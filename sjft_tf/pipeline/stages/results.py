@@ -19,21 +19,14 @@ from sjft_tf.evaluation import (
     save_report,
     weakest,
 )
-from sjft_tf.images import ImageSet
-from sjft_tf.images.watching import refuse_changed
+from sjft_tf.images import ImageSet, refuse_changed
 from sjft_tf.models import MultiViewScorer, Scorer
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import neighbor_montage
-from sjft_tf.training.checkpoints.rounds import (
-    check_round,
-    finished_rounds,
-    read_round,
-    round_folder,
-    way_back,
-    weights_digest,
-)
+from sjft_tf.training import finished_rounds, read_round
+from sjft_tf.training.checkpoints.rounds import check_round, round_folder, way_back, weights_digest
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)

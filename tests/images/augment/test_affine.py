@@ -21,8 +21,8 @@ def moved(image, rotation=0.0, shear=0.0, shear_down=0.0, right=0.0, down=0.0):
     forward = turn @ np.array([[1, shear], [0, 1]]) @ np.array([[1, 0], [shear_down, 1]])
     center = (np.array(image.shape[1::-1]) - 1) / 2
     y, x = np.mgrid[: image.shape[0], : image.shape[1]]
-    there = np.stack([x, y], -1) - center - [right, down]
-    come = there @ np.linalg.inv(forward).T + center
+    shifted = np.stack([x, y], -1) - center - [right, down]
+    come = shifted @ np.linalg.inv(forward).T + center
     # Continued as (d c b a | a b c d | d c b a), which SciPy calls reflect too.
     at = [come[..., 1], come[..., 0]]
     planes = [ndimage.map_coordinates(image[..., c], at, order=1, mode="reflect") for c in range(3)]
@@ -36,8 +36,8 @@ small = st.floats(-0.4, 0.4)
 def test_it_is_the_affine_map_about_the_center(rotation, shear, shear_down, right, down, shape):
     image = np.random.default_rng(0).uniform(0, 255, (*shape, 3))
     given_ = {"rotation": rotation, "shear": shear, "shear_down": shear_down, "right": right, "down": down}
-    found = move(tf.constant(image, tf.float32), **given_)
-    np.testing.assert_allclose(found, moved(image, **given_), atol=0.05)
+    result = move(tf.constant(image, tf.float32), **given_)
+    np.testing.assert_allclose(result, moved(image, **given_), atol=0.05)
 
 
 def test_directions(rng):
@@ -54,10 +54,10 @@ def test_directions(rng):
 def test_draws_reach_their_limits_on_both_sides(changed):
     dot = np.zeros((41, 41, 3), np.float32)
     dot[20, 20] = 255
-    found = changed(RandomAffine(translation=0.25), dot, 200)[..., 0]
-    mass = found.sum((1, 2))
+    images = changed(RandomAffine(translation=0.25), dot, 200)[..., 0]
+    mass = images.sum((1, 2))
     for axis in (1, 2):
-        middles = (found.sum(3 - axis) @ np.arange(41)) / mass - 20
+        middles = (images.sum(3 - axis) @ np.arange(41)) / mass - 20
         assert -41 / 4 - 0.1 < middles.min() < -9
         assert 9 < middles.max() < 41 / 4 + 0.1
 

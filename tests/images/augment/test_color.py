@@ -22,12 +22,12 @@ def mixed(image, other, factor):
 @given(pictures, st.floats(0, 2))
 def test_brightness_contrast_and_saturation(image, factor):
     gray = image.astype(np.float64) @ LUMA
-    for found, other in (
+    for result, other in (
         (color.brightness(image, factor), 0),
         (color.contrast(image, factor), gray.mean()),
         (color.saturation(image, factor), gray[..., None]),
     ):
-        np.testing.assert_allclose(found, mixed(image, other, factor), atol=1e-3)
+        np.testing.assert_allclose(result, mixed(image, other, factor), atol=1e-3)
 
 
 @given(pictures, st.floats(-0.5, 0.5))
@@ -41,9 +41,9 @@ def test_hue_turns_the_color_circle(image, turn):
 
 def test_factors_are_uniform_and_only_what_is_on_is_done(changed):
     image = np.full((2, 2, 3), 100, np.float32)
-    found = changed(ColorJitter(brightness=0.4), image, 300)
-    values = found[:, 0, 0, 0]
-    assert (found == values[:, None, None, None]).all()
+    images = changed(ColorJitter(brightness=0.4), image, 300)
+    values = images[:, 0, 0, 0]
+    assert (images == values[:, None, None, None]).all()
     np.testing.assert_allclose(np.quantile(values, [0, 0.5, 1]), [60, 100, 140], atol=6)
     # An even gray image has no color and no contrast to change.
     others = ColorJitter(contrast=1.0, saturation=1.0, hue=0.5)

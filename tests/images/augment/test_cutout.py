@@ -18,8 +18,8 @@ def test_the_square_is_around_its_middle_and_cut_off_at_the_border(row, column, 
 
 
 def test_every_pixel_is_the_middle_about_as_often(changed):
-    found = changed(Cutout(1), np.zeros((3, 3, 3), np.float32), 900)[..., 0]
-    hidden = (found > 0).sum(0)
+    images = changed(Cutout(1), np.zeros((3, 3, 3), np.float32), 900)[..., 0]
+    hidden = (images > 0).sum(0)
     assert hidden.sum() == 900
     assert abs(hidden - 100).max() < 50
 

@@ -37,8 +37,8 @@ def test_operations_are_drawn_alike_and_one_after_the_other(monkeypatch, changed
 
     for number, name in enumerate(OPERATIONS):
         monkeypatch.setitem(randaugment.OPERATIONS, name, named(number))
-    found = changed(RandAugment(2, 5), np.zeros((1, 1, 3), np.float32), 700)
-    values = found[:, 0, 0, 0].astype(int)
+    images = changed(RandAugment(2, 5), np.zeros((1, 1, 3), np.float32), 700)
+    values = images[:, 0, 0, 0].astype(int)
     for drawn in (values // 15 - 1, values % 15 - 1):
         counts = np.bincount(drawn, minlength=14)
         assert counts.shape == (14,)

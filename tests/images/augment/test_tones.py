@@ -25,13 +25,13 @@ def test_solarize_posterize_and_equalize_are_pillows(image, threshold, bits):
 
 @given(pictures)
 def test_autocontrast_is_pillows_without_its_cutting_to_integers(image):
-    found = tones.autocontrast(image.astype(np.float32)).numpy()
-    np.testing.assert_allclose(found, np.asarray(ImageOps.autocontrast(Image.fromarray(image)), float), atol=1.01)
+    result = tones.autocontrast(image.astype(np.float32)).numpy()
+    np.testing.assert_allclose(result, np.asarray(ImageOps.autocontrast(Image.fromarray(image)), float), atol=1.01)
 
 
 @pytest.mark.parametrize("factor", [0.1, 1.0, 1.9])
 def test_sharpness_is_pillows_but_for_rounding(rng, factor):
     image = rng.integers(0, 256, (6, 7, 3), np.uint8)
-    found = tones.sharpness(image.astype(np.float32), factor)
+    result = tones.sharpness(image.astype(np.float32), factor)
     wanted = ImageEnhance.Sharpness(Image.fromarray(image)).enhance(factor)
-    np.testing.assert_allclose(found, np.asarray(wanted, float), atol=2)
+    np.testing.assert_allclose(result, np.asarray(wanted, float), atol=2)

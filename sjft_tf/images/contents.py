@@ -1,0 +1,40 @@
+"""How the images of a set are read and what is in them, whatever they are called and however they are labeled."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from sjft_tf.images.loaders import Loader, PickedRows, on_cpu, reduced
+from sjft_tf.images.watching import Files
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageContents:
+    """The pixels of N images.
+
+    Args:
+        loader: maps a scalar int32 row tensor to the image, uint8 [H, W, 3]; used inside `tf.data` graphs.
+        digests: uint8 [N, 32], SHA-256 of each image's content (encoded bytes, or pixels where there are none).
+        decoded_for: the side that `loader` is reduced for, None (default) where it decodes in full.
+        files: the lists of files that images are read from, watched while they are used.
+    """
+
+    loader: Loader
+    digests: np.ndarray
+    decoded_for: int | None = None
+    files: Sequence[Files] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digests", np.asarray(self.digests, np.uint8))
+        object.__setattr__(self, "files", tuple(self.files))
+
+    def take(self, rows: np.ndarray) -> ImageContents:
+        """Those of some rows, int32 [M], in that order; the files stay those of the whole set."""
+        return dataclasses.replace(self, loader=PickedRows(self.loader, on_cpu(rows)), digests=self.digests[rows])
+
+    def reduced(self, side: int) -> ImageContents:
+        """The same, large JPEG images decoded smaller, see `ImageSet.reduced`."""
+        return dataclasses.replace(self, loader=reduced(self.loader, side), decoded_for=side)
