@@ -31,6 +31,23 @@ def existing_file(path: str | os.PathLike[str], what: str = "weight file") -> Pa
     return file
 
 
+def check_weight_file(path: str | os.PathLike[str]) -> Path:
+    """The path of a file with a trunk's weights that is there and has an ending that is known.
+
+    Raises:
+        InputError: it is missing or of another kind.
+    """
+    try:
+        file = existing_file(path)
+    except InputError as error:
+        raise InputError(
+            f"{error}. `weights` is none, imagenet, or the path of a .weights.h5, .h5 or .keras file."
+        ) from None
+    if not file.name.endswith((".h5", ".hdf5", ".keras")):
+        raise InputError(f"{file} is not a weight file: expected a name ending in .weights.h5, .h5 or .keras")
+    return file
+
+
 @contextlib.contextmanager
 def reading(message: Callable[[str], str]) -> Iterator[None]:
     """Turns whatever a parser raises over a file's content into an InputError.

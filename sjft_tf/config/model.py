@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sjft_tf.catalog import PRECISIONS, trunk_called
 from sjft_tf.config.option import Section, option
 from sjft_tf.errors import InputError
 
@@ -21,7 +22,7 @@ class ModelConfig(Section):
     precision: str = option(
         "float32",
         "what the trunk computes in; weights, heads and losses stay float32",
-        ("float32", "bfloat16", "float16"),
+        PRECISIONS,
     )
     freeze: str = option(
         "", "train nothing of the trunk up to here: trunk, how many layers, or a layer's or stage's name such as conv3"
@@ -35,5 +36,6 @@ class ModelConfig(Section):
     )
 
     def check(self) -> None:
+        trunk_called(self.trunk)
         if self.reset_from and self.weights == "none":
             raise InputError("--reset_from keeps the first layers of --weights, but --weights=none has none to keep")

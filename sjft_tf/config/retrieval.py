@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sjft_tf.catalog import check_bank, check_bank_name
 from sjft_tf.config.option import LARGE, Section, option
 from sjft_tf.errors import InputError
+
+FEATURES = "features"
+"""In place of a bank: neighbors by the features of the trunk."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,19 @@ class RetrievalConfig(Section):
     )
 
     def check(self) -> None:
+        if self.bank != FEATURES:
+            check_bank_name(self.bank)
         if self.descriptor_crop > self.descriptor_resize:
             raise InputError(
                 f"--descriptor_crop={self.descriptor_crop} is cut from "
                 f"--descriptor_resize={self.descriptor_resize}, which is smaller"
             )
+
+    def check_bank(self) -> None:
+        """That the bank gets the layers and weights it needs; the features of a trunk need none.
+
+        Raises:
+            InputError: see `catalog.check_bank`.
+        """
+        if self.bank != FEATURES:
+            check_bank(self.bank, self.bank_layers, self.bank_weights)

@@ -7,6 +7,7 @@ import difflib
 from dataclasses import dataclass, field
 from typing import Any
 
+from sjft_tf.catalog import PREACT_RESNET, TABLE_SELECTORS, check_form, check_trunk, trunk_called
 from sjft_tf.config.augmentation import AugmentationConfig
 from sjft_tf.config.checkpoints import CheckpointConfig
 from sjft_tf.config.data import DataConfig
@@ -22,6 +23,7 @@ from sjft_tf.config.training import TrainingConfig
 from sjft_tf.config.view import ViewConfig
 from sjft_tf.errors import InputError
 from sjft_tf.schema import mismatch
+from sjft_tf.weight_files import check_weight_file
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,28 @@ class RunConfig:
         self._check_distribution()
         self.monitor.profiled_steps(self.training.total_steps)
         return self
+
+    def check_network(self) -> None:
+        """What a program that builds the trunk asks further, judged without building it.
+
+        Raises:
+            InputError: the trunk is not to be had with these options, this image size or these weights.
+        """
+        model = self.model
+        check_trunk(model.trunk, self.view.image_size, model.weights, model.alpha or None)
+        if trunk_called(model.trunk) == PREACT_RESNET:
+            check_form(model.depth, model.width)
+        if model.weights not in ("none", "imagenet"):
+            check_weight_file(model.weights)
+
+    def check_bank(self) -> None:
+        """What a program that searches asks further: that the bank, where one is needed, gets its layers and weights.
+
+        Raises:
+            InputError: see `catalog.check_bank`.
+        """
+        if self.selection.selector in TABLE_SELECTORS:
+            self.retrieval.check_bank()
 
     def _check_source(self) -> None:
         if self.selection.selector != "none" and not self.data.source:

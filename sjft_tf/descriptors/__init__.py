@@ -8,6 +8,7 @@
 - `extract_counts`, `bank_positions`, `histograms_of`: the same stream as whole numbers, and back to histograms.
 """
 
+from sjft_tf.catalog import BANKS
 from sjft_tf.descriptors.bank import FilterBank, full_float32
 from sjft_tf.descriptors.convnet import ConvNetBank
 from sjft_tf.descriptors.edges import BinEdges, fit_bin_edges
@@ -21,7 +22,7 @@ from sjft_tf.descriptors.extract import (
 )
 from sjft_tf.descriptors.gabor import GaborBank
 from sjft_tf.descriptors.histogram import histograms, histograms_of
-from sjft_tf.descriptors.openers import BANKS, open_bank
+from sjft_tf.descriptors.openers import open_bank
 from sjft_tf.descriptors.store import DescriptorStore, StoreWriter
 from sjft_tf.descriptors.store_files import partial_store
 
