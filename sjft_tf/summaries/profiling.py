@@ -17,7 +17,7 @@ import tensorflow as tf
 from sjft_tf.compat import KERAS_3
 
 log = logging.getLogger(__name__)
-_PLACE = Path("plugins") / "profile"
+_FOLDER = Path("plugins") / "profile"
 
 
 class StepProfiler(keras.callbacks.Callback):
@@ -62,11 +62,11 @@ class StepProfiler(keras.callbacks.Callback):
             # The device may still be at work on what Python has handed it.
             for value in (logs or {}).values():
                 np.asarray(value)
-            self._finish()
+            self._finish(self._folder)
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         if self._folder is not None:
-            self._finish()
+            self._finish(self._folder)
 
     def close(self) -> None:
         """Ends a trace that is still going on because the fit broke off, and drops it."""
@@ -75,16 +75,15 @@ class StepProfiler(keras.callbacks.Callback):
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
-    def _finish(self) -> None:
-        folder, self._folder = self._folder, None
-        assert folder is not None
+    def _finish(self, folder: Path) -> None:
+        self._folder = None
         try:
             tf.profiler.experimental.stop()
-            for trace in sorted((folder / _PLACE).iterdir()):
-                place = self._logdir / _PLACE / trace.name
-                place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.rmtree(place, ignore_errors=True)
-                trace.rename(place)
-                log.info("profiler trace of steps %d to %d: %s", self._steps.start, self._last, place)
+            for trace in sorted((folder / _FOLDER).iterdir()):
+                final = self._logdir / _FOLDER / trace.name
+                final.parent.mkdir(parents=True, exist_ok=True)
+                shutil.rmtree(final, ignore_errors=True)
+                trace.rename(final)
+                log.info("profiler trace of steps %d to %d: %s", self._steps.start, self._last, final)
         finally:
             shutil.rmtree(folder, ignore_errors=True)

@@ -88,7 +88,7 @@ def scalars_from_logs(logs: Mapping[str, Any]) -> dict[str, float | None]:
     metric with "acc" or "top" in its name; of several for a head, the first counts. What is none of these becomes
     `training/NAME`.
     """
-    found: dict[str, float | None] = {"loss/total": _number(logs.get("loss"))}
+    scalars: dict[str, float | None] = {"loss/total": _number(logs.get("loss"))}
     known = {"loss"}
     alone = not any(name.startswith("source") for name in logs)
     for head in HEADS:
@@ -99,9 +99,9 @@ def scalars_from_logs(logs: Mapping[str, Any]) -> dict[str, float | None]:
         accuracies = [name for short, name in own.items() if "_acc" in short or "_top" in short or "accuracy" in short]
         for tag, names in ((f"loss/{head}", losses[-1:]), (f"accuracy/{head}", accuracies[:1])):
             for name in names:
-                found[tag] = _number(logs[name])
+                scalars[tag] = _number(logs[name])
                 known.add(name)
-    return found | {f"training/{name}": _number(value) for name, value in logs.items() if name not in known}
+    return scalars | {f"training/{name}": _number(value) for name, value in logs.items() if name not in known}
 
 
 def _number(value: Any) -> float | None:
