@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from typing import Any
+from collections.abc import Mapping
+from typing import TypeAlias
 
-from sjft_tf.config import RunConfig
+from sjft_tf.config import RunConfig, Setting
+
+Settings: TypeAlias = Mapping[str, Mapping[str, Setting]]
+"""Section of `RunConfig` -> field -> value."""
 
 
-def with_settings(config: RunConfig, settings: dict[str, dict[str, Any]]) -> RunConfig:
+def with_settings(config: RunConfig, settings: Settings) -> RunConfig:
     """The configuration with these fields replaced, validated.
 
     Args:
@@ -26,7 +30,7 @@ def with_settings(config: RunConfig, settings: dict[str, dict[str, Any]]) -> Run
 
 def flags_of(config: RunConfig) -> list[str]:
     """One flag for every setting that is not the default, in the order of the sections."""
-    found = []
+    flags = []
     for group in dataclasses.fields(config):
         section = getattr(config, group.name)
         plain = type(section)()
@@ -35,12 +39,12 @@ def flags_of(config: RunConfig) -> list[str]:
             if value == getattr(plain, item.name):
                 continue
             if isinstance(value, bool):
-                found.append(f"--{item.name}" if value else f"--no{item.name}")
+                flags.append(f"--{item.name}" if value else f"--no{item.name}")
             elif isinstance(value, list):
-                found += [f"--{item.name}={one}" for one in value]
+                flags += [f"--{item.name}={one}" for one in value]
             else:
-                found.append(f"--{item.name}={value}")
-    return found
+                flags.append(f"--{item.name}={value}")
+    return flags
 
 
 def command(program: str, config: RunConfig, workdir: str, *more: str) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
+from sjft_tf.advice.commands import Settings
 from sjft_tf.advice.measurement import Measurement
-from sjft_tf.advice.places import early_stage, middle_stage
+from sjft_tf.advice.trunk_stages import early_stage, middle_stage
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Recipe:
 
     name: str
     why: str
-    settings: dict[str, dict[str, Any]]
+    settings: Settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,26 +117,26 @@ def _linear_head() -> Recipe:
 
 
 def _early_frozen(trunk: str) -> Recipe:
-    place = early_stage(trunk)
+    last = early_stage(trunk)
     return Recipe(
         "early-frozen",
         "the top of the network is about other images, its early stages about edges and textures: keep these "
-        f"(up to {place}), and let the later ones move at a tenth of the rate. The lecture puts linear classifiers on "
+        f"(up to {last}), and let the later ones move at a tenth of the rate. The lecture puts linear classifiers on "
         "early stages; here the head stays on top, and the stages between are adapted",
         {
             "selection": _NO_SOURCE,
-            "model": {"freeze": place, "freeze_batch_norm": True},
+            "model": {"freeze": last, "freeze_batch_norm": True},
             "training": {"layer_rate": ["trunk:0.1"]},
         },
     )
 
 
 def _layer_rates(trunk: str) -> Recipe:
-    place = middle_stage(trunk)
+    last = middle_stage(trunk)
     return Recipe(
         "layer-rates",
-        f"fine-tune all layers: those up to {place} at 1/100, the rest of the trunk at 1/10 of the head's rate",
-        {"selection": _NO_SOURCE, "training": {"layer_rate": [f"{place}:0.01", "trunk:0.1"]}},
+        f"fine-tune all layers: those up to {last} at 1/100, the rest of the trunk at 1/10 of the head's rate",
+        {"selection": _NO_SOURCE, "training": {"layer_rate": [f"{last}:0.01", "trunk:0.1"]}},
     )
 
 

@@ -8,7 +8,6 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -42,21 +41,21 @@ class StepProfiler(keras.callbacks.Callback):
         self._waits = False  # for the first step
         self._last, self._size = -1, 1
 
-    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+    def on_train_begin(self, logs: Mapping[str, object] | None = None) -> None:
         self._last = self._first - 1  # the last step that is done
         # A number in Keras 3; in Keras 2.15 a variable under a name of its own, mirrored with several devices.
         size = getattr(self.model, "steps_per_execution" if KERAS_3 else "_steps_per_execution", None)
         self._size = 1 if size is None else int(size.numpy() if tf.is_tensor(size) else size)
         self._waits = bool(self._steps) and self._first <= self._steps.start
 
-    def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, object] | None = None) -> None:
         if self._waits and self._last + self._size >= self._steps.start:
             self._waits = False
             self._logdir.mkdir(parents=True, exist_ok=True)
             self._folder = Path(tempfile.mkdtemp(prefix=".profile.", suffix=".sjft-tmp", dir=self._logdir))
             tf.profiler.experimental.start(str(self._folder))
 
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, object] | None = None) -> None:
         self._last = self._first + batch
         if self._folder is not None and self._last >= self._steps.stop - 1:
             # The device may still be at work on what Python has handed it.
@@ -64,7 +63,7 @@ class StepProfiler(keras.callbacks.Callback):
                 np.asarray(value)
             self._finish(self._folder)
 
-    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+    def on_train_end(self, logs: Mapping[str, object] | None = None) -> None:
         if self._folder is not None:
             self._finish(self._folder)
 

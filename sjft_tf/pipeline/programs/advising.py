@@ -22,7 +22,7 @@ from sjft_tf.advice import (
     command,
     with_settings,
 )
-from sjft_tf.config import RunConfig
+from sjft_tf.config import RunConfig, Setting
 from sjft_tf.descriptors import extract, open_bank, target_descriptors
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, View
@@ -101,7 +101,7 @@ def commands_for(advice: Advice, config: RunConfig, folder: str) -> dict[str, st
         for recipe in advice.recipes
     }
     # Chosen by the comparison itself, and no flags of it.
-    plain = {"holdout_test": 0.0, "validation_fold": "", "source_rows": ""}
+    plain: dict[str, Setting] = {"holdout_test": 0.0, "validation_fold": "", "source_rows": ""}
     asked = with_settings(config, {"data": plain, "selection": {"selector": "nearest"}})
     return found | {"compare": command("compare", asked, f"{folder}/compare")}
 
