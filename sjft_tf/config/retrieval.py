@@ -22,7 +22,9 @@ class RetrievalConfig(Section):
     )
     bank_layers: list[str] = option([], "layers of a keras: or model: bank; give the flag again for more")
     bank_weights: str = option("", "local weight file of the bank, or imagenet for a keras: bank")
-    bank_before_nonlinearity: bool = option(True, "read the layers before their nonlinearity, as the authors' code")
+    bank_before_nonlinearity: bool = option(
+        True, "read the bank's layers before their nonlinearity, as the authors' code"
+    )
     descriptor_resize: int = option(256, "for descriptors, images are resized to this square", limits=(1, 8192))
     descriptor_crop: int = option(224, "for descriptors, the middle square of this side is cut out", limits=(1, 8192))
     bins: int = option(100, "bins of each filter's histogram, of equal mass over the target", limits=(2, 65535))
@@ -35,7 +37,7 @@ class RetrievalConfig(Section):
     )
     search: str = option(
         "exact",
-        "approximate finds nearly all neighbors from kept descriptors, and says how many",
+        "exact, or approximate: finds nearly all neighbors from kept descriptors, and says how many",
         ("exact", "approximate"),
     )
     search_candidates: float = option(

@@ -41,7 +41,7 @@ class TrainingConfig(Section):
         0.0, "momentum of a moving average of the weights, which is then what is scored and kept", limits=(0.0, 0.99999)
     )
     recompute_batch_norm: int = option(
-        0, "after each round, make the moving statistics anew over so many batches", limits=(0, LARGE)
+        0, "after each round, make batch normalization's statistics anew over so many batches", limits=(0, LARGE)
     )
     jit: bool = option(False, "compile the training step with XLA")
     momentum: float = option(0.9, "momentum of sgd", limits=(0.0, 0.99999))
