@@ -15,6 +15,7 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     config = program.config_from_flags(selector="none")
+    config.retrieval.check_bank()
     from sjft_tf.pipeline.programs.extract import extract
     from sjft_tf.workdir import Workdir
 

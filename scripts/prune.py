@@ -27,6 +27,7 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     config = program.config_from_flags(selector="none")
+    config.check_network()
     from sjft_tf.pipeline.programs.prune import prune
     from sjft_tf.workdir import Workdir
 

@@ -28,6 +28,7 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     config = program.config_from_flags()
+    config.check_bank()
     from sjft_tf.pipeline.programs.retrieve import InspectionRequest, retrieve
     from sjft_tf.workdir import Workdir
 

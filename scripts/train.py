@@ -19,6 +19,8 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     config = program.config_from_flags()
+    config.check_network()
+    config.check_bank()
     from sjft_tf.pipeline.programs.train import assist, train
     from sjft_tf.training.distribution import open_cluster
     from sjft_tf.training.stopping import StopRequest

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import keras
+from importlib.metadata import version
 
-KERAS_3: bool = int(keras.__version__.split(".")[0]) >= 3
+# Read from what is installed: the settings are checked before Keras, which brings TensorFlow, is imported.
+KERAS_3: bool = int(version("keras").split(".")[0]) >= 3
 """True on the default stack (Keras 3), False on the `addons` stack (Keras 2.15)."""

@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from sjft_tf.errors import InputError
 
@@ -50,25 +50,25 @@ class Writer:
         # csv leaves a carriage return unquoted when lines end otherwise, and takes it for a line's end in reading.
         self._quoted = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
 
-    def writerow(self, cells: Iterable[Any]) -> None:
+    def writerow(self, cells: Iterable[object]) -> None:
         row = [str(cell) if isinstance(cell, os.PathLike) else cell for cell in cells]
         if not writes_raw():
             row = [escape(str(cell)) if isinstance(cell, str) else cell for cell in row]
         returns = any(isinstance(cell, str) and "\r" in cell for cell in row)
         (self._quoted if returns else self._plain).writerow(row)
 
-    def writerows(self, rows: Iterable[Iterable[Any]]) -> None:
+    def writerows(self, rows: Iterable[Iterable[object]]) -> None:
         for row in rows:
             self.writerow(row)
 
 
-def read_rows(path: str | os.PathLike[str], columns: Sequence[str] = (), ours: bool = True) -> list[dict[str, str]]:
+def read_rows(path: str | os.PathLike[str], columns: Sequence[str] = (), escaped: bool = True) -> list[dict[str, str]]:
     """The lines of a CSV file, by the names of its first line.
 
     Args:
         path: the file, UTF-8.
         columns: those it must have.
-        ours: written by `Writer`, so that its quotes are removed; False takes cells as they are.
+        escaped: written by `Writer`, so that its quotes are removed; False takes cells as they are.
 
     Raises:
         InputError: it cannot be read, is no such table, or a line has another number of fields.
@@ -89,7 +89,7 @@ def read_rows(path: str | os.PathLike[str], columns: Sequence[str] = (), ours: b
                     raise InputError(
                         f"{path}, line {reader.line_num}: expected {len(header)} fields. Received: {len(cells)}"
                     )
-                lines.append(dict(zip(header, map(unescape, cells) if ours else cells, strict=True)))
+                lines.append(dict(zip(header, map(unescape, cells) if escaped else cells, strict=True)))
     except InputError:
         raise
     except OSError as error:

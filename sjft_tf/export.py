@@ -32,13 +32,19 @@ import sjft_tf
 from sjft_tf import artifacts, sealed
 from sjft_tf.errors import InputError
 from sjft_tf.models import target_logits
-from sjft_tf.schema import mismatch, short
+from sjft_tf.schema import Form, mismatch, short
 
 FORMAT = "sjft_tf saved model, version 1"
 DESCRIPTION_FILE = Path("assets.extra") / "sjft_tf.json"
 DIGESTS_FILE = Path("assets.extra") / "digests.json"
 SIGNATURES = {"serving_default": "serve_images", "serve_bytes": "serve_bytes", "serve_prepared": "serve_prepared"}
-_DESCRIPTION = {"class_names": [str], "resize": int, "crop": int, "made_from": dict, "versions": {"*": str}}
+_DESCRIPTION: dict[str, Form] = {
+    "class_names": [str],
+    "resize": int,
+    "crop": int,
+    "made_from": dict,
+    "versions": {"*": str},
+}
 _AGAIN = "Make it again with scripts/export.py."
 
 _PNG = b"\x89PNG\r\n\x1a\n"

@@ -17,17 +17,10 @@ from sjft_tf.errors import InputError
 MARKER = ".sjft-workdir"
 _TEXT = "A working directory of sjft_tf: its programs replace and remove what they made in here.\n"
 # Made before there was a marker, and by nobody else.
-_OURS = (
+_OWN_NAMES = (
     *("comparison.json", "rounds", "checkpoints", "neighbors.npz", "edges.npz", "search.npz", "leaks.npz"),
-    *(
-        "class_importance.npz",
-        "times.json",
-        "outputs.json",
-        "descriptors-source",
-        "descriptors-target.npz",
-        "influence",
-        "advice.json",
-    ),
+    *("class_importance.npz", "times.json", "outputs.json", "descriptors-source", "descriptors-target.npz"),
+    *("influence", "advice.json"),
 )
 _ENDINGS = (".json", ".npz", ".npy", ".csv", ".png", ".h5", ".md")
 _PART = re.compile(r"\d{2,}|step-\d{8,}")  # a round, a checkpoint
@@ -46,10 +39,10 @@ def refuse_patterns(path: str | os.PathLike[str], flag: str) -> None:
     Raises:
         InputError: names the characters.
     """
-    if found := sorted({*str(path)} & {*"*?[]\\"}):
+    if characters := sorted({*str(path)} & {*"*?[]\\"}):
         raise InputError(
-            f"{flag}={path} contains {' '.join(found)}, which TensorFlow takes for a pattern: the model in it could "
-            "not be read again. Choose a name without, or start from inside the folder whose name has it"
+            f"{flag}={path} contains {' '.join(characters)}, which TensorFlow takes for a pattern: the model in it "
+            "could not be read again. Choose a name without, or start from inside the folder whose name has it"
         )
 
 
@@ -59,12 +52,12 @@ def refuse_foreign(root: Path) -> None:
     Raises:
         InputError: it is `/`, the home folder, or neither marked, ours, new nor empty.
     """
-    place, home = root.resolve(), None
+    folder, home = root.resolve(), None
     with contextlib.suppress(RuntimeError):
         home = Path.home().resolve()
-    if place == Path(place.anchor) or place == home:
+    if folder == Path(folder.anchor) or folder == home:
         raise InputError(
-            f"--workdir={root} is {'the home folder' if place == home else 'the root of the file system'}. "
+            f"--workdir={root} is {'the home folder' if folder == home else 'the root of the file system'}. "
             "Name a folder for this run alone, e.g. --workdir=runs/mine"
         )
     try:
@@ -73,38 +66,38 @@ def refuse_foreign(root: Path) -> None:
         return
     except OSError as error:
         raise InputError(f"--workdir={root} cannot be read ({error.strerror}); choose another") from error
-    theirs = [name for name in names if name not in _NOTHING and not name.endswith(_NOTHING_ENDS)]
-    if theirs and MARKER not in names and not any(name in _OURS for name in names) and not _is_record(root):
+    foreign = [name for name in names if name not in _NOTHING and not name.endswith(_NOTHING_ENDS)]
+    if foreign and MARKER not in names and not any(name in _OWN_NAMES for name in names) and not _is_record(root):
         raise InputError(
-            f"--workdir={root} holds other things ({', '.join(theirs[:3])}{', ...' if theirs[3:] else ''}) and no run. "
-            "Files in a workdir are replaced and removed: name a new or an empty folder. If it is a workdir after all, "
-            f"make an empty file {MARKER} in it"
+            f"--workdir={root} holds other things ({', '.join(foreign[:3])}{', ...' if foreign[3:] else ''}) and "
+            "no run. Files in a workdir are replaced and removed: name a new or an empty folder. If it is a workdir "
+            f"after all, make an empty file {MARKER} in it"
         )
 
 
-def refuse_misplaced(places: Iterable[Path]) -> None:
+def refuse_misplaced(paths: Iterable[Path]) -> None:
     """Refuses a folder where a file of a run belongs, and a file where a folder belongs, before anything is written.
 
     Neither is ours, so that neither is removed; both would end a run when it comes to write there.
 
     Args:
-        places: where a run writes. Files of ours have an ending, folders have none. In the folders it is looked too.
+        paths: where a run writes. Files of ours have an ending, folders have none. In the folders it is looked too.
 
     Raises:
         InputError: names the first one.
     """
-    for place in places:
-        is_file = bool(place.suffix)
-        if place.is_dir() if is_file else place.exists() and not place.is_dir():
-            found, wanted = ("a folder", "a file") if is_file else ("a file", "a folder")
+    for path in paths:
+        is_file = bool(path.suffix)
+        if path.is_dir() if is_file else path.exists() and not path.is_dir():
+            kind, wanted = ("a folder", "a file") if is_file else ("a file", "a folder")
             raise InputError(
-                f"{place} is {found}, where {wanted} of a run belongs: it was not made by this program. Move it "
+                f"{path} is {kind}, where {wanted} of a run belongs: it was not made by this program. Move it "
                 "elsewhere and start the same command again"
             )
         if not is_file:
             with contextlib.suppress(OSError):  # absent, or not to be looked into: for those who use it to tell
-                inside = list(place.iterdir())
-                refuse_misplaced(path for path in inside if path.suffix in _ENDINGS or _PART.fullmatch(path.name))
+                inside = list(path.iterdir())
+                refuse_misplaced(one for one in inside if one.suffix in _ENDINGS or _PART.fullmatch(one.name))
 
 
 def mark(root: Path) -> None:

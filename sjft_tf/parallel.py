@@ -9,7 +9,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 Item = TypeVar("Item")
 
@@ -24,7 +24,7 @@ def _pool() -> concurrent.futures.ThreadPoolExecutor:
     return concurrent.futures.ThreadPoolExecutor(cores(), thread_name_prefix="sjft")
 
 
-def over_ranges(work: Callable[[int, int], Any], total: int, least: int = 1) -> None:
+def over_ranges(work: Callable[[int, int], object], total: int, least: int = 1) -> None:
     """Calls `work(begin, end)` for ranges that together are 0..total, each at least `least` long, on all cores."""
     # More ranges than cores: one that is held up by other work does not hold up the rest.
     pieces = max(1, min(4 * cores(), total // least))
@@ -41,10 +41,11 @@ def ahead(items: Iterable[Item], depth: int = 2) -> Generator[Item, None, None]:
 
     What the iteration raises is raised here. When the consumer stops early the thread ends after its current item.
     """
-    ready: queue.Queue[tuple[bool, Any]] = queue.Queue(depth)
+    # An item, alone in a tuple; what the iteration raised; None at its end.
+    ready: queue.Queue[tuple[Item] | BaseException | None] = queue.Queue(depth)
     stopped = threading.Event()
 
-    def offer(entry: tuple[bool, Any]) -> bool:
+    def offer(entry: tuple[Item] | BaseException | None) -> bool:
         while not stopped.is_set():
             try:
                 ready.put(entry, timeout=0.1)
@@ -56,11 +57,11 @@ def ahead(items: Iterable[Item], depth: int = 2) -> Generator[Item, None, None]:
     def produce() -> None:
         try:
             for item in items:
-                if not offer((True, item)):
+                if not offer((item,)):
                     return
-            offer((False, None))
+            offer(None)
         except BaseException as error:  # handed over to the consumer, whatever it is
-            offer((False, error))
+            offer(error)
         finally:
             if isinstance(items, Generator):
                 items.close()
@@ -69,13 +70,13 @@ def ahead(items: Iterable[Item], depth: int = 2) -> Generator[Item, None, None]:
     thread.start()
     try:
         while True:
-            more, item = ready.get()
-            if more:
-                yield item
-            elif item is None:
+            entry = ready.get()
+            if isinstance(entry, tuple):
+                yield entry[0]
+            elif entry is None:
                 return
             else:
-                raise item
+                raise entry
     finally:
         stopped.set()
         thread.join()
@@ -87,15 +88,15 @@ def side_by_side(several: Iterable[Iterable[Item]], stop: Callable[[], object]) 
     The first error that one of them raises is raised here. Then, and when the consumer stops early, `stop` is called,
     which must make the others end, and they are waited for.
     """
-    ready: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
+    ready: queue.SimpleQueue[tuple[Item] | BaseException | None] = queue.SimpleQueue()
 
     def produce(items: Iterable[Item]) -> None:
         try:
             for item in items:
-                ready.put((True, item))
-            ready.put((False, None))
+                ready.put((item,))
+            ready.put(None)
         except BaseException as error:  # handed over to the consumer, whatever it is
-            ready.put((False, error))
+            ready.put(error)
 
     threads = [threading.Thread(target=produce, args=(items,), name="sjft-side", daemon=True) for items in several]
     left = len(threads)
@@ -103,13 +104,13 @@ def side_by_side(several: Iterable[Iterable[Item]], stop: Callable[[], object]) 
         thread.start()
     try:
         while left:
-            more, item = ready.get()
-            if more:
-                yield item
-            elif item is None:
+            entry = ready.get()
+            if isinstance(entry, tuple):
+                yield entry[0]
+            elif entry is None:
                 left -= 1
             else:
-                raise item
+                raise entry
     finally:
         if left:
             stop()

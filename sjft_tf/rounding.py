@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 PANEL = 48
 """Rows or columns of which the known kernels leave nothing over: a multiple of 24 (AVX), 32 or 48 (AVX-512)."""
@@ -30,7 +30,7 @@ def padded(count: int) -> int:
     return -(-count // PANEL) * PANEL
 
 
-def equal_at_all_positions(answers: Iterable[Any]) -> bool:
+def equal_at_all_positions(answers: Iterable[ArrayLike]) -> bool:
     """Whether each answer [N, ...], to N equal inputs, has the same bits N times.
 
     Args:
@@ -44,7 +44,9 @@ def equal_at_all_positions(answers: Iterable[Any]) -> bool:
     return True
 
 
-def independent_batch(answer: Callable[[np.ndarray], Iterable[Any]], example: np.ndarray, sizes: Sequence[int]) -> int:
+def independent_batch(
+    answer: Callable[[np.ndarray], Iterable[ArrayLike]], example: np.ndarray, sizes: Sequence[int]
+) -> int:
     """The first of several batch sizes at which an answer does not depend on the input's position in the batch.
 
     With a batch of 1 there is only one position, so 1 always holds and is what is left when no other size does.

@@ -10,13 +10,15 @@ A form describes a JSON value (also the `meta` of an `.npz`):
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
-_NAMES = {
+Form: TypeAlias = "type | tuple[Form, ...] | Sequence[Form] | Mapping[str, Form] | None"
+
+_NAMES: dict[type, str] = {
     int: "a whole number",
     float: "a number",
     str: "text",
@@ -57,10 +59,10 @@ class Schema:
     """
 
     arrays: Mapping[str, Array] = field(default_factory=dict)
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, Form] = field(default_factory=dict)
     others: bool = False
 
-    def wrong(self, arrays: Mapping[str, np.ndarray], meta: Any) -> str | None:
+    def wrong(self, arrays: Mapping[str, np.ndarray], meta: object) -> str | None:
         """What does not fit, in words; None if all does."""
         if (reason := mismatch(meta, dict(self.meta), "its description")) is not None:
             return reason
@@ -76,18 +78,18 @@ class Schema:
         return None
 
 
-def mismatch(value: Any, form: Any, where: str) -> str | None:
+def mismatch(value: object, form: Form, where: str) -> str | None:
     """What of `value` is not of this form, beginning with `where`; None if all is."""
     if isinstance(form, tuple):
-        found = [mismatch(value, one, where) for one in form]
-        return None if None in found else found[0]
-    if isinstance(form, dict):
+        reasons = [mismatch(value, one, where) for one in form]
+        return None if None in reasons else reasons[0]
+    if isinstance(form, Mapping):
         return _object(value, form, where)
-    if isinstance(form, list):
+    if isinstance(form, Sequence):
         if not isinstance(value, list):
             return f"{where} must be a list, not {short(value)}"
-        reasons = (mismatch(one, form[0], f"{where}, place {place}") for place, one in enumerate(value))
-        return next((reason for reason in reasons if reason is not None), None)
+        each = (mismatch(one, form[0], f"{where}, place {position}") for position, one in enumerate(value))
+        return next((reason for reason in each if reason is not None), None)
     if form is None or form is object:
         return None if form is object or value is None else f"{where} must be null, not {short(value)}"
     if form is float:
@@ -97,7 +99,7 @@ def mismatch(value: Any, form: Any, where: str) -> str | None:
     return None if good else f"{where} must be {_NAMES[form]}, not {short(value)}"
 
 
-def short(value: Any) -> str:
+def short(value: object) -> str:
     """A value for a message: its beginning."""
     if isinstance(value, dict | list):
         return f"{_NAMES[type(value)]} of {len(value)}"
@@ -114,7 +116,7 @@ def _finite(value: float) -> bool:
         return False
 
 
-def _object(value: Any, form: dict[str, Any], where: str) -> str | None:
+def _object(value: object, form: Mapping[str, Form], where: str) -> str | None:
     if not isinstance(value, dict):
         return f"{where} must be an object, not {short(value)}"
     named = {name.removesuffix("?"): one for name, one in form.items() if name != "*"}
@@ -131,21 +133,21 @@ def _object(value: Any, form: dict[str, Any], where: str) -> str | None:
     return None
 
 
-def _array(found: np.ndarray, wanted: Array, sizes: dict[str, int]) -> str | None:
+def _array(array: np.ndarray, wanted: Array, sizes: dict[str, int]) -> str | None:
     kinds = {"text": "U", "int": "iu", "float": "f"}
-    fits = found.dtype.kind in kinds[wanted.dtype] if wanted.dtype in kinds else found.dtype == np.dtype(wanted.dtype)
+    fits = array.dtype.kind in kinds[wanted.dtype] if wanted.dtype in kinds else array.dtype == np.dtype(wanted.dtype)
     shape = tuple(sizes.get(one, one) if isinstance(one, str) else one for one in wanted.shape)
-    if not fits or found.ndim != len(shape):
-        return f"must be {wanted.dtype} of {len(shape)} dimensions, not {found.dtype} of shape {found.shape}"
-    for name, asked, size in zip(wanted.shape, shape, found.shape, strict=True):
-        if isinstance(asked, str):
+    if not fits or array.ndim != len(shape):
+        return f"must be {wanted.dtype} of {len(shape)} dimensions, not {array.dtype} of shape {array.shape}"
+    for name, expected, size in zip(wanted.shape, shape, array.shape, strict=True):
+        if isinstance(expected, str):
             sizes[str(name)] = size
-        elif asked != size:
-            return f"must have shape [{', '.join(map(str, shape))}], not {list(found.shape)}"
-    if found.dtype.kind == "f" and (np.isnan(found).any() or not (wanted.infinite or np.isfinite(found).all())):
+        elif expected != size:
+            return f"must have shape [{', '.join(map(str, shape))}], not {list(array.shape)}"
+    if array.dtype.kind == "f" and (np.isnan(array).any() or not (wanted.infinite or np.isfinite(array).all())):
         return "holds NaN or infinite numbers"
-    if found.size and wanted.low is not None and found.min() < wanted.low:
-        return f"must be {wanted.low:g} or more; the smallest is {found.min()}"
-    if found.size and wanted.high is not None and found.max() > wanted.high:
-        return f"must be {wanted.high:g} or less; the largest is {found.max()}"
+    if array.size and wanted.low is not None and array.min() < wanted.low:
+        return f"must be {wanted.low:g} or more; the smallest is {array.min()}"
+    if array.size and wanted.high is not None and array.max() > wanted.high:
+        return f"must be {wanted.high:g} or less; the largest is {array.max()}"
     return None

@@ -99,12 +99,12 @@ def parse(content: bytes) -> Any:
         raise Damage(f"it is not valid JSON ({error})") from error
 
 
-def sealed(value: Any) -> Any:
+def sealed(value: object) -> object:
     """A JSON-able object with its digest as last entry; other values as they are."""
     return {**value, KEY: json_digest(value)} if isinstance(value, dict) else value
 
 
-def unsealed(value: Any) -> dict[str, Any]:
+def unsealed(value: object) -> dict[str, Any]:
     """The inverse of `sealed` for an object read back.
 
     Raises:
@@ -120,7 +120,7 @@ def unsealed(value: Any) -> dict[str, Any]:
     return rest
 
 
-def json_digest(value: dict[str, Any]) -> str:
+def json_digest(value: Mapping[str, object]) -> str:
     """SHA-256 of a JSON object, the same for every order and layout."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 

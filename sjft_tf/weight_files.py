@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
 from sjft_tf.errors import InputError
+
+
+class WeightedLayer(Protocol):
+    """What is asked of a Keras layer here."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Its weights."""
 
 
 def existing_file(path: str | os.PathLike[str], what: str = "weight file") -> Path:
@@ -23,11 +34,28 @@ def existing_file(path: str | os.PathLike[str], what: str = "weight file") -> Pa
     try:
         if file.is_dir():
             raise InputError(f"{str(file)!r} is a folder; a {what} was expected. Give the path of the file in it")
-        found = file.is_file()
+        is_file = file.is_file()
     except (ValueError, OSError) as error:
         raise InputError(f"{str(file)!r} cannot be the path of a {what}: {error}") from error
-    if not found:
+    if not is_file:
         raise InputError(f"There is no {what} {str(file)!r}. Check the path")
+    return file
+
+
+def check_weight_file(path: str | os.PathLike[str]) -> Path:
+    """The path of a file with a trunk's weights that is there and has an ending that is known.
+
+    Raises:
+        InputError: it is missing or of another kind.
+    """
+    try:
+        file = existing_file(path)
+    except InputError as error:
+        raise InputError(
+            f"{error}. `weights` is none, imagenet, or the path of a .weights.h5, .h5 or .keras file."
+        ) from None
+    if not file.name.endswith((".h5", ".hdf5", ".keras")):
+        raise InputError(f"{file} is not a weight file: expected a name ending in .weights.h5, .h5 or .keras")
     return file
 
 
@@ -50,7 +78,7 @@ def reading(message: Callable[[str], str]) -> Iterator[None]:
         raise InputError(message(said[:1000])) from error
 
 
-def refuse_not_finite(layers: list[Any], file: str | os.PathLike[str]) -> None:
+def refuse_not_finite(layers: Iterable[WeightedLayer], file: str | os.PathLike[str]) -> None:
     """Checks that all weights of Keras layers are numbers.
 
     Raises:

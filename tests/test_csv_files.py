@@ -76,12 +76,12 @@ def test_raw(raw):
 
 def test_the_sources_use_no_other_writer():
     package = Path(csv_files.__file__).parent
-    found = {
+    writers = {
         path.name
         for path in package.rglob("*.py")
         if "csv.writer" in path.read_text() or "csv.Dict" in path.read_text()
     }
-    assert found == {"csv_files.py"}
+    assert writers == {"csv_files.py"}
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,10 @@ def lock(folder):
 
 def test_new_and_empty_folders_are_marked_and_stay_ours(tmp_path):
     (tmp_path / "empty").mkdir()
-    for place in (tmp_path / "empty", tmp_path / "new" / "one"):
-        assert lock(place) == [".lock", MARKER]
-        (place / "notes.md").write_text("mine")
-        assert lock(place) == [".lock", MARKER, "notes.md"]
+    for folder in (tmp_path / "empty", tmp_path / "new" / "one"):
+        assert lock(folder) == [".lock", MARKER]
+        (folder / "notes.md").write_text("mine")
+        assert lock(folder) == [".lock", MARKER, "notes.md"]
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "config.json", ".git/HEAD", "train/a/0.png"])
@@ -42,8 +42,8 @@ def test_foreign_folders_are_refused_as_they_are(name, tmp_path):
 def test_the_root_and_the_home_folder_are_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "link").symlink_to(tmp_path)
-    for place, words in (("/", "the root"), (tmp_path, "the home folder"), (tmp_path / "link", "the home folder")):
-        with pytest.raises(InputError, match=f"is {words}.*Name a folder for this run"), Workdir(place).locked():
+    for folder, words in (("/", "the root"), (tmp_path, "the home folder"), (tmp_path / "link", "the home folder")):
+        with pytest.raises(InputError, match=f"is {words}.*Name a folder for this run"), Workdir(folder).locked():
             pass
     assert names(tmp_path) == ["link"]
 
@@ -69,9 +69,9 @@ def test_output_beside_a_new_run_is_no_hindrance(tmp_path):
 def test_leftovers_are_removed_from_own_folders_only(tmp_path):
     theirs, root = tmp_path / "theirs", tmp_path / "run"
     lock(root)
-    for place in (root, root / "rounds" / "00", root / "shared" / "table", root / "my notes", theirs):
-        place.mkdir(parents=True, exist_ok=True)
-        (place / ".x.1.sjft-tmp").write_text("")
+    for folder in (root, root / "rounds" / "00", root / "shared" / "table", root / "my notes", theirs):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".x.1.sjft-tmp").write_text("")
     (root / "images").symlink_to(theirs)
     (root / ".y.2.sjft-old").symlink_to(theirs)
     left = [name for name in lock(root) if "sjft-tmp" in name or "sjft-old" in name]

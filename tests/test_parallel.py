@@ -11,10 +11,10 @@ from sjft_tf import parallel
 @pytest.mark.parametrize(("total", "least"), [(0, 1), (1, 1), (7, 1), (100, 16), (100, 101)])
 def test_ranges_cover_everything_once(monkeypatch, cores, total, least):
     monkeypatch.setattr(parallel, "cores", lambda: cores)
-    found = []
-    parallel.over_ranges(lambda begin, end: found.append((begin, end)), total, least)
-    assert sorted(place for begin, end in found for place in range(begin, end)) == list(range(total))
-    assert len(found) == 1 or all(end - begin >= least for begin, end in found)
+    ranges = []
+    parallel.over_ranges(lambda begin, end: ranges.append((begin, end)), total, least)
+    assert sorted(index for begin, end in ranges for index in range(begin, end)) == list(range(total))
+    assert len(ranges) == 1 or all(end - begin >= least for begin, end in ranges)
 
 
 def test_an_error_in_a_range_is_raised():
@@ -39,10 +39,10 @@ def test_an_error_comes_after_the_items_before_it():
         yield 1
         raise KeyError("gone")
 
-    found = parallel.ahead(items())
-    assert next(found) == 1
+    items_ahead = parallel.ahead(items())
+    assert next(items_ahead) == 1
     with pytest.raises(KeyError, match="gone"):
-        next(found)
+        next(items_ahead)
 
 
 def test_stopping_early_ends_the_thread_and_closes_the_items():
@@ -55,9 +55,9 @@ def test_stopping_early_ends_the_thread_and_closes_the_items():
         finally:
             closed.set()
 
-    found = parallel.ahead(items())
-    assert next(found) == 1
-    found.close()
+    items_ahead = parallel.ahead(items())
+    assert next(items_ahead) == 1
+    items_ahead.close()
     assert closed.is_set()
     assert not any(thread.name == "sjft-ahead" for thread in threading.enumerate())
 
@@ -77,8 +77,8 @@ def test_side_by_side_gives_every_item_and_waits_for_nobody():
         yield 0
 
     stopped = []
-    found = list(parallel.side_by_side([one(), other(), ()], lambda: stopped.append(True)))
-    assert sorted(map(str, found)) == ["0", "None", "a"]
+    together = list(parallel.side_by_side([one(), other(), ()], lambda: stopped.append(True)))
+    assert sorted(map(str, together)) == ["0", "None", "a"]
     assert not stopped
 
 
@@ -105,7 +105,7 @@ def test_side_by_side_left_early_stops_all():
         yield 1
         assert ended.wait(10)
 
-    found = parallel.side_by_side([lasting(), lasting()], ended.set)
-    assert next(found) == 1
-    found.close()
+    together = parallel.side_by_side([lasting(), lasting()], ended.set)
+    assert next(together) == 1
+    together.close()
     assert not any(thread.name == "sjft-side" for thread in threading.enumerate())

@@ -10,7 +10,7 @@ from sjft_tf.config import RunConfig
 
 def flags_of(config: RunConfig) -> list[str]:
     """One flag for every setting that is not the default, in the order of the sections."""
-    found = []
+    flags = []
     for group in dataclasses.fields(config):
         section = getattr(config, group.name)
         plain = type(section)()
@@ -19,12 +19,12 @@ def flags_of(config: RunConfig) -> list[str]:
             if value == getattr(plain, item.name):
                 continue
             if isinstance(value, bool):
-                found.append(f"--{item.name}" if value else f"--no{item.name}")
+                flags.append(f"--{item.name}" if value else f"--no{item.name}")
             elif isinstance(value, list):
-                found += [f"--{item.name}={one}" for one in value]
+                flags += [f"--{item.name}={one}" for one in value]
             else:
-                found.append(f"--{item.name}={value}")
-    return found
+                flags.append(f"--{item.name}={value}")
+    return flags
 
 
 def command(program: str, config: RunConfig, workdir: str, *more: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
 LITTLE = 50
 """Fewer images a class (median) are little data. Our choice, for the lecture's table names no number: Flowers-102 (10 a
@@ -84,16 +83,16 @@ class Measurement:
 
     def borders(self) -> list[tuple[str, str]]:
         """What lies so near a threshold that the neighboring cell may be the right one, and that cell."""
-        found = []
+        borders = []
         if LITTLE / NEAR_LITTLE < self.median < LITTLE * NEAR_LITTLE:
             text = f"{self.median:g} images a class are near the threshold of {LITTLE}"
-            found.append((text, _cell(not self.little, self.similar)))
+            borders.append((text, _cell(not self.little, self.similar)))
         if DIFFERENT / NEAR_DIFFERENT < self.ratio < DIFFERENT * NEAR_DIFFERENT:
             text = f"a distance of {self.ratio:.2f} is near the threshold of {DIFFERENT:g}"
-            found.append((text, _cell(self.little, not self.similar)))
-        return found
+            borders.append((text, _cell(self.little, not self.similar)))
+        return borders
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, int | float | None]:
         """Plain values; what is not finite becomes null, which JSON has."""
         values = dataclasses.asdict(self)
         return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}

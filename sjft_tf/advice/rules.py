@@ -11,7 +11,8 @@ import dataclasses
 import math
 
 from sjft_tf.advice.measurement import Measurement
-from sjft_tf.advice.places import early_stage, middle_stage
+from sjft_tf.advice.trunk_stages import early_stage, middle_stage
+from sjft_tf.config import Setting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Recipe:
 
     name: str
     why: str
-    settings: dict[str, str | float | bool | list[str]]
+    settings: dict[str, Setting]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -71,8 +71,8 @@ class Arm:
         # The rest takes its default, so that a finished run stays finished when that changes.
         plain = RunConfig()
         if config.selection.selector in ("none", "all"):
-            lists = {"k0": plain.selection.k0, "source_share": plain.selection.source_share}
-            config = config.replace("selection", **lists)
+            usual = plain.selection
+            config = config.replace("selection", k0=usual.k0, source_share=usual.source_share)
         if not self.borrows:
             config = config.replace("data", source_rows="")
             config = config.replace("training", source_weight=plain.training.source_weight)

@@ -11,6 +11,7 @@ from sjft_tf.config.distribution import DistributionConfig
 from sjft_tf.config.evaluation import EvaluationConfig
 from sjft_tf.config.model import ModelConfig
 from sjft_tf.config.monitor import MonitorConfig
+from sjft_tf.config.option import Setting
 from sjft_tf.config.pruning import PruneConfig
 from sjft_tf.config.retrieval import RetrievalConfig
 from sjft_tf.config.run import RunConfig
@@ -30,6 +31,7 @@ __all__ = [
     "RetrievalConfig",
     "RunConfig",
     "SelectionConfig",
+    "Setting",
     "TrainingConfig",
     "ViewConfig",
 ]

@@ -11,13 +11,13 @@ from sjft_tf.config.option import Section, option
 class AugmentationConfig(Section):
     """What else is done to training images, of target and source alike; all off by default."""
 
-    jitter_brightness: float = option(0.0, "brightness times 1 plus or minus up to this", limits=(0.0, 1.0))
-    jitter_contrast: float = option(0.0, "contrast times 1 plus or minus up to this", limits=(0.0, 1.0))
-    jitter_saturation: float = option(0.0, "saturation times 1 plus or minus up to this", limits=(0.0, 1.0))
-    jitter_hue: float = option(0.0, "hues move by up to this share of the color circle", limits=(0.0, 0.5))
-    rotation: float = option(0.0, "images turn by up to so many degrees", limits=(0.0, 180.0))
-    shear: float = option(0.0, "upright lines lean by up to so many degrees", limits=(0.0, 80.0))
-    translation: float = option(0.0, "images shift by up to this share of the side", limits=(0.0, 1.0))
-    cutout: int = option(0, "side in pixels of a gray square somewhere in the image", limits=(0, 8192))
+    jitter_brightness: float = option(0.0, "training: brightness times 1 plus or minus up to this", limits=(0.0, 1.0))
+    jitter_contrast: float = option(0.0, "training: contrast times 1 plus or minus up to this", limits=(0.0, 1.0))
+    jitter_saturation: float = option(0.0, "training: saturation times 1 plus or minus up to this", limits=(0.0, 1.0))
+    jitter_hue: float = option(0.0, "training: hues move by up to this share of the color circle", limits=(0.0, 0.5))
+    rotation: float = option(0.0, "training images turn by up to so many degrees", limits=(0.0, 180.0))
+    shear: float = option(0.0, "training: upright lines lean by up to so many degrees", limits=(0.0, 80.0))
+    translation: float = option(0.0, "training images shift by up to this share of the side", limits=(0.0, 1.0))
+    cutout: int = option(0, "side in pixels of a gray square somewhere in each training image", limits=(0, 8192))
     randaugment: int = option(0, "RandAugment: operations drawn for each image", limits=(0, 14))
     randaugment_magnitude: float = option(9.0, "RandAugment: strength, 10 the strongest", limits=(0.0, 10.0))

@@ -51,10 +51,10 @@ class DataConfig(Section):
         given = self.validation_fold
         if not given:
             return None
-        found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", given, re.ASCII)
-        if not found or not 1 <= int(found[1]) <= int(found[2]) or int(found[2]) < 2:
+        fold = re.fullmatch(r"(\d{1,4})/(\d{1,4})", given, re.ASCII)
+        if not fold or not 1 <= int(fold[1]) <= int(fold[2]) or int(fold[2]) < 2:
             raise InputError(f"--validation_fold must be I/K, such as 1/3: fold I of K. Received: {given!r}")
-        return int(found[1]), int(found[2])
+        return int(fold[1]), int(fold[2])
 
     def check(self) -> None:
         if not self.target:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sjft_tf.catalog import PRECISIONS, trunk_called
 from sjft_tf.config.option import Section, option
 from sjft_tf.errors import InputError
 
@@ -15,13 +16,13 @@ class ModelConfig(Section):
     trunk: str = option("ResNet152V2", "a keras.applications name, or preact_resnet for small images")
     weights: str = option("imagenet", "the trunk's weights: imagenet, none or a local file")
     alpha: float = option(0.0, "width multiplier of the MobileNets; 0: the family's own default", limits=(0.0, 10.0))
-    depth: int = option(20, "preact_resnet: layers, 6n + 2", limits=(8, 10000))
-    width: int = option(16, "preact_resnet: channels of the first stage", limits=(1, 65536))
+    depth: int = option(20, "trunk=preact_resnet: layers, 6n + 2", limits=(8, 10000))
+    width: int = option(16, "trunk=preact_resnet: channels of the first stage", limits=(1, 65536))
     dropout: float = option(0.0, "dropout between trunk and heads", limits=(0.0, 0.99))
     precision: str = option(
         "float32",
         "what the trunk computes in; weights, heads and losses stay float32",
-        ("float32", "bfloat16", "float16"),
+        PRECISIONS,
     )
     freeze: str = option(
         "", "train nothing of the trunk up to here: trunk, how many layers, or a layer's or stage's name such as conv3"
@@ -31,9 +32,10 @@ class ModelConfig(Section):
         "", "this layer of the trunk and all after it start from random weights, the layers before it from --weights"
     )
     batch_norm_momentum: float = option(
-        0.0, "momentum of the moving statistics; 0: suited to the run's length", limits=(0.0, 0.99999)
+        0.0, "momentum of batch normalization's moving statistics; 0: suited to the run's length", limits=(0.0, 0.99999)
     )
 
     def check(self) -> None:
+        trunk_called(self.trunk)
         if self.reset_from and self.weights == "none":
             raise InputError("--reset_from keeps the first layers of --weights, but --weights=none has none to keep")

@@ -32,11 +32,11 @@ class MonitorConfig(Section):
         given = self.profile
         if not given:
             return range(0)
-        found = re.fullmatch(r"(\d{1,10}):(\d{1,10})", given, re.ASCII)
-        if not found or int(found[1]) >= int(found[2]):
+        steps = re.fullmatch(r"(\d{1,10}):(\d{1,10})", given, re.ASCII)
+        if not steps or int(steps[1]) >= int(steps[2]):
             raise InputError(f"--profile must be START:STOP, two step numbers such as 20:25. Received: {given!r}")
-        if int(found[2]) > total_steps:
+        if int(steps[2]) > total_steps:
             raise InputError(
                 f"--profile={given} goes beyond the {total_steps} steps of the run (--rounds x --steps_per_round)"
             )
-        return range(int(found[1]), int(found[2]))
+        return range(int(steps[1]), int(steps[2]))

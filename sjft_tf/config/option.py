@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from dataclasses import field
-from typing import Any
+from typing import TypeAlias, TypeVar
 
 from sjft_tf.errors import InputError
 
 LARGE = 10**9
 
+Setting: TypeAlias = bool | int | float | str | list[str]
+"""What a setting can be."""
+
+Default = TypeVar("Default", bool, int, float, str, list[str])
+
 
 def option(
-    default: Any,
+    default: Default,
     text: str,
     choices: tuple[str, ...] = (),
     limits: tuple[float, float] | None = None,
     free: bool = False,
-) -> Any:
+) -> Default:
     """A dataclass field that carries the text of its flag and its limits; lists get a fresh copy per instance.
 
     Args:
@@ -29,7 +35,7 @@ def option(
     """
     metadata = {"help": text, "choices": choices, "limits": limits, "free": free}
     if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=metadata)
+        return field(default_factory=lambda: copy.copy(default), metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
@@ -45,7 +51,7 @@ class Section:
         """Raises InputError where fields of this section do not go together; each is known to be right by itself."""
 
 
-def _check(item: dataclasses.Field, value: Any) -> None:
+def _check(item: dataclasses.Field[Setting], value: object) -> None:
     choices, limits = item.metadata["choices"], item.metadata["limits"]
     default = item.default if item.default is not dataclasses.MISSING else []
     # Not everything comes through flags: config.json and comparisons bring values of any type.
@@ -62,5 +68,5 @@ def _check(item: dataclasses.Field, value: Any) -> None:
         )
     if choices and value not in choices:
         raise InputError(f"--{item.name} must be one of {', '.join(choices)}. Received: {value!r}")
-    if limits and not limits[0] <= value <= limits[1]:
+    if limits and isinstance(value, int | float) and not limits[0] <= value <= limits[1]:
         raise InputError(f"--{item.name} must be between {limits[0]} and {limits[1]}. Received: {value}")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
-from sjft_tf.config.option import LARGE
+from sjft_tf.config.option import LARGE, Setting
 from sjft_tf.config.run import RunConfig
 
 COMMAND = "python -m sjft_tf.config.reference > docs/flags.md"
@@ -21,26 +20,26 @@ def reference() -> str:
     """A Markdown page with a table for each section of `RunConfig`: flag, default, what it may be, what it does."""
     parts = [TOP]
     for section in dataclasses.fields(RunConfig):
-        values: Any = getattr(RunConfig(), section.name)
+        values = getattr(RunConfig(), section.name)
         rows = [_row(item, getattr(values, item.name)) for item in dataclasses.fields(values)]
         parts.append(f"## {values.__doc__.splitlines()[0].rstrip('.')} (`{section.name}`)")
         parts.append("\n".join(["| Flag | Default | Values | |", "|---|---|---|---|", *rows]))
     return "\n\n".join(parts) + "\n"
 
 
-def _row(item: dataclasses.Field, default: Any) -> str:
+def _row(item: dataclasses.Field[Setting], default: Setting) -> str:
     star = " \\*" if item.metadata["free"] else ""
     text = item.metadata["help"].replace("|", "\\|")
     return f"| `--{item.name}`{star} | {_shown(default)} | {_allowed(item, default)} | {text} |"
 
 
-def _shown(default: Any) -> str:
+def _shown(default: Setting) -> str:
     if isinstance(default, bool):
         return "on" if default else "off"
     return f"`{default}`" if default not in ("", []) else ""
 
 
-def _allowed(item: dataclasses.Field, default: Any) -> str:
+def _allowed(item: dataclasses.Field[Setting], default: Setting) -> str:
     choices, limits = item.metadata["choices"], item.metadata["limits"]
     if isinstance(default, bool):
         return f"`--no{item.name}`" if default else f"`--{item.name}`"

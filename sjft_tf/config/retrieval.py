@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sjft_tf.catalog import check_bank, check_bank_name
 from sjft_tf.config.option import LARGE, Section, option
 from sjft_tf.errors import InputError
+
+FEATURES = "features"
+"""In place of a bank: neighbors by the features of the trunk."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,9 @@ class RetrievalConfig(Section):
     )
     bank_layers: list[str] = option([], "layers of a keras: or model: bank; give the flag again for more")
     bank_weights: str = option("", "local weight file of the bank, or imagenet for a keras: bank")
-    bank_before_nonlinearity: bool = option(True, "read the layers before their nonlinearity, as the authors' code")
+    bank_before_nonlinearity: bool = option(
+        True, "read the bank's layers before their nonlinearity, as the authors' code"
+    )
     descriptor_resize: int = option(256, "for descriptors, images are resized to this square", limits=(1, 8192))
     descriptor_crop: int = option(224, "for descriptors, the middle square of this side is cut out", limits=(1, 8192))
     bins: int = option(100, "bins of each filter's histogram, of equal mass over the target", limits=(2, 65535))
@@ -31,7 +37,7 @@ class RetrievalConfig(Section):
     )
     search: str = option(
         "exact",
-        "approximate finds nearly all neighbors from kept descriptors, and says how many",
+        "exact, or approximate: finds nearly all neighbors from kept descriptors, and says how many",
         ("exact", "approximate"),
     )
     search_candidates: float = option(
@@ -45,8 +51,19 @@ class RetrievalConfig(Section):
     )
 
     def check(self) -> None:
+        if self.bank != FEATURES:
+            check_bank_name(self.bank)
         if self.descriptor_crop > self.descriptor_resize:
             raise InputError(
                 f"--descriptor_crop={self.descriptor_crop} is cut from "
                 f"--descriptor_resize={self.descriptor_resize}, which is smaller"
             )
+
+    def check_bank(self) -> None:
+        """That the bank gets the layers and weights it needs; the features of a trunk need none.
+
+        Raises:
+            InputError: see `catalog.check_bank`.
+        """
+        if self.bank != FEATURES:
+            check_bank(self.bank, self.bank_layers, self.bank_weights)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from sjft_tf.catalog import PREACT_RESNET, TABLE_SELECTORS, check_form, check_trunk, trunk_called
 from sjft_tf.config.augmentation import AugmentationConfig
 from sjft_tf.config.checkpoints import CheckpointConfig
 from sjft_tf.config.data import DataConfig
@@ -14,7 +15,7 @@ from sjft_tf.config.distribution import DistributionConfig
 from sjft_tf.config.evaluation import EvaluationConfig
 from sjft_tf.config.model import ModelConfig
 from sjft_tf.config.monitor import MonitorConfig
-from sjft_tf.config.option import Section
+from sjft_tf.config.option import Section, Setting
 from sjft_tf.config.pruning import PruneConfig
 from sjft_tf.config.retrieval import RetrievalConfig
 from sjft_tf.config.selection import SelectionConfig
@@ -22,6 +23,7 @@ from sjft_tf.config.training import TrainingConfig
 from sjft_tf.config.view import ViewConfig
 from sjft_tf.errors import InputError
 from sjft_tf.schema import mismatch
+from sjft_tf.weight_files import check_weight_file
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,12 @@ class RunConfig:
     prune: PruneConfig = field(default_factory=PruneConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, dict[str, Setting]]:
         """Nested dictionaries of plain values."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> RunConfig:
+    def from_json(cls, value: Mapping[str, Mapping[str, Setting]]) -> RunConfig:
         """The inverse of `to_json`; fields of an older version that are missing take their defaults.
 
         Raises:
@@ -54,21 +56,21 @@ class RunConfig:
         """
         if (reason := mismatch(value, {"*": dict}, "The configuration")) is not None:
             raise InputError(f"{reason}. Take the config.json of a run.")
-        sections: dict[str, Any] = {}
+        config = cls()
         unknown = set(value) - {group.name for group in dataclasses.fields(cls)}
         for group in dataclasses.fields(cls):
-            section: Any = group.default_factory()  # type: ignore[misc, operator]
+            section = getattr(config, group.name)
             given = value.get(group.name, {})
             known = {f.name for f in dataclasses.fields(section)}
             unknown |= set(given) - known
             for name in known & set(given):
                 _check_type(group.name, name, getattr(section, name), given[name])
-            sections[group.name] = dataclasses.replace(section, **{k: v for k, v in given.items() if k in known})
+            config = config.replace(group.name, **{k: v for k, v in given.items() if k in known})
         if unknown:
             raise InputError(f"The configuration has settings this version does not know: {sorted(unknown)}")
-        return cls(**sections)
+        return config
 
-    def stamp(self, *sections: str) -> dict[str, Any]:
+    def stamp(self, *sections: str) -> dict[str, Setting]:
         """The settings of these sections that change results, by name: what an artifact records and is checked by."""
         return {
             item.name: getattr(getattr(self, section), item.name)
@@ -77,7 +79,7 @@ class RunConfig:
             if not item.metadata["free"]
         }
 
-    def replace(self, section: str, **values: Any) -> RunConfig:
+    def replace(self, section: str, **values: Setting) -> RunConfig:
         """A copy with other values in one of its sections; not validated.
 
         Raises:
@@ -94,7 +96,7 @@ class RunConfig:
             raise InputError(f"Section {section} of the settings has no {', '.join(sorted(unknown))}")
         return dataclasses.replace(self, **{section: dataclasses.replace(getattr(self, section), **values)})
 
-    def with_settings(self, **values: Any) -> RunConfig:
+    def with_settings(self, **values: Setting) -> RunConfig:
         """A copy with other values of these settings, of whatever section: their names are those of the flags.
 
         Raises:
@@ -137,6 +139,28 @@ class RunConfig:
         self._check_distribution()
         self.monitor.profiled_steps(self.training.total_steps)
         return self
+
+    def check_network(self) -> None:
+        """What a program that builds the trunk asks further, judged without building it.
+
+        Raises:
+            InputError: the trunk is not to be had with these options, this image size or these weights.
+        """
+        model = self.model
+        check_trunk(model.trunk, self.view.image_size, model.weights, model.alpha or None)
+        if trunk_called(model.trunk) == PREACT_RESNET:
+            check_form(model.depth, model.width)
+        if model.weights not in ("none", "imagenet"):
+            check_weight_file(model.weights)
+
+    def check_bank(self) -> None:
+        """What a program that searches asks further: that the bank, where one is needed, gets its layers and weights.
+
+        Raises:
+            InputError: see `catalog.check_bank`.
+        """
+        if self.selection.selector in TABLE_SELECTORS:
+            self.retrieval.check_bank()
 
     def _check_source(self) -> None:
         if self.selection.selector != "none" and not self.data.source:
@@ -196,8 +220,8 @@ class RunConfig:
                 )
 
 
-def _check_type(section: str, name: str, default: Any, value: Any) -> None:
+def _check_type(section: str, name: str, default: Setting, value: object) -> None:
     # The default's type is the field's; lists are lists of text.
-    form: Any = [str] if isinstance(default, list) else type(default)
+    form = [str] if isinstance(default, list) else type(default)
     if (reason := mismatch(value, form, f"The setting {section}.{name}")) is not None:
         raise InputError(f"{reason}. Take the config.json of a run, or start a new --workdir.")

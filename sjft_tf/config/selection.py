@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from sjft_tf.catalog import SELECTORS
 from sjft_tf.config.option import LARGE, Section, option
 from sjft_tf.errors import InputError
 
@@ -16,7 +17,7 @@ class SelectionConfig(Section):
     selector: str = option(
         "nearest",
         "what to borrow; none is plain fine-tuning",
-        ("nearest", "random", "all", "class_importance", "none"),
+        SELECTORS,
     )
     k0: str = option("auto", "neighbors each target image begins with: a number, or auto (see --source_share)")
     source_share: float = option(

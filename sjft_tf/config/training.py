@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sjft_tf.catalog import SCHEDULES, check_optimizer, parse_rates
 from sjft_tf.config.option import LARGE, Section, option
 from sjft_tf.errors import InputError
 
@@ -18,7 +19,7 @@ class TrainingConfig(Section):
     max_per_class: int = option(0, "target images of one class in a batch at most; 0: no limit", limits=(0, 65536))
     optimizer: str = option("sgd", "sgd (momentum, coupled L2), adam, adamw, or tfa:NAME on the addons stack")
     learning_rate: float = option(0.01, "initial learning rate", limits=(1e-12, 1e3))
-    schedule: str = option("step", "learning rate over the global step", ("step", "cosine", "constant"))
+    schedule: str = option("step", "learning rate over the global step", SCHEDULES)
     decay_steps: int = option(
         0, "schedule=step: divide the rate by 10 every so many steps; 0: a quarter of the run", limits=(0, LARGE)
     )
@@ -40,7 +41,7 @@ class TrainingConfig(Section):
         0.0, "momentum of a moving average of the weights, which is then what is scored and kept", limits=(0.0, 0.99999)
     )
     recompute_batch_norm: int = option(
-        0, "after each round, make the moving statistics anew over so many batches", limits=(0, LARGE)
+        0, "after each round, make batch normalization's statistics anew over so many batches", limits=(0, LARGE)
     )
     jit: bool = option(False, "compile the training step with XLA")
     momentum: float = option(0.9, "momentum of sgd", limits=(0.0, 0.99999))
@@ -70,6 +71,8 @@ class TrainingConfig(Section):
         return self.rounds * self.steps_per_round
 
     def check(self) -> None:
+        check_optimizer(self.optimizer)
+        parse_rates(self.layer_rate)
         if self.warmup_steps >= self.total_steps:
             raise InputError(
                 f"--warmup_steps must be below the {self.total_steps} steps of the run (--rounds x --steps_per_round). "

@@ -10,6 +10,7 @@
 - `extract_counts`, `bank_positions`, `histograms_of`: the same stream as whole numbers, and back to histograms.
 """
 
+from sjft_tf.catalog import BANKS
 from sjft_tf.descriptors.bank import FilterBank, full_float32
 from sjft_tf.descriptors.chunks import chunk_size
 from sjft_tf.descriptors.convnet import ConvNetBank
@@ -17,7 +18,7 @@ from sjft_tf.descriptors.edges import BinEdges, fit_bin_edges
 from sjft_tf.descriptors.extract import bank_positions, extract, extract_counts
 from sjft_tf.descriptors.gabor import GaborBank
 from sjft_tf.descriptors.histogram import histograms, histograms_of
-from sjft_tf.descriptors.openers import BANKS, open_bank
+from sjft_tf.descriptors.openers import open_bank
 from sjft_tf.descriptors.store import DescriptorStore, StoreWriter
 from sjft_tf.descriptors.store_files import partial_store
 from sjft_tf.descriptors.target import TargetDescriptors, edges_made_from, fit_target_edges, target_descriptors

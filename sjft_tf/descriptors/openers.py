@@ -14,15 +14,13 @@ from urllib.parse import parse_qsl
 import keras
 import numpy as np
 
+from sjft_tf.catalog import WEIGHT_ARRAYS, check_bank
 from sjft_tf.descriptors import caffe_nets
 from sjft_tf.descriptors.bank import FilterBank
 from sjft_tf.descriptors.convnet import ConvNetBank, Preprocess
 from sjft_tf.descriptors.gabor import GaborBank
 from sjft_tf.errors import InputError
-from sjft_tf.weight_files import existing_file, reading, refuse_not_finite
-
-BANKS = ("gabor", "alexnet", "squeezenet_conv1", "keras:APPLICATION[?option=value&...]", "model:PATH.keras")
-"""Forms of a bank spec."""
+from sjft_tf.weight_files import reading, refuse_not_finite
 
 
 def open_bank(
@@ -55,18 +53,15 @@ def open_bank(
         >>> open_bank("gabor").layer_channels
         (48,)
     """
+    check_bank(spec, layers, weights)
     kind, _, rest = spec.partition(":")
     if spec == "gabor":
-        if layers or weights:
-            raise InputError("Bank gabor has neither layers nor weights to choose: leave both out.")
         return _gabor()
-    if spec in ("alexnet", "squeezenet_conv1"):
+    if spec in WEIGHT_ARRAYS:
         return _caffe_bank(spec, layers, weights, before_nonlinearity)
-    if kind == "keras" and rest:
+    if kind == "keras":
         return _application_bank(rest, layers, weights, before_nonlinearity)
-    if kind == "model" and rest:
-        return _model_bank(rest, layers, weights, before_nonlinearity)
-    raise InputError(f"Unknown filter bank {spec!r}. Choices: {', '.join(BANKS)}")
+    return _model_bank(rest, layers, before_nonlinearity)
 
 
 @functools.cache
@@ -77,15 +72,8 @@ def _gabor() -> GaborBank:
 
 def _caffe_bank(name: str, layers: Sequence[str], weights: str, before: bool) -> ConvNetBank:
     model = caffe_nets.alexnet() if name == "alexnet" else caffe_nets.squeezenet_conv1()
-    wanted = _wanted(model)
-    if not weights:
-        listed = "; ".join(f"{key} {shape}" for key, shape in wanted.items())
-        raise InputError(
-            f"Bank {name} needs weights: a local .npz file with the arrays {listed} (kernels [height, width, in, out], "
-            "BGR input minus its mean), or a .weights.h5 file of the same Keras model."
-        )
     if weights.endswith(".npz"):
-        _load_npz_weights(model, wanted, existing_file(weights))
+        _load_npz_weights(model, WEIGHT_ARRAYS[name], Path(weights))
     else:
         _load_keras_weights(model, weights)
     chosen = layers or (("conv1", "conv2") if name == "alexnet" else ("conv1",))
@@ -97,18 +85,6 @@ def _caffe_bank(name: str, layers: Sequence[str], weights: str, before: bool) ->
         name=name,
         preprocess_name="caffe",
     )
-
-
-def _wanted(model: keras.Model) -> dict[str, tuple[int, ...]]:
-    """Arrays of an `.npz` weight file and their shapes; the two groups of AlexNet's conv2 are one array there."""
-    if model.name == "alexnet":
-        return {
-            "conv1/kernel": (11, 11, 3, 96),
-            "conv1/bias": (96,),
-            "conv2/kernel": (5, 5, 48, 256),
-            "conv2/bias": (256,),
-        }
-    return {"conv1/kernel": (7, 7, 3, 96), "conv1/bias": (96,)}
 
 
 def _load_npz_weights(model: keras.Model, wanted: dict[str, tuple[int, ...]], path: Path) -> None:
@@ -137,9 +113,7 @@ def _load_npz_weights(model: keras.Model, wanted: dict[str, tuple[int, ...]], pa
 
 
 def _load_keras_weights(model: keras.Model, weights: str) -> None:
-    if not weights.endswith(".weights.h5"):
-        raise InputError(f"A local weight file must end in .weights.h5. Received: {weights!r}")
-    path = existing_file(weights)
+    path = Path(weights)
     said_of = f"The weights in {path} do not fit {model.name}, or are damaged"
     with reading(lambda said: f"{said_of}: {said}"), warnings.catch_warnings():
         # Keras 3 names every container it finds no second copy of in a file saved by another Keras version.
@@ -176,8 +150,6 @@ def _application(name: str) -> tuple[Callable[..., keras.Model], Preprocess]:
             for public, value in vars(module).items():
                 if callable(value) and public[0].isupper():
                     models[public] = value, module.preprocess_input
-    if name not in models:
-        raise InputError(f"keras.applications has no model {name!r}. Choices: {', '.join(sorted(models))}")
     return models[name]
 
 
@@ -188,13 +160,8 @@ def _parsed(value: str) -> object:
         return value
 
 
-def _model_bank(path: str, layers: Sequence[str], weights: str, before: bool) -> ConvNetBank:
-    if weights:
-        raise InputError("A bank `model:PATH.keras` has its weights in the file: leave `weights` out.")
-    if not path.endswith(".keras"):
-        raise InputError(f"A bank `model:` needs a file that ends in .keras. Received: {path!r}")
-    existing = existing_file(path)
+def _model_bank(path: str, layers: Sequence[str], before: bool) -> ConvNetBank:
     with reading(lambda said: f"{path} cannot be loaded as a Keras model, it may be damaged: {said}"):
-        model = keras.models.load_model(existing, compile=False, safe_mode=True)
+        model = keras.models.load_model(Path(path), compile=False, safe_mode=True)
     refuse_not_finite(model.layers, path)
     return ConvNetBank(model, layers, before_nonlinearity=before, name=f"model:{Path(path).name}")

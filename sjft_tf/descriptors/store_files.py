@@ -15,11 +15,17 @@ import numpy as np
 
 from sjft_tf.artifacts import Missing, NoSpace, atomic_write, load_npz, read_json, save_npz, shortage
 from sjft_tf.errors import InputError
-from sjft_tf.schema import Array, Schema, mismatch
+from sjft_tf.schema import Array, Form, Schema, mismatch
 
 KIND = "descriptor store"
 COUNTS, META, CHECKSUMS = "counts.npy", "meta.json", "checksums.npz"
-_FORM = {"images": int, "layer_channels": [int], "layer_positions": [int], "bins": int, "made_from": dict}
+_FORM: dict[str, Form] = {
+    "images": int,
+    "layer_channels": [int],
+    "layer_positions": [int],
+    "bins": int,
+    "made_from": dict,
+}
 
 
 @dataclasses.dataclass(frozen=True)

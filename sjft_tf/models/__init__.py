@@ -20,10 +20,10 @@ Public surface:
                                         the optimizer's variables as arrays, for exact continuation
 """
 
+from sjft_tf.catalog import OPTIMIZERS, PRECISIONS, SCHEDULES, parse_rates, trunk_names
 from sjft_tf.models.addons import make_multi_optimizer
 from sjft_tf.models.averaging import shadow
-from sjft_tf.models.depth import freeze, parse_rates, rate_factors
-from sjft_tf.models.families import trunk_names
+from sjft_tf.models.depth import freeze, rate_factors
 from sjft_tf.models.features import FeatureStream, trunk_features
 from sjft_tf.models.hybrid import reset_from
 from sjft_tf.models.joint import build_joint_model, target_logits
@@ -36,9 +36,9 @@ from sjft_tf.models.optimizer_state import (
     optimizer_variables,
     restore_optimizer_state,
 )
-from sjft_tf.models.optimizers import OPTIMIZERS, make_optimizer
-from sjft_tf.models.precision import PRECISIONS, precision_scope, with_loss_scale
-from sjft_tf.models.schedules import SCHEDULES, StepDecay, make_schedule
+from sjft_tf.models.optimizers import make_optimizer
+from sjft_tf.models.precision import precision_scope, with_loss_scale
+from sjft_tf.models.schedules import StepDecay, make_schedule
 from sjft_tf.models.scoring import Scorer, View
 from sjft_tf.models.source_head import SourceHead, fit_source_head
 from sjft_tf.models.statistics import recompute_statistics

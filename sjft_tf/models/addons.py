@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
 
 _DECAY_EXEMPT = ["bias", "gamma", "beta"]
@@ -18,32 +17,20 @@ def make_addons_optimizer(name: str, schedule: Any, **settings: Any) -> Any:
     """`tfa.optimizers.NAME(schedule, ...)`, given those of `settings` that its constructor knows.
 
     Args:
-        name: for example "LAMB", "SGDW", "RectifiedAdam", "NovoGrad", "Yogi". Those that wrap another optimizer
+        name: one of `catalog.ADDONS_OPTIMIZERS`. Those that wrap another optimizer
             (Lookahead, SWA, ...) are not reachable by name.
         schedule: learning rate or schedule.
         settings: momentum, weight_decay, nesterov.
 
     Raises:
-        InputError: TensorFlow Addons is not there, or has no such optimizer.
+        InputError: TensorFlow Addons is not there.
     """
-    if KERAS_3:
-        raise InputError(
-            f"Optimizer 'tfa:{name}' needs TensorFlow Addons, which runs on TensorFlow 2.15 and Keras 2.15 only. "
-            "Install the addons stack (pip install 'sjft_tf[addons]', or make ... STACK=addons), or use one of "
-            "sgd, adam, adamw."
-        )
     optimizers = _addons(f"Optimizer 'tfa:{name}'")
-    usable: dict[str, Any] = {n: c for n, c in vars(optimizers).items() if inspect.isclass(c) and _takes_a_rate(c)}
-    if name not in usable:
-        raise InputError(f"There is no optimizer 'tfa:{name}'. There are: {', '.join(sorted(usable))}")
-    parameters = inspect.signature(usable[name].__init__).parameters
+    optimizer = getattr(optimizers, name)
+    parameters = inspect.signature(optimizer.__init__).parameters
     settings["exclude_from_weight_decay"] = _DECAY_EXEMPT
     known = {key: value for key, value in settings.items() if key in parameters}
-    return usable[name](learning_rate=schedule, **known)
-
-
-def _takes_a_rate(optimizer: Any) -> bool:
-    return "learning_rate" in inspect.signature(optimizer.__init__).parameters
+    return optimizer(learning_rate=schedule, **known)
 
 
 def make_multi_optimizer(optimizers_and_layers: Sequence[tuple[Any, Sequence[Any]]]) -> Any:

@@ -63,27 +63,6 @@ def freeze(trunk: keras.Model, place: str, batch_norm: bool = False) -> None:
                 layer.trainable = False
 
 
-def parse_rates(texts: Sequence[str]) -> list[tuple[str, float]]:
-    """`["conv3:0.01", "trunk:0.1"]` to `[("conv3", 0.01), ("trunk", 0.1)]`.
-
-    Raises:
-        InputError: not of the form PLACE:FACTOR with a positive factor.
-    """
-    rates = []
-    for text in texts:
-        place, _, factor = text.rpartition(":")
-        try:
-            value = float(factor)
-        except ValueError:
-            value = 0.0
-        if not place or not 0 < value <= 1e3:
-            raise InputError(
-                f"--layer_rate is PLACE:FACTOR, e.g. conv3:0.01 or trunk:0.1, with a factor above 0. Received: {text!r}"
-            )
-        rates.append((place, value))
-    return rates
-
-
 def rate_factors(trunk: keras.Model, rates: Sequence[tuple[str, float]]) -> dict[str, float]:
     """The learning-rate factor of each trunk layer by name; layers that no place covers are left out (factor 1).
 

@@ -1,9 +1,7 @@
-"""The table of trunk families: which names there are, how each wants its pixels, and its smallest image."""
+"""The table of trunk families: how each is built and wants its pixels."""
 
 from __future__ import annotations
 
-import difflib
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,29 +9,27 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from sjft_tf.errors import InputError
+from sjft_tf.catalog import PREACT_RESNET, has_alpha, trunk_called
 
-PREACT_RESNET = "preact_resnet"
-
-# Prefix of the keras.applications class -> (preprocessing, smallest side). The first prefix that fits counts.
-_FAMILIES: tuple[tuple[str, str, int], ...] = (
-    ("ResNetRS", "inside", 32),
-    ("ResNet50V2", "symmetric", 32),
-    ("ResNet101V2", "symmetric", 32),
-    ("ResNet152V2", "symmetric", 32),
-    ("ResNet", "caffe", 32),
-    ("VGG", "caffe", 32),
-    ("MobileNetV3", "inside", 32),
-    ("MobileNet", "symmetric", 32),
-    ("DenseNet", "torch", 32),
-    ("EfficientNetV2", "inside", 32),
-    ("EfficientNet", "efficientnet", 32),
-    ("InceptionV3", "symmetric", 75),
-    ("InceptionResNetV2", "symmetric", 75),
-    ("Xception", "symmetric", 71),
-    ("NASNet", "symmetric", 32),
-    ("ConvNeXt", "inside", 32),
-    ("RegNet", "inside", 32),
+# Prefix of the keras.applications class -> preprocessing. The first prefix that fits counts.
+_FAMILIES: tuple[tuple[str, str], ...] = (
+    ("ResNetRS", "inside"),
+    ("ResNet50V2", "symmetric"),
+    ("ResNet101V2", "symmetric"),
+    ("ResNet152V2", "symmetric"),
+    ("ResNet", "caffe"),
+    ("VGG", "caffe"),
+    ("MobileNetV3", "inside"),
+    ("MobileNet", "symmetric"),
+    ("DenseNet", "torch"),
+    ("EfficientNetV2", "inside"),
+    ("EfficientNet", "efficientnet"),
+    ("InceptionV3", "symmetric"),
+    ("InceptionResNetV2", "symmetric"),
+    ("Xception", "symmetric"),
+    ("NASNet", "symmetric"),
+    ("ConvNeXt", "inside"),
+    ("RegNet", "inside"),
 )
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -47,20 +43,16 @@ class Family:
         build: the keras.applications function, or None for `preact_resnet`.
         preprocessing: "symmetric" (x/127.5 - 1), "caffe" (BGR minus means), "torch" (mean and deviation),
             "inside" (the application rescales itself), or "efficientnet".
-        min_size: smallest image side in pixels.
-        has_alpha: whether a width multiplier `alpha` applies.
     """
 
     name: str
     build: Callable[..., keras.Model] | None
     preprocessing: str
-    min_size: int
-    has_alpha: bool
 
-
-def trunk_names() -> tuple[str, ...]:
-    """Every trunk that can be built with the installed Keras, sorted."""
-    return tuple(sorted((*_applications(), PREACT_RESNET), key=str.lower))
+    @property
+    def has_alpha(self) -> bool:
+        """Whether a width multiplier `alpha` applies."""
+        return has_alpha(self.name)
 
 
 def find_family(name: str) -> Family:
@@ -69,18 +61,11 @@ def find_family(name: str) -> Family:
     Raises:
         InputError: there is none; the message lists the names, close ones first.
     """
-    by_lower = {choice.lower(): choice for choice in trunk_names()}
-    choice = by_lower.get(name.strip().lower())
-    if choice == PREACT_RESNET:
-        return Family(choice, None, "symmetric", 8, False)
-    if choice is None:
-        close = [by_lower[c] for c in difflib.get_close_matches(name.lower(), by_lower, n=5, cutoff=0.6)]
-        hint = f" Did you mean {' or '.join(close)}?" if close else ""
-        others = ", ".join([*close, *(c for c in trunk_names() if c not in close)])
-        raise InputError(f"There is no trunk {name!r}.{hint} The trunks of this Keras: {others}")
-    build = getattr(keras.applications, choice)
-    _, preprocessing, min_size = _row(choice)
-    return Family(choice, build, preprocessing, min_size, "alpha" in inspect.signature(build).parameters)
+    name = trunk_called(name)
+    if name == PREACT_RESNET:
+        return Family(name, None, "symmetric")
+    preprocessing = next(kind for prefix, kind in _FAMILIES if name.startswith(prefix))
+    return Family(name, getattr(keras.applications, name), preprocessing)
 
 
 def preprocess(inputs: Any, family: Family, rescaled_by_keras: bool = False) -> Any:
@@ -121,13 +106,3 @@ class CaffePreprocessing(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape does not change."""
         return input_shape
-
-
-def _applications() -> list[str]:
-    return [
-        n for n in dir(keras.applications) if n[0].isupper() and _row(n)[0] and callable(getattr(keras.applications, n))
-    ]
-
-
-def _row(name: str) -> tuple[str, str, int]:
-    return next((row for row in _FAMILIES if name.startswith(row[0])), ("", "", 0))

@@ -8,10 +8,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from sjft_tf.catalog import check_optimizer
 from sjft_tf.errors import InputError
 from sjft_tf.models.addons import make_addons_optimizer
-
-OPTIMIZERS = ("sgd", "adam", "adamw")
 
 
 class _Regularized:
@@ -94,6 +93,7 @@ def make_optimizer(
     Raises:
         InputError: unknown name, a number out of range, or "tfa:" without TensorFlow Addons.
     """
+    check_optimizer(name)
     if not 0.0 <= momentum < 1.0:
         raise InputError(f"`momentum` must be at least 0 and below 1. Received: momentum={momentum}")
     if weight_decay < 0:
@@ -106,6 +106,4 @@ def make_optimizer(
         return SGD(schedule, momentum=float(momentum), nesterov=nesterov, l2=weight_decay)
     if name == "adam":
         return Adam(schedule, l2=weight_decay)
-    if name == "adamw":
-        return Adam(schedule, l2=weight_decay, decoupled=True)
-    raise InputError(f"There is no optimizer {name!r}; choose one of {', '.join(OPTIMIZERS)}, or tfa:NAME")
+    return Adam(schedule, l2=weight_decay, decoupled=True)

@@ -6,15 +6,7 @@ from typing import Any
 
 import keras
 
-from sjft_tf.errors import InputError
-
-
-def check_form(depth: int, width: int) -> None:
-    """Raises InputError if `depth` is not 6n + 2, or `width` is below 1."""
-    if depth < 8 or (depth - 2) % 6:
-        raise InputError(f"`depth` of preact_resnet must be 6n + 2 (8, 14, 20, 32, 44, 56, 110). Received: {depth}")
-    if width < 1:
-        raise InputError(f"`width` of preact_resnet must be at least 1. Received: {width}")
+from sjft_tf.catalog import check_form
 
 
 def preact_resnet(inputs: Any, *, depth: int = 20, width: int = 16) -> Any:

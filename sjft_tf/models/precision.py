@@ -9,10 +9,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from sjft_tf.catalog import PRECISIONS
 from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
-
-PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 @contextlib.contextmanager

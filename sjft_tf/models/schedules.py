@@ -7,9 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from sjft_tf.catalog import SCHEDULES
 from sjft_tf.errors import InputError
-
-SCHEDULES = ("step", "constant", "cosine")
 
 
 class _Warmup(keras.optimizers.schedules.LearningRateSchedule):

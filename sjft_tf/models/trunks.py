@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 
 from sjft_tf import artifacts
+from sjft_tf.catalog import check_trunk
 from sjft_tf.errors import InputError
 from sjft_tf.models.families import Family, find_family, preprocess
 from sjft_tf.models.normalization import replace_batch_norm
@@ -18,13 +19,6 @@ from sjft_tf.models.weights import load_trunk_weights
 
 FEATURES = "features"
 """Name of a trunk's last layer, float32 [N, F]."""
-
-# Widths that Keras has ImageNet weights for.
-_IMAGENET_ALPHAS = {
-    "MobileNet": (0.25, 0.5, 0.75, 1.0),
-    "MobileNetV2": (0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
-    "MobileNetV3": (0.75, 1.0),
-}
 
 
 def build_trunk(
@@ -60,7 +54,7 @@ def build_trunk(
     """
     family = find_family(name)
     weights = os.fspath(weights)
-    check_trunk(family, image_size, weights, alpha)
+    check_trunk(name, image_size, weights, alpha)
     inputs = keras.Input((image_size, image_size, 3), dtype="float32", name="image")
     scaled = preprocess(inputs, family, rescaled_by_keras=weights == "imagenet")
     if family.build is None:
@@ -74,36 +68,6 @@ def build_trunk(
     if weights not in ("none", "imagenet"):
         load_trunk_weights(trunk, weights)
     return replace_batch_norm(trunk, batch_norm_momentum)
-
-
-def check_trunk(family: Family, image_size: int, weights: str, alpha: float | None) -> None:
-    """What is known without building the trunk: its smallest image, its widths, whether there are ImageNet weights.
-
-    Args:
-        family: from `find_family`.
-        image_size: side in pixels.
-        weights: as for `build_trunk`.
-        alpha: likewise.
-
-    Raises:
-        InputError: it cannot be built like this.
-    """
-    if image_size < family.min_size:
-        raise InputError(
-            f"{family.name} needs images of at least {family.min_size} px. Received: image_size={image_size}. "
-            "Raise --image_size or choose another trunk (preact_resnet takes 8 px and more)."
-        )
-    if alpha is not None and not family.has_alpha:
-        raise InputError(f"{family.name} has no width multiplier. Received: alpha={alpha}; leave it out")
-    if weights == "imagenet" and family.build is None:
-        raise InputError(f"There are no ImageNet weights for {family.name}; give a file or weights=none")
-    if weights == "imagenet" and family.name.startswith("MobileNet"):
-        known = _IMAGENET_ALPHAS[family.name[:11] if family.name.startswith("MobileNetV") else family.name]
-        if alpha is not None and alpha not in known:
-            raise InputError(
-                f"ImageNet weights of {family.name} are for alpha {', '.join(map(str, known))}. Received: "
-                f"alpha={alpha}; take one of these, or weights=none"
-            )
 
 
 def _application(family: Family, scaled: object, weights: str, alpha: float | None) -> keras.Model:

@@ -11,25 +11,7 @@ import h5py
 import keras
 import numpy as np
 
-from sjft_tf.errors import InputError
-from sjft_tf.weight_files import existing_file, reading, refuse_not_finite
-
-
-def check_weight_file(path: str | os.PathLike[str]) -> Path:
-    """The path of a weight file that is there and has a name this module knows.
-
-    Raises:
-        InputError: it is missing or of another kind.
-    """
-    try:
-        file = existing_file(path)
-    except InputError as error:
-        raise InputError(
-            f"{error}. `weights` is none, imagenet, or the path of a .weights.h5, .h5 or .keras file."
-        ) from None
-    if not file.name.endswith((".h5", ".hdf5", ".keras")):
-        raise InputError(f"{file} is not a weight file: expected a name ending in .weights.h5, .h5 or .keras")
-    return file
+from sjft_tf.weight_files import check_weight_file, reading, refuse_not_finite
 
 
 def load_trunk_weights(trunk: keras.Model, path: str | os.PathLike[str]) -> None:

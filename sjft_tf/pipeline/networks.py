@@ -9,11 +9,11 @@ from typing import Any
 import keras
 
 from sjft_tf import artifacts
+from sjft_tf.catalog import PREACT_RESNET, has_alpha, trunk_called
 from sjft_tf.config import RunConfig
 from sjft_tf.models import FeatureStream, build_trunk, momentum_for_run, precision_scope
-from sjft_tf.models.families import find_family
-from sjft_tf.models.weights import check_weight_file
 from sjft_tf.pipeline.inputs import network_view
+from sjft_tf.weight_files import check_weight_file
 
 
 def build_run_trunk(config: RunConfig, weights: str) -> keras.Model:
@@ -48,10 +48,10 @@ def starting_stamp(config: RunConfig) -> dict[str, Any]:
     Raises:
         InputError: no such trunk or weight file.
     """
-    settings, family = config.model, find_family(config.model.trunk)
-    options = [settings.depth, settings.width] if family.build is None else [settings.alpha or 1.0] * family.has_alpha
+    settings, trunk = config.model, trunk_called(config.model.trunk)
+    options = [settings.depth, settings.width] if trunk == PREACT_RESNET else [settings.alpha or 1.0] * has_alpha(trunk)
     weights, view = weights_identity(settings.weights), network_view(config)
-    return {"trunk": [family.name, *options], "weights": weights, "view": [int(view.resize), int(view.crop)]}
+    return {"trunk": [trunk, *options], "weights": weights, "view": [int(view.resize), int(view.crop)]}
 
 
 def weights_identity(weights: str) -> str:

@@ -6,7 +6,8 @@
 - `smallest_k`: K0 = auto.
 """
 
-from sjft_tf.selection.borrowing import SELECTORS, TABLE_SELECTORS, Borrowing, Selector, SourceClasses
+from sjft_tf.catalog import SELECTORS, TABLE_SELECTORS
+from sjft_tf.selection.borrowing import Borrowing, Selector, SourceClasses
 from sjft_tf.selection.class_importance import ClassWeights, class_weights, importance_pool
 from sjft_tf.selection.expansion import classes_with_enough, smallest_k, union_mask
 from sjft_tf.selection.hardness import Hardness, entropy, hardness, update_counts

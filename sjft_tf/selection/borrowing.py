@@ -7,14 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from sjft_tf.catalog import SELECTORS, TABLE_SELECTORS
 from sjft_tf.errors import InputError
 from sjft_tf.images import Pools
 from sjft_tf.selection import compiled_expansion, expansion
-
-SELECTORS = ("nearest", "random", "all", "class_importance", "none")
-
-TABLE_SELECTORS = ("nearest", "random")
-"""Those that need a neighbor table."""
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,33 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Protocol
+
+import numpy as np
+
+
+class DescribedImages(Protocol):
+    """What the card says of an `images.ImageSet`."""
+
+    @property
+    def name(self) -> str:
+        """Short name."""
+
+    @property
+    def class_counts(self) -> np.ndarray:
+        """Int [C], images of each class."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of its content."""
+
+    def __len__(self) -> int: ...
 
 
 def configuration_card(
-    config: Mapping[str, Mapping[str, Any]], defaults: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any]
+    config: Mapping[str, Mapping[str, object]],
+    defaults: Mapping[str, Mapping[str, object]],
+    facts: Mapping[str, object],
 ) -> str:
     """A table of every setting by section, those that are not at their defaults in bold and first in their section.
 
@@ -31,7 +53,7 @@ def configuration_card(
     return "\n".join(lines)
 
 
-def image_set_card(sets: Mapping[str, Any]) -> str:
+def image_set_card(sets: Mapping[str, DescribedImages]) -> str:
     """A table of the image sets.
 
     Args:
@@ -44,13 +66,13 @@ def image_set_card(sets: Mapping[str, Any]) -> str:
     for role, images in sets.items():
         counts = images.class_counts
         smallest, largest = int(counts.min()), int(counts.max())
-        each = f"{smallest}" if smallest == largest else f"{smallest} to {largest}"
-        cells: Sequence[Any] = (role, images.name, len(images), len(counts), each, images.fingerprint)
+        per_class = f"{smallest}" if smallest == largest else f"{smallest} to {largest}"
+        cells: Sequence[object] = (role, images.name, len(images), len(counts), per_class, images.fingerprint)
         lines.append("| " + " | ".join(map(_cell, cells)) + " |")
     return "\n".join(lines)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     """A value as text that Markdown shows as it is, in one line of a table."""
     if isinstance(value, (list, tuple)):
         value = ", ".join(map(str, value))

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 INK, PALE, HAIR = "#222222", "#777777", "#dddddd"
 WRONG, RIGHT = "#d1495b", "#2a6f97"
+
+
+class LabeledImages(Protocol):
+    """What pictures need of an `images.ImageSet`."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Int [N], positions in `class_names`."""
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """Names of the classes."""
+
+    def load(self, index: int, /) -> np.ndarray:
+        """One image, uint8 [H, W, 3]."""
 
 
 @contextlib.contextmanager
@@ -22,7 +41,7 @@ def any_script() -> Iterator[None]:
         yield
 
 
-def pixels_of(figure: Any) -> np.ndarray:
+def pixels_of(figure: Figure) -> np.ndarray:
     """Draws a matplotlib `Figure` (of the object interface) as uint8 [H, W, 3]."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -30,3 +49,15 @@ def pixels_of(figure: Any) -> np.ndarray:
     with any_script():
         canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def show_image(axes: Axes, image: np.ndarray, cell_pixels: float, frame: tuple[str, float]) -> None:
+    """Shows an image [H, W, 3] in a frame (color, line width), without ticks.
+
+    One that is no larger than its cell is enlarged without smoothing, so that every pixel is seen as it is.
+    """
+    axes.imshow(image, interpolation="nearest" if max(image.shape[:2]) <= cell_pixels else "hanning")
+    axes.set(xticks=[], yticks=[])
+    color, width = frame
+    for spine in axes.spines.values():
+        spine.set(color=color, linewidth=width)

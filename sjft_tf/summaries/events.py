@@ -7,12 +7,15 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, SupportsFloat
 
 import numpy as np
 import tensorflow as tf
 
 from sjft_tf.errors import InputError
+
+if TYPE_CHECKING:
+    from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
 _FILE = re.compile(r"\.round-(\d+)(?:\.step-(\d+))?$")
 
@@ -47,14 +50,14 @@ class RoundSummaries:
             raise InputError(f"{folder} is a link; remove it to have a folder of event files made there")
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob("*tfevents*"):
-            found = _FILE.search(path.name)
-            if found and (int(found[1]), int(found[2] or step)) >= (round_number, step):
+            begins = _FILE.search(path.name)
+            if begins and (int(begins[1]), int(begins[2] or step)) >= (round_number, step):
                 path.unlink()
         self.logdir = folder
         self.round_number = round_number
         self._writer = self._file_from(step)
 
-    def _file_from(self, step: int) -> Any:
+    def _file_from(self, step: int) -> tf.summary.SummaryWriter:
         return tf.summary.create_file_writer(
             str(self.logdir), filename_suffix=f".round-{self.round_number:02d}.step-{step:08d}"
         )
@@ -64,7 +67,7 @@ class RoundSummaries:
         self._writer.close()
         self._writer = self._file_from(step)
 
-    def scalars(self, step: int, values: Mapping[str, Any]) -> None:
+    def scalars(self, step: int, values: Mapping[str, SupportsFloat | None]) -> None:
         """Writes numbers by tag, such as `{"loss/target": 0.3}`; None is left out."""
         with self._writer.as_default(step=int(step)):
             for tag, value in values.items():
@@ -84,7 +87,7 @@ class RoundSummaries:
         with self._writer.as_default(step=int(step)):
             tf.summary.text(tag, markdown)
 
-    def layout(self, value: Any) -> None:
+    def layout(self, value: Layout) -> None:
         """Writes what the custom-scalars tab shows: a `Layout` of TensorBoard's plugin."""
         from tensorboard.plugins.custom_scalar import summary
 

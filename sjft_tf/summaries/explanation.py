@@ -7,19 +7,22 @@ import os
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from sjft_tf.artifacts import atomic_write
 from sjft_tf.errors import InputError
-from sjft_tf.summaries.drawing import any_script
-from sjft_tf.summaries.montage import _shortened
-from sjft_tf.summaries.words import one_line
+from sjft_tf.summaries.drawing import HAIR, INK, PALE, any_script, show_image
+from sjft_tf.summaries.words import one_line, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.gridspec import GridSpec
 
 _DPI = 110
 _TARGET, _NEAREST, _MEDIAN = "#d1495b", "#2a6f97", "#d98e04"
-_INK, _PALE, _HAIR = "#222222", "#777777", "#dddddd"
 _LABELS = 40  # tick labels that fit under the bars
 _BARS = 256  # beyond, bars are thinner than the gaps between them
 
@@ -33,11 +36,31 @@ class ExplainedImage:
     lines: Sequence[str]
 
 
+class ExplainedFilter(Protocol):
+    """One filter in words; see `retrieval.explain.Channel`."""
+
+    @property
+    def name(self) -> str:
+        """Unique within the bank."""
+
+    @property
+    def group(self) -> str:
+        """What it is looked at together with."""
+
+    @property
+    def tick(self) -> str:
+        """What tells it from the others of its group."""
+
+    @property
+    def second(self) -> bool:
+        """Whether it is the imaginary part of another one."""
+
+
 def explanation_picture(
     path: str | os.PathLike[str],
     images: Sequence[ExplainedImage],
     contributions: np.ndarray,
-    channels: Sequence[Any],
+    channels: Sequence[ExplainedFilter],
     top: Sequence[int],
     histograms: np.ndarray,
 ) -> Path:
@@ -47,8 +70,7 @@ def explanation_picture(
         path: the PNG file to write, atomically.
         images: the target, the nearest and the median neighbor.
         contributions: float [2, C], what each filter adds to the distance to the nearest and to the median neighbor.
-        channels: C descriptions with the attributes `name`, `group`, `tick` and `second` of
-            `retrieval.explain.Channel`.
+        channels: C descriptions, such as `retrieval.explain.Channel`.
         top: 1 to 3 filters whose histograms are shown, the first one first.
         histograms: float [3, C, bins], of the three images.
 
@@ -88,25 +110,37 @@ def runs(names: Sequence[str]) -> list[tuple[str, int, int]]:
     return [(names[start], start, stop) for start, stop in pairwise([*starts, len(names)])]
 
 
-def _images(figure: Any, grid: Any, images: Sequence[ExplainedImage]) -> None:
-    for place, (shown, color) in enumerate(zip(images, (_TARGET, _NEAREST, _MEDIAN), strict=True)):
-        axes = figure.add_subplot(grid[2 * place])
+def _images(figure: Figure, grid: GridSpec, images: Sequence[ExplainedImage]) -> None:
+    for position, (shown, color) in enumerate(zip(images, (_TARGET, _NEAREST, _MEDIAN), strict=True)):
+        axes = figure.add_subplot(grid[2 * position])
         pixels = np.clip(np.rint(shown.pixels), 0, 255).astype(np.uint8)
-        axes.imshow(pixels, interpolation="nearest" if max(pixels.shape[:2]) <= 128 else "hanning")
-        axes.set(xticks=[], yticks=[])
-        for spine in axes.spines.values():
-            spine.set(color=color, linewidth=3)
-        beside = figure.add_subplot(grid[2 * place + 1])
+        show_image(axes, pixels, 128, (color, 3.0))
+        beside = figure.add_subplot(grid[2 * position + 1])
         beside.axis("off")
-        style = {"transform": beside.transAxes, "va": "top", "parse_math": False}
-        beside.text(0.0, 1.0, _shortened(shown.title, 40), color=color, weight="bold", fontsize=12, **style)
+        _beside(beside, 1.0, shortened(shown.title, 40), color=color, size=12, weight="bold")
         for number, line in enumerate(shown.lines):
-            beside.text(0.0, 0.83 - 0.13 * number, _shortened(line, 26), color=_INK, fontsize=8.5, **style)
+            _beside(beside, 0.83 - 0.13 * number, shortened(line, 26), color=INK, size=8.5)
 
 
-def _bars(figure: Any, grid: Any, contributions: np.ndarray, channels: Sequence[Any], top: Sequence[int]) -> None:
+def _beside(axes: Axes, y: float, words: str, color: str, size: float, weight: str = "normal") -> None:
+    axes.text(
+        0.0,
+        y,
+        words,
+        transform=axes.transAxes,
+        va="top",
+        parse_math=False,
+        color=color,
+        fontsize=size,
+        weight=weight,
+    )
+
+
+def _bars(
+    figure: Figure, grid: GridSpec, contributions: np.ndarray, channels: Sequence[ExplainedFilter], top: Sequence[int]
+) -> None:
     count = len(channels)
-    place, second = np.arange(count), np.array([channel.second for channel in channels])
+    positions, second = np.arange(count), np.array([channel.second for channel in channels])
     highest = float(contributions.max())
     highest = highest if highest > 1e-30 else 1.0  # an axis needs a length
     groups = runs([channel.group for channel in channels])
@@ -115,49 +149,69 @@ def _bars(figure: Any, grid: Any, contributions: np.ndarray, channels: Sequence[
     ):
         axes = figure.add_subplot(grid[panel])
         if count <= _BARS:
-            bars = axes.bar(place, values, color=color)
+            bars = axes.bar(positions, values, color=color)
             for bar in np.flatnonzero(second):
                 bars[bar].set_alpha(0.5)
         else:
             axes.stairs(values, np.arange(count + 1) - 0.5, fill=True, color=color)
         for rank, channel in enumerate(top, start=1):
-            style = {"ha": "center", "va": "bottom", "fontsize": 9, "weight": "bold", "color": _INK}
-            axes.annotate(str(rank), (channel, values[channel]), (0, 1), textcoords="offset points", **style)
+            axes.annotate(
+                str(rank),
+                (channel, values[channel]),
+                (0, 1),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                fontsize=9,
+                weight="bold",
+                color=INK,
+            )
         axes.set_xlim(-0.75, count - 0.25)
         axes.set_ylim(0, 1.15 * highest)
-        axes.tick_params(labelsize=8, colors=_PALE)
+        axes.tick_params(labelsize=8, colors=PALE)
         axes.set_ylabel(f"to the {words}", color=color, fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
         for _, start, _ in groups[1:]:
-            axes.axvline(start - 0.5, color=_HAIR, linewidth=1, zorder=0)
+            axes.axvline(start - 0.5, color=HAIR, linewidth=1, zorder=0)
         _ticks(axes, channels, groups, panel == 1)
         if not panel:
             parts = " (full: real part, pale: imaginary part)" if second.any() else ""
-            axes.set_title(f"what each filter adds to the distance{parts}", fontsize=10, color=_PALE)
+            axes.set_title(f"what each filter adds to the distance{parts}", fontsize=10, color=PALE)
 
 
-def _ticks(axes: Any, channels: Sequence[Any], groups: list[tuple[str, int, int]], labeled: bool) -> None:
+def _ticks(axes: Axes, channels: Sequence[ExplainedFilter], groups: list[tuple[str, int, int]], labeled: bool) -> None:
     # Thinned by powers of two and begun anew in every group, so that the numbers of a network's filters are round.
     every = 1
     while len(runs([f"{channel.group} {channel.tick}" for channel in channels])) > every * _LABELS:
         every *= 2
-    kept = []
+    ticks = []
     for group, first, last in groups:
         # The two parts of a Gabor filter share a tick.
         within = runs([channel.tick for channel in channels[first:last]])[::every]
-        kept += [(first + (start + stop - 1) / 2, tick) for tick, start, stop in within]
+        ticks += [(first + (start + stop - 1) / 2, tick) for tick, start, stop in within]
         if labeled:
-            style = {"ha": "center", "va": "top", "fontsize": 9, "color": _INK, "parse_math": False}
-            below = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-            axes.annotate(_shortened(group, 40), ((first + last - 1) / 2, 0), (0, -17), **below, **style)
+            axes.annotate(
+                shortened(group, 40),
+                ((first + last - 1) / 2, 0),
+                (0, -17),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                ha="center",
+                va="top",
+                fontsize=9,
+                color=INK,
+                parse_math=False,
+            )
     axes.set_xticks(
-        [place for place, _ in kept],
-        [one_line(tick) for _, tick in kept] if labeled else [""] * len(kept),
+        [position for position, _ in ticks],
+        [one_line(tick) for _, tick in ticks] if labeled else [""] * len(ticks),
         parse_math=False,
     )
 
 
-def _histograms(figure: Any, grid: Any, histograms: np.ndarray, channels: Sequence[Any], top: Sequence[int]) -> None:
+def _histograms(
+    figure: Figure, grid: GridSpec, histograms: np.ndarray, channels: Sequence[ExplainedFilter], top: Sequence[int]
+) -> None:
     bins = histograms.shape[2]
     edges = np.arange(bins + 1)
     for rank, channel in enumerate(top, start=1):
@@ -166,12 +220,12 @@ def _histograms(figure: Any, grid: Any, histograms: np.ndarray, channels: Sequen
         axes.stairs(target, edges, fill=True, color=_TARGET, alpha=0.3)
         axes.stairs(nearest, edges, color=_NEAREST, linewidth=1.3)
         axes.stairs(median, edges, color=_MEDIAN, linewidth=1.3)
-        axes.axhline(100 / bins, color=_INK, linewidth=0.8, linestyle=":")
+        axes.axhline(100 / bins, color=INK, linewidth=0.8, linestyle=":")
         axes.set_xlim(0, bins)
         axes.set_ylim(bottom=0)
-        axes.set_title(f"{rank}: {_shortened(channels[channel].name, 60)}", fontsize=10, color=_INK, parse_math=False)
-        axes.set_xlabel("bins of its responses, low to high (dotted: all target images)", fontsize=8.5, color=_PALE)
-        axes.tick_params(labelsize=8, colors=_PALE)
+        axes.set_title(f"{rank}: {shortened(channels[channel].name, 60)}", fontsize=10, color=INK, parse_math=False)
+        axes.set_xlabel("bins of its responses, low to high (dotted: all target images)", fontsize=8.5, color=PALE)
+        axes.tick_params(labelsize=8, colors=PALE)
         axes.spines[["top", "right"]].set_visible(False)
         if rank == 1:
-            axes.set_ylabel("% of the pixels", fontsize=9, color=_PALE)
+            axes.set_ylabel("% of the pixels", fontsize=9, color=PALE)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from sjft_tf.errors import InputError
-from sjft_tf.summaries.drawing import HAIR, INK, PALE, RIGHT, WRONG, pixels_of
-from sjft_tf.summaries.montage import _shortened
+from sjft_tf.summaries.drawing import HAIR, INK, PALE, RIGHT, WRONG, LabeledImages, pixels_of, show_image
+from sjft_tf.summaries.words import shortened
 
 _DPI = 100
 _CELL = 1.28  # inches an image
@@ -36,7 +34,7 @@ def hardest(wrong: np.ndarray, entropy: np.ndarray, count: int) -> np.ndarray:
 
 
 def hardest_picture(
-    target: Any, rows: np.ndarray, wrong: np.ndarray, predicted: np.ndarray, entropy: np.ndarray
+    target: LabeledImages, rows: np.ndarray, wrong: np.ndarray, predicted: np.ndarray, entropy: np.ndarray
 ) -> np.ndarray:
     """Draws the images of `rows` with label, prediction and entropy; wrong ones framed in red.
 
@@ -55,9 +53,9 @@ def hardest_picture(
     """
     from matplotlib.figure import Figure
 
-    if not len(rows) or {len(wrong), len(predicted), len(entropy)} != {len(target)}:
+    if not len(rows) or {len(wrong), len(predicted), len(entropy)} != {len(target.labels)}:
         raise InputError(
-            f"A picture needs rows, and `wrong`, `predicted` and `entropy` of all {len(target)} images. "
+            f"A picture needs rows, and `wrong`, `predicted` and `entropy` of all {len(target.labels)} images. "
             f"Received: {len(rows)} rows, {len(wrong)}, {len(predicted)}, {len(entropy)}"
         )
     across = min(_ACROSS, len(rows))
@@ -67,24 +65,20 @@ def hardest_picture(
     figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white")
     title = "hardest target images: label, → prediction, entropy in nats" if across > 3 else "hardest target images"
     figure.text(_GAP / width, 1 - 0.12 / height, title, va="top", fontsize=9, color=PALE)
-    for place, row in enumerate(map(int, rows)):
-        line, column = divmod(place, across)
+    for position, row in enumerate(map(int, rows)):
+        line, column = divmod(position, across)
         left, top = _GAP + column * (_CELL + _GAP), height - _TITLE - line * (_CELL + _CAPTION + _GAP)
         image = np.asarray(target.load(row))
         axes = figure.add_axes((left / width, (top - _CELL) / height, _CELL / width, _CELL / height))
-        small = max(image.shape[:2]) <= _CELL * _DPI
-        axes.imshow(image, interpolation="nearest" if small else "hanning")
-        axes.set(xticks=[], yticks=[])
-        for spine in axes.spines.values():
-            spine.set(color=WRONG if wrong[row] else HAIR, linewidth=2.5 if wrong[row] else 0.6)
-        said = _shortened(str(target.class_names[int(predicted[row])]), 18)
+        show_image(axes, image, _CELL * _DPI, (WRONG, 2.5) if wrong[row] else (HAIR, 0.6))
+        said = shortened(str(target.class_names[int(predicted[row])]), 18)
         words = (
-            (_shortened(str(target.class_names[int(target.labels[row])])), 8, INK),
+            (shortened(str(target.class_names[int(target.labels[row])])), 8, INK),
             (f"→ {said}", 8, WRONG if wrong[row] else RIGHT),
             (f"{float(entropy[row]):.3f}", 7, PALE),
         )
         for number, (text, size, color) in enumerate(words):
             below = (top - _CELL - 0.06 - 0.15 * number) / height
-            style: dict[str, Any] = {"ha": "center", "va": "top", "parse_math": False}
-            figure.text((left + _CELL / 2) / width, below, text, fontsize=size, color=color, **style)
+            middle = (left + _CELL / 2) / width
+            figure.text(middle, below, text, ha="center", va="top", fontsize=size, color=color, parse_math=False)
     return pixels_of(figure)

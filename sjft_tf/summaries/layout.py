@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
 # What is compared with what: title of the chart, and the tags in it.
 CHARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -12,7 +15,7 @@ CHARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-def comparisons() -> Any:
+def comparisons() -> Layout:
     """The `Layout` message of the plugin, for `RoundSummaries.layout`."""
     from tensorboard.plugins.custom_scalar import layout_pb2
 

@@ -5,30 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from sjft_tf.artifacts import atomic_write
 from sjft_tf.errors import InputError
-from sjft_tf.summaries.drawing import any_script
-from sjft_tf.summaries.words import one_line
+from sjft_tf.summaries.drawing import HAIR, INK, PALE, WRONG, LabeledImages, any_script, show_image
+from sjft_tf.summaries.words import shortened
 
 _DPI = 100
 _CELL = 1.28  # inches a cell; whole multiples of 32 and 64 pixels stay sharp in 128
 _CAPTION = 0.36  # inches under it, two lines of text
 _GAP = 0.10  # inches between cells
+_LINE = _CELL + _CAPTION + _GAP
 _TITLE = 0.34  # inches above the first line
 _ACROSS = 12  # neighbors beside each other at most; more go into several lines
 _TALLEST = 30_000  # pixels; picture viewers give up not far beyond, and PNG libraries at 65,535
-_FRAME = "#d1495b"
-_INK, _PALE, _HAIR = "#222222", "#777777", "#dddddd"
 
 
 def neighbor_montage(
     path: str | os.PathLike[str],
-    target: Any,
-    source: Any,
+    target: LabeledImages,
+    source: LabeledImages,
     rows: np.ndarray,
     neighbors: np.ndarray,
     distances: np.ndarray,
@@ -55,64 +53,84 @@ def neighbor_montage(
     Raises:
         InputError: if the shapes do not fit, or the picture would be too tall to be looked at.
     """
-    # The object interface: no global figure, no window system, safe in a thread.
-    from matplotlib.figure import Figure
-
     rows, neighbors, distances = np.asarray(rows), np.asarray(neighbors), np.asarray(distances)
     _check(rows, neighbors, distances, captions)
-    k = neighbors.shape[1]
-    lines = -(-k // _ACROSS)  # of one target image
-    across = -(-k // lines)
-    line_height = _CELL + _CAPTION + _GAP
-    block_height = lines * line_height + (2 * _GAP if lines > 1 else 0.0)  # space that tells wrapped blocks apart
-    width = (1 + across) * (_CELL + _GAP) + 2 * _GAP  # one gap more sets the target apart
-    height = _TITLE + len(rows) * block_height
-    if height * _DPI > _TALLEST:
-        fitting = max(1, int((_TALLEST / _DPI - _TITLE) / block_height))
-        raise InputError(
-            f"A picture of {len(rows)} target images with {k} neighbors each would be {height * _DPI:.0f} pixels tall. "
-            f"Show at most {fitting} of them with so many neighbors, or fewer neighbors."
-        )
-    figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white")
+    sheet = _Sheet(len(rows), neighbors.shape[1])
+    sheet.head()
+    for block, row in enumerate(map(int, rows)):
+        note = shortened(captions[block], 24) if captions and captions[block] else ""
+        sheet.show(block, None, target.load(row), _class_name(target, row), note)
+        for rank, neighbor in enumerate(map(int, neighbors[block])):
+            note = f"{float(distances[block, rank]):.4g}"
+            note = f"{rank + 1}: {note}" if sheet.lines > 1 else note
+            sheet.show(block, rank, source.load(neighbor), _class_name(source, neighbor), note)
+    with any_script(), atomic_write(path) as stream:
+        sheet.figure.savefig(stream, format="png")
+    return Path(path)
 
-    def left(column: int) -> float:
+
+class _Sheet:
+    """Where everything stands: a block for each target image, the target in its first column, neighbors beside it."""
+
+    def __init__(self, blocks: int, neighbors: int) -> None:
+        # The object interface: no global figure, no window system, safe in a thread.
+        from matplotlib.figure import Figure
+
+        self.lines = -(-neighbors // _ACROSS)  # of one block
+        self.across = -(-neighbors // self.lines)
+        # Space that tells wrapped blocks apart.
+        self.block_height = self.lines * _LINE + (2 * _GAP if self.lines > 1 else 0.0)
+        self.width = (1 + self.across) * (_CELL + _GAP) + 2 * _GAP  # one gap more sets the target apart
+        self.height = _TITLE + blocks * self.block_height
+        if self.height * _DPI > _TALLEST:
+            fitting = max(1, int((_TALLEST / _DPI - _TITLE) / self.block_height))
+            raise InputError(
+                f"A picture of {blocks} target images with {neighbors} neighbors each would be "
+                f"{self.height * _DPI:.0f} pixels tall. "
+                f"Show at most {fitting} of them with so many neighbors, or fewer neighbors."
+            )
+        self.figure = Figure(figsize=(self.width, self.height), dpi=_DPI, facecolor="white")
+
+    def head(self) -> None:
+        """The line above everything."""
+        top = self.height - 0.1
+        self._text((self._left(0) + _CELL / 2, top), "target", 9, WRONG, weight="bold")
+        noted = "distance" if self.lines == 1 else "rank and distance"
+        heading = f"nearest borrowed images, with {noted}" if self.across > 2 else "nearest"
+        self._text((self._left(1), top), heading, 9, PALE, align="left")
+
+    def show(self, block: int, rank: int | None, image: np.ndarray, name: str, note: str) -> None:
+        """Draws one image [H, W, 3] with two lines of text: the neighbor of this rank, from 0, or None the target."""
+        line, column = (0, 0) if rank is None else (rank // self.across, 1 + rank % self.across)
+        left, top = self._left(column), self.height - _TITLE - block * self.block_height - line * _LINE
+        box = (left / self.width, (top - _CELL) / self.height, _CELL / self.width, _CELL / self.height)
+        # A hair line, or images with a white background would have no edge.
+        frame = (WRONG, 3.0) if rank is None else (HAIR, 0.6)
+        show_image(self.figure.add_axes(box), np.asarray(image), _CELL * _DPI, frame)
+        middle, weight = left + _CELL / 2, "bold" if rank is None else "normal"
+        self._text((middle, top - _CELL - 0.06), name, 8, INK, weight=weight)
+        if note:
+            self._text((middle, top - _CELL - 0.20), note, 7, PALE)
+
+    def _left(self, column: int) -> float:
         return _GAP + column * (_CELL + _GAP) + (_GAP if column else 0.0)
 
-    def text(x: float, y: float, words: str, **style: Any) -> None:
+    def _text(
+        self,
+        top: tuple[float, float],
+        words: str,
+        size: float,
+        color: str,
+        align: str = "center",
+        weight: str = "normal",
+    ) -> None:
+        x, y = top[0] / self.width, top[1] / self.height
         # A class may be called "$1" or "a_b^c"; none of it is mathematics.
-        figure.text(x / width, y / height, words, parse_math=False, **style)
+        self.figure.text(x, y, words, ha=align, va="top", fontsize=size, color=color, weight=weight, parse_math=False)
 
-    def cell(block: int, place: int | None, image_set: Any, row: int, note: str) -> None:
-        line, column = (0, 0) if place is None else (place // across, 1 + place % across)
-        top = height - _TITLE - block * block_height - line * line_height
-        axes = figure.add_axes((left(column) / width, (top - _CELL) / height, _CELL / width, _CELL / height))
-        image = np.asarray(image_set.load(row))
-        small = max(image.shape[:2]) <= _CELL * _DPI
-        axes.imshow(image, interpolation="nearest" if small else "hanning")
-        axes.set_xticks([])
-        axes.set_yticks([])
-        for spine in axes.spines.values():
-            # A hair line, or images with a white background would have no edge.
-            spine.set(color=_FRAME if place is None else _HAIR, linewidth=3 if place is None else 0.6)
-        middle = left(column) + _CELL / 2
-        name = _shortened(str(image_set.class_names[int(image_set.labels[row])]))
-        weight = "bold" if place is None else "normal"
-        text(middle, top - _CELL - 0.06, name, ha="center", va="top", fontsize=8, color=_INK, weight=weight)
-        if note:
-            text(middle, top - _CELL - 0.20, note, ha="center", va="top", fontsize=7, color=_PALE)
 
-    text(left(0) + _CELL / 2, height - 0.1, "target", ha="center", va="top", fontsize=9, color=_FRAME, weight="bold")
-    noted = "distance" if lines == 1 else "rank and distance"
-    heading = f"nearest borrowed images, with {noted}" if across > 2 else "nearest"
-    text(left(1), height - 0.1, heading, va="top", fontsize=9, color=_PALE)
-    for block, row in enumerate(rows):
-        cell(block, None, target, int(row), _shortened(captions[block], 24) if captions and captions[block] else "")
-        for place in range(k):
-            note = f"{float(distances[block, place]):.4g}"
-            cell(block, place, source, int(neighbors[block, place]), f"{place + 1}: {note}" if lines > 1 else note)
-    with any_script(), atomic_write(path) as stream:
-        figure.savefig(stream, format="png")
-    return Path(path)
+def _class_name(images: LabeledImages, row: int) -> str:
+    return shortened(str(images.class_names[int(images.labels[row])]))
 
 
 def _check(rows: np.ndarray, neighbors: np.ndarray, distances: np.ndarray, captions: Sequence[str] | None) -> None:
@@ -128,12 +146,3 @@ def _check(rows: np.ndarray, neighbors: np.ndarray, distances: np.ndarray, capti
         )
     if captions is not None and len(captions) != len(rows):
         raise InputError(f"`captions` must be one for each of the {len(rows)} rows. Received: {len(captions)}")
-
-
-def _shortened(name: str, longest: int = 20) -> str:
-    """Cuts the middle out of a long name, since the ends tell most names apart."""
-    name = one_line(name)
-    if len(name) <= longest:
-        return name
-    head = (longest - 1) // 2
-    return f"{name[:head]}…{name[-(longest - 1 - head) :]}"

@@ -11,7 +11,7 @@ import numpy as np
 
 from sjft_tf.artifacts import atomic_write
 from sjft_tf.errors import InputError
-from sjft_tf.summaries.drawing import any_script
+from sjft_tf.summaries.drawing import HAIR, INK, PALE, any_script, show_image
 from sjft_tf.summaries.words import one_line
 
 _DPI = 100
@@ -19,7 +19,6 @@ _SIDE = 1.28  # inches a picture; whole multiples of 32 and 64 pixels stay sharp
 _CAPTION = 0.36  # inches under a pair, two lines of text
 _GAP = 0.16  # inches between pairs
 _ACROSS = 4  # pairs in a line
-_INK, _PALE, _HAIR = "#222222", "#777777", "#dddddd"
 
 
 class Pair(NamedTuple):
@@ -62,17 +61,12 @@ def pair_montage(path: str | os.PathLike[str], pairs: Sequence[Pair]) -> Path:
         bottom = height - _GAP - line * (_SIDE + _CAPTION + _GAP) - _SIDE
         for offset, image in ((0.0, pair.left), (_SIDE, pair.right)):
             axes = figure.add_axes(((left + offset) / width, bottom / height, _SIDE / width, _SIDE / height))
-            small = max(image.shape[:2]) <= _SIDE * _DPI
-            axes.imshow(np.asarray(image), interpolation="nearest" if small else "hanning")
-            axes.set_xticks([])
-            axes.set_yticks([])
-            for spine in axes.spines.values():
-                spine.set(color=_HAIR, linewidth=0.6)
-        for words, below, size, color in ((pair.title, 0.06, 8, _INK), (pair.note, 0.20, 7, _PALE)):
+            show_image(axes, np.asarray(image), _SIDE * _DPI, (HAIR, 0.6))
+        for words, below, size, color in ((pair.title, 0.06, 8, INK), (pair.note, 0.20, 7, PALE)):
             # Names of files may hold anything; none of it is mathematics.
-            place = ((left + _SIDE) / width, (bottom - below) / height)
             figure.text(
-                *place,
+                (left + _SIDE) / width,
+                (bottom - below) / height,
                 one_line(words) if words else "",
                 parse_math=False,
                 ha="center",

@@ -8,7 +8,6 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -32,9 +31,9 @@ def thumbnail_side(count: int) -> int:
 def write_projector(
     logdir: str | os.PathLike[str],
     features: np.ndarray,
-    columns: Mapping[str, Sequence[Any]],
+    columns: Mapping[str, Sequence[object]],
     thumbnails: np.ndarray,
-    made_from: Mapping[str, Any],
+    made_from: Mapping[str, object],
     name: str = "features",
 ) -> Path:
     """Writes `projector_config.pbtxt` and, as one folder, the points, their metadata and the sprite.
@@ -98,7 +97,7 @@ def remove_projector(logdir: str | os.PathLike[str]) -> None:
     shutil.rmtree(Path(logdir) / FOLDER, ignore_errors=True)
 
 
-def projector_made_from(logdir: str | os.PathLike[str]) -> Mapping[str, Any] | None:
+def projector_made_from(logdir: str | os.PathLike[str]) -> Mapping[str, object] | None:
     """What the points in `logdir` were made from; None where there are none, not all of their files, or no stamp."""
     stamp = Path(logdir) / FOLDER / STAMP
     if not stamp.is_file() or not (Path(logdir) / CONFIG).is_file():
@@ -120,6 +119,6 @@ def sprite(thumbnails: np.ndarray) -> np.ndarray:
     return sheet.reshape(across * side, across * side, 3)
 
 
-def _field(value: Any) -> str:
+def _field(value: object) -> str:
     # A tab or a line end would begin another column or row.
     return " ".join(str(value).split()) or " "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import keras
 import numpy as np
@@ -40,18 +39,18 @@ class TrainingSummaries(keras.callbacks.Callback):
         # Keras 2.15 would otherwise copy the logs off the device after every batch, written or not.
         self._supports_tf_logs = True
         self._summaries, self._every, self._images = summaries, every, images_per_batch
-        self._logs: Mapping[str, Any] = {}
+        self._logs: Mapping[str, object] = {}
         self._pending, self._last_batch = 0, -1
         self._since: float | None = None
         self._timed = 0  # batches since that moment
 
-    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+    def on_train_begin(self, logs: Mapping[str, object] | None = None) -> None:
         self._logs, self._pending, self._since = {}, 0, None
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, object] | None = None) -> None:
         self._last_batch = -1
 
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, object] | None = None) -> None:
         # With steps_per_execution above 1, Keras calls only after the last batch of each bunch.
         done = batch - self._last_batch
         self._pending += done
@@ -63,7 +62,7 @@ class TrainingSummaries(keras.callbacks.Callback):
         if self._pending >= self._every:
             self._write()
 
-    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+    def on_train_end(self, logs: Mapping[str, object] | None = None) -> None:
         if self._pending:
             self._write()
         self._summaries.flush()
@@ -80,7 +79,7 @@ class TrainingSummaries(keras.callbacks.Callback):
         self._pending, self._timed, self._since = 0, 0, now
 
 
-def scalars_from_logs(logs: Mapping[str, Any]) -> dict[str, float | None]:
+def scalars_from_logs(logs: Mapping[str, object]) -> dict[str, float | None]:
     """Puts Keras' log names in order: `{"loss/total": ..., "loss/target": ..., "accuracy/target": ..., ...}`.
 
     Keras 3 names an entry after the output's key (`target_loss`), Keras 2.15 after the output's layer, whatever
@@ -88,7 +87,7 @@ def scalars_from_logs(logs: Mapping[str, Any]) -> dict[str, float | None]:
     metric with "acc" or "top" in its name; of several for a head, the first counts. What is none of these becomes
     `training/NAME`.
     """
-    found: dict[str, float | None] = {"loss/total": _number(logs.get("loss"))}
+    scalars: dict[str, float | None] = {"loss/total": _number(logs.get("loss"))}
     known = {"loss"}
     alone = not any(name.startswith("source") for name in logs)
     for head in HEADS:
@@ -99,17 +98,17 @@ def scalars_from_logs(logs: Mapping[str, Any]) -> dict[str, float | None]:
         accuracies = [name for short, name in own.items() if "_acc" in short or "_top" in short or "accuracy" in short]
         for tag, names in ((f"loss/{head}", losses[-1:]), (f"accuracy/{head}", accuracies[:1])):
             for name in names:
-                found[tag] = _number(logs[name])
+                scalars[tag] = _number(logs[name])
                 known.add(name)
-    return found | {f"training/{name}": _number(value) for name, value in logs.items() if name not in known}
+    return scalars | {f"training/{name}": _number(value) for name, value in logs.items() if name not in known}
 
 
-def _number(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     # A variable on several devices is no array, but has one.
     return None if value is None else float(np.asarray(value.numpy() if hasattr(value, "numpy") else value))
 
 
-def _learning_rate(optimizer: Any, step: int) -> float | None:
+def _learning_rate(optimizer: keras.optimizers.Optimizer, step: int) -> float | None:
     """The rate of the step just taken; None where an optimizer has no single one (one rate a layer)."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     # Keras 3's `learning_rate` is already the next step's, Keras 2.15's still the last one's; the schedule says.

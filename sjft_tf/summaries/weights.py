@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+import keras
 import numpy as np
 
 
-def weight_norms(model: Any) -> dict[str, float]:
+def weight_norms(model: keras.Model) -> dict[str, float]:
     """L2 norm of all kernels of each stage of the trunk and of each head.
 
     A stage is the layers whose maps are about as much smaller than the image: `trunk_stride_4` has a quarter of its

@@ -17,3 +17,12 @@ def one_line(text: object) -> str:
     """A name as a chart shows it: one line, never empty, and not begun as what a legend leaves out."""
     words = " ".join(showable(text).split()) or "(empty)"
     return f" {words}" if words.startswith("_") else words
+
+
+def shortened(name: str, longest: int = 20) -> str:
+    """Cuts the middle out of a long name, since the ends tell most names apart."""
+    name = one_line(name)
+    if len(name) <= longest:
+        return name
+    head = (longest - 1) // 2
+    return f"{name[:head]}…{name[-(longest - 1 - head) :]}"

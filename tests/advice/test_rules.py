@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sjft_tf.advice import Measurement, advise, command, flags_of
-from sjft_tf.advice.places import early_stage, middle_stage
+from sjft_tf.advice.trunk_stages import early_stage, middle_stage
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 
@@ -28,46 +28,46 @@ def measured(median, ratio, **more):
     return Measurement(median * 10, 10, median, median, median, 40_000, ratio, **more)
 
 
-def place(median, ratio, **more):
+def advice_for(median, ratio, **more):
     return advise(measured(median, ratio, **more), "ResNet152V2", pretrained=True)
 
 
 def test_little_and_similar():
-    found = place(10, 1.2)
-    assert found.cell == "little data, similar domain"
-    assert [recipe.name for recipe in found.recipes] == ["linear-head", "borrow"]
-    assert found.borrowing.startswith("likely to help")
-    config = with_settings(found.recipes[0].settings)
+    advice = advice_for(10, 1.2)
+    assert advice.cell == "little data, similar domain"
+    assert [recipe.name for recipe in advice.recipes] == ["linear-head", "borrow"]
+    assert advice.borrowing.startswith("likely to help")
+    config = with_settings(advice.recipes[0].settings)
     assert (config.model.freeze, config.model.freeze_batch_norm, config.selection.selector) == ("trunk", True, "none")
-    assert with_settings(found.recipes[1].settings).selection.selector == "nearest"
+    assert with_settings(advice.recipes[1].settings).selection.selector == "nearest"
 
 
 def test_little_and_different():
-    found = place(10, 4.0)
-    assert found.cell == "little data, different domain"
-    assert [recipe.name for recipe in found.recipes] == ["early-frozen", "borrow"]
-    assert found.borrowing.startswith("uncertain")
-    config = with_settings(found.recipes[0].settings)
+    advice = advice_for(10, 4.0)
+    assert advice.cell == "little data, different domain"
+    assert [recipe.name for recipe in advice.recipes] == ["early-frozen", "borrow"]
+    assert advice.borrowing.startswith("uncertain")
+    config = with_settings(advice.recipes[0].settings)
     assert (config.model.freeze, config.training.layer_rate) == ("conv2", ["trunk:0.1"])
-    assert with_settings(found.recipes[1].settings).training.source_weight < PLAIN.training.source_weight
+    assert with_settings(advice.recipes[1].settings).training.source_weight < PLAIN.training.source_weight
 
 
 def test_much_and_similar():
-    found = place(500, 1.2)
-    assert found.cell == "much data, similar domain"
-    assert [recipe.name for recipe in found.recipes] == ["layer-rates", "borrow"]
-    assert found.borrowing.startswith("may still help")
-    config = with_settings(found.recipes[0].settings)
+    advice = advice_for(500, 1.2)
+    assert advice.cell == "much data, similar domain"
+    assert [recipe.name for recipe in advice.recipes] == ["layer-rates", "borrow"]
+    assert advice.borrowing.startswith("may still help")
+    config = with_settings(advice.recipes[0].settings)
     assert config.training.layer_rate == ["conv4:0.01", "trunk:0.1"]
     assert config.model.freeze == ""
 
 
 def test_much_and_different():
-    found = place(500, 4.0)
-    assert found.cell == "much data, different domain"
-    assert [recipe.name for recipe in found.recipes] == ["fine-tune", "borrow"]
-    assert found.borrowing.startswith("not likely")
-    assert with_settings(found.recipes[0].settings).training.layer_rate == []
+    advice = advice_for(500, 4.0)
+    assert advice.cell == "much data, different domain"
+    assert [recipe.name for recipe in advice.recipes] == ["fine-tune", "borrow"]
+    assert advice.borrowing.startswith("not likely")
+    assert with_settings(advice.recipes[0].settings).training.layer_rate == []
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_much_and_different():
 )
 @pytest.mark.parametrize("ratio", [1.2, 4.0])
 def test_a_training_that_sees_the_whole_source_borrows_all_of_it(drawn, name, selector, ratio):
-    recipe = place(10, ratio, drawn=drawn).recipes[1]
+    recipe = advice_for(10, ratio, drawn=drawn).recipes[1]
     assert recipe.name == name
     config = with_settings(recipe.settings)
     assert config.selection.selector == selector
@@ -86,21 +86,21 @@ def test_a_training_that_sees_the_whole_source_borrows_all_of_it(drawn, name, se
 @pytest.mark.parametrize(("median", "little"), [(49, True), (50, False)])
 @pytest.mark.parametrize(("ratio", "similar"), [(1.999, True), (2.0, False), (math.inf, False)])
 def test_thresholds(median, little, ratio, similar):
-    found = measured(median, ratio)
-    assert (found.little, found.similar) == (little, similar)
+    measurement = measured(median, ratio)
+    assert (measurement.little, measurement.similar) == (little, similar)
 
 
 def test_bordering_cases_are_said_to_be_so():
-    assert not [note for note in place(10, 1.2).notes if "Bordering" in note]
-    (note,) = [note for note in place(10, 1.9).notes if "Bordering" in note]
+    assert not [note for note in advice_for(10, 1.2).notes if "Bordering" in note]
+    (note,) = [note for note in advice_for(10, 1.9).notes if "Bordering" in note]
     assert "1.90 is near the threshold of 2. It may as well be: little data, different domain" in note
-    (note,) = [note for note in place(60, 1.2).notes if "Bordering" in note]
+    (note,) = [note for note in advice_for(60, 1.2).notes if "Bordering" in note]
     assert "60 images a class are near the threshold of 50. It may as well be: little data, similar domain" in note
     assert len(measured(45, 2.2).borders()) == 2
 
 
 def test_what_the_measurement_cannot_tell():
-    assert any("exact copy" in note for note in place(10, math.inf).notes)
+    assert any("exact copy" in note for note in advice_for(10, math.inf).notes)
     uneven = advise(Measurement(5000, 10, 3, 400, 900, 40_000, 1.2), "VGG16", pretrained=True)
     assert any("the smallest has 3 images" in note for note in uneven.notes)
     assert any("images the trunk was trained on" in note for note in uneven.notes)
@@ -108,10 +108,10 @@ def test_what_the_measurement_cannot_tell():
 
 @pytest.mark.parametrize(("median", "ratio"), [(10, 1.2), (10, 4.0), (500, 1.2), (500, 4.0)])
 def test_random_weights_leave_nothing_to_keep(median, ratio):
-    found = advise(measured(median, ratio), "preact_resnet", pretrained=False)
-    assert {recipe.name for recipe in found.recipes} == {"borrow", "fine-tune"}
-    assert found.recipes[0].name == ("fine-tune" if (median, ratio) == (500, 4.0) else "borrow")
-    assert not any("images the trunk was trained on" in note for note in found.notes)
+    advice = advise(measured(median, ratio), "preact_resnet", pretrained=False)
+    assert {recipe.name for recipe in advice.recipes} == {"borrow", "fine-tune"}
+    assert advice.recipes[0].name == ("fine-tune" if (median, ratio) == (500, 4.0) else "borrow")
+    assert not any("images the trunk was trained on" in note for note in advice.notes)
 
 
 def test_what_is_not_finite_is_null_in_json():

@@ -53,7 +53,7 @@ def test_rate_is_float32_inside_a_graph():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"name": "poly"}, "step, constant, cosine"),
+        ({"name": "poly"}, "step, cosine, constant"),
         ({"learning_rate": 0.0}, "learning_rate=0.0"),
         ({"total_steps": 0}, "total_steps=0"),
         ({"decay_steps": None}, "decay_steps=None"),

@@ -28,19 +28,19 @@ def test_scalars_at_the_global_step(tmp_path):
     with RoundSummaries(tmp_path / "deep" / "log", 0) as summaries:
         summaries.scalars(10, {"loss/target": np.float32(0.5), "loss/source": tf.constant(2.0), "left/out": None})
         summaries.scalars(20, {"loss/target": 0.25})
-    found = read(tmp_path / "deep" / "log")
-    assert set(found) == {"loss/target", "loss/source"}
-    assert found["loss/target"] == [(10, 0.5), (20, 0.25)]
-    assert found["loss/source"] == [(10, 2.0)]
+    entries = read(tmp_path / "deep" / "log")
+    assert set(entries) == {"loss/target", "loss/source"}
+    assert entries["loss/target"] == [(10, 0.5), (20, 0.25)]
+    assert entries["loss/source"] == [(10, 2.0)]
 
 
 def test_histogram(tmp_path):
     with RoundSummaries(tmp_path, 1) as summaries:
         summaries.histogram(100, "borrowed/k_per_target", np.array([10, 10, 50, 30], np.int32))
         summaries.histogram(100, "of/nothing", np.zeros(0))
-    found = read(tmp_path)
-    assert set(found) == {"borrowed/k_per_target"}
-    [(step, buckets)] = found["borrowed/k_per_target"]
+    entries = read(tmp_path)
+    assert set(entries) == {"borrowed/k_per_target"}
+    [(step, buckets)] = entries["borrowed/k_per_target"]
     assert step == 100
     assert buckets[:, 2].sum() == 4, "every target image is in one bucket"
     assert (buckets[0, 0], buckets[-1, 1]) == (10, 50)
@@ -59,9 +59,9 @@ def test_the_layout_is_what_the_custom_scalars_tab_reads(tmp_path):
     with RoundSummaries(tmp_path, 0) as summaries:
         summaries.layout(comparisons())
     [(step, value)] = read(tmp_path)[metadata.CONFIG_SUMMARY_TAG]
-    found = layout_pb2.Layout.FromString(value.item())
+    layout = layout_pb2.Layout.FromString(value.item())
     assert step == 0
-    assert "^test/top1$" in found.category[0].chart[0].multiline.tag
+    assert "^test/top1$" in layout.category[0].chart[0].multiline.tag
 
 
 def test_picture(tmp_path, rng):
@@ -102,8 +102,8 @@ def test_a_round_taken_up_in_its_middle_shows_no_step_twice(tmp_path):
         for step in range(15, 18):
             again.scalars(step, {"loss": 2})
     # Files of one second are read in any order.
-    found = sorted(read(tmp_path)["loss"])
-    assert found == [(5, 0)] + [(step, 1) for step in range(11, 15)] + [(step, 2) for step in range(15, 18)]
+    losses = sorted(read(tmp_path)["loss"])
+    assert losses == [(5, 0)] + [(step, 1) for step in range(11, 15)] + [(step, 2) for step in range(15, 18)]
     killed.close()
     # The checkpoint was written before the file was cut: it does not matter.
     with RoundSummaries(tmp_path, 1, 12):

@@ -7,12 +7,12 @@ from sjft_tf.summaries import influence_summary
 
 
 def tags(folder):
-    found = []
+    tags = []
     for path in folder.glob("*tfevents*"):
         for record in tf.data.TFRecordDataset(str(path)):
             event = tf.compat.v1.Event.FromString(record.numpy())
-            found += [value.tag for value in event.summary.value]
-    return found
+            tags += [value.tag for value in event.summary.value]
+    return tags
 
 
 def test_histogram_and_pictures(tmp_path):

@@ -8,7 +8,7 @@ from PIL import Image
 
 from sjft_tf.errors import InputError
 from sjft_tf.summaries import neighbor_montage
-from sjft_tf.summaries.montage import _shortened
+from sjft_tf.summaries.words import shortened
 
 
 class Colors:
@@ -61,9 +61,9 @@ def test_many_neighbors_go_into_several_lines_of_equal_length(tmp_path):
     second = pixels[3 * 174 + 20 :]
     assert cell(pixels, 0, 0) == RED
     assert cell(second, 0, 0) == GREY
-    for block, found in ((pixels, neighbors[0]), (second, neighbors[1])):
-        for place, row in enumerate(found):
-            assert cell(block, place // 9, 1 + place % 9) == source.colors[row]
+    for block, shown in ((pixels, neighbors[0]), (second, neighbors[1])):
+        for position, row in enumerate(shown):
+            assert cell(block, position // 9, 1 + position % 9) == source.colors[row]
     assert cell(pixels, 2, 9) == (255, 255, 255)
 
 
@@ -119,9 +119,9 @@ def test_names_and_shapes_nothing_should_trip_over(tmp_path):
 
 
 def test_shortened_names_keep_both_ends():
-    assert _shortened("daisy") == "daisy"
-    assert _shortened("abcdefghij", 10) == "abcdefghij"
-    assert _shortened("abcdefghijk", 10) == "abcd…ghijk"
+    assert shortened("daisy") == "daisy"
+    assert shortened("abcdefghij", 10) == "abcdefghij"
+    assert shortened("abcdefghijk", 10) == "abcd…ghijk"
 
 
 @pytest.mark.parametrize(

@@ -53,9 +53,9 @@ def ask(logdir, route, **query):
 def test_tensorboard_finds_points_metadata_and_sprite(tmp_path, points):
     write_projector(tmp_path, **points)
     assert json.loads(ask(tmp_path, "/runs")) == ["."]
-    [found] = json.loads(ask(tmp_path, "/info", run="."))["embeddings"]
-    assert found["tensorShape"] == [5, 3]
-    assert found["sprite"]["singleImageDim"] == [4, 4]
+    [embedding] = json.loads(ask(tmp_path, "/info", run="."))["embeddings"]
+    assert embedding["tensorShape"] == [5, 3]
+    assert embedding["sprite"]["singleImageDim"] == [4, 4]
     tensor = np.frombuffer(ask(tmp_path, "/tensor", run=".", name="features"), np.float32).reshape(5, 3)
     np.testing.assert_allclose(tensor, points["features"], rtol=1e-4)
     lines = ask(tmp_path, "/metadata", run=".", name="features").decode().splitlines()

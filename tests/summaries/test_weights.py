@@ -25,12 +25,12 @@ def test_stages_by_the_size_of_their_maps():
         kernels = [np.asarray(model.get_layer(name).get_weights()[0], np.float64) for name in names]
         return np.sqrt(sum((kernel**2).sum() for kernel in kernels))
 
-    found = weight_norms(model)
+    norms = weight_norms(model)
     want = {
         "trunk_stride_1": norm("a"),
         "trunk_stride_2": norm("b", "gate"),
         "trunk_stride_4": norm("c"),
         "target_head": norm("target_head"),
     }
-    assert list(found) == list(want)
-    assert found == pytest.approx(want)
+    assert list(norms) == list(want)
+    assert norms == pytest.approx(want)

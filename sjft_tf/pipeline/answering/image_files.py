@@ -74,7 +74,7 @@ def _found(text: str) -> Iterable[Path]:
 
 def _listed(table: Path) -> Iterator[Path]:
     # Somebody's own table: its cells are what they say.
-    return (table.parent / line["path"] for line in read_rows(table, ["path"], ours=False))
+    return (table.parent / line["path"] for line in read_rows(table, ["path"], escaped=False))
 
 
 def readable(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[bytes, str]:

@@ -15,10 +15,6 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import check_max_per_class
 from sjft_tf.models import make_optimizer, parse_rates, rate_factors, reset_from
 from sjft_tf.models.depth import layers_up_to
-from sjft_tf.models.families import find_family
-from sjft_tf.models.preact_resnet import check_form
-from sjft_tf.models.trunks import check_trunk
-from sjft_tf.models.weights import check_weight_file
 from sjft_tf.pipeline.checking.memory import machine_memory, refuse_too_large
 from sjft_tf.pipeline.inputs import Sets, filter_bank
 from sjft_tf.pipeline.networks import build_run_trunk
@@ -55,13 +51,7 @@ def check_network(config: RunConfig) -> None:
     Raises:
         InputError: there is no such trunk, or not with these options, this image size or these weights.
     """
-    model = config.model
-    family = find_family(model.trunk)
-    check_trunk(family, config.view.image_size, model.weights, model.alpha or None)
-    if family.build is None:
-        check_form(model.depth, model.width)
-    if model.weights not in ("none", "imagenet"):
-        check_weight_file(model.weights)
+    config.check_network()
 
 
 def check_bank(config: RunConfig) -> None:

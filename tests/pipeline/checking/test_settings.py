@@ -131,7 +131,7 @@ def test_what_is_good_passes_and_leaves_no_trace_in_names(files, monkeypatch):
     check_settings(settings(bank="model:bank.keras", bank_layers=["conv"], selector="random"))
     check_sets(config, Sets(some(5), source=some(9)))
     check_sets(settings(selector="none", k0="1000"), Sets(some(5)))
-    check_settings(settings(selector="none", bank="garbor"))  # nothing is searched
+    check_settings(settings(selector="none", bank="alexnet"))  # nothing is searched
     assert keras.layers.Conv2D(1, 1).name == "conv2d"
     assert build_run_trunk(config, "none").name == "preact_resnet"
 

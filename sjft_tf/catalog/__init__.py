@@ -1,0 +1,45 @@
+"""What there is to choose from by name, known without importing TensorFlow, so that a wrong name is refused at once.
+
+- `trunk_names`, `trunk_called`, `check_trunk`, `check_form`: the trunks, their smallest images, widths and weights.
+- `OPTIMIZERS`, `ADDONS_OPTIMIZERS`, `check_optimizer`, `parse_rates`: the optimizers, and rates of single layers.
+- `BANKS`, `check_bank_name`, `check_bank`: the filter banks, and what each wants beside its name.
+- `SELECTORS`, `TABLE_SELECTORS`: what can be borrowed, and for which of it there must be a neighbor table.
+- `SCHEDULES`, `PRECISIONS`: learning-rate schedules, and what a trunk can compute in.
+
+The settings are checked by these functions, and so are the models and banks when they are built: one message each.
+"""
+
+from sjft_tf.catalog.banks import BANKS, WEIGHT_ARRAYS, bank_applications, check_bank, check_bank_name
+from sjft_tf.catalog.optimizers import ADDONS_OPTIMIZERS, OPTIMIZERS, SCHEDULES, check_optimizer, parse_rates
+from sjft_tf.catalog.selectors import SELECTORS, TABLE_SELECTORS
+from sjft_tf.catalog.trunks import (
+    PREACT_RESNET,
+    PRECISIONS,
+    check_form,
+    check_trunk,
+    has_alpha,
+    trunk_called,
+    trunk_names,
+)
+
+__all__ = [
+    "ADDONS_OPTIMIZERS",
+    "BANKS",
+    "OPTIMIZERS",
+    "PREACT_RESNET",
+    "PRECISIONS",
+    "SCHEDULES",
+    "SELECTORS",
+    "TABLE_SELECTORS",
+    "WEIGHT_ARRAYS",
+    "bank_applications",
+    "check_bank",
+    "check_bank_name",
+    "check_form",
+    "check_optimizer",
+    "check_trunk",
+    "has_alpha",
+    "parse_rates",
+    "trunk_called",
+    "trunk_names",
+]
