@@ -25,8 +25,7 @@ from sjft_tf.images.image_set import untuned
 from sjft_tf.images.joint import SourceStream, joint_dataset
 from sjft_tf.models import build_joint_model, build_trunk
 from sjft_tf.selection import Selector
-from sjft_tf.training import compile_joint
-from sjft_tf.training.rounds import augmentation
+from sjft_tf.training import augmentation, compile_joint
 
 TARGET_CLASSES, SOURCE_CLASSES, NUMBER, K = 102, 200, 2048, 20
 
@@ -57,7 +56,7 @@ def ours(arguments: argparse.Namespace, source: bool = True) -> Callable[[], obj
     borrowed = selector.borrow(np.full(NUMBER, K, np.int32))
     trunk = build_trunk(arguments.trunk, size, alpha=arguments.alpha or None)
     model = build_joint_model(trunk, TARGET_CLASSES, SOURCE_CLASSES)
-    compile_joint(model, config)
+    compile_joint(model, config.training, config.model)
     begun = 0
 
     def run() -> object:
@@ -65,7 +64,7 @@ def ours(arguments: argparse.Namespace, source: bool = True) -> Callable[[], obj
         batches = joint_dataset(
             sets[0],
             SourceStream(sets[1], borrowed.pools, borrowed.source_labels),
-            augmentation(config),
+            augmentation(config.view, config.augmentation),
             batch_size=arguments.batch_size,
             first_step=begun,
             steps=arguments.steps,

@@ -16,7 +16,7 @@ from sjft_tf.report.bounds import MOST
 from sjft_tf.report.curves import Curve, training_curves
 from sjft_tf.report.damage import Damages, core
 from sjft_tf.retrieval import NeighborTable
-from sjft_tf.training.checkpoints.rounds import (
+from sjft_tf.training import (
     SCORING,
     STATE,
     RoundState,

@@ -14,12 +14,10 @@ from sjft_tf import artifacts
 from sjft_tf.artifacts import ArtifactMismatch, NoSpace
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.models import build_joint_model, build_trunk, optimizer_state
-from sjft_tf.training import rounds
+from sjft_tf.training import CheckpointPolicy, Checkpoints, RoundHooks, RoundSettings, StopRequest, rounds
 from sjft_tf.training.checkpoints import model_files
-from sjft_tf.training.checkpoints.policy import CheckpointPolicy
 from sjft_tf.training.checkpoints.rounds import finished_rounds, read_round
-from sjft_tf.training.checkpoints.steps import Checkpoints, metric_variables, restore_metrics
-from sjft_tf.training.stopping import StopRequest
+from sjft_tf.training.checkpoints.steps import metric_variables, restore_metrics
 
 MADE_FROM = {"test": "checkpoints"}
 STEPS = 6
@@ -65,21 +63,19 @@ def go_in(config, sets, new_scorer, new_joint):
 
     def start(folder, callback=None, every=2, keep=2, stop=None, marks=None, **training):
         model = new_joint()
-        asked = changed(config, **{"rounds": 2, "steps_per_round": STEPS, **training})
+        settings = changed(config, **({"rounds": 2, "steps_per_round": STEPS} | training))
         store = Checkpoints(folder / "checkpoints", keep, MADE_FROM)
 
         def mark(index, step):
             (marks if marks is not None else []).append((index, step))
 
         rounds.train_rounds(
-            asked,
+            RoundSettings.of(settings),
             model,
             new_scorer(model),
             sets,
-            folder / "rounds",
-            MADE_FROM,
-            callbacks=lambda _: [callback] if callback else [],
-            policy=CheckpointPolicy(folder / "rounds", store, every, mark, stop),
+            CheckpointPolicy(folder / "rounds", MADE_FROM, store, every, mark, stop),
+            RoundHooks(callbacks=lambda _: [callback] if callback else []),
         )
         return model
 
@@ -186,7 +182,7 @@ def test_a_full_disk_names_what_is_kept_and_leaves_nothing_behind(go, tmp_path, 
 def model(config, new_joint):
     """A compiled model after one step."""
     made = new_joint()
-    rounds.compile_joint(made, config)
+    rounds.compile_joint(made, config.training, config.model)
     images = np.random.default_rng(1).uniform(0, 255, (4, 8, 8, 3)).astype("float32")
     made.train_on_batch(images, {"target": np.array([0, 2, -1, -1]), "source": np.array([-1, -1, 1, 3])})
     return made
@@ -267,7 +263,7 @@ def test_only_the_newest_stay(store, model):
 
 
 def test_the_last_state_is_the_newest_of_all(store, tmp_path):
-    keeping = CheckpointPolicy(tmp_path / "rounds", store)
+    keeping = CheckpointPolicy(tmp_path / "rounds", MADE_FROM, store)
     assert keeping.last_state() == store.path(4)
     store.clear()
     assert keeping.last_state() is None

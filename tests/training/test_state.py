@@ -9,9 +9,8 @@ import pytest
 from sjft_tf.artifacts import ArtifactMismatch, remove_leftovers
 from sjft_tf.errors import InputError
 from sjft_tf.models import optimizer_state
+from sjft_tf.training import RoundState, compile_joint
 from sjft_tf.training.checkpoints import rounds
-from sjft_tf.training.checkpoints.rounds import RoundState
-from sjft_tf.training.rounds import compile_joint
 
 MADE_FROM = {"learning_rate": 0.01, "target images": "abc"}
 METRICS = {"loss": 0.1 + 0.2, "borrowed": {"union_size": 7}, "scoring": {"wrong": 3}}
@@ -26,7 +25,7 @@ def state():
 def trained(new_model, config):
     """A compiled model after one step, so that weights, momenta and step count are not those of the start."""
     model = new_model()
-    compile_joint(model, config)
+    compile_joint(model, config.training, config.model)
     images = np.random.default_rng(1).uniform(0, 255, (4, 8, 8, 3)).astype("float32")
     labels = {"target": np.array([0, 2, -1, -1]), "source": np.array([-1, -1, 1, 3])}
     model.train_on_batch(images, labels)
@@ -42,7 +41,7 @@ def saved(trained, state, tmp_path):
 @pytest.fixture(scope="module")
 def other(new_model, config):
     model = new_model()
-    compile_joint(model, config)
+    compile_joint(model, config.training, config.model)
     return model, model.get_weights()
 
 

@@ -15,8 +15,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import partial_store
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.inputs import Sets
-from sjft_tf.training.checkpoints.rounds import STATE, finished_rounds, round_folder, round_made_from
-from sjft_tf.training.checkpoints.steps import Checkpoints, DamagedCheckpoint
+from sjft_tf.training import STATE, Checkpoints, DamagedCheckpoint, finished_rounds, round_folder, round_made_from
 from sjft_tf.workdir import Workdir
 
 # What opening, pruning and auditing the sets and comparing a table write. Of `logs` only the picture of influence.

@@ -23,7 +23,7 @@ from sjft_tf.pipeline.inputs import Sets, open_sets
 from sjft_tf.pipeline.pruning.head import InfluenceProblem, InfluenceScores, by_alternative, by_head, cross_fit
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, influence_summary, pair_montage
-from sjft_tf.training.checkpoints.rounds import finished_rounds
+from sjft_tf.training import finished_rounds
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)

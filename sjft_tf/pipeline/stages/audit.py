@@ -19,8 +19,7 @@ from sjft_tf.pipeline.checking.refusals import held_back, refuse_other_target
 from sjft_tf.pipeline.inputs import Sets, open_sets
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, pair_montage
-from sjft_tf.training import finished_rounds
-from sjft_tf.training.distribution import ALONE, Cluster
+from sjft_tf.training import ALONE, Cluster, finished_rounds
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import neighbor_montage
-from sjft_tf.training.checkpoints.rounds import (
+from sjft_tf.training import (
     check_round,
     finished_rounds,
     read_round,
