@@ -87,8 +87,8 @@ def train(model, config, batches):
     return model.fit(data, epochs=1, verbose=0, shuffle=False).history
 
 
-def assert_close(found, wanted, tolerance=1e-5):
-    for a, b in zip(found, wanted, strict=True):
+def assert_close(values, wanted, tolerance=1e-5):
+    for a, b in zip(values, wanted, strict=True):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
@@ -299,9 +299,9 @@ def test_evaluate_reports_the_same_figures():
     model = linear_model()
     compiled(model, settings())
     images, labels = batch()
-    found = model.evaluate(images, labels, batch_size=ROWS, verbose=0, return_dict=True)
-    assert found["loss"] == pytest.approx(oracle(model.get_weights(), images, labels)[0], rel=1e-5)
-    assert set(found) == {"loss", "target_loss", "target_accuracy", "source_loss", "source_accuracy"}
+    figures = model.evaluate(images, labels, batch_size=ROWS, verbose=0, return_dict=True)
+    assert figures["loss"] == pytest.approx(oracle(model.get_weights(), images, labels)[0], rel=1e-5)
+    assert set(figures) == {"loss", "target_loss", "target_accuracy", "source_loss", "source_accuracy"}
 
 
 def test_fit_without_rules_is_a_bug():

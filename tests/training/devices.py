@@ -177,7 +177,7 @@ def mirrored(out: Path) -> None:
 
 def dropped(two: Cluster) -> dict[str, np.ndarray]:
     """What one device and each of two replicas keep in two calls of a dropout layer, and the states after them."""
-    kept = {}
+    outputs = {}
     for cluster in (ALONE, two):
         keras.utils.set_random_seed(3)
         with cluster.building():
@@ -187,9 +187,9 @@ def dropped(two: Cluster) -> dict[str, np.ndarray]:
             run = cluster.strategy.run if cluster.strategy else lambda function: function()
             out = run(lambda layer=layer: layer(tf.ones([1, 50]), training=True))
             every = cluster.strategy.experimental_local_results(out) if cluster.strategy else [out]
-            kept[f"dropout/{cluster.replicas}/{call}"] = np.concatenate(every)
-        kept[f"dropout/{cluster.replicas}/state"] = layer.state.numpy()
-    return kept
+            outputs[f"dropout/{cluster.replicas}/{call}"] = np.concatenate(every)
+        outputs[f"dropout/{cluster.replicas}/state"] = layer.state.numpy()
+    return outputs
 
 
 def worker(out: Path) -> None:

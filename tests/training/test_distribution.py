@@ -101,8 +101,8 @@ def test_two_processes_do_what_one_device_does(mirrored, tmp_path):
     outs = [tmp_path / name for name in ("chief.npz", "other.npz")]
     processes = []
     for index, out in enumerate(outs):
-        place = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
-        processes.append(started("worker", str(out), TF_CONFIG=json.dumps(place)))
+        task = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        processes.append(started("worker", str(out), TF_CONFIG=json.dumps(task)))
     for process in processes:
         finished(process)
     chief, other = (np.load(out) for out in outs)

@@ -110,8 +110,8 @@ def test_the_schedule_is_over_the_whole_run(config, new_model):
     config = changed(config, "training", schedule="cosine", warmup_steps=2, learning_rate=0.04)
     model = new_model()
     rounds.compile_joint(model, config.training, config.model)
-    found, wanted = model.optimizer._learning_rate, make_schedule("cosine", 0.04, 6, warmup_steps=2)
-    assert [float(found(step)) for step in range(7)] == [float(wanted(step)) for step in range(7)]
+    schedule, wanted = model.optimizer._learning_rate, make_schedule("cosine", 0.04, 6, warmup_steps=2)
+    assert [float(schedule(step)) for step in range(7)] == [float(wanted(step)) for step in range(7)]
     # By default the rate falls after each quarter: with the paper's 16,000 steps, after 4,000.
     stepwise = changed(config, "training", schedule="step", warmup_steps=0, steps_per_round=4)
     rounds.compile_joint(model, stepwise.training, stepwise.model)
@@ -150,13 +150,13 @@ def test_the_loss_is_the_weighted_sum_of_the_heads_means(config, sets, new_model
     losses = {"target": [], "source": []}
     for images, labels in batches:
         logits = twin(images, training=True)
-        for head, found in losses.items():
-            found.append(cross_entropy(logits[head], labels[head].numpy()))
-    found = read_round(tmp_path, 0).metrics
+        for head, of_head in losses.items():
+            of_head.append(cross_entropy(logits[head], labels[head].numpy()))
+    metrics = read_round(tmp_path, 0).metrics
     for head, values in losses.items():
-        assert found[f"{head}_loss"] == pytest.approx(np.mean(values), rel=1e-4)
+        assert metrics[f"{head}_loss"] == pytest.approx(np.mean(values), rel=1e-4)
     total = weights[0] * np.mean(losses["target"]) + weights[1] * np.mean(losses["source"])
-    assert found["loss"] == pytest.approx(total, rel=1e-4)
+    assert metrics["loss"] == pytest.approx(total, rel=1e-4)
 
 
 def test_plain_fine_tuning_has_one_head_and_borrows_nothing(config, sets, new_model, new_scorer, tmp_path):
@@ -174,12 +174,12 @@ def test_plain_fine_tuning_has_one_head_and_borrows_nothing(config, sets, new_mo
 
 def test_rounds_with_a_gap_or_too_many_are_refused(config, sets, new_model, tmp_path):
     model = new_model()
-    for name, found in (("01", r"\[1\]"), ("00", r"\[0, 1\]")):
+    for name, listed in (("01", r"\[1\]"), ("00", r"\[0, 1\]")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "state.npz").write_bytes(b"")
-        asked = changed(config, "training", rounds=1)
-        with pytest.raises(InputError, match=rf"holds rounds {found}; expected the first of 1"):
-            train(asked, model, None, sets, tmp_path)
+        one_round = changed(config, "training", rounds=1)
+        with pytest.raises(InputError, match=rf"holds rounds {listed}; expected the first of 1"):
+            train(one_round, model, None, sets, tmp_path)
 
 
 def test_k0_as_a_number(config, sets):
@@ -227,8 +227,8 @@ def test_the_other_selectors_first_counts(config, sets):
 
 def test_augmentation_follows_the_view(config):
     config = changed(config, "view", resize=12, pad=2, mirror=True)
-    found = augmented(config)
-    assert (found.resize, found.crop, found.pad, found.mirror) == ((12, 12), 8, 2, True)
+    made = augmented(config)
+    assert (made.resize, made.crop, made.pad, made.mirror) == ((12, 12), 8, 2, True)
     assert augmented(changed(config, "view", resize_max=16)).resize == (12, 16)
 
 
@@ -239,9 +239,9 @@ def test_a_loss_without_a_source_counts_whole(config, sets, new_model, new_score
     metrics = read_round(tmp_path, 0).metrics
     assert metrics["loss"] == metrics["target_loss"]
     images = np.stack([np.asarray(sets.target.load(i), np.float32) for i in range(len(sets.target))])
-    found = model.evaluate(images, {"target": sets.target.labels}, batch_size=9, verbose=0, return_dict=True)["loss"]
+    loss = model.evaluate(images, {"target": sets.target.labels}, batch_size=9, verbose=0, return_dict=True)["loss"]
     wanted = cross_entropy(model(images, training=False)["target"].numpy(), sets.target.labels)
-    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    np.testing.assert_allclose(loss, wanted, rtol=1e-5)
 
 
 def test_augmentation_has_what_is_on_and_nothing_else(config):

@@ -62,14 +62,14 @@ def same_arrays(a, b):
 
 def test_round_trip_is_bit_equal(saved, trained, fresh, state):
     assert any((a != b).any() for a, b in zip(fresh.get_weights(), trained.get_weights(), strict=True))
-    found = rounds.load_round(saved, 1, fresh, MADE_FROM)
+    loaded = rounds.load_round(saved, 1, fresh, MADE_FROM)
     same_arrays(fresh.get_weights(), trained.get_weights())
     ours, theirs = optimizer_state(fresh.optimizer), optimizer_state(trained.optimizer)
     assert list(ours) == list(theirs)
     same_arrays(list(ours.values()), list(theirs.values()))
     assert int(fresh.optimizer.iterations) == 1
     assert any((value != 0).any() for value in list(ours.values())[2:])  # momenta, not only the step count
-    for read in (found, rounds.read_round(saved, 1)):
+    for read in (loaded, rounds.read_round(saved, 1)):
         assert (read.index, read.global_step, read.k0, read.metrics) == (1, 6, 2, METRICS)
         np.testing.assert_array_equal(read.counts, state.counts)
         assert read.counts.dtype == np.int32
