@@ -25,7 +25,7 @@ from timing import in_turn, ratio, seconds
 from sjft_tf.config import RunConfig
 from sjft_tf.images import Augmentation, BatchPlan, ImageSet, Pools, SourceStream, joint_dataset, open_image_set
 from sjft_tf.models import build_joint_model, build_trunk
-from sjft_tf.training.rounds import compile_joint
+from sjft_tf.training import compile_joint
 
 CLASSES, NEIGHBORS = 10, 50
 
@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     trunk = build_trunk(arguments.trunk, arguments.image_size, alpha=arguments.alpha or None)
     model = build_joint_model(trunk, CLASSES, CLASSES)
-    compile_joint(model, RunConfig())
+    compile_joint(model, RunConfig().training, RunConfig().model)
     with tempfile.TemporaryDirectory() as folder:
         images = image_set(arguments.files, pictures(arguments.images, arguments.image_size), Path(folder))
         fed = stream(images, arguments, arguments.steps)

@@ -23,8 +23,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.images import BatchPlan, ImageSet, SourceStream, joint_dataset, untuned
 from sjft_tf.models import build_joint_model, build_trunk
 from sjft_tf.selection import Selector, SourceClasses
-from sjft_tf.training import compile_joint
-from sjft_tf.training.rounds import augmentation
+from sjft_tf.training import augmentation, compile_joint
 
 TARGET_CLASSES, SOURCE_CLASSES, NUMBER, K = 102, 200, 2048, 20
 
@@ -55,7 +54,7 @@ def ours(arguments: argparse.Namespace, source: bool = True) -> Callable[[], obj
     borrowed = selector.borrow(np.full(NUMBER, K, np.int32))
     trunk = build_trunk(arguments.trunk, size, alpha=arguments.alpha or None)
     model = build_joint_model(trunk, TARGET_CLASSES, SOURCE_CLASSES)
-    compile_joint(model, config)
+    compile_joint(model, config.training, config.model)
     begun = 0
 
     def run() -> object:
@@ -63,7 +62,7 @@ def ours(arguments: argparse.Namespace, source: bool = True) -> Callable[[], obj
         batches = joint_dataset(
             sets[0],
             SourceStream(sets[1], borrowed.pools, borrowed.source_labels),
-            augmentation(config),
+            augmentation(config.view, config.augmentation),
             BatchPlan(arguments.batch_size, begun, arguments.steps),
             seed=0,
         )

@@ -22,14 +22,13 @@ def main(_: list[str]) -> None:
     config.check_network()
     config.check_bank()
     from sjft_tf.pipeline.programs.train import assist, train
-    from sjft_tf.training.distribution import open_cluster
-    from sjft_tf.training.stopping import StopRequest
+    from sjft_tf.training import StopRequest, open_cluster
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow(
         config.training.seed, config.training.deterministic, logical_cpus=config.distribution.logical_cpus
     )
-    cluster = open_cluster(config)
+    cluster = open_cluster(config.distribution, config.training.batch_size)
     if cluster.replicas > 1:
         program.say(f"Training on {cluster.replicas} devices (--strategy={config.distribution.strategy})")
     if not cluster.is_chief:

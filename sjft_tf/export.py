@@ -192,9 +192,9 @@ def read_description(path: str | os.PathLike[str], remedy: str = _AGAIN) -> dict
     """
     file = Path(path) / DESCRIPTION_FILE
     description = artifacts.read_json(file, remedy=remedy)
-    found = description.get("format")
-    if found != FORMAT:
-        raise InputError(f"{path} must be of format {FORMAT!r}. Received: {short(found)}. {remedy}")
+    format_name = description.get("format")
+    if format_name != FORMAT:
+        raise InputError(f"{path} must be of format {FORMAT!r}. Received: {short(format_name)}. {remedy}")
     if (reason := mismatch(description, _DESCRIPTION, "it")) is not None:
         raise InputError(f"{file} is damaged: {reason}. {_AGAIN}")
     return description

@@ -20,7 +20,7 @@ LAYERS = {
     "selection": ("images",),
     "models": (),
     "evaluation": (),
-    "influence": ("evaluation", "images"),
+    "influence": ("evaluation", "images", "models"),
     "training": ("config", "images", "models", "selection"),
     "export": ("models",),
     "summaries": (),

@@ -22,7 +22,7 @@ What follows from it:
 """
 
 from sjft_tf.influence.alternatives import at_random, by_confident_learning, by_loss
-from sjft_tf.influence.blocks import Examples, Scaling
+from sjft_tf.influence.blocks import Examples
 from sjft_tf.influence.crossfit import cross_fitted, held_out_probabilities, parts, parts_with_validation
 from sjft_tf.influence.head import Head, choose_l2, fit_head, least_l2
 from sjft_tf.influence.holdout import folds, held_out, in_focus
@@ -34,6 +34,7 @@ from sjft_tf.influence.rule import Bootstrap, choose, ranks
 from sjft_tf.influence.scores import HeadSolver, Scores, influence, influence_matrix
 from sjft_tf.influence.softmax import SoftmaxObjective
 from sjft_tf.influence.solve import Solution, conjugate_gradients
+from sjft_tf.models import Scaling
 
 __all__ = [
     "Bootstrap",

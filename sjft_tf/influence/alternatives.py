@@ -40,6 +40,6 @@ def by_confident_learning(probabilities: np.ndarray, labels: np.ndarray) -> np.n
     except ImportError as error:
         raise InputError("--prune_by=confident needs cleanlab. Install: pip install sjft_tf[confident]") from error
     # One process: its workers would each import TensorFlow again.
-    found = find_label_issues(labels, probabilities, filter_by="prune_by_noise_rate", n_jobs=1)
+    issues = find_label_issues(labels, probabilities, filter_by="prune_by_noise_rate", n_jobs=1)
     quality = get_label_quality_scores(labels, probabilities)
-    return np.where(found, 1.0 - quality + 1e-12, -np.inf)
+    return np.where(issues, 1.0 - quality + 1e-12, -np.inf)

@@ -3,55 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from sjft_tf.errors import InputError
-
-BLOCK_BYTES = 64 << 20
-"""Most memory of one block of features in float64."""
+from sjft_tf.models import Scaling
+from sjft_tf.models.convex_head import BLOCK_BYTES, block_slices
 
 
 class Block(NamedTuple):
     """Some images: where they stand, their inputs float64 [B, F + 1] (the last column is 1) and labels int64 [B]."""
 
-    place: slice
+    rows: slice
     inputs: np.ndarray
     labels: np.ndarray
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """One shift a feature and one factor for all: keeps the geometry the trunk made, and gives L2 a unit.
-
-    Attributes:
-        mean: float64 [F].
-        factor: what centered features are multiplied by, so that an image's mean squared norm is F.
-    """
-
-    mean: np.ndarray
-    factor: float
-
-    @classmethod
-    def of(cls, features: np.ndarray, rows: np.ndarray) -> Scaling:
-        """Fitted to the images of `rows`, in two passes over blocks.
-
-        Raises:
-            InputError: a feature is not finite, or all images have the same features.
-        """
-        total, squares, width = np.zeros(features.shape[1]), 0.0, features.shape[1]
-        for part in _parts(len(rows), width, BLOCK_BYTES // 8):
-            total += np.asarray(features[rows[part]], np.float64).sum(axis=0)
-        mean = total / len(rows)
-        for part in _parts(len(rows), width, BLOCK_BYTES // 8):
-            squares += float(((np.asarray(features[rows[part]], np.float64) - mean) ** 2).sum())
-        if not np.isfinite(squares):
-            raise InputError("The features hold NaN or infinite numbers: the trunk's weights have diverged")
-        if squares == 0.0:
-            raise InputError(f"All {len(rows)} images have the same features: nothing can be learned from them")
-        return cls(mean, float(np.sqrt(len(rows) * width / squares)))
 
 
 class Examples:
@@ -96,7 +61,7 @@ class Examples:
         return iter([self._kept]) if self._kept is not None else self._read()
 
     def _slices(self) -> list[slice]:
-        return _parts(len(self._rows), self.width, self._block_bytes)
+        return block_slices(len(self._rows), self.width, self._block_bytes)
 
     def _read(self) -> Iterator[Block]:
         for part in self._slices():
@@ -107,8 +72,3 @@ class Examples:
             inputs[:, :-1] *= self._scaling.factor
             inputs[:, -1] = 1.0
             yield Block(part, inputs, self._labels[rows].astype(np.int64))
-
-
-def _parts(count: int, width: int, block_bytes: int = BLOCK_BYTES) -> list[slice]:
-    size = max(1, block_bytes // (8 * width))
-    return [slice(begin, min(begin + size, count)) for begin in range(0, count, size)]

@@ -28,11 +28,11 @@ class Part(NamedTuple):
 
 def parts(fold_of: np.ndarray) -> list[Part]:
     """The k (k - 1) / 2 heads of k folds, `fold_of` int [N]."""
-    found = []
+    heads = []
     for a, b in combinations(range(int(fold_of.max()) + 1), 2):
         one, other = np.flatnonzero(fold_of == a), np.flatnonzero(fold_of == b)
-        found.append(Part(np.flatnonzero((fold_of != a) & (fold_of != b)), ((one, other), (other, one))))
-    return found
+        heads.append(Part(np.flatnonzero((fold_of != a) & (fold_of != b)), ((one, other), (other, one))))
+    return heads
 
 
 def parts_with_validation(fold_of: np.ndarray, validation: np.ndarray) -> list[Part]:
@@ -54,11 +54,11 @@ def held_out_probabilities(
         examples: the images of given rows.
         num_classes: C.
     """
-    found = np.empty((len(fold_of), num_classes))
+    probabilities = np.empty((len(fold_of), num_classes))
     for fold in range(int(fold_of.max()) + 1):
         rows = np.flatnonzero(fold_of == fold)
-        found[rows] = fit(np.flatnonzero(fold_of != fold)).probabilities(examples(rows))
-    return found
+        probabilities[rows] = fit(np.flatnonzero(fold_of != fold)).probabilities(examples(rows))
+    return probabilities
 
 
 def cross_fitted(
@@ -89,8 +89,8 @@ def cross_fitted(
             judging = judging[judges[judging]]
             if not len(judging):
                 continue
-            found = solver(validation_gradient(solver.head, examples(judging)))
-            solution = found.vector.reshape(solver.head.weights.shape)
+            solved = solver(validation_gradient(solver.head, examples(judging)))
+            solution = solved.vector.reshape(solver.head.weights.shape)
             for block in examples(scored).blocks():
-                total[scored[block.place]] += label_influence(solver.head, block, solution)
+                total[scored[block.rows]] += label_influence(solver.head, block, solution)
     return total

@@ -12,6 +12,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 from sjft_tf.errors import InputError
 from sjft_tf.influence.blocks import Examples
 from sjft_tf.influence.softmax import SoftmaxObjective, probabilities
+from sjft_tf.models.convex_head import strongest_to_weakest
 
 log = logging.getLogger(__name__)
 
@@ -135,16 +136,16 @@ def choose_l2(parts: Sequence[tuple[Examples, Examples]], num_classes: int) -> f
         parts: (training, validation) images, one pair or several.
         num_classes: C.
     """
-    best, lowest = L2_CHOICES[0], np.inf
     starts: list[np.ndarray | None] = [None] * len(parts)
-    for l2 in L2_CHOICES:
+
+    def fit(l2: float) -> tuple[float, float]:
         loss = 0.0
         for number, (train, validation) in enumerate(parts):
             head = fit_head(SoftmaxObjective(train, num_classes, l2), starts[number], tolerance=1e-4)
             starts[number] = head.weights
             loss += head.loss(validation)
-        if loss >= lowest:
-            break
-        best, lowest = l2, loss
+        return l2, loss
+
+    best, lowest = strongest_to_weakest(L2_CHOICES, fit)
     log.info("head_l2: %g has the lowest validation loss, %.4g nats", best, lowest)
     return best

@@ -73,11 +73,11 @@ class NetworkLoss:
 
         With the derivative z' of the logits along the solution s: -grad L(z)^T s = -(p - e_c)^T z' = z'_c - p^T z'.
         """
-        tangents, found = self._tensors(solution), []
+        tangents, influences = self._tensors(solution), []
         for images, _ in batches():
             probabilities, along = (t.numpy().astype(np.float64) for t in self._along(images, tangents))
-            found.append(along - (probabilities * along).sum(axis=1, keepdims=True))
-        return np.concatenate(found)
+            influences.append(along - (probabilities * along).sum(axis=1, keepdims=True))
+        return np.concatenate(influences)
 
     def _loss(self, images: Any, labels: Any) -> Any:
         logits = self.model(images, training=False)

@@ -118,7 +118,7 @@ def arnoldi(
             f"meaning there. Raise --damping by more than {-values[0]:.2g}, or take --curvature=gauss_newton."
         )
     inside = basis[:used] @ vector
-    found = basis[:used].T @ (turns @ ((turns.T @ inside) / values))
+    solution = basis[:used].T @ (turns @ ((turns.T @ inside) / values))
     if damping > 0.0:
-        found += (vector - basis[:used].T @ inside) / damping
-    return measured(product, vector, found, "arnoldi", tolerance, used)
+        solution += (vector - basis[:used].T @ inside) / damping
+    return measured(product, vector, solution, "arnoldi", tolerance, used)

@@ -54,9 +54,9 @@ def choose(
 
 def ranks(scores: np.ndarray) -> np.ndarray:
     """1 for the highest score, N for the lowest: int64 [N]; equal ones in order."""
-    found = np.empty(len(scores), np.int64)
-    found[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
-    return found
+    positions = np.empty(len(scores), np.int64)
+    positions[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
+    return positions
 
 
 class Bootstrap:

@@ -99,15 +99,15 @@ def influence(solver: HeadSolver, candidates: Examples, validation: Examples) ->
     return score(solver.head, candidates, solver(validation_gradient(solver.head, validation)))
 
 
-def score(head: Head, candidates: Examples, found: Solution) -> Scores:
+def score(head: Head, candidates: Examples, solved: Solution) -> Scores:
     """Influence of the candidates by a solution for the summed validation gradient: one pass over blocks."""
-    solution = found.check().vector.reshape(head.weights.shape)
+    solution = solved.check().vector.reshape(head.weights.shape)
     amount, better = np.empty(len(candidates)), np.empty(len(candidates), np.int64)
     for block in candidates.blocks():
         by_label = label_influence(head, block, solution)
-        amount[block.place] = by_label[np.arange(len(by_label)), block.labels]
-        better[block.place] = by_label.argmin(axis=1)
-    return Scores(amount, better, found)
+        amount[block.rows] = by_label[np.arange(len(by_label)), block.labels]
+        better[block.rows] = by_label.argmin(axis=1)
+    return Scores(amount, better, solved)
 
 
 def label_influence(head: Head, block: Block, solution: np.ndarray) -> np.ndarray:
@@ -131,10 +131,10 @@ def influence_matrix(
         wrong = errors(block, solver.head.weights)
         for begin in range(0, len(wrong), ROWS):
             rows = range(begin, min(begin + ROWS, len(wrong)))
-            found = np.stack(
+            matrix = np.stack(
                 [
                     score(solver.head, candidates, solver(np.outer(block.inputs[row], wrong[row]))).influence
                     for row in rows
                 ]
             )
-            yield slice(block.place.start + begin, block.place.start + begin + len(rows)), found
+            yield slice(block.rows.start + begin, block.rows.start + begin + len(rows)), matrix

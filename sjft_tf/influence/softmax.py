@@ -28,9 +28,9 @@ def probabilities(inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def errors(block: Block, weights: np.ndarray) -> np.ndarray:
     """p - e_y of a block, float64 [B, C]: the gradient of each image's loss with respect to its logits."""
-    found = probabilities(block.inputs, weights)
-    found[np.arange(len(found)), block.labels] -= 1.0
-    return found
+    p = probabilities(block.inputs, weights)
+    p[np.arange(len(p)), block.labels] -= 1.0
+    return p
 
 
 class SoftmaxObjective:
@@ -60,16 +60,16 @@ class SoftmaxObjective:
         total = 0.0
         for block in self.examples.blocks():
             logs = log_softmax(block.inputs @ weights, axis=1)[np.arange(len(block.labels)), block.labels]
-            total -= float(logs @ self.image_weights[block.place])
+            total -= float(logs @ self.image_weights[block.rows])
         return total / len(self.examples) + 0.5 * self.l2 * float(np.vdot(weights, weights))
 
     def gradient(self, weights: np.ndarray) -> np.ndarray:
         """Gradient of J at `weights`, float64 [D, C]."""
-        found = self.l2 * weights
+        gradient = self.l2 * weights
         for block in self.examples.blocks():
-            weighted = errors(block, weights) * (self.image_weights[block.place, None] / len(self.examples))
-            found += block.inputs.T @ weighted
-        return found
+            weighted = errors(block, weights) * (self.image_weights[block.rows, None] / len(self.examples))
+            gradient += block.inputs.T @ weighted
+        return gradient
 
     def curvature(self, weights: np.ndarray, damping: float = 0.0) -> Curvature:
         """The Hessian of J at `weights`, plus `damping` times the identity."""
@@ -91,29 +91,29 @@ class Curvature:
         """(H + damping I) V for V float64 [D, C], or for K of them as [K, D, C]; the same shape."""
         single = vectors.ndim == 2
         stack = vectors[np.newaxis] if single else vectors
-        found = self.floor * stack
+        products = self.floor * stack
         for block, p in self._blocks():
-            weights = self._objective.image_weights[block.place, None] / len(self._objective.examples)
+            weights = self._objective.image_weights[block.rows, None] / len(self._objective.examples)
             for number, vector in enumerate(stack):
                 s = p * (block.inputs @ vector)
                 s -= p * s.sum(axis=1, keepdims=True)
-                found[number] += block.inputs.T @ (s * weights)
-        return found[0] if single else found
+                products[number] += block.inputs.T @ (s * weights)
+        return products[0] if single else products
 
     def matrix(self) -> np.ndarray:
         """H + damping I written out, float64 [D * C, D * C]; rows and columns in the order of W.ravel()."""
         (width, classes), count = self.shape, len(self._objective.examples)
-        found = np.zeros((width, classes, width, classes))
+        matrix = np.zeros((width, classes, width, classes))
         for block, p in self._blocks():
-            weights = self._objective.image_weights[block.place] / count
+            weights = self._objective.image_weights[block.rows] / count
             for a in range(classes):
                 for b in range(a, classes):
                     share = weights * (p[:, a] * (a == b) - p[:, a] * p[:, b])
-                    found[:, a, :, b] += block.inputs.T @ (block.inputs * share[:, None])
+                    matrix[:, a, :, b] += block.inputs.T @ (block.inputs * share[:, None])
         for a in range(classes):
             for b in range(a):
-                found[:, a, :, b] = found[:, b, :, a].T
-        matrix = found.reshape(self.size, self.size)
+                matrix[:, a, :, b] = matrix[:, b, :, a].T
+        matrix = matrix.reshape(self.size, self.size)
         matrix[np.diag_indices(self.size)] += self.floor
         return matrix
 

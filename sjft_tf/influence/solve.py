@@ -87,8 +87,8 @@ def conjugate_gradients(product: Product, vector: np.ndarray, *, tolerance: floa
 
     operator = LinearOperator((len(vector),) * 2, matvec=guarded, dtype=np.float64)
     # A little below what is asked for: the recursion's own residual drifts from the true one.
-    found, _ = cg(operator, vector, rtol=tolerance / 2, atol=0.0, maxiter=steps)
-    return measured(product, vector, found, "cg", tolerance, count)
+    solution, _ = cg(operator, vector, rtol=tolerance / 2, atol=0.0, maxiter=steps)
+    return measured(product, vector, solution, "cg", tolerance, count)
 
 
 def factorized(matrix: np.ndarray) -> Any:
@@ -111,11 +111,11 @@ def direct(factors: Any, product: Product, vector: np.ndarray, *, tolerance: flo
 
 
 def measured(
-    product: Product, vector: np.ndarray, found: np.ndarray, method: str, tolerance: float, products: int
+    product: Product, vector: np.ndarray, solution: np.ndarray, method: str, tolerance: float, products: int
 ) -> Solution:
-    """The solution `found` with its true residual; a vanishing `vector` has the solution 0."""
+    """The `solution` with its true residual; a vanishing `vector` has the solution 0."""
     size = float(np.linalg.norm(vector))
     if size == 0.0:
         return Solution(np.zeros_like(vector), method, 0.0, tolerance, products)
-    residual = float(np.linalg.norm(product(found) - vector)) / size if np.isfinite(found).all() else float("inf")
-    return Solution(found, method, residual, tolerance, products)
+    residual = float(np.linalg.norm(product(solution) - vector)) / size if np.isfinite(solution).all() else float("inf")
+    return Solution(solution, method, residual, tolerance, products)

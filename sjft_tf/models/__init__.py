@@ -4,6 +4,7 @@ Public surface:
     build_trunk, trunk_names            pixels to pooled features, preprocessing and starting weights included
     save_trunk                          a trained trunk, to start another model with
     FeatureStream, trunk_features       what a frozen trunk makes of images
+    Scaling                             one shift a feature and one factor for all features
     fit_source_head                     a convex softmax head on such features, fitted quickly
     reset_from                          hybrid starts: first layers pre-trained, the rest random
     FusedBatchNormalization, replace_batch_norm, momentum_for_run
@@ -23,6 +24,7 @@ Public surface:
 from sjft_tf.catalog import OPTIMIZERS, PRECISIONS, SCHEDULES, parse_rates, trunk_names
 from sjft_tf.models.addons import make_multi_optimizer
 from sjft_tf.models.averaging import shadow
+from sjft_tf.models.convex_head import Scaling
 from sjft_tf.models.depth import freeze, rate_factors
 from sjft_tf.models.features import FeatureStream, trunk_features
 from sjft_tf.models.hybrid import reset_from
@@ -53,6 +55,7 @@ __all__ = [
     "FusedBatchNormalization",
     "JointModel",
     "MultiViewScorer",
+    "Scaling",
     "Scorer",
     "SourceHead",
     "StepDecay",

@@ -12,12 +12,12 @@ from sjft_tf.errors import InputError
 TRUNK = "trunk"
 
 
-def layers_up_to(trunk: keras.Model, place: str) -> list[Any]:
-    """The trunk's layers with weights from the input up to `place`, in order.
+def layers_up_to(trunk: keras.Model, position: str) -> list[Any]:
+    """The trunk's layers with weights from the input up to `position`, in order.
 
     Args:
         trunk: from `build_trunk`.
-        place: "trunk" (all of them); a number n (up to the n-th convolution or dense layer, with the normalization
+        position: "trunk" (all of them); a number n (up to the n-th convolution or dense layer, with the normalization
             that follows it, as papers count "the first n layers"); or the name of a layer, or what the names of a
             stage's layers begin with ("conv3": up to the last of them).
 
@@ -25,37 +25,37 @@ def layers_up_to(trunk: keras.Model, place: str) -> list[Any]:
         InputError: there is no such layer, or n is larger than their number.
     """
     weighted = [layer for layer in trunk.layers if layer.weights]
-    if place == TRUNK:
+    if position == TRUNK:
         return weighted
     counted = [i for i, layer in enumerate(weighted) if any(len(w.shape) >= 2 for w in layer.weights)]
-    if place.isdecimal():
-        number = int(place[:9])  # Python converts no more than 4,300 digits
+    if position.isdecimal():
+        number = int(position[:9])  # Python converts no more than 4,300 digits
         if not 1 <= number <= len(counted):
             raise InputError(f"{trunk.name} has {len(counted)} layers with kernels. Received: the first {number}")
         end = counted[number] if number < len(counted) else len(weighted)
         return weighted[:end]
     names = [layer.name for layer in trunk.layers]
-    found = [i for i, name in enumerate(names) if name == place] or [
-        i for i, name in enumerate(names) if name.startswith(place)
+    matches = [i for i, name in enumerate(names) if name == position] or [
+        i for i, name in enumerate(names) if name.startswith(position)
     ]
-    if not found:
+    if not matches:
         stages = sorted({name.split("_")[0] for name in names})
         raise InputError(
-            f"{trunk.name} has no layer whose name is, or begins with, {place!r}. Its names begin with: "
+            f"{trunk.name} has no layer whose name is, or begins with, {position!r}. Its names begin with: "
             f"{', '.join(stages)}; or say {TRUNK!r}, or how many layers"
         )
-    return [layer for layer in trunk.layers[: found[-1] + 1] if layer.weights]
+    return [layer for layer in trunk.layers[: matches[-1] + 1] if layer.weights]
 
 
-def freeze(trunk: keras.Model, place: str, batch_norm: bool = False) -> None:
-    """Freezes the layers up to `place` ("" none), and, on request, all batch normalization.
+def freeze(trunk: keras.Model, position: str, batch_norm: bool = False) -> None:
+    """Freezes the layers up to `position` ("" none), and, on request, all batch normalization.
 
     A frozen batch normalization uses its moving statistics in training as well, and keeps them.
 
     Raises:
         InputError: see `layers_up_to`.
     """
-    for layer in layers_up_to(trunk, place) if place else ():
+    for layer in layers_up_to(trunk, position) if position else ():
         layer.trainable = False
     if batch_norm:
         for layer in trunk.layers:
@@ -74,7 +74,9 @@ def rate_factors(trunk: keras.Model, rates: Sequence[tuple[str, float]]) -> dict
         InputError: see `layers_up_to`.
     """
     factors: dict[str, float] = {}
-    covered = sorted(((layers_up_to(trunk, place), factor) for place, factor in rates), key=lambda part: len(part[0]))
+    covered = sorted(
+        ((layers_up_to(trunk, position), factor) for position, factor in rates), key=lambda part: len(part[0])
+    )
     for layers, factor in covered:
         for layer in layers:
             factors.setdefault(layer.name, factor)

@@ -90,10 +90,10 @@ def trunk_features(
     total, filled = sum(map(len, image_sets)), 0
     stream = FeatureStream(trunk, view, batch_size)
     with tempfile.TemporaryFile(dir=folder) as file, progress.bar(total, "Features") as shown:
-        found = np.memmap(file, np.float32, "w+", shape=(total, stream.width))
+        matrix = np.memmap(file, np.float32, "w+", shape=(total, stream.width))
         for image_set in image_sets:
             for rows, features in stream.blocks(image_set):
-                found[filled : filled + len(rows)] = features
+                matrix[filled : filled + len(rows)] = features
                 filled += len(rows)
                 shown.update(len(rows))
-    return found
+    return matrix

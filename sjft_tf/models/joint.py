@@ -62,10 +62,10 @@ def target_logits(model: keras.Model) -> keras.Model:
     except (AttributeError, ValueError) as error:
         raise InputError(f"`model` must be a functional Keras model. Received: {type(model).__name__}") from error
     if not isinstance(outputs, dict) or "target" not in outputs or len(inputs) != 1:
-        found = sorted(outputs) if isinstance(outputs, dict) else type(outputs).__name__
+        received = sorted(outputs) if isinstance(outputs, dict) else type(outputs).__name__
         raise InputError(
             'A joint model has one input and a dict of outputs with the key "target". '
-            f"Received: {len(inputs)} inputs, outputs {found}"
+            f"Received: {len(inputs)} inputs, outputs {received}"
         )
     # The bare tensor, not a list of one: Keras 3 warns about every call whose nesting differs from the model's.
     return keras.Model(inputs[0], outputs["target"], name="target_logits")

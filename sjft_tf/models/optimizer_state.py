@@ -44,12 +44,12 @@ def restore_optimizer_state(optimizer: Any, model: keras.Model, state: Mapping[s
     variables = optimizer_variables(optimizer)
     arrays = [state[key] for key in sorted(state)]
     wanted = [(tuple(v.shape), tf.as_dtype(v.dtype).as_numpy_dtype) for v in variables]
-    found = [(tuple(a.shape), a.dtype.type) for a in arrays]
-    if wanted != found:
-        at = next((i for i, (w, f) in enumerate(zip(wanted, found, strict=False)) if w != f), None)
-        detail = "" if at is None else f"; first difference at {at}: {found[at]} there, {wanted[at]} here"
+    given = [(tuple(a.shape), a.dtype.type) for a in arrays]
+    if wanted != given:
+        at = next((i for i, (w, f) in enumerate(zip(wanted, given, strict=False)) if w != f), None)
+        detail = "" if at is None else f"; first difference at {at}: {given[at]} there, {wanted[at]} here"
         raise InputError(
-            f"This optimizer state is of another optimizer or model: it has {len(found)} arrays, "
+            f"This optimizer state is of another optimizer or model: it has {len(given)} arrays, "
             f"{len(wanted)} are expected{detail}. Use the settings the state was saved with, or start a new --workdir."
         )
     for variable, array in zip(variables, arrays, strict=True):

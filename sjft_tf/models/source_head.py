@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from sjft_tf.errors import InputError
+from sjft_tf.models.convex_head import Scaling, strongest_to_weakest
 
 log = logging.getLogger(__name__)
 
@@ -30,16 +31,14 @@ class SourceHead:
 
     Attributes:
         weights: float64 [F + 1, C], bias in the last row.
-        mean: float64 [F], subtracted from the features.
-        factor: what they are then multiplied by.
+        scaling: of the features.
         l2: strength of the regularization.
         held_out: images that judged it.
         accuracy: share of these that are right; NaN without any.
     """
 
     weights: np.ndarray
-    mean: np.ndarray
-    factor: float
+    scaling: Scaling
     l2: float
     held_out: int
     accuracy: float
@@ -52,13 +51,11 @@ class SourceHead:
         return total / len(features)
 
     def _logs(self, features: np.ndarray) -> np.ndarray:
-        inputs = (np.asarray(features, np.float64) - self.mean) * self.factor
+        inputs = (np.asarray(features, np.float64) - self.scaling.mean) * self.scaling.factor
         return log_softmax(inputs @ self.weights[:-1] + self.weights[-1], axis=1)
 
 
-def fit_source_head(
-    features: np.ndarray, labels: np.ndarray, num_classes: int, mean: np.ndarray, factor: float
-) -> SourceHead:
+def fit_source_head(features: np.ndarray, labels: np.ndarray, num_classes: int, scaling: Scaling) -> SourceHead:
     """Minimizes mean cross entropy + l2/2 ||W||^2 (bias included) by L-BFGS, for the l2 that suits held-out images.
 
     Every tenth image of a class is held out. From strong to weak l2, each fit goes on from the one before for at most
@@ -70,18 +67,19 @@ def fit_source_head(
         features: float32 [N, F]; may be memory-mapped.
         labels: int [N].
         num_classes: C.
-        mean: float64 [F], to be subtracted.
-        factor: to be multiplied by, so that an image's mean squared norm is about F.
+        scaling: of the features.
 
     Raises:
         InputError: the loss is not a number.
     """
     held = _held_out(labels, num_classes)
     train, judges = np.flatnonzero(~held), np.flatnonzero(held)
-    objective = _Objective(features, labels, train, num_classes, mean, factor)
-    weights, best, lowest, passes = np.zeros(objective.shape), None, np.inf, 0
-    for l2 in STRENGTHS if len(judges) else (0.3,):
-        found = minimize(
+    objective = _Objective(features, labels, train, num_classes, scaling)
+    weights, passes = np.zeros(objective.shape), 0
+
+    def fit(l2: float) -> tuple[SourceHead, float]:
+        nonlocal weights, passes
+        minimum = minimize(
             objective,
             weights.ravel(),
             args=(l2,),
@@ -89,18 +87,21 @@ def fit_source_head(
             method="L-BFGS-B",
             options={"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 1e-6, "gtol": 1e-6},
         )
-        weights, passes = found.x.reshape(objective.shape), passes + found.nfev
-        if not np.isfinite(found.fun):
+        weights, passes = minimum.x.reshape(objective.shape), passes + minimum.nfev
+        if not np.isfinite(minimum.fun):
             raise InputError("The loss of the source head is not a number: the trunk's weights have diverged")
-        head = SourceHead(weights, mean, factor, l2, len(judges), np.nan)
+        head = SourceHead(weights, scaling, l2, len(judges), np.nan)
         loss, accuracy = _judge(head, features, labels, judges)
-        if loss >= lowest:
-            break
-        best, lowest = SourceHead(weights, mean, factor, l2, len(judges), accuracy), loss
-    assert best is not None
+        return replace(head, accuracy=accuracy), loss
+
+    best, _ = strongest_to_weakest(STRENGTHS if len(judges) else (0.3,), fit)
     log.info(
         "source head: l2 %g, right on %.1f %% of %d held-out source images; %d passes over %d images",
-        *(best.l2, 100 * best.accuracy, len(judges), passes, len(train)),
+        best.l2,
+        100 * best.accuracy,
+        len(judges),
+        passes,
+        len(train),
     )
     return best
 
@@ -109,11 +110,11 @@ def _held_out(labels: np.ndarray, num_classes: int) -> np.ndarray:
     """bool [N]: every tenth image of a class, or of smaller classes the last; none where no class has two images."""
     counts = np.bincount(labels, minlength=num_classes)
     order = np.argsort(labels, kind="stable")
-    place = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    position = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)  # of an image in its class
     every = max(2, min(HELD_OUT, int(counts.max())))
-    found = np.zeros(len(labels), bool)
-    found[order] = place % every == every - 1
-    return found
+    held = np.zeros(len(labels), bool)
+    held[order] = position % every == every - 1
+    return held
 
 
 def _judge(head: SourceHead, features: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> tuple[float, float]:
@@ -135,17 +136,11 @@ class _Objective:
     """Value and gradient at flat weights, for scipy."""
 
     def __init__(
-        self,
-        features: np.ndarray,
-        labels: np.ndarray,
-        rows: np.ndarray,
-        num_classes: int,
-        mean: np.ndarray,
-        factor: float,
+        self, features: np.ndarray, labels: np.ndarray, rows: np.ndarray, num_classes: int, scaling: Scaling
     ) -> None:
         self._features, self._labels, self._rows = features, np.asarray(labels, np.int32), rows
         self.shape = (features.shape[1] + 1, num_classes)
-        shift, scale = tf.constant(mean, tf.float32), tf.constant(factor, tf.float32)
+        shift, scale = tf.constant(scaling.mean, tf.float32), tf.constant(scaling.factor, tf.float32)
 
         @tf.function(reduce_retracing=True)
         def part(images: tf.Tensor, wanted: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

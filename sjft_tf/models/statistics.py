@@ -32,7 +32,7 @@ def recompute_statistics(model: keras.Model, batches: Iterable[Any]) -> int:
     ]
     if not layers:
         return 0
-    kept = [(v, v.numpy()) for v in model.non_trainable_variables if not _is_statistic(v, layers)]
+    others = [(v, v.numpy()) for v in model.non_trainable_variables if not _is_statistic(v, layers)]
     momenta = [layer.momentum for layer in layers]
     sums: list[Any] = [0.0] * len(layers)
     seen = 0
@@ -55,7 +55,7 @@ def recompute_statistics(model: keras.Model, batches: Iterable[Any]) -> int:
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
-        for variable, value in kept:
+        for variable, value in others:
             variable.assign(value)
     for layer, total in zip(layers, sums, strict=True):
         mean, variance = total / seen

@@ -110,16 +110,19 @@ class JointModel(keras.Model):
         else:
             gradients, sums = self._accumulated(images, labels, counts, variables)
         gradients = prepare_gradients(self.optimizer, gradients)
-        found = _means(_everywhere(sums), counts, self.rules.loss_weights)
+        figures = _means(_everywhere(sums), counts, self.rules.loss_weights)
         if self.rules.clip_norm:
-            gradients, found["gradient_norm"] = _clipped(gradients, self.rules.clip_norm, loss_scale(self.optimizer))
+            gradients, figures["gradient_norm"] = _clipped(gradients, self.rules.clip_norm, loss_scale(self.optimizer))
         self.optimizer.apply_gradients(list(zip(gradients, variables, strict=True)))
         if self.rules.average is not None:
             self.rules.average.update(self.rules.steps)
         self.rules.steps.assign_add(1)
         for name, metric in self.rules.metrics.items():
-            # The norm of a step that the loss scale is going to skip is not finite, and would spoil the mean.
-            metric.update_state(*_finite(found[name]) if name == "gradient_norm" else (found[name],))
+            value, weight = figures[name], None
+            if name == "gradient_norm":
+                # That of a step which the loss scale is going to skip is not finite, and would spoil the mean.
+                value, weight = _finite(value)
+            metric.update_state(value, weight)
         return {name: _reducible(metric.result()) for name, metric in self.rules.metrics.items()}
 
     def test_step(self, data: Any) -> dict[str, Any]:
@@ -155,16 +158,16 @@ class JointModel(keras.Model):
             )
             loss = scale_loss(self.optimizer, loss)
         gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return gradients, {head: list(found) for head, found in sums.items()}
+        return gradients, {head: list(parts) for head, parts in sums.items()}
 
     def _accumulated(self, images: Any, labels: Any, counts: Any, variables: list[Any]) -> tuple[list[Any], Any]:
         assert self.rules is not None
         heads = list(self.rules.loss_weights)
 
         def add(i: tf.Tensor, gradients: list[Any], sums: dict[str, list[Any]]) -> tuple[tf.Tensor, Any, Any]:
-            part, found = self._gradients(images[i], {head: labels[head][i] for head in heads}, counts, variables)
+            part, new_sums = self._gradients(images[i], {head: labels[head][i] for head in heads}, counts, variables)
             gradients = [total + new for total, new in zip(gradients, part, strict=True)]
-            return i + 1, gradients, tf.nest.map_structure(lambda total, new: total + new, sums, found)
+            return i + 1, gradients, tf.nest.map_structure(lambda total, new: total + new, sums, new_sums)
 
         nothing = [tf.zeros(v.shape, v.dtype) for v in variables]
         _, gradients, sums = tf.while_loop(
@@ -199,12 +202,12 @@ def _multi_worker() -> bool:
 
 
 def _means(sums: Any, counts: Any, weights: Mapping[str, float]) -> dict[str, tf.Tensor]:
-    found = {}
+    means = {}
     for head in weights:
         loss, hits = sums[head]
-        found[f"{head}_loss"] = tf.math.divide_no_nan(loss, counts[head])
-        found[f"{head}_accuracy"] = tf.math.divide_no_nan(hits, counts[head])
-    return found | {"loss": tf.add_n([weight * found[f"{head}_loss"] for head, weight in weights.items()])}
+        means[f"{head}_loss"] = tf.math.divide_no_nan(loss, counts[head])
+        means[f"{head}_accuracy"] = tf.math.divide_no_nan(hits, counts[head])
+    return means | {"loss": tf.add_n([weight * means[f"{head}_loss"] for head, weight in weights.items()])}
 
 
 def _finite(value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -42,20 +42,20 @@ class ViewCache:
         if key is None or key in self._too_large or self.used >= self.limit:
             yield from prepare()
             return
-        kept: list[tuple[tf.Tensor, int]] | None = []
+        stored: list[tuple[tf.Tensor, int]] | None = []
         taken = 0
         for images, size in prepare():
-            if kept is not None:
+            if stored is not None:
                 small = _in_8_bits(images)
                 taken += small.dtype.size * int(tf.size(small))
                 if self.used + taken > self.limit:
-                    kept = None
+                    stored = None
                     self._too_large.add(key)
                 else:
-                    kept.append((small, size))
+                    stored.append((small, size))
             yield images, size
-        if kept is not None and key not in self._kept:
-            self._kept[key] = kept
+        if stored is not None and key not in self._kept:
+            self._kept[key] = stored
             self.used += taken
 
 

@@ -67,12 +67,12 @@ def _load_legacy(trunk: keras.Model, file: Path) -> None:
 def _copy_prefix(trunk: keras.Model, saved: keras.Model) -> None:
     """Copies layer after layer; `saved` may go on after the trunk (heads), but must begin like it."""
     wanted = [layer for layer in trunk.layers if layer.weights]
-    found = [layer for layer in saved.layers if layer.weights]
-    if len(found) == 1 and isinstance(found[0], keras.Model):
-        found = [layer for layer in found[0].layers if layer.weights]
-    if len(found) < len(wanted):
-        raise ValueError(f"{len(found)} layers with weights came, {len(wanted)} were expected")
-    pairs = list(zip(wanted, found, strict=False))
+    given = [layer for layer in saved.layers if layer.weights]
+    if len(given) == 1 and isinstance(given[0], keras.Model):
+        given = [layer for layer in given[0].layers if layer.weights]
+    if len(given) < len(wanted):
+        raise ValueError(f"{len(given)} layers with weights came, {len(wanted)} were expected")
+    pairs = list(zip(wanted, given, strict=False))
     for mine, theirs in pairs:
         if _shapes(mine) != _shapes(theirs):
             raise ValueError(f"layer {theirs.name!r} has {_shapes(theirs)}, {mine.name!r} expects {_shapes(mine)}")

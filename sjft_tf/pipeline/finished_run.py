@@ -16,8 +16,7 @@ from sjft_tf.export import check_exported, export_saved_model, read_description
 from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.pipeline.stages.learning import build_model
 from sjft_tf.pipeline.stages.results import HEADLINE
-from sjft_tf.training import finished_rounds, load_round_weights
-from sjft_tf.training.checkpoints.rounds import weights_digest
+from sjft_tf.training import finished_rounds, load_round_weights, weights_digest
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)

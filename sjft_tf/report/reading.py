@@ -16,8 +16,15 @@ from sjft_tf.report.bounds import MOST
 from sjft_tf.report.curves import Curve, training_curves
 from sjft_tf.report.damage import Damages, core
 from sjft_tf.retrieval import NeighborTable
-from sjft_tf.training import RoundState, finished_rounds, read_round
-from sjft_tf.training.checkpoints.rounds import SCORING, STATE, check_round, round_folder
+from sjft_tf.training import (
+    SCORING,
+    STATE,
+    RoundState,
+    check_round,
+    finished_rounds,
+    read_round,
+    round_folder,
+)
 from sjft_tf.workdir import Workdir
 
 

@@ -1,26 +1,73 @@
 """Training: the loop of fits over a growing borrowing (paper section 3).
 
-- `train_rounds`, `TrainingSets`: the loop; `compile_joint`: losses and optimizer.
+- `train_rounds`, `RoundSettings`, `TrainingSets`, `RoundHooks`: the loop; `compile_joint`: losses and optimizer.
 - `HardSampleMining`: the callback that scores the target and expands neighbors between fits.
-- `RoundState`, `finished_rounds`, `load_round_weights`: what a round leaves behind.
+- `make_selector`, `first_counts`, `augmentation`: what the loop begins with, from the settings.
+- `Cluster`, `open_cluster`, `ALONE`: the devices.
+- `CheckpointPolicy`, `Checkpoints`, `StopRequest`: what is kept within a round, and the end on request.
+- `RoundState`, `finished_rounds`, `read_round`, `load_round_weights`, ...: what a round leaves behind.
 """
 
-from sjft_tf.training.callbacks import HardSampleMining
-from sjft_tf.training.checkpoints.rounds import RoundState, finished_rounds, load_round_weights, read_round
+from sjft_tf.training.callbacks import HardSampleMining, MiningState
+from sjft_tf.training.checkpoints.policy import CheckpointPolicy
+from sjft_tf.training.checkpoints.rounds import (
+    SCORING,
+    STATE,
+    RoundState,
+    check_round,
+    finished_rounds,
+    kept_rounds,
+    load_round_weights,
+    prune_rounds,
+    read_round,
+    read_scoring,
+    round_folder,
+    round_made_from,
+    way_back,
+    weights_digest,
+)
+from sjft_tf.training.checkpoints.steps import Checkpoints, DamagedCheckpoint
 from sjft_tf.training.compiling import compile_joint
-from sjft_tf.training.preparing import TrainingSets
-from sjft_tf.training.rounds import train_rounds
+from sjft_tf.training.distribution import ALONE, Cluster, open_cluster
+from sjft_tf.training.preparing import TrainingSets, augmentation, first_counts, make_selector
+from sjft_tf.training.rounds import RoundHooks, train_rounds
 from sjft_tf.training.scoring import TargetScores, score_target
+from sjft_tf.training.settings import RoundSettings
+from sjft_tf.training.stopping import SIGNALS, StopRequest
 
 __all__ = [
+    "ALONE",
+    "SCORING",
+    "SIGNALS",
+    "STATE",
+    "CheckpointPolicy",
+    "Checkpoints",
+    "Cluster",
+    "DamagedCheckpoint",
     "HardSampleMining",
+    "MiningState",
+    "RoundHooks",
+    "RoundSettings",
     "RoundState",
+    "StopRequest",
     "TargetScores",
     "TrainingSets",
+    "augmentation",
+    "check_round",
     "compile_joint",
     "finished_rounds",
+    "first_counts",
+    "kept_rounds",
     "load_round_weights",
+    "make_selector",
+    "open_cluster",
+    "prune_rounds",
     "read_round",
+    "read_scoring",
+    "round_folder",
+    "round_made_from",
     "score_target",
     "train_rounds",
+    "way_back",
+    "weights_digest",
 ]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from sjft_tf import progress
+from sjft_tf.config import SelectionConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.models import Scorer
@@ -18,6 +20,30 @@ from sjft_tf.training.checkpoints.model_files import WEIGHTS, first_not_finite
 from sjft_tf.training.scoring import TargetScores, score_target
 
 Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class MiningState:
+    """What a round is begun with.
+
+    Attributes:
+        k0: neighbors each target image began with; 0 when nothing is borrowed.
+        counts: int32 [N_t], K of each target image.
+        hard: bool [N_t], images that the scoring before found wrong or uncertain; None: there was none.
+    """
+
+    k0: int
+    counts: np.ndarray
+    hard: np.ndarray | None = None
+
+    def to_arrays(self) -> Arrays:
+        """To be sent to other processes."""
+        return {"k0": np.array(self.k0), "counts": self.counts} | ({} if self.hard is None else {"hard": self.hard})
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> MiningState:
+        """The inverse of `to_arrays`."""
+        return cls(int(arrays["k0"]), arrays["counts"], arrays.get("hard"))
 
 
 class HardSampleMining(keras.callbacks.Callback):
@@ -30,11 +56,9 @@ class HardSampleMining(keras.callbacks.Callback):
         target: the target training images.
         selector: holds the neighbor table; None scores only (plain fine-tuning).
         scorer: the compiled forward pass.
-        k0: neighbors each image began with.
-        counts: int32 [N_t], K of the first fit.
-        hard: bool [N_t], images that the scoring before found wrong or uncertain; None (default): there was none.
-        delta: entropy from which a right prediction counts as uncertain, in nats.
-        wrong_growth, uncertain_growth: multiples of `k0`.
+        start: K0, the K of the first fit, and who was hard before it.
+        growth: `delta`, the entropy in nats from which a right prediction counts as uncertain; `wrong_growth` and
+            `uncertain_growth`, multiples of K0. None (default): the paper's.
         once: calls a function and returns its arrays; among several processes in one of them, for all
             (`Cluster.once`).
 
@@ -50,28 +74,36 @@ class HardSampleMining(keras.callbacks.Callback):
         target: ImageSet,
         selector: Selector | None,
         scorer: Scorer,
-        k0: int,
-        counts: np.ndarray,
-        hard: np.ndarray | None = None,
-        *,
-        delta: float = 0.1,
-        wrong_growth: int = 4,
-        uncertain_growth: int = 2,
+        start: MiningState,
+        growth: SelectionConfig | None = None,
         once: Callable[[Callable[[], Arrays]], Arrays] = lambda function: function(),
     ) -> None:
         super().__init__()
         self.target, self.selector, self.scorer = target, selector, scorer
-        self.k0, self.counts, self.hard = k0, np.asarray(counts, np.int32), hard
-        self.delta, self.growth, self.once = delta, (wrong_growth, uncertain_growth), once
+        self.k0, self.counts, self.hard = start.k0, np.asarray(start.counts, np.int32), start.hard
+        self.growth, self.once = growth or SelectionConfig(), once
         self.borrowing: Borrowing | None = None if selector is None else selector.borrow(self.counts)
         self.scores: TargetScores | None = None
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        scores = TargetScores(**self.once(lambda: vars(score_target(self.target, self.scorer, self.delta))))
+        rule = self.growth
+        scores = TargetScores(**self.once(lambda: vars(score_target(self.target, self.scorer, rule.delta))))
         self.scores, self.hard = scores, scores.hard
         if self.selector is not None:
-            self.counts = update_counts(self.counts, scores, self.k0, self.selector.k_max, *self.growth).numpy()
+            self.counts = update_counts(
+                self.counts, scores, self.k0, self.selector.k_max, rule.wrong_growth, rule.uncertain_growth
+            ).numpy()
             self.borrowing = self.selector.borrow(self.counts)
+
+    def last_scores(self) -> TargetScores:
+        """`scores`, after a fit.
+
+        Raises:
+            RuntimeError: none has ended yet.
+        """
+        if self.scores is None:
+            raise RuntimeError("the target is scored when a fit ends, and none has ended yet")
+        return self.scores
 
 
 class StepProgress(keras.callbacks.Callback):
@@ -127,13 +159,13 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
 
     def _diverged(self, what: str) -> InputError:
         gentler = "a lower --learning_rate or more --warmup_steps"
-        place = self._last_good()
-        if place is None:
+        folder = self._last_good()
+        if folder is None:
             way = f"No state had been written yet: start again with {gentler}, in this --workdir or another."
         else:
             way = (
-                f"The last good state is kept in {place}, but the same command would most likely take it to the same "
-                f"end. Start in a new --workdir with {gentler}; with --weights={place / WEIGHTS} too, its trunk "
+                f"The last good state is kept in {folder}, but the same command would most likely take it to the same "
+                f"end. Start in a new --workdir with {gentler}; with --weights={folder / WEIGHTS} too, its trunk "
                 "begins where that state is."
             )
         return InputError(f"{what} at step {self._step}. {way}")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
 from sjft_tf.compat import KERAS_3
-from sjft_tf.config import RunConfig
+from sjft_tf.config import ModelConfig, TrainingConfig
 from sjft_tf.errors import InputError
 from sjft_tf.models import (
     JointModel,
@@ -25,21 +23,21 @@ from sjft_tf.models import (
 )
 
 
-def compile_joint(model: JointModel, config: RunConfig) -> None:
+def compile_joint(model: JointModel, training: TrainingConfig, network: ModelConfig) -> None:
     """Compiles the joint model with the optimizer over the global step and the rules of a step.
 
     To be called with the starting weights in the model: L2-SP remembers them.
 
     Args:
         model: from `build_joint_model`.
-        config: all settings.
+        training: optimizer, schedule, losses, how a step is made.
+        network: what is frozen, and the precision.
 
     Raises:
         InputError: a place in the trunk that does not exist, or an option that the optimizer does not know.
     """
-    training = config.training
-    freeze(trunk_of(model), config.model.freeze, config.model.freeze_batch_norm)
-    optimizer = _optimizer(model, config)
+    freeze(trunk_of(model), network.freeze, network.freeze_batch_norm)
+    optimizer = _optimizer(model, training, network.precision)
     heads = list(model.output)
     # The weights balance two losses. One alone counts whole, or plain fine-tuning would train at half its rate.
     weights = (
@@ -55,28 +53,27 @@ def compile_joint(model: JointModel, config: RunConfig) -> None:
     model.compile(
         optimizer=optimizer,
         jit_compile=training.jit,
-        steps_per_execution=largest_divisor(training.steps_per_round, wanted_execution(config)),
+        steps_per_execution=largest_divisor(training.steps_per_round, wanted_execution(training.steps_per_execution)),
         **({"auto_scale_loss": False} if KERAS_3 else {}),
     )
     build_optimizer(model.optimizer, model)
 
 
-def schedule_of(config: RunConfig, factor: float = 1.0) -> Any:
+def schedule_of(training: TrainingConfig, factor: float = 1.0) -> keras.optimizers.schedules.LearningRateSchedule:
     """The learning rate over the global step; `factor` multiplies it."""
-    training = config.training
     return make_schedule(
         training.schedule,
         training.learning_rate * factor,
-        config.training.total_steps,
-        decay_steps=training.decay_steps or max(1, config.training.total_steps // 4),
+        training.total_steps,
+        decay_steps=training.decay_steps or max(1, training.total_steps // 4),
         warmup_steps=training.warmup_steps,
     )
 
 
-def wanted_execution(config: RunConfig) -> int:
-    """Steps that one call of the compiled loop should run; 1 in a strategy's scope on Keras 3, which fails at more."""
+def wanted_execution(steps: int) -> int:
+    """Of how many steps one call of the compiled loop can be: 1 in a strategy's scope on Keras 3, else `steps`."""
     # Its loop does not find its own counter where replicas are inside it.
-    return 1 if KERAS_3 and tf.distribute.has_strategy() else config.training.steps_per_execution
+    return 1 if KERAS_3 and tf.distribute.has_strategy() else steps
 
 
 def largest_divisor(steps: int, wanted: int) -> int:
@@ -97,15 +94,14 @@ def run_in_steps_of(model: keras.Model, steps: int) -> None:
     model.train_function = None  # was made for the other number
 
 
-def _optimizer(model: JointModel, config: RunConfig) -> Any:
-    training = config.training
+def _optimizer(model: JointModel, training: TrainingConfig, precision: str) -> keras.optimizers.Optimizer:
     trunk = trunk_of(model)
     factors = rate_factors(trunk, parse_rates(training.layer_rate))
 
-    def make(factor: float = 1.0) -> Any:
+    def make(factor: float = 1.0) -> keras.optimizers.Optimizer:
         optimizer = make_optimizer(
             training.optimizer,
-            schedule_of(config, factor),
+            schedule_of(training, factor),
             momentum=training.momentum,
             weight_decay=training.weight_decay,
         )
@@ -128,16 +124,16 @@ def _optimizer(model: JointModel, config: RunConfig) -> Any:
             for v in layer.trainable_variables
         )
     else:
-        if config.model.precision == "float16":
+        if precision == "float16":
             raise InputError("--layer_rate and --precision=float16 do not go together on TensorFlow Addons' stack")
         if tf.distribute.has_strategy():
             # It keeps the gradients in one place, into which all replicas would write.
             raise InputError("--layer_rate works on one device on TensorFlow Addons' stack: leave out --strategy")
-        groups: dict[float, list[Any]] = {}
+        groups: dict[float, list[keras.layers.Layer]] = {}
         for layer in model.layers:
             if layer.trainable_variables:
                 groups.setdefault(factors.get(layer.name, 1.0), []).append(layer)
         # The heads' group comes last: its rate is the one that is shown.
         order = sorted(groups, key=lambda factor: factor == 1.0)
         optimizer = make_multi_optimizer([(make(factor), groups[factor]) for factor in order])
-    return with_loss_scale(optimizer, config.model.precision)
+    return with_loss_scale(optimizer, precision)

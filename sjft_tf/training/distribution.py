@@ -20,7 +20,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sjft_tf.config import RunConfig
+from sjft_tf.config import DistributionConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import WHOLE_BATCH, BatchShard
 from sjft_tf.models.averaging import plain
@@ -45,13 +45,13 @@ class Cluster:
     """
 
     def __init__(self, strategy: tf.distribute.Strategy | None = None, worker: int = 0, workers: int = 1) -> None:
-        self.strategy, self._workers = strategy, workers
+        self.strategy = strategy
         self.is_chief = worker == 0
         self.replicas = 1 if strategy is None else int(strategy.num_replicas_in_sync)
         local = self.replicas // workers
         self._shard = WHOLE_BATCH if strategy is None else BatchShard(self.replicas, worker * local, local)
-        self._joining: tuple[Any, Any] | None = None
-        self._add = tf.function(self._first_replicas, reduce_retracing=True)
+        self._joining: tuple[keras.Model, Callable[[], None]] | None = None
+        self._broadcast = None if workers == 1 else _Broadcast(strategy, self.is_chief)
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:
@@ -72,7 +72,9 @@ class Cluster:
         with self.scope(), tf.variable_creator_scope(_apart) if self.strategy else contextlib.nullcontext():
             yield
 
-    def distribute(self, stream: Callable[[BatchShard], tf.data.Dataset]) -> Any:
+    def distribute(
+        self, stream: Callable[[BatchShard], tf.data.Dataset]
+    ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
         """The batches for `fit`: those of `stream`, which is given the part of them that this process feeds."""
         if self.strategy is None:
             return stream(WHOLE_BATCH)
@@ -80,9 +82,8 @@ class Cluster:
 
     def join(self, model: keras.Model) -> None:
         """Averages over the replicas what `building` made of floating point: the moving statistics."""
-        if self.replicas == 1:
+        if self.strategy is None or self.replicas == 1:
             return
-        assert self.strategy is not None
         if self._joining is None or self._joining[0] is not model:
             variables = [v for v in model.non_trainable_variables if _is_apart(v) and tf.as_dtype(v.dtype).is_floating]
             self._joining = model, _averaging(self.strategy, variables)
@@ -99,19 +100,19 @@ class Cluster:
         Raises:
             InputError: in the other processes, what `function` raised in the chief.
         """
-        if self._workers == 1:
+        if self._broadcast is None:
             return function()
         if not self.is_chief:
-            found = self._received({})
-            if "error" in found:
-                raise InputError(f"The chief stopped: {found['error']}")
-            return found
+            received = self._broadcast({})
+            if "error" in received:
+                raise InputError(f"The chief stopped: {received['error']}")
+            return received
         try:
-            found = function()
+            arrays = function()
         except Exception as error:
-            self._received({"error": np.array(str(error))})
+            self._broadcast({"error": np.array(str(error))})
             raise
-        return self._received(found)
+        return self._broadcast(arrays)
 
     def check_equal(self, what: Mapping[str, str | None]) -> None:
         """Checks that all processes work with the same things, known by name and fingerprint.
@@ -119,51 +120,58 @@ class Cluster:
         Raises:
             InputError: in a process where one differs from the chief's.
         """
-        there = self.once(lambda: {name: np.array(str(value)) for name, value in what.items()})
-        other = [name for name, value in what.items() if str(value) != str(there[name])]
+        chiefs = self.once(lambda: {name: np.array(str(value)) for name, value in what.items()})
+        other = [name for name, value in what.items() if str(value) != str(chiefs[name])]
         if other:
             raise InputError(
                 f"This process does not have the chief's {' and '.join(other)}. All processes of a run need the same "
                 "flags and equal copies of the images."
             )
 
-    def share(self, variables: list[Any]) -> None:
+    def share(self, variables: list[tf.Variable]) -> None:
         """Gives the variables of all processes the chief's values."""
-        if self._workers == 1:
+        if self._broadcast is None:
             return
-        found = self.once(lambda: {f"{i:05d}": np.array(v.numpy()) for i, v in enumerate(variables)})
+        values = self.once(lambda: {f"{i:05d}": np.array(v.numpy()) for i, v in enumerate(variables)})
         if not self.is_chief:
             for i, variable in enumerate(variables):
-                variable.assign(found[f"{i:05d}"])
+                variable.assign(values[f"{i:05d}"])
 
-    def _received(self, arrays: Arrays) -> Arrays:
-        # The chief's arrays by way of a sum to which nobody else adds. Every device can add float32, and numbers of 16
-        # bits are exact in it, so any array comes through bit by bit.
+
+class _Broadcast:
+    """Called with arrays in the chief, and with any in the other processes: gives all of them the chief's.
+
+    They go by way of a sum to which nobody else adds. Every device can add float32, and numbers of 16 bits are exact in
+    it, so any array comes through bit by bit.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy, is_chief: bool) -> None:
+        self._strategy, self._is_chief = strategy, is_chief
+        self._add = tf.function(self._first_replicas, reduce_retracing=True)
+
+    def __call__(self, arrays: Arrays) -> Arrays:
         stream = io.BytesIO()
         np.savez(stream, **arrays)  # type: ignore[arg-type]
         own = np.frombuffer(stream.getvalue() + b"\0" * (len(stream.getvalue()) % 2), np.uint16).astype(np.float32)
         size = np.array([len(own) // 4096, len(own) % 4096], np.float32)
         high, low = self._chiefs(size)
         length = int(high) * 4096 + int(low)
-        if not self.is_chief:
+        if not self._is_chief:
             own = np.zeros(length, np.float32)
         pieces = [self._chiefs(own[i : i + _ROOM]) for i in range(0, length, _ROOM)]
-        with np.load(io.BytesIO(np.concatenate(pieces).astype(np.uint16).tobytes()), allow_pickle=False) as found:
-            return {name: found[name] for name in found.files}
+        with np.load(io.BytesIO(np.concatenate(pieces).astype(np.uint16).tobytes()), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
 
     def _chiefs(self, numbers: np.ndarray) -> np.ndarray:
-        assert self.strategy is not None
-        return self.strategy.experimental_local_results(self._add(tf.constant(numbers)))[0].numpy()
+        return self._strategy.experimental_local_results(self._add(tf.constant(numbers)))[0].numpy()
 
-    def _first_replicas(self, numbers: tf.Tensor) -> Any:
-        assert self.strategy is not None
-
+    def _first_replicas(self, numbers: tf.Tensor) -> tf.Tensor:
         def add() -> tf.Tensor:
             context = tf.distribute.get_replica_context()
             mine = tf.equal(context.replica_id_in_sync_group, 0)
             return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.where(mine, numbers, tf.zeros_like(numbers)))
 
-        return self.strategy.run(add)
+        return self._strategy.run(add)
 
 
 class JoinReplicas(keras.callbacks.Callback):
@@ -177,7 +185,7 @@ class JoinReplicas(keras.callbacks.Callback):
         self._cluster.join(self.model)
 
 
-def _apart(make: Callable[..., Any], **options: Any) -> Any:
+def _apart(make: Callable[..., tf.Variable], **options: Any) -> tf.Variable:
     if not options.get("trainable"):
         options["synchronization"] = tf.VariableSynchronization.ON_READ
         # Read outside of a step it is the first replica's. An average would be a collective: all processes would have
@@ -186,7 +194,7 @@ def _apart(make: Callable[..., Any], **options: Any) -> Any:
     return make(**options)
 
 
-def _averaging(strategy: tf.distribute.Strategy, variables: list[Any]) -> Callable[[], Any]:
+def _averaging(strategy: tf.distribute.Strategy, variables: list[tf.Variable]) -> Callable[[], None]:
     if not variables:
         return lambda: None
 
@@ -204,7 +212,7 @@ def _averaging(strategy: tf.distribute.Strategy, variables: list[Any]) -> Callab
     return tf.function(everywhere)
 
 
-def _is_apart(variable: Any) -> bool:
+def _is_apart(variable: tf.Variable) -> bool:
     variable = plain(variable)
     return (variable.synchronization, variable.aggregation) == (
         tf.VariableSynchronization.ON_READ,
@@ -216,13 +224,15 @@ ALONE = Cluster()
 """One device."""
 
 
-def open_cluster(config: RunConfig) -> Cluster:
-    """The cluster that the settings ask for. Several processes must come here before TensorFlow has done anything.
+def open_cluster(settings: DistributionConfig, batch_size: int) -> Cluster:
+    """The cluster that the settings ask for, which divides each batch of `batch_size` among its devices.
+
+    Several processes must come here before TensorFlow has done anything.
 
     Raises:
         InputError: TF_CONFIG is missing or not understood, or the batch cannot be divided among the devices.
     """
-    name = config.distribution.strategy
+    name = settings.strategy
     if name == "none":
         return Cluster()
     worker, workers = (0, 1) if name == "mirrored" else place_in_cluster()
@@ -231,10 +241,9 @@ def open_cluster(config: RunConfig) -> Cluster:
         cluster = Cluster(tf.distribute.MirroredStrategy([d.name for d in tf.config.list_logical_devices(kind)]))
     else:
         cluster = Cluster(tf.distribute.MultiWorkerMirroredStrategy(), worker, workers)
-    batch = config.training.batch_size
-    if batch % cluster.replicas:
+    if batch_size % cluster.replicas:
         raise InputError(
-            f"--batch_size={batch} cannot be divided equally among the {cluster.replicas} devices of "
+            f"--batch_size={batch_size} cannot be divided equally among the {cluster.replicas} devices of "
             f"--strategy={name}. Choose a multiple of their number."
         )
     return cluster

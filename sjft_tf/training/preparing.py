@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sjft_tf.config import RunConfig
+from sjft_tf.config import AugmentationConfig, SelectionConfig, ViewConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import Augmentation, Change, ColorJitter, Cutout, ImageSet, RandAugment, RandomAffine
 from sjft_tf.selection import Selector, SourceClasses, smallest_k
@@ -32,9 +32,8 @@ class TrainingSets:
     pool: np.ndarray | None = None
 
 
-def augmentation(config: RunConfig) -> Augmentation:
-    """What is done to every training image; what is off is not there at all."""
-    view, more = config.view, config.augmentation
+def augmentation(view: ViewConfig, more: AugmentationConfig) -> Augmentation:
+    """What is done to every training image: sizes by `view`, and of `more` what is on; the rest is not there at all."""
     changes: list[Change] = []
     if more.rotation or more.shear or more.translation:
         changes.append(RandomAffine(more.rotation, more.shear, more.translation))
@@ -54,35 +53,35 @@ def augmentation(config: RunConfig) -> Augmentation:
     )
 
 
-def make_selector(config: RunConfig, sets: TrainingSets) -> Selector | None:
-    """The configured selector; None for plain fine-tuning."""
-    if config.selection.selector == "none" or sets.source is None:
+def make_selector(settings: SelectionConfig, sets: TrainingSets, seed: int) -> Selector | None:
+    """The selector of these settings, `seed` for what it draws; None for plain fine-tuning."""
+    if settings.selector == "none" or sets.source is None:
         return None
     return Selector(
-        config.selection.selector,
+        settings.selector,
         sets.neighbors,
         len(sets.target),
-        SourceClasses(sets.source.labels, sets.source.num_classes, config.selection.least_sample_per_class),
-        config.training.seed,
+        SourceClasses(sets.source.labels, sets.source.num_classes, settings.least_sample_per_class),
+        seed,
         pool=sets.pool,
     )
 
 
-def first_counts(config: RunConfig, selector: Selector | None, num_target: int) -> tuple[int, np.ndarray]:
+def first_counts(settings: SelectionConfig, selector: Selector | None, num_target: int) -> tuple[int, np.ndarray]:
     """K0 and the K of each target image in the first round."""
     if selector is None:
         return 0, np.zeros(num_target, np.int32)
     if selector.neighbors is None:
         k0 = selector.k_max
-    elif (fixed := config.selection.fixed_k0()) is not None:
+    elif (fixed := settings.fixed_k0()) is not None:
         k0 = fixed
         if k0 > selector.k_max:
             raise InputError(f"--k0={k0} is more than the {selector.k_max} neighbors in the table")
     else:
-        k0, size = smallest_k(selector.neighbors, selector.num_source, config.selection.source_share)
+        k0, size = smallest_k(selector.neighbors, selector.num_source, settings.source_share)
         share = size / selector.num_source
         log.info("k0=auto: K0 = %d borrows %d source images (%.1f %%)", k0, size, 100 * share)
-        if share < config.selection.source_share:
+        if share < settings.source_share:
             log.warning(
                 "k0=auto: whole lists of %d neighbors reach only %.1f %% of the source; raise --max_neighbors or "
                 "lower --source_share to leave hard images room to grow",

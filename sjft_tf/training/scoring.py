@@ -51,5 +51,5 @@ def score_target(target: ImageSet, scorer: Scorer, delta: float = 0.1) -> Target
         delta: entropy in nats from which a right prediction counts as uncertain (paper: 0.1).
     """
     probabilities = scorer(target, description="Scoring the target")
-    found = {name: value.numpy() for name, value in hardness(probabilities, target.labels, delta)._asdict().items()}
-    return TargetScores(**found, predicted=probabilities.argmax(axis=-1).astype(np.int32))
+    judged = {name: value.numpy() for name, value in hardness(probabilities, target.labels, delta)._asdict().items()}
+    return TargetScores(**judged, predicted=probabilities.argmax(axis=-1).astype(np.int32))

@@ -33,7 +33,7 @@ def test_with_a_validation_set_each_fold_is_left_out_once():
 def test_sums_over_all_judges(problem):
     fold_of, count = np.arange(24) % 3, 24
     judges = np.ones(24, bool)
-    found = cross_fitted(parts(fold_of), solver_of(problem), problem.examples, judges, count, 3)
+    summed = cross_fitted(parts(fold_of), solver_of(problem), problem.examples, judges, count, 3)
     expected = np.zeros(count)
     for a in range(3):
         for b in range(3):
@@ -43,12 +43,12 @@ def test_sums_over_all_judges(problem):
             scored, judging = np.flatnonzero(fold_of == a), np.flatnonzero(fold_of == b)
             scores = influence(solver_of(problem)(train), problem.examples(scored), problem.examples(judging))
             expected[scored] += scores.influence
-    np.testing.assert_allclose(found[np.arange(count), problem.labels[:count]], expected, rtol=1e-9)
+    np.testing.assert_allclose(summed[np.arange(count), problem.labels[:count]], expected, rtol=1e-9)
 
 
 def test_only_the_focus_judges(problem):
     fold_of, judges = np.arange(24) % 3, problem.labels[:24] == 1
-    found = cross_fitted(parts(fold_of), solver_of(problem), problem.examples, judges, 24, 3)
+    scores = cross_fitted(parts(fold_of), solver_of(problem), problem.examples, judges, 24, 3)
     everyone = cross_fitted(parts(fold_of), solver_of(problem), problem.examples, np.ones(24, bool), 24, 3)
-    assert np.abs(found - everyone).max() > 1e-3
+    assert np.abs(scores - everyone).max() > 1e-3
     assert not cross_fitted(parts(fold_of), solver_of(problem), problem.examples, np.zeros(24, bool), 24, 3).any()

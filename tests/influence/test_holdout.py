@@ -13,10 +13,10 @@ NAMES = ["rose", "tulip", "daisy"]
 
 def test_a_share_of_each_class_drawn_by_the_seed():
     labels = np.repeat([0, 1, 2], [10, 30, 2])
-    found = held_out(labels, NAMES, 0.1, 0)
-    np.testing.assert_array_equal(np.bincount(labels[found]), [1, 3, 1])
-    np.testing.assert_array_equal(found, held_out(labels, NAMES, 0.1, 0))
-    assert (found != held_out(labels, NAMES, 0.1, 1)).any()
+    drawn = held_out(labels, NAMES, 0.1, 0)
+    np.testing.assert_array_equal(np.bincount(labels[drawn]), [1, 3, 1])
+    np.testing.assert_array_equal(drawn, held_out(labels, NAMES, 0.1, 0))
+    assert (drawn != held_out(labels, NAMES, 0.1, 1)).any()
 
 
 def test_never_a_whole_class():
@@ -38,12 +38,12 @@ def test_small_classes_are_refused():
 @given(st.lists(st.integers(3, 12), min_size=1, max_size=3), st.integers(3, 6), st.integers(0, 99))
 def test_folds_are_even_and_leave_every_class_to_learn(sizes, count, seed):
     labels = np.repeat(np.arange(len(sizes)), sizes)
-    found = folds(labels, NAMES, count, seed)
+    drawn = folds(labels, NAMES, count, seed)
     for label in range(len(sizes)):
-        of_class = np.bincount(found[labels == label], minlength=count)
+        of_class = np.bincount(drawn[labels == label], minlength=count)
         assert of_class.max() - of_class.min() <= 1
         assert np.sort(of_class)[:-2].sum() >= 1
-    everywhere = np.bincount(found, minlength=count)
+    everywhere = np.bincount(drawn, minlength=count)
     assert everywhere.max() - everywhere.min() <= 1
 
 

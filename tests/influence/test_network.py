@@ -54,8 +54,8 @@ def explicit(model, loss, data):
         flat = tf.concat([tf.reshape(g, [-1]) for g in inner.gradient(mean, loss.variables)], 0)
 
     def rows(target, count):
-        found = outer.jacobian(target, loss.variables)
-        return np.concatenate([np.reshape(j, (count, -1)) for j in found], axis=1)
+        parts = outer.jacobian(target, loss.variables)
+        return np.concatenate([np.reshape(j, (count, -1)) for j in parts], axis=1)
 
     return rows(flat, loss.size), rows(each, len(labels))
 
@@ -70,8 +70,8 @@ def damped(truth, data):
     return lambda v: truth[0].product(v, batches_of(data), DAMPING)
 
 
-def relative(found, expected):
-    return np.linalg.norm(found - expected) / np.linalg.norm(expected)
+def relative(vector, expected):
+    return np.linalg.norm(vector - expected) / np.linalg.norm(expected)
 
 
 def test_sizes_and_gradient(truth, data):
@@ -105,12 +105,12 @@ def test_influence_is_the_definition(model, truth, data):
     strong = DAMPING + max(0.0, -2 * np.linalg.eigvalsh(hessian)[0])
     v = gradients[:5].sum(axis=0)
     solution = conjugate_gradients(lambda x: loss.product(x, batches_of(data), strong), v, tolerance=1e-9).check()
-    found = loss.label_influence(solution.vector, batches_of(data))
+    by_label = loss.label_influence(solution.vector, batches_of(data))
     inverse = np.linalg.inv(hessian + strong * np.eye(loss.size))
-    np.testing.assert_allclose(found[np.arange(24), data[1]], -gradients @ inverse @ v, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(by_label[np.arange(24), data[1]], -gradients @ inverse @ v, rtol=1e-6, atol=1e-8)
     images, _ = data
     _, other = explicit(model, loss, (images, np.full(24, 2, np.int32)))
-    np.testing.assert_allclose(found[:, 2], -other @ inverse @ v, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(by_label[:, 2], -other @ inverse @ v, rtol=1e-6, atol=1e-8)
 
 
 @pytest.fixture(scope="module")
@@ -124,11 +124,11 @@ def positive(model, data):
 def test_conjugate_gradients_and_arnoldi_on_the_whole_space(positive):
     _, matrix, v = positive
     expected = np.linalg.solve(matrix, v)
-    found = conjugate_gradients(matrix.__matmul__, v, tolerance=1e-8)
-    assert relative(found.vector, expected) < 1e-6
-    found = arnoldi(matrix.__matmul__, v, dimension=len(v), damping=DAMPING, tolerance=1e-6)
-    assert relative(found.vector, expected) < 1e-6
-    assert found.converged
+    solution = conjugate_gradients(matrix.__matmul__, v, tolerance=1e-8)
+    assert relative(solution.vector, expected) < 1e-6
+    solution = arnoldi(matrix.__matmul__, v, dimension=len(v), damping=DAMPING, tolerance=1e-6)
+    assert relative(solution.vector, expected) < 1e-6
+    assert solution.converged
 
 
 def test_arnoldi_on_a_part_of_the_space(positive):
@@ -137,12 +137,12 @@ def test_arnoldi_on_a_part_of_the_space(positive):
     # 24 images of 3 classes give a matrix of rank 48; with random rest the space is closed after 50 products.
     errors = []
     for dimension in (10, 20, 30):
-        found = arnoldi(matrix.__matmul__, v, dimension=dimension, damping=DAMPING, tolerance=0.1)
-        assert found.products == dimension
-        errors.append(relative(found.vector, expected))
+        solution = arnoldi(matrix.__matmul__, v, dimension=dimension, damping=DAMPING, tolerance=0.1)
+        assert solution.products == dimension
+        errors.append(relative(solution.vector, expected))
     assert errors[0] > errors[1] > errors[2]
     assert errors[2] < 0.05
-    assert found.converged
+    assert solution.converged
     # What is left out altogether without damping shows in the residual.
     few = arnoldi(matrix.__matmul__, v, dimension=3, damping=0.0, tolerance=0.1)
     assert not few.converged
@@ -151,8 +151,8 @@ def test_arnoldi_on_a_part_of_the_space(positive):
 def test_lissa(positive, data):
     loss, matrix, v = positive
     expected, scale = np.linalg.solve(matrix, v), 0.75 * np.linalg.eigvalsh(matrix)[-1]
-    found = lissa(lambda x, _: matrix @ x, matrix.__matmul__, v, depth=800, scale=scale, tolerance=1e-3).check()
-    assert relative(found.vector, expected) < 1e-2
+    solution = lissa(lambda x, _: matrix @ x, matrix.__matmul__, v, depth=800, scale=scale, tolerance=1e-3).check()
+    assert relative(solution.vector, expected) < 1e-2
     images, labels = data
 
     def random_batch(x, step):
@@ -167,9 +167,9 @@ def test_lissa(positive, data):
 
 def test_a_short_lissa_is_not_taken_for_converged(positive):
     _, matrix, v = positive
-    found = lissa(lambda x, _: matrix @ x, matrix.__matmul__, v, depth=2, scale=1e3)
+    solution = lissa(lambda x, _: matrix @ x, matrix.__matmul__, v, depth=2, scale=1e3)
     with pytest.raises(InputError, match=r"\(lissa\) did not converge"):
-        found.check()
+        solution.check()
 
 
 def test_the_largest_eigenvalue(positive):

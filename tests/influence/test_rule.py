@@ -48,8 +48,10 @@ def test_ranks():
 
 def test_the_bootstrap_is_the_limit_of_drawing(rng):
     matrix = rng.normal(0.2, 1.0, (40, 3)) * [1, 2, 0.1]
-    found = Bootstrap([matrix[:15], matrix[15:]])
+    bootstrap = Bootstrap([matrix[:15], matrix[15:]])
     drawn = np.stack([matrix[rng.integers(0, 40, 40)].sum(axis=0) for _ in range(4000)])
-    np.testing.assert_allclose(found.standard_error, drawn.std(axis=0), rtol=0.05)
-    np.testing.assert_allclose(found.lower(0.9), np.quantile(drawn, 0.1, axis=0), atol=0.1 * found.standard_error.max())
-    np.testing.assert_allclose(found.lower(0.5), matrix.sum(axis=0))
+    np.testing.assert_allclose(bootstrap.standard_error, drawn.std(axis=0), rtol=0.05)
+    np.testing.assert_allclose(
+        bootstrap.lower(0.9), np.quantile(drawn, 0.1, axis=0), atol=0.1 * bootstrap.standard_error.max()
+    )
+    np.testing.assert_allclose(bootstrap.lower(0.5), matrix.sum(axis=0))

@@ -38,11 +38,11 @@ def test_influence_is_the_definition(problem, solver, damping):
     train, validation = problem.examples(problem.rows), problem.examples(problem.validation_rows)
     expected = definition(head, train, validation, damping)
     solve = HeadSolver(head, solver, damping)
-    found = influence(solve, train, validation)
-    np.testing.assert_allclose(found.influence, expected.sum(axis=0), rtol=1e-6, atol=1e-8)
-    assert found.solution.converged
-    assert found.solution.residual <= 1e-8
-    assert found.solution.method == ("cg" if solver == "cg" else "direct")
+    scores = influence(solve, train, validation)
+    np.testing.assert_allclose(scores.influence, expected.sum(axis=0), rtol=1e-6, atol=1e-8)
+    assert scores.solution.converged
+    assert scores.solution.residual <= 1e-8
+    assert scores.solution.method == ("cg" if solver == "cg" else "direct")
     blocks = list(influence_matrix(solve, train, validation))
     np.testing.assert_allclose(np.concatenate([b for _, b in blocks]), expected, rtol=1e-6, atol=1e-8)
 
@@ -63,7 +63,7 @@ def test_more_weight_changes_the_loss_as_influence_says(problem):
     """d(validation loss)/d(weight of z) by training again with a little more and a little less weight."""
     head, validation = problem.head(), problem.examples(problem.validation_rows)
     train = problem.examples(problem.rows)
-    found = influence(HeadSolver(head), train, validation).influence
+    scores = influence(HeadSolver(head), train, validation).influence
     step = 1e-3
     for row in (0, 5, 11):
         losses = []
@@ -71,32 +71,32 @@ def test_more_weight_changes_the_loss_as_influence_says(problem):
             weights = np.ones(24)
             weights[row] += sign * step * 24
             losses.append(fit_head(SoftmaxObjective(train, 3, 0.05, weights), head.weights).loss(validation))
-        assert found[row] == pytest.approx((losses[0] - losses[1]) / (2 * step), rel=1e-3)
+        assert scores[row] == pytest.approx((losses[0] - losses[1]) / (2 * step), rel=1e-3)
 
 
 def test_training_again_agrees(problem):
     head, validation = problem.head(), problem.examples(problem.validation_rows)
-    found = influence(HeadSolver(head), problem.examples(problem.rows), validation).influence
-    compared = leave_one_out(head, found, validation, np.arange(24))
+    scores = influence(HeadSolver(head), problem.examples(problem.rows), validation).influence
+    compared = leave_one_out(head, scores, validation, np.arange(24))
     assert compared.pearson > 0.95
     assert compared.spearman > 0.95
     # A harmful image is one whose removal lowers the loss.
-    worst = int(found.argmax())
-    assert found[worst] > 0 > compared.measured[worst]
-    np.testing.assert_allclose(compared.predicted, -found / 24)
+    worst = int(scores.argmax())
+    assert scores[worst] > 0 > compared.measured[worst]
+    np.testing.assert_allclose(compared.predicted, -scores / 24)
     with pytest.raises(InputError, match="knows no --damping"):
-        leave_one_out(head, found, validation, np.arange(2), damping=0.1)
+        leave_one_out(head, scores, validation, np.arange(2), damping=0.1)
 
 
 def test_the_better_class_is_the_one_with_the_least_influence(problem):
     head, validation = problem.head(), problem.examples(problem.validation_rows)
-    found = influence(HeadSolver(head), problem.examples(problem.rows), validation)
+    scores = influence(HeadSolver(head), problem.examples(problem.rows), validation)
     by_label = np.empty((24, 3))
     for label in range(3):
         other = problem.examples(problem.rows)
         other._kept.labels[:] = label
         by_label[:, label] = influence(HeadSolver(head), other, validation).influence
-    np.testing.assert_array_equal(found.better_class, by_label.argmin(axis=1))
+    np.testing.assert_array_equal(scores.better_class, by_label.argmin(axis=1))
 
 
 def test_refusals(problem):

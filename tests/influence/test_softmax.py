@@ -27,12 +27,12 @@ def definition(weights, x, y, image_weights, l2):
 
 
 def numeric_gradient(function, at, step=1e-5):
-    found = np.empty_like(at)
-    for place in np.ndindex(at.shape):
+    gradient = np.empty_like(at)
+    for index in np.ndindex(at.shape):
         shift = np.zeros_like(at)
-        shift[place] = step
-        found[place] = (function(at + shift) - function(at - shift)) / (2 * step)
-    return found
+        shift[index] = step
+        gradient[index] = (function(at + shift) - function(at - shift)) / (2 * step)
+    return gradient
 
 
 @pytest.mark.parametrize("block_bytes", [64 << 20, 5 * 8 * 7])
@@ -73,10 +73,10 @@ def test_features_that_cannot_be_used_are_refused():
 
 def test_examples_read_the_same_in_any_blocks(problem, tmp_path):
     np.save(tmp_path / "features.npy", problem.features)
-    kept = np.load(tmp_path / "features.npy", mmap_mode="r")
+    stored = np.load(tmp_path / "features.npy", mmap_mode="r")
     rows = np.array([3, 1, 7, 30, 2])
     whole = Examples(problem.features, problem.labels, problem.scaling, rows)
-    parts = Examples(kept, problem.labels, problem.scaling, rows, block_bytes=2 * 8 * 5)
+    parts = Examples(stored, problem.labels, problem.scaling, rows, block_bytes=2 * 8 * 5)
     assert (whole.one_block(), parts.one_block()) == (True, False)
     blocks = list(parts.blocks())
     assert [len(b.labels) for b in blocks] == [2, 2, 1]

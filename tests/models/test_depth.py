@@ -34,16 +34,16 @@ def test_places(trunk):
 
 
 @pytest.mark.parametrize(
-    ("place", "message"),
+    ("position", "message"),
     [
         ("conv7", "no layer whose name is, or begins with, 'conv7'. Its names begin with: .*stage1"),
         ("99", r"has \d+ layers with kernels. Received: the first 99"),
         ("0", "Received: the first 0"),
     ],
 )
-def test_places_that_are_not_there(trunk, place, message):
+def test_places_that_are_not_there(trunk, position, message):
     with pytest.raises(InputError, match=message):
-        layers_up_to(trunk, place)
+        layers_up_to(trunk, position)
 
 
 def test_frozen_layers_keep_weights_and_statistics(rng):

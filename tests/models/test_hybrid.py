@@ -20,9 +20,9 @@ def kernels(model):
 def test_the_first_layers_stay_and_the_rest_is_random():
     trained, random = trunk(1), trunk(2)
     before, other = kernels(trained), kernels(random)
-    found = kernels(reset_from(trained, "stage2_unit1_1_conv", random))
-    kept = [name for name in before if np.array_equal(found[name], before[name])]
-    reset = [name for name in before if np.array_equal(found[name], other[name])]
+    mixed = kernels(reset_from(trained, "stage2_unit1_1_conv", random))
+    kept = [name for name in before if np.array_equal(mixed[name], before[name])]
+    reset = [name for name in before if np.array_equal(mixed[name], other[name])]
     assert kept == ["stem_conv", "stage1_unit1_1_conv", "stage1_unit1_2_conv"]
     assert set(kept) | set(reset) == set(before)
 

@@ -22,9 +22,9 @@ def _oracle(labels, logits, smoothing=0.0):
 def test_by_hand():
     # Row 0: two equal logits, -log(1/2). Row 2: probabilities 1/4 and 3/4, label 0. Row 1 belongs to the other domain.
     logits = np.array([[0.0, 0.0], [9.0, -9.0], [0.0, np.log(3.0)]], "float32")
-    found = head_sums(np.array([1, -1, 0], "int32"), logits)
-    assert float(found.loss) == pytest.approx(np.log(2) + np.log(4), rel=1e-6)
-    assert float(found.hits) == 0.0
+    sums = head_sums(np.array([1, -1, 0], "int32"), logits)
+    assert float(sums.loss) == pytest.approx(np.log(2) + np.log(4), rel=1e-6)
+    assert float(sums.hits) == 0.0
     assert float(head_sums(np.array([0, -1, 1], "int32"), logits).hits) == 2.0
 
 
@@ -33,9 +33,9 @@ def test_equals_the_sum_over_valid_rows(labels, seed, smoothing):
     labels = np.array(labels, "int32")
     logits = np.random.default_rng(seed).normal(0, 3, (len(labels), 5)).astype("float32")
     for y in (labels, labels[:, None], labels.astype("float32")):
-        found = head_sums(y, logits, smoothing)
-        assert float(found.loss) == pytest.approx(_oracle(labels, logits, smoothing), rel=1e-5, abs=1e-6)
-        assert float(found.hits) == (logits.argmax(1) == labels).sum()
+        sums = head_sums(y, logits, smoothing)
+        assert float(sums.loss) == pytest.approx(_oracle(labels, logits, smoothing), rel=1e-5, abs=1e-6)
+        assert float(sums.hits) == (logits.argmax(1) == labels).sum()
         assert float(valid_rows(y)) == (labels >= 0).sum()
 
 
@@ -67,6 +67,6 @@ def test_masked_rows_give_zero_gradient_never_nan(labels, bad, smoothing):
 
 
 def test_sixteen_bit_logits_give_a_float32_loss():
-    found = head_sums(tf.constant([0]), tf.cast([[0.0, 0.0]], tf.bfloat16))
-    assert found.loss.dtype == found.hits.dtype == tf.float32
-    assert float(found.loss) == pytest.approx(np.log(2), rel=1e-6)
+    sums = head_sums(tf.constant([0]), tf.cast([[0.0, 0.0]], tf.bfloat16))
+    assert sums.loss.dtype == sums.hits.dtype == tf.float32
+    assert float(sums.loss) == pytest.approx(np.log(2), rel=1e-6)

@@ -44,8 +44,8 @@ def test_three_steps_of_sgd_with_momentum_and_coupled_l2(rng, nesterov):
             velocity[i] = momentum * velocity[i] - rate * total
             move = momentum * velocity[i] - rate * total if nesterov else velocity[i]
             expected[i] = expected[i] + move
-    for found, wanted in zip(layer.get_weights(), expected, strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-7)
+    for weights, wanted in zip(layer.get_weights(), expected, strict=True):
+        np.testing.assert_allclose(weights, wanted, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize(("name", "kernel_moves"), [("sgd", True), ("adam", True), ("adamw", True)])

@@ -153,7 +153,7 @@ def test_a_set_that_loses_images_is_noticed():
 
 def test_a_batch_is_no_larger_than_the_set():
     pictures, model = Pictures(18), joint_model()
-    found = Scorer(model, view, 65536)
-    ((images, size),) = found._prepare(pictures, None)
+    scorer = Scorer(model, view, 65536)
+    ((images, size),) = scorer._prepare(pictures, None)
     assert (images.shape[0], size) == (128, 18)
-    np.testing.assert_array_equal(found(pictures), Scorer(model, view, 128)(pictures))
+    np.testing.assert_array_equal(scorer(pictures), Scorer(model, view, 128)(pictures))

@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from sjft_tf.errors import InputError
-from sjft_tf.models import fit_source_head, source_head
+from sjft_tf.models import Scaling, fit_source_head, source_head
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def minimum(features, labels, l2, mean, factor):
         logs = log_softmax(inputs @ weights, axis=1)
         return -logs[np.arange(len(labels)), labels].mean() + 0.5 * l2 * (weights**2).sum()
 
-    found = minimize(value, np.zeros(inputs.shape[1] * 3), method="BFGS", options={"gtol": 1e-5})
-    return found.x.reshape(inputs.shape[1], 3)
+    minimum = minimize(value, np.zeros(inputs.shape[1] * 3), method="BFGS", options={"gtol": 1e-5})
+    return minimum.x.reshape(inputs.shape[1], 3)
 
 
 @pytest.mark.parametrize("rows", [4096, 7])
@@ -34,7 +34,7 @@ def test_it_ends_at_the_minimum_of_the_training_images(blobs, monkeypatch, rows)
     features, labels = blobs
     monkeypatch.setattr(source_head, "STRENGTHS", (0.1,))
     monkeypatch.setattr(source_head, "_ROWS", rows)
-    head = fit_source_head(features, labels, 3, features.mean(axis=0), 0.5)
+    head = fit_source_head(features, labels, 3, Scaling(features.mean(axis=0), 0.5))
     train = ~source_head._held_out(labels, 3)
     expected = minimum(features[train], labels[train], 0.1, features.mean(axis=0), 0.5)
     np.testing.assert_allclose(head.weights, expected, atol=5e-3)
@@ -48,7 +48,7 @@ def test_it_ends_at_the_minimum_of_the_training_images(blobs, monkeypatch, rows)
 def test_l2_is_the_one_with_the_lowest_held_out_loss(blobs, monkeypatch):
     features, labels = blobs
     mean = features.mean(axis=0)
-    chosen = fit_source_head(features, labels, 3, mean, 1.0)
+    chosen = fit_source_head(features, labels, 3, Scaling(mean, 1.0))
     held = source_head._held_out(labels, 3)
     losses = {}
     for l2 in source_head.STRENGTHS:
@@ -69,7 +69,7 @@ def test_a_tenth_of_each_class_is_held_out_and_small_classes_are_not_emptied():
 
 def test_without_anybody_to_judge_it_there_is_one_strength(rng):
     features = rng.normal(0, 1, (3, 4)).astype(np.float32)
-    head = fit_source_head(features, np.arange(3), 3, np.zeros(4), 1.0)
+    head = fit_source_head(features, np.arange(3), 3, Scaling(np.zeros(4), 1.0))
     assert (head.l2, head.held_out) == (0.3, 0)
     assert np.isnan(head.accuracy)
     assert head.mean_probability(features).sum() == pytest.approx(1)
@@ -79,4 +79,4 @@ def test_features_that_are_no_numbers_are_refused(blobs):
     features, labels = blobs
     features[3] = np.nan
     with pytest.raises(InputError, match="not a number: the trunk's weights have diverged"):
-        fit_source_head(features, labels, 3, np.zeros(5), 1.0)
+        fit_source_head(features, labels, 3, Scaling(np.zeros(5), 1.0))

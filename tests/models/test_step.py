@@ -1,7 +1,5 @@
 """The training step against float64 oracles: accumulation, clipping, averages, penalties, rates, XLA, 16 bits."""
 
-from dataclasses import replace
-
 import keras
 import numpy as np
 import pytest
@@ -18,7 +16,7 @@ from sjft_tf.models import (
     precision_scope,
     restore_optimizer_state,
 )
-from sjft_tf.training.compiling import compile_joint
+from sjft_tf.training import compile_joint
 
 CONFIG = RunConfig()
 ROWS = 8
@@ -27,11 +25,11 @@ ROWS = 8
 def settings(model=None, **training):
     """Plain SGD over a constant rate unless told otherwise."""
     plain = {"schedule": "constant", "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0}
-    return replace(
-        CONFIG,
-        model=replace(CONFIG.model, **(model or {})),
-        training=replace(CONFIG.training, **(plain | training)),
-    )
+    return CONFIG.replace("model", **(model or {})).replace("training", **(plain | training))
+
+
+def compiled(model, config):
+    compile_joint(model, config.training, config.model)
 
 
 def linear_model():
@@ -84,13 +82,13 @@ def order_is_as_assumed(model):
 
 
 def train(model, config, batches):
-    compile_joint(model, config)
+    compiled(model, config)
     data = tf.data.Dataset.from_tensor_slices(stacked(batches))
     return model.fit(data, epochs=1, verbose=0, shuffle=False).history
 
 
-def assert_close(found, wanted, tolerance=1e-5):
-    for a, b in zip(found, wanted, strict=True):
+def assert_close(values, wanted, tolerance=1e-5):
+    for a, b in zip(values, wanted, strict=True):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
@@ -136,7 +134,7 @@ def test_schedule_and_momentum_count_steps_not_micro_batches():
         images, labels = stacked(step)
         joined.append((images.reshape(-1, 2, 2, 3), {name: label.reshape(-1) for name, label in labels.items()}))
     train(once, config, joined)
-    train(parted, replace(config, training=replace(config.training, accumulate=2)), [stacked(step) for step in steps])
+    train(parted, config.replace("training", accumulate=2), [stacked(step) for step in steps])
     assert_close(parted.get_weights(), once.get_weights())
     assert int(parted.optimizer.iterations) == int(parted.rules.steps) == 3
 
@@ -158,7 +156,7 @@ def test_the_average_follows_the_weights_and_can_be_swapped_in():
     model = linear_model()
     average = [w.astype(np.float64) for w in model.get_weights()]
     config = settings(average_weights=0.5)
-    compile_joint(model, config)
+    compiled(model, config)
     for step in range(4):
         model.train_on_batch(*batch(step))
         rest = 1 - min(0.5, (1 + step) / (10 + step))
@@ -178,7 +176,7 @@ def test_l2_sp_pulls_the_trunk_to_its_start_and_the_heads_to_zero(optimizer):
     # Without a valid label there is no gradient but the penalties'.
     model = linear_model()
     config = settings(l2_sp=0.5, weight_decay=0.25, optimizer=optimizer)
-    compile_joint(model, config)
+    compiled(model, config)
     start = [np.array(w) for w in model.get_weights()]
     moved = [w + 1 for w in start]
     model.set_weights(moved)
@@ -198,7 +196,7 @@ def test_layers_have_rates_of_their_own(optimizer):
     plain, scaled = linear_model(), linear_model()
     start = plain.get_weights()
     data = [batch(3)]
-    train(plain, replace(config, training=replace(config.training, layer_rate=[])), data)
+    train(plain, config.replace("training", layer_rate=[]), data)
     train(scaled, config, data)
     for i, (a, b, c) in enumerate(zip(start, plain.get_weights(), scaled.get_weights(), strict=True)):
         factor = 0.01 if i < 2 else 1.0
@@ -208,7 +206,7 @@ def test_layers_have_rates_of_their_own(optimizer):
 @pytest.mark.skipif(KERAS_3, reason="TensorFlow Addons needs Keras 2.15")
 def test_an_addons_optimizer_has_no_l2_sp():
     with pytest.raises(InputError, match="--l2_sp works with sgd, adam and adamw. Received: --optimizer=tfa:LAMB"):
-        compile_joint(linear_model(), settings(l2_sp=0.1, optimizer="tfa:LAMB"))
+        compiled(linear_model(), settings(l2_sp=0.1, optimizer="tfa:LAMB"))
 
 
 def small_model(precision="float32"):
@@ -252,7 +250,7 @@ def test_sixteen_bit_trunks_train_float32_weights(precision):
 
 def test_a_float16_step_that_overflows_is_left_out():
     model = small_model("float16")
-    compile_joint(model, settings(model={"precision": "float16"}, clip_norm=1.0))
+    compiled(model, settings(model={"precision": "float16"}, clip_norm=1.0))
     before = [np.array(w) for w in model.trainable_weights]
     images, labels = picture_batches(1)[0]
     model.train_on_batch(images * np.float32(np.inf), labels)
@@ -279,7 +277,7 @@ def test_a_run_taken_up_again_continues_bit_for_bit(model, training):
     batches = picture_batches(4)
     train(undisturbed, config, batches)
     train(first, config, batches[:2])
-    compile_joint(second, config)
+    compiled(second, config)
     second.set_weights(first.get_weights())
     restore_optimizer_state(second.optimizer, second, optimizer_state(first.optimizer))
     for name, variable in second.extra_variables.items():
@@ -299,11 +297,11 @@ def test_a_run_taken_up_again_continues_bit_for_bit(model, training):
 
 def test_evaluate_reports_the_same_figures():
     model = linear_model()
-    compile_joint(model, settings())
+    compiled(model, settings())
     images, labels = batch()
-    found = model.evaluate(images, labels, batch_size=ROWS, verbose=0, return_dict=True)
-    assert found["loss"] == pytest.approx(oracle(model.get_weights(), images, labels)[0], rel=1e-5)
-    assert set(found) == {"loss", "target_loss", "target_accuracy", "source_loss", "source_accuracy"}
+    figures = model.evaluate(images, labels, batch_size=ROWS, verbose=0, return_dict=True)
+    assert figures["loss"] == pytest.approx(oracle(model.get_weights(), images, labels)[0], rel=1e-5)
+    assert set(figures) == {"loss", "target_loss", "target_accuracy", "source_loss", "source_accuracy"}
 
 
 def test_fit_without_rules_is_a_bug():

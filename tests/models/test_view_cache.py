@@ -19,9 +19,9 @@ def read(cache, key, prepare):
     return [(images.numpy(), size) for images, size in cache.batches(key, prepare)]
 
 
-def assert_same(found, values):
-    assert [size for _, size in found] == [len(value) for value in values]
-    for (images, _), value in zip(found, values, strict=True):
+def assert_same(batches, values):
+    assert [size for _, size in batches] == [len(value) for value in values]
+    for (images, _), value in zip(batches, values, strict=True):
         assert images.dtype == np.float32
         np.testing.assert_array_equal(images, value)
 

@@ -24,10 +24,19 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import BatchPlan, ImageSet, SourceStream, View, joint_dataset
 from sjft_tf.models import Scorer, build_joint_model, build_trunk
 from sjft_tf.models.dropout import ResumableDropout
-from sjft_tf.training import TrainingSets, train_rounds
-from sjft_tf.training.compiling import compile_joint
-from sjft_tf.training.distribution import ALONE, Cluster, open_cluster
-from sjft_tf.training.rounds import augmentation, make_selector
+from sjft_tf.training import (
+    ALONE,
+    CheckpointPolicy,
+    Cluster,
+    RoundHooks,
+    RoundSettings,
+    TrainingSets,
+    augmentation,
+    compile_joint,
+    make_selector,
+    open_cluster,
+    train_rounds,
+)
 
 SIZE, TARGETS, SOURCES = 8, 9, 20
 PLAIN = RunConfig()
@@ -42,7 +51,7 @@ CONFIG = replace(
 
 
 def changed(config: RunConfig, section: str, **values) -> RunConfig:
-    return replace(config, **{section: replace(getattr(config, section), **values)})
+    return config.replace(section, **values)
 
 
 def images() -> TrainingSets:
@@ -84,25 +93,25 @@ def steps(config: RunConfig, cluster: Cluster, count: int) -> dict[str, np.ndarr
     sets = images()
     model = model_on(cluster, config)
     with cluster.scope():
-        compile_joint(model, config)
-    selector = make_selector(config, sets)
+        compile_joint(model, config.training, config.model)
+    selector = make_selector(config.selection, sets, config.training.seed)
     # Source rows without a label: the replicas have different numbers of valid rows.
     borrowing = selector.borrow(np.full(TARGETS, 2))
     labels = np.where(np.arange(SOURCES) % 3, borrowing.source_labels, -1)
     stream = lambda shard: joint_dataset(  # noqa: E731
         sets.target,
         SourceStream(sets.source, borrowing.pools, labels),
-        augmentation(config),
+        augmentation(config.view, config.augmentation),
         BatchPlan(config.training.batch_size, 0, count, shard, config.training.accumulate),
         seed=0,
     )
     losses = Losses()
     model.fit(cluster.distribute(stream), steps_per_epoch=count, verbose=0, shuffle=False, callbacks=[losses])
     cluster.join(model)
-    found = {name: np.array([step[name] for step in losses.seen]) for name in losses.seen[0]}
+    figures = {name: np.array([step[name] for step in losses.seen]) for name in losses.seen[0]}
     first = next(layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization))
-    found |= {"first mean": first.moving_mean.numpy(), "steps": model.optimizer.iterations.numpy()}
-    return found | {"weights": flat(model.weights)}
+    figures |= {"first mean": first.moving_mean.numpy(), "steps": model.optimizer.iterations.numpy()}
+    return figures | {"weights": flat(model.weights)}
 
 
 def whole_run(config: RunConfig, cluster: Cluster, folder: Path) -> dict[str, np.ndarray]:
@@ -110,11 +119,8 @@ def whole_run(config: RunConfig, cluster: Cluster, folder: Path) -> dict[str, np
     model = model_on(cluster, config)
     scorer = Scorer(model, View(SIZE, SIZE), config.training.eval_batch_size)
     counts = []
-    train_rounds(
-        *(config, model, scorer, images(), folder, {}),
-        after_round=lambda state, *_: counts.append(state.counts),
-        cluster=cluster,
-    )
+    hooks = RoundHooks(after_round=lambda state, *_: counts.append(state.counts))
+    train_rounds(RoundSettings.of(config), model, scorer, images(), CheckpointPolicy(folder, {}), hooks, cluster)
     return {"counts": np.array(counts), "weights": flat(model.weights)}
 
 
@@ -143,25 +149,30 @@ CASES = {
 }
 
 
+def opened(strategy: str, **options) -> Cluster:
+    config = changed(CONFIG, "distribution", strategy=strategy, **options)
+    return open_cluster(config.distribution, config.training.batch_size)
+
+
 def mirrored(out: Path) -> None:
     part = tf.config.LogicalDeviceConfiguration()
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [part, part])
-    two = open_cluster(changed(CONFIG, "distribution", strategy="mirrored", logical_cpus=2))
+    two = opened("mirrored", logical_cpus=2)
     assert two.replicas == 2
-    found = {}
+    results = {}
     for name, (config, count) in CASES.items():
         for cluster in (ALONE, two):
             for what, value in steps(config, cluster, count).items():
-                found[f"{name}/{cluster.replicas}/{what}"] = value
+                results[f"{name}/{cluster.replicas}/{what}"] = value
     for cluster in (ALONE, two):
         for what, value in whole_run(RUN, cluster, out.parent / f"rounds{cluster.replicas}").items():
-            found[f"run/{cluster.replicas}/{what}"] = value
-    np.savez(out, **found, **dropped(two))
+            results[f"run/{cluster.replicas}/{what}"] = value
+    np.savez(out, **results, **dropped(two))
 
 
 def dropped(two: Cluster) -> dict[str, np.ndarray]:
     """What one device and each of two replicas keep in two calls of a dropout layer, and the states after them."""
-    kept = {}
+    outputs = {}
     for cluster in (ALONE, two):
         keras.utils.set_random_seed(3)
         with cluster.building():
@@ -171,32 +182,32 @@ def dropped(two: Cluster) -> dict[str, np.ndarray]:
             run = cluster.strategy.run if cluster.strategy else lambda function: function()
             out = run(lambda layer=layer: layer(tf.ones([1, 50]), training=True))
             every = cluster.strategy.experimental_local_results(out) if cluster.strategy else [out]
-            kept[f"dropout/{cluster.replicas}/{call}"] = np.concatenate(every)
-        kept[f"dropout/{cluster.replicas}/state"] = layer.state.numpy()
-    return kept
+            outputs[f"dropout/{cluster.replicas}/{call}"] = np.concatenate(every)
+        outputs[f"dropout/{cluster.replicas}/state"] = layer.state.numpy()
+    return outputs
 
 
 def worker(out: Path) -> None:
-    cluster = open_cluster(changed(CONFIG, "distribution", strategy="multi_worker"))
-    found = {f"plain/{what}": value for what, value in steps(CONFIG, cluster, 6).items()}
+    cluster = opened("multi_worker")
+    results = {f"plain/{what}": value for what, value in steps(CONFIG, cluster, 6).items()}
     sent = np.array([0.0, -0.0, np.nan, 1e-45, np.inf])
     arrays = cluster.once(lambda: {"floats": sent, "odd": np.arange(3, dtype=np.uint8), "empty": np.zeros((0, 2))})
-    found |= {f"sent/{name}": value for name, value in arrays.items()}
+    results |= {f"sent/{name}": value for name, value in arrays.items()}
     try:
         cluster.once(refused)
     except InputError as error:
-        found["error"] = np.array(str(error))
+        results["error"] = np.array(str(error))
     try:
         cluster.check_equal({"images": "same", "flags": str(cluster.is_chief)})
     except InputError as error:
-        found["differs"] = np.array(str(error))
+        results["differs"] = np.array(str(error))
     # A run, and its last round once more, which only the chief can read.
     folder = out.parent / out.stem
-    found |= {f"run/{what}": value for what, value in whole_run(RUN, cluster, folder).items()}
+    results |= {f"run/{what}": value for what, value in whole_run(RUN, cluster, folder).items()}
     if cluster.is_chief:
         shutil.rmtree(folder / "01")
-    found |= {f"again/{what}": value for what, value in whole_run(RUN, cluster, folder).items()}
-    np.savez(out, **found)
+    results |= {f"again/{what}": value for what, value in whole_run(RUN, cluster, folder).items()}
+    np.savez(out, **results)
     cluster.once(dict)
 
 

@@ -5,29 +5,30 @@ import numpy as np
 import pytest
 
 from sjft_tf import progress
+from sjft_tf.config import SelectionConfig
 from sjft_tf.errors import InputError
 from sjft_tf.selection import Selector, SourceClasses
-from sjft_tf.training.callbacks import HardSampleMining, StepProgress, StopOnNonFiniteLoss
+from sjft_tf.training.callbacks import HardSampleMining, MiningState, StepProgress, StopOnNonFiniteLoss
 
 
 class FakeScorer:
     """Answers with the given probabilities, one array a call."""
 
     def __init__(self, *answers):
-        self.answers, self.asked = list(answers), []
+        self.answers, self.scored = list(answers), []
 
     def __call__(self, image_set, rows=None, description=""):
         assert rows is None
-        self.asked.append(image_set.name)
+        self.scored.append(image_set.name)
         return self.answers.pop(0)
 
 
-def expanded(counts, probabilities, labels, k0, k_max, delta=0.1, wrong_growth=4, uncertain_growth=2):
+def expanded(counts, probabilities, labels, k0, k_max, growths):
     """METHOD section 1, "Hard samples", one image at a time in float64."""
-    after = []
+    after, (wrong_growth, uncertain_growth) = [], growths
     for k, p, label in zip(counts.tolist(), np.asarray(probabilities, np.float64), labels.tolist(), strict=True):
         entropy = -sum(x * np.log(x) for x in p if x > 0)
-        growth = wrong_growth if p.argmax() != label else uncertain_growth if entropy >= delta else 0
+        growth = wrong_growth if p.argmax() != label else uncertain_growth if entropy >= 0.1 else 0
         after.append(min(k + growth * k0, k_max))
     return np.array(after)
 
@@ -56,16 +57,14 @@ def test_counts_grow_by_the_rule_and_the_borrowing_follows(sets, selector, rng, 
         sets.target,
         selector(),
         FakeScorer(*rounds),
-        k0,
-        np.full(9, k0),
-        wrong_growth=growth[0],
-        uncertain_growth=growth[1],
+        MiningState(k0, np.full(9, k0)),
+        SelectionConfig(wrong_growth=growth[0], uncertain_growth=growth[1]),
     )
     counts = np.full(9, k0)
     for probabilities in rounds:
         before = mining.borrowing
         mining.on_train_end()
-        counts = expanded(counts, probabilities, labels, k0, 20, wrong_growth=growth[0], uncertain_growth=growth[1])
+        counts = expanded(counts, probabilities, labels, k0, 20, growth)
         np.testing.assert_array_equal(mining.counts, counts)
         assert mining.counts.dtype == np.int32
         union = {row for line, k in zip(sets.neighbors, counts, strict=True) for row in line[:k]}
@@ -78,7 +77,7 @@ def test_counts_grow_by_the_rule_and_the_borrowing_follows(sets, selector, rng, 
 
 def test_only_sure_and_right_images_stay(sets, selector):
     probabilities = np.eye(3, dtype=np.float32)[sets.target.labels]
-    mining = HardSampleMining(sets.target, selector(), FakeScorer(probabilities), 3, np.full(9, 3))
+    mining = HardSampleMining(sets.target, selector(), FakeScorer(probabilities), MiningState(3, np.full(9, 3)))
     mining.on_train_end()
     np.testing.assert_array_equal(mining.counts, np.full(9, 3))
     assert mining.scores.summary() == {"train_top1": 1.0, "wrong": 0, "uncertain": 0, "mean_entropy": 0.0}
@@ -90,7 +89,10 @@ def test_delta_decides_who_is_uncertain(sets, selector):
     probabilities[np.arange(9), sets.target.labels] = 0.97
     probabilities[np.arange(9), (sets.target.labels + 1) % 3] = 0.03
     for delta, wanted in ((0.1, 3 + 2 * 3), (0.2, 3)):
-        mining = HardSampleMining(sets.target, selector(), FakeScorer(probabilities), 3, np.full(9, 3), delta=delta)
+        start = MiningState(3, np.full(9, 3))
+        mining = HardSampleMining(
+            sets.target, selector(), FakeScorer(probabilities), start, SelectionConfig(delta=delta)
+        )
         mining.on_train_end()
         np.testing.assert_array_equal(mining.counts, np.full(9, wanted))
 
@@ -99,8 +101,10 @@ def test_what_is_found_is_reported(sets, selector, rng):
     labels = sets.target.labels
     probabilities = answers(rng, labels, 3)
     scorer = FakeScorer(probabilities)
-    mining = HardSampleMining(sets.target, selector(), scorer, 2, np.full(9, 2))
+    mining = HardSampleMining(sets.target, selector(), scorer, MiningState(2, np.full(9, 2)))
     assert mining.scores is None
+    with pytest.raises(RuntimeError, match="none has ended yet"):
+        mining.last_scores()
     mining.on_train_end()
     p = probabilities.astype(np.float64)
     entropy, wrong = -(p * np.log(p)).sum(1), p.argmax(1) != labels
@@ -114,12 +118,12 @@ def test_what_is_found_is_reported(sets, selector, rng):
         "uncertain": (~wrong & (entropy >= 0.1)).sum(),
         "mean_entropy": pytest.approx(entropy.mean(), rel=1e-4),
     }
-    assert scorer.asked == ["target"]
+    assert scorer.scored == ["target"]
 
 
 def test_without_a_selector_it_only_reports(sets, rng):
     mining = HardSampleMining(
-        sets.target, None, FakeScorer(answers(rng, sets.target.labels, 1)), 0, np.zeros(9, np.int32)
+        sets.target, None, FakeScorer(answers(rng, sets.target.labels, 1)), MiningState(0, np.zeros(9, np.int32))
     )
     mining.on_train_end()
     assert mining.borrowing is None
@@ -130,7 +134,7 @@ def test_without_a_selector_it_only_reports(sets, rng):
 def test_the_random_selector_grows_as_nearest_would(sets, selector, rng):
     probabilities = answers(rng, sets.target.labels, 6)
     minings = [
-        HardSampleMining(sets.target, selector(name), FakeScorer(probabilities), 2, np.full(9, 2))
+        HardSampleMining(sets.target, selector(name), FakeScorer(probabilities), MiningState(2, np.full(9, 2)))
         for name in ("nearest", "random")
     ]
     before = set(minings[1].borrowing.union)

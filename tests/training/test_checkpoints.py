@@ -14,12 +14,10 @@ from sjft_tf import artifacts
 from sjft_tf.artifacts import ArtifactMismatch, NoSpace
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.models import build_joint_model, build_trunk, optimizer_state
-from sjft_tf.training import rounds
+from sjft_tf.training import CheckpointPolicy, Checkpoints, RoundHooks, RoundSettings, StopRequest, rounds
 from sjft_tf.training.checkpoints import model_files
-from sjft_tf.training.checkpoints.policy import CheckpointPolicy
 from sjft_tf.training.checkpoints.rounds import finished_rounds, read_round
-from sjft_tf.training.checkpoints.steps import Checkpoints, metric_variables, restore_metrics
-from sjft_tf.training.stopping import StopRequest
+from sjft_tf.training.checkpoints.steps import metric_variables, restore_metrics
 
 MADE_FROM = {"test": "checkpoints"}
 STEPS = 6
@@ -65,21 +63,19 @@ def go_in(config, sets, new_scorer, new_joint):
 
     def start(folder, callback=None, every=2, keep=2, stop=None, marks=None, **training):
         model = new_joint()
-        asked = changed(config, **{"rounds": 2, "steps_per_round": STEPS, **training})
+        settings = changed(config, **({"rounds": 2, "steps_per_round": STEPS} | training))
         store = Checkpoints(folder / "checkpoints", keep, MADE_FROM)
 
         def mark(index, step):
             (marks if marks is not None else []).append((index, step))
 
         rounds.train_rounds(
-            asked,
+            RoundSettings.of(settings),
             model,
             new_scorer(model),
             sets,
-            folder / "rounds",
-            MADE_FROM,
-            callbacks=lambda _: [callback] if callback else [],
-            policy=CheckpointPolicy(folder / "rounds", store, every, mark, stop),
+            CheckpointPolicy(folder / "rounds", MADE_FROM, store, every, mark, stop),
+            RoundHooks(callbacks=lambda _: [callback] if callback else []),
         )
         return model
 
@@ -155,11 +151,11 @@ def test_nothing_that_is_not_finite_is_written(go, tmp_path):
     with pytest.raises(InputError, match=r"The loss became nan at step 6\. .*--weights=(\S+\.weights\.h5)") as caught:
         go(At({5}, spoil), rounds=1)
     path = str(caught.value).split("--weights=")[1].split(" ")[0]
-    found = build_trunk("preact_resnet", 8, depth=8, width=2, weights=path)
+    trunk = build_trunk("preact_resnet", 8, depth=8, width=2, weights=path)
     joint = build_joint_model(build_trunk("preact_resnet", 8, depth=8, width=2), 3, 4, dropout=0.3)
     artifact = Checkpoints(tmp_path / "checkpoints", 2, MADE_FROM)
     model_files.load_weights(artifact.path(4), artifacts.load_npz(artifact.path(4) / "state.npz")[1], joint)
-    for ours, theirs in zip(found.get_weights(), joint.get_weights(), strict=False):
+    for ours, theirs in zip(trunk.get_weights(), joint.get_weights(), strict=False):
         np.testing.assert_array_equal(ours, theirs)
 
 
@@ -186,7 +182,7 @@ def test_a_full_disk_names_what_is_kept_and_leaves_nothing_behind(go, tmp_path, 
 def model(config, new_joint):
     """A compiled model after one step."""
     made = new_joint()
-    rounds.compile_joint(made, config)
+    rounds.compile_joint(made, config.training, config.model)
     images = np.random.default_rng(1).uniform(0, 255, (4, 8, 8, 3)).astype("float32")
     made.train_on_batch(images, {"target": np.array([0, 2, -1, -1]), "source": np.array([-1, -1, 1, 3])})
     return made
@@ -205,20 +201,20 @@ def test_what_is_saved_comes_back(store, model):
     weights, state = model.get_weights(), optimizer_state(model.optimizer)
     model.set_weights([w + 1 for w in weights])
     model.optimizer.iterations.assign(77)
-    found = store.resume(0, STEPS, model, "the beginning")
-    assert (found.step, found.seconds) == (4, 0.5)
+    resumed = store.resume(0, STEPS, model, "the beginning")
+    assert (resumed.step, resumed.seconds) == (4, 0.5)
     for ours, theirs in zip(model.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     for name, value in optimizer_state(model.optimizer).items():
         np.testing.assert_array_equal(value, state[name])
     values = [np.array(v) for v in metric_variables(model)]
     model.reset_metrics()
-    restore_metrics(model, found.metrics)
+    restore_metrics(model, resumed.metrics)
     for ours, theirs in zip(metric_variables(model), values, strict=True):
         np.testing.assert_array_equal(np.array(ours), theirs)
     assert any(value.any() for value in values)
     with pytest.raises(InputError, match="holds 1 metric values"):
-        restore_metrics(model, found.metrics[:1])
+        restore_metrics(model, resumed.metrics[:1])
 
 
 def test_damaged_checkpoints_are_named_with_the_way_on(store, model):
@@ -226,16 +222,16 @@ def test_damaged_checkpoints_are_named_with_the_way_on(store, model):
         path = store.path(step) / name
         path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
 
-    place, whole = store.path(4), store.path(4).with_name("whole")
-    shutil.copytree(place, whole)
+    path, whole = store.path(4), store.path(4).with_name("whole")
+    shutil.copytree(path, whole)
     for name in (model_files.WEIGHTS, model_files.OPTIMIZER, "state.npz"):
         for share in (None, 0.0, 0.5, 0.99):
-            (place / name).unlink() if share is None else damage(4, name, share)
-            message = rf"{place} is damaged .*Remove that folder .* to go on from step 2 \({store.path(2)}\)"
+            (path / name).unlink() if share is None else damage(4, name, share)
+            message = rf"{path} is damaged .*Remove that folder .* to go on from step 2 \({store.path(2)}\)"
             with pytest.raises(InputError, match=message):
                 store.resume(0, STEPS, model, "the beginning")
-            shutil.rmtree(place)
-            shutil.copytree(whole, place)
+            shutil.rmtree(path)
+            shutil.copytree(whole, path)
     damage(2, model_files.WEIGHTS, 0.5)
     damage(4, model_files.OPTIMIZER, 0.5)
     with pytest.raises(InputError, match="to go on from the beginning"):
@@ -267,19 +263,19 @@ def test_only_the_newest_stay(store, model):
 
 
 def test_the_last_state_is_the_newest_of_all(store, tmp_path):
-    keeping = CheckpointPolicy(tmp_path / "rounds", store)
-    assert keeping.last_state() == store.path(4)
+    policy = CheckpointPolicy(tmp_path / "rounds", MADE_FROM, store)
+    assert policy.last_state() == store.path(4)
     store.clear()
-    assert keeping.last_state() is None
+    assert policy.last_state() is None
     for name in ("00", "01"):
         (tmp_path / "rounds" / name).mkdir(parents=True)
         (tmp_path / "rounds" / name / "state.npz").touch()
     (tmp_path / "rounds" / "00" / model_files.WEIGHTS).touch()
-    assert keeping.last_state() == tmp_path / "rounds" / "00"
+    assert policy.last_state() == tmp_path / "rounds" / "00"
     message = r"room left \(No space left on device\)\. Free .*rounds/00\."
-    with pytest.raises(NoSpace, match=message), keeping._guarded():
+    with pytest.raises(NoSpace, match=message), policy._guarded():
         raise RuntimeError("x: No space left on device")  # as TensorFlow says it
-    with pytest.raises(RuntimeError, match="out of memory"), keeping._guarded():
+    with pytest.raises(RuntimeError, match="out of memory"), policy._guarded():
         raise RuntimeError("out of memory")
 
 

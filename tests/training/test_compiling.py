@@ -1,7 +1,5 @@
 """From settings to the compiled model: the length of an execution, frozen places, and what is refused."""
 
-from dataclasses import replace
-
 import pytest
 import tensorflow as tf
 
@@ -11,21 +9,25 @@ from sjft_tf.training.compiling import compile_joint, largest_divisor
 
 
 def changed(config, section, **values):
-    return replace(config, **{section: replace(getattr(config, section), **values)})
+    return config.replace(section, **values)
+
+
+def compiled(model, config):
+    compile_joint(model, config.training, config.model)
 
 
 def test_the_largest_divisor():
     for steps in range(1, 40):
         for wanted in range(1, 45):
-            found = largest_divisor(steps, wanted)
-            assert steps % found == 0
-            assert 1 <= found <= min(steps, wanted)
-            assert not any(steps % d == 0 for d in range(found + 1, min(steps, wanted) + 1))
+            divisor = largest_divisor(steps, wanted)
+            assert steps % divisor == 0
+            assert 1 <= divisor <= min(steps, wanted)
+            assert not any(steps % d == 0 for d in range(divisor + 1, min(steps, wanted) + 1))
 
 
 def test_freezing_takes_place_before_the_optimizer_is_made(config, new_model):
     model = new_model()
-    compile_joint(model, changed(config, "model", freeze="trunk"))
+    compiled(model, changed(config, "model", freeze="trunk"))
     assert len(model.trainable_variables) == 4
 
 
@@ -40,11 +42,11 @@ def test_freezing_takes_place_before_the_optimizer_is_made(config, new_model):
 )
 def test_what_is_refused(config, new_model, section, values, message):
     with pytest.raises(InputError, match=message):
-        compile_joint(new_model(), changed(config, section, **values))
+        compiled(new_model(), changed(config, section, **values))
 
 
 @pytest.mark.skipif(KERAS_3, reason="Keras 3 scales the rates of single variables itself")
 def test_the_addons_optimizer_of_several_rates_is_refused_on_several_devices(config, new_model):
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     with strategy.scope(), pytest.raises(InputError, match="--layer_rate works on one device"):
-        compile_joint(new_model(), changed(config, "training", layer_rate=["trunk:0.1"]))
+        compiled(new_model(), changed(config, "training", layer_rate=["trunk:0.1"]))

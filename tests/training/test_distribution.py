@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +37,8 @@ def mirrored(tmp_path_factory):
     """What one device (first) and two logical CPUs (second) gave, by case and figure."""
     out = tmp_path_factory.mktemp("mirrored") / "out.npz"
     finished(started("mirrored", str(out)))
-    found = np.load(out)
-    return lambda case, what: (found[f"{case}/1/{what}"], found[f"{case}/2/{what}"])
+    results = np.load(out)
+    return lambda case, what: (results[f"{case}/1/{what}"], results[f"{case}/2/{what}"])
 
 
 @pytest.mark.slow
@@ -102,8 +101,8 @@ def test_two_processes_do_what_one_device_does(mirrored, tmp_path):
     outs = [tmp_path / name for name in ("chief.npz", "other.npz")]
     processes = []
     for index, out in enumerate(outs):
-        place = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
-        processes.append(started("worker", str(out), TF_CONFIG=json.dumps(place)))
+        task = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        processes.append(started("worker", str(out), TF_CONFIG=json.dumps(task)))
     for process in processes:
         finished(process)
     chief, other = (np.load(out) for out in outs)
@@ -126,7 +125,11 @@ def test_two_processes_do_what_one_device_does(mirrored, tmp_path):
 
 
 def changed(config, section, **values):
-    return replace(config, **{section: replace(getattr(config, section), **values)})
+    return config.replace(section, **values)
+
+
+def opened(config):
+    return open_cluster(config.distribution, config.training.batch_size)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +152,7 @@ def test_what_does_not_go_together_is_refused(config, settings, message):
 
 
 def test_without_a_strategy_there_is_one_device(config):
-    cluster = open_cluster(config)
+    cluster = opened(config)
     assert (cluster.replicas, cluster.is_chief, cluster.strategy) == (1, True, None)
     assert ALONE.once(lambda: {"a": np.arange(2)})["a"].tolist() == [0, 1]
     ALONE.check_equal({"images": "1"})
@@ -195,7 +198,7 @@ def test_an_ill_formed_tf_config_is_refused(text):
 def test_a_missing_tf_config_is_refused(config, monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     with pytest.raises(InputError, match="needs the environment variable TF_CONFIG, e.g. "):
-        open_cluster(changed(config, "distribution", strategy="multi_worker"))
+        opened(changed(config, "distribution", strategy="multi_worker"))
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(config, monkeypatch):
@@ -204,4 +207,4 @@ def test_a_batch_that_cannot_be_divided_is_refused(config, monkeypatch):
 
     monkeypatch.setattr("tensorflow.distribute.MirroredStrategy", lambda devices: Three())
     with pytest.raises(InputError, match="--batch_size=4 cannot be divided equally among the 3 devices"):
-        open_cluster(changed(config, "distribution", strategy="mirrored"))
+        opened(changed(config, "distribution", strategy="mirrored"))

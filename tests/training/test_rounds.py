@@ -11,14 +11,32 @@ from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.errors import InputError
 from sjft_tf.images import BatchPlan, ColorJitter, Cutout, RandAugment, RandomAffine, SourceStream, joint_dataset
 from sjft_tf.models import make_schedule
-from sjft_tf.training import TrainingSets, preparing, rounds
+from sjft_tf.training import CheckpointPolicy, RoundHooks, RoundSettings, TrainingSets, preparing, rounds
 from sjft_tf.training.checkpoints.rounds import finished_rounds, read_round
 
 MADE_FROM = {"test": "rounds"}
 
 
 def changed(config, section, **values):
-    return replace(config, **{section: replace(getattr(config, section), **values)})
+    return config.replace(section, **values)
+
+
+def train(config, model, scorer, sets, folder, made_from=MADE_FROM, **hooks):
+    """All rounds, in `folder`."""
+    policy = CheckpointPolicy(folder, made_from)
+    return rounds.train_rounds(RoundSettings.of(config), model, scorer, sets, policy, RoundHooks(**hooks))
+
+
+def selected(config, sets):
+    return preparing.make_selector(config.selection, sets, config.training.seed)
+
+
+def first_counts(config, sets):
+    return preparing.first_counts(config.selection, selected(config, sets), len(sets.target))
+
+
+def augmented(config):
+    return preparing.augmentation(config.view, config.augmentation)
 
 
 class Steps(keras.callbacks.Callback):
@@ -52,13 +70,12 @@ def test_the_schedule_runs_over_all_rounds_also_of_a_resumed_run(config, sets, n
         steps, model = Steps(), new_model()
         model.set_weights(start)
         begun = [v.numpy() for v in model.trainable_variables]
-        done = rounds.train_rounds(
+        done = train(
             config,
             model,
             new_scorer(model),
             sets,
             tmp_path,
-            MADE_FROM,
             callbacks=lambda _: [steps],
             after_round=after_round,
         )
@@ -85,18 +102,18 @@ def test_the_schedule_runs_over_all_rounds_also_of_a_resumed_run(config, sets, n
     # All is done: nothing is trained.
     assert go(note)[:2] == ([0, 1], [])
     with pytest.raises(ArtifactMismatch, match="test: 'rounds' there, 'other' asked for"):
-        rounds.train_rounds(config, new_model(), None, sets, tmp_path, {"test": "other"})
+        train(config, new_model(), None, sets, tmp_path, {"test": "other"})
 
 
 def test_the_schedule_is_over_the_whole_run(config, new_model):
     config = changed(config, "training", schedule="cosine", warmup_steps=2, learning_rate=0.04)
     model = new_model()
-    rounds.compile_joint(model, config)
-    found, wanted = model.optimizer._learning_rate, make_schedule("cosine", 0.04, 6, warmup_steps=2)
-    assert [float(found(step)) for step in range(7)] == [float(wanted(step)) for step in range(7)]
+    rounds.compile_joint(model, config.training, config.model)
+    schedule, wanted = model.optimizer._learning_rate, make_schedule("cosine", 0.04, 6, warmup_steps=2)
+    assert [float(schedule(step)) for step in range(7)] == [float(wanted(step)) for step in range(7)]
     # By default the rate falls after each quarter: with the paper's 16,000 steps, after 4,000.
     stepwise = changed(config, "training", schedule="step", warmup_steps=0, steps_per_round=4)
-    rounds.compile_joint(model, stepwise)
+    rounds.compile_joint(model, stepwise.training, stepwise.model)
     rates = [float(model.optimizer._learning_rate(step)) for step in range(8)]
     np.testing.assert_allclose(rates, np.repeat([0.04, 0.004, 0.0004, 0.00004], 2), rtol=1e-5)
 
@@ -117,32 +134,32 @@ def test_the_loss_is_the_weighted_sum_of_the_heads_means(config, sets, new_model
     )
     model, twin = new_model(), new_model()
     twin.set_weights(model.get_weights())
-    rounds.train_rounds(config, model, new_scorer(model), sets, tmp_path, MADE_FROM)
-    selector = preparing.make_selector(config, sets)
+    train(config, model, new_scorer(model), sets, tmp_path)
+    selector = selected(config, sets)
     borrowing = selector.borrow(np.full(9, 2))
     batches = joint_dataset(
         sets.target,
         SourceStream(sets.source, borrowing.pools, borrowing.source_labels),
-        preparing.augmentation(config),
+        augmented(config),
         BatchPlan(batch_size=4, first_step=0, steps=3),
         seed=0,
     )
     losses = {"target": [], "source": []}
     for images, labels in batches:
         logits = twin(images, training=True)
-        for head, found in losses.items():
-            found.append(cross_entropy(logits[head], labels[head].numpy()))
-    found = read_round(tmp_path, 0).metrics
+        for head, of_head in losses.items():
+            of_head.append(cross_entropy(logits[head], labels[head].numpy()))
+    metrics = read_round(tmp_path, 0).metrics
     for head, values in losses.items():
-        assert found[f"{head}_loss"] == pytest.approx(np.mean(values), rel=1e-4)
+        assert metrics[f"{head}_loss"] == pytest.approx(np.mean(values), rel=1e-4)
     total = weights[0] * np.mean(losses["target"]) + weights[1] * np.mean(losses["source"])
-    assert found["loss"] == pytest.approx(total, rel=1e-4)
+    assert metrics["loss"] == pytest.approx(total, rel=1e-4)
 
 
 def test_plain_fine_tuning_has_one_head_and_borrows_nothing(config, sets, new_model, new_scorer, tmp_path):
     config = changed(changed(config, "selection", selector="none"), "training", rounds=1, steps_per_execution=2)
     model = new_model(source=False)
-    rounds.train_rounds(config, model, new_scorer(model), TrainingSets(sets.target), tmp_path, MADE_FROM)
+    train(config, model, new_scorer(model), TrainingSets(sets.target), tmp_path)
     state = read_round(tmp_path, 0)
     assert "borrowed" not in state.metrics
     assert "source_loss" not in state.metrics
@@ -154,30 +171,30 @@ def test_plain_fine_tuning_has_one_head_and_borrows_nothing(config, sets, new_mo
 
 def test_rounds_with_a_gap_or_too_many_are_refused(config, sets, new_model, tmp_path):
     model = new_model()
-    for name, found in (("01", r"\[1\]"), ("00", r"\[0, 1\]")):
+    for name, listed in (("01", r"\[1\]"), ("00", r"\[0, 1\]")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "state.npz").write_bytes(b"")
-        asked = changed(config, "training", rounds=1)
-        with pytest.raises(InputError, match=rf"holds rounds {found}; expected the first of 1"):
-            rounds.train_rounds(asked, model, None, sets, tmp_path, MADE_FROM)
+        one_round = changed(config, "training", rounds=1)
+        with pytest.raises(InputError, match=rf"holds rounds {listed}; expected the first of 1"):
+            train(one_round, model, None, sets, tmp_path)
 
 
 def test_k0_as_a_number(config, sets):
-    k0, counts = preparing.first_counts(config, preparing.make_selector(config, sets), 9)
+    k0, counts = first_counts(config, sets)
     assert (k0, counts.tolist(), counts.dtype) == (2, [2] * 9, np.int32)
 
 
 def test_k0_beyond_the_lists_is_refused(config, sets):
     config = changed(config, "selection", k0="21")
     with pytest.raises(InputError, match="--k0=21 is more than the 20 neighbors in the table"):
-        preparing.first_counts(config, preparing.make_selector(config, sets), 9)
+        first_counts(config, sets)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 1.0])
 def test_k0_auto_is_the_smallest_that_reaches_the_share(config, sets, share, caplog):
     config = changed(config, "selection", k0="auto", source_share=share)
     with caplog.at_level(logging.INFO, "sjft_tf"):
-        k0, counts = preparing.first_counts(config, preparing.make_selector(config, sets), 9)
+        k0, counts = first_counts(config, sets)
     sizes = [len(np.unique(sets.neighbors[:, :k])) for k in range(1, 21)]
     assert k0 == 1 + next(i for i, size in enumerate(sizes) if size >= share * 20)
     assert (counts == k0).all()
@@ -188,7 +205,7 @@ def test_k0_auto_is_the_smallest_that_reaches_the_share(config, sets, share, cap
 def test_k0_auto_warns_where_the_lists_are_too_short(config, sets, caplog):
     config = changed(config, "selection", k0="auto", source_share=0.9)
     short = replace(sets, neighbors=np.tile(np.array([3, 1, 7], np.int32), (9, 1)))
-    k0, _ = preparing.first_counts(config, preparing.make_selector(config, short), 9)
+    k0, _ = first_counts(config, short)
     assert k0 == 3
     (record,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert "whole lists of 3 neighbors reach only 15.0 % of the source; raise --max_neighbors" in record.getMessage()
@@ -197,35 +214,35 @@ def test_k0_auto_warns_where_the_lists_are_too_short(config, sets, caplog):
 def test_the_other_selectors_first_counts(config, sets):
     everything = changed(config, "selection", selector="all", k0="auto")
     table_free = replace(sets, neighbors=None)
-    k0, counts = preparing.first_counts(everything, preparing.make_selector(everything, table_free), 9)
+    k0, counts = first_counts(everything, table_free)
     assert (k0, counts.tolist()) == (20, [20] * 9)
-    assert preparing.make_selector(changed(config, "selection", selector="none"), sets) is None
-    assert preparing.make_selector(config, TrainingSets(sets.target)) is None
-    k0, counts = preparing.first_counts(config, None, 9)
+    assert selected(changed(config, "selection", selector="none"), sets) is None
+    assert selected(config, TrainingSets(sets.target)) is None
+    k0, counts = preparing.first_counts(config.selection, None, 9)
     assert (k0, counts.tolist()) == (0, [0] * 9)
 
 
 def test_augmentation_follows_the_view(config):
     config = changed(config, "view", resize=12, pad=2, mirror=True)
-    found = preparing.augmentation(config)
-    assert (found.resize, found.crop, found.pad, found.mirror) == ((12, 12), 8, 2, True)
-    assert preparing.augmentation(changed(config, "view", resize_max=16)).resize == (12, 16)
+    made = augmented(config)
+    assert (made.resize, made.crop, made.pad, made.mirror) == ((12, 12), 8, 2, True)
+    assert augmented(changed(config, "view", resize_max=16)).resize == (12, 16)
 
 
 def test_a_loss_without_a_source_counts_whole(config, sets, new_model, new_scorer, tmp_path):
     model, alone = new_model(source=False), TrainingSets(sets.target)
     config = changed(changed(config, "training", target_weight=0.25), "selection", selector="none")
-    rounds.train_rounds(config, model, new_scorer(model), alone, tmp_path, MADE_FROM)
+    train(config, model, new_scorer(model), alone, tmp_path)
     metrics = read_round(tmp_path, 0).metrics
     assert metrics["loss"] == metrics["target_loss"]
     images = np.stack([np.asarray(sets.target.load(i), np.float32) for i in range(len(sets.target))])
-    found = model.evaluate(images, {"target": sets.target.labels}, batch_size=9, verbose=0, return_dict=True)["loss"]
+    loss = model.evaluate(images, {"target": sets.target.labels}, batch_size=9, verbose=0, return_dict=True)["loss"]
     wanted = cross_entropy(model(images, training=False)["target"].numpy(), sets.target.labels)
-    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    np.testing.assert_allclose(loss, wanted, rtol=1e-5)
 
 
 def test_augmentation_has_what_is_on_and_nothing_else(config):
-    assert preparing.augmentation(config).changes == ()
+    assert augmented(config).changes == ()
     everything = changed(
         config,
         "augmentation",
@@ -236,7 +253,7 @@ def test_augmentation_has_what_is_on_and_nothing_else(config):
         randaugment=2,
         randaugment_magnitude=5.0,
     )
-    assert preparing.augmentation(everything).changes == (
+    assert augmented(everything).changes == (
         RandomAffine(10.0, 0.0, 0.1),
         RandAugment(2, 5.0),
         ColorJitter(hue=0.1),
@@ -258,7 +275,7 @@ def test_hard_images_come_again_in_the_rounds_after_also_of_a_resumed_run(
 
     def go(after_round=lambda *_: None):
         model = new_model()
-        rounds.train_rounds(config, model, new_scorer(model), sets, tmp_path, MADE_FROM, after_round=after_round)
+        train(config, model, new_scorer(model), sets, tmp_path, after_round=after_round)
 
     def cut(state, model, mining):
         raise PowerCut

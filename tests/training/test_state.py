@@ -9,9 +9,8 @@ import pytest
 from sjft_tf.artifacts import ArtifactMismatch, remove_leftovers
 from sjft_tf.errors import InputError
 from sjft_tf.models import optimizer_state
+from sjft_tf.training import RoundState, compile_joint
 from sjft_tf.training.checkpoints import rounds
-from sjft_tf.training.checkpoints.rounds import RoundState
-from sjft_tf.training.rounds import compile_joint
 
 MADE_FROM = {"learning_rate": 0.01, "target images": "abc"}
 METRICS = {"loss": 0.1 + 0.2, "borrowed": {"union_size": 7}, "scoring": {"wrong": 3}}
@@ -26,7 +25,7 @@ def state():
 def trained(new_model, config):
     """A compiled model after one step, so that weights, momenta and step count are not those of the start."""
     model = new_model()
-    compile_joint(model, config)
+    compile_joint(model, config.training, config.model)
     images = np.random.default_rng(1).uniform(0, 255, (4, 8, 8, 3)).astype("float32")
     labels = {"target": np.array([0, 2, -1, -1]), "source": np.array([-1, -1, 1, 3])}
     model.train_on_batch(images, labels)
@@ -42,7 +41,7 @@ def saved(trained, state, tmp_path):
 @pytest.fixture(scope="module")
 def other(new_model, config):
     model = new_model()
-    compile_joint(model, config)
+    compile_joint(model, config.training, config.model)
     return model, model.get_weights()
 
 
@@ -63,14 +62,14 @@ def same_arrays(a, b):
 
 def test_round_trip_is_bit_equal(saved, trained, fresh, state):
     assert any((a != b).any() for a, b in zip(fresh.get_weights(), trained.get_weights(), strict=True))
-    found = rounds.load_round(saved, 1, fresh, MADE_FROM)
+    loaded = rounds.load_round(saved, 1, fresh, MADE_FROM)
     same_arrays(fresh.get_weights(), trained.get_weights())
     ours, theirs = optimizer_state(fresh.optimizer), optimizer_state(trained.optimizer)
     assert list(ours) == list(theirs)
     same_arrays(list(ours.values()), list(theirs.values()))
     assert int(fresh.optimizer.iterations) == 1
     assert any((value != 0).any() for value in list(ours.values())[2:])  # momenta, not only the step count
-    for read in (found, rounds.read_round(saved, 1)):
+    for read in (loaded, rounds.read_round(saved, 1)):
         assert (read.index, read.global_step, read.k0, read.metrics) == (1, 6, 2, METRICS)
         np.testing.assert_array_equal(read.counts, state.counts)
         assert read.counts.dtype == np.int32

@@ -12,9 +12,15 @@ from sjft_tf.pipeline.checking.changes import class_changes
 from sjft_tf.pipeline.inputs import Sets, views_stamp
 from sjft_tf.pipeline.stages.learning import training_made_from
 from sjft_tf.pipeline.stages.results import evaluated
-from sjft_tf.training import TrainingSets, finished_rounds
-from sjft_tf.training.checkpoints.rounds import STATE, round_folder, round_made_from
-from sjft_tf.training.checkpoints.steps import Checkpoints, DamagedCheckpoint
+from sjft_tf.training import (
+    STATE,
+    Checkpoints,
+    DamagedCheckpoint,
+    TrainingSets,
+    finished_rounds,
+    round_folder,
+    round_made_from,
+)
 from sjft_tf.workdir import Workdir
 
 _DIVIDED_BY = ("target_rows", "prune_target", "per_class", "holdout_test", "validation_fold")

@@ -8,8 +8,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.images import ImageSet
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.stages.results import scored_images
-from sjft_tf.training import finished_rounds
-from sjft_tf.training.checkpoints.rounds import round_made_from
+from sjft_tf.training import finished_rounds, round_made_from
 from sjft_tf.workdir import Workdir
 
 _SHOWN = 5

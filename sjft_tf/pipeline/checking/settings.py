@@ -20,7 +20,7 @@ from sjft_tf.pipeline.inputs import Sets, filter_bank
 from sjft_tf.pipeline.networks import build_run_trunk
 from sjft_tf.pipeline.stages.neighbors import list_length
 from sjft_tf.selection import TABLE_SELECTORS
-from sjft_tf.training.rounds import augmentation
+from sjft_tf.training import augmentation
 
 
 def check_settings(config: RunConfig) -> None:
@@ -31,7 +31,7 @@ def check_settings(config: RunConfig) -> None:
     """
     make_optimizer(config.training.optimizer, config.training.learning_rate)
     rates = parse_rates(config.training.layer_rate)
-    augmentation(config)
+    augmentation(config.view, config.augmentation)
     check_network(config)
     batches = 1 if config.selection.selector == "none" else 2
     side, count = config.view.image_size, config.training.batch_size

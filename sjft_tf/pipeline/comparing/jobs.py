@@ -24,10 +24,7 @@ from sjft_tf.pipeline.stages.audit import audit_of, warnings
 from sjft_tf.pipeline.stages.importance import class_importance
 from sjft_tf.pipeline.stages.neighbors import neighbor_table
 from sjft_tf.pipeline.stages.results import read_metrics
-from sjft_tf.training import finished_rounds
-from sjft_tf.training.checkpoints.rounds import kept_rounds
-from sjft_tf.training.distribution import open_cluster
-from sjft_tf.training.stopping import StopRequest
+from sjft_tf.training import StopRequest, finished_rounds, kept_rounds, open_cluster
 from sjft_tf.workdir import Workdir
 
 
@@ -111,7 +108,8 @@ def train(config: RunConfig, job: dict[str, Any]) -> None:
         if finished and finished != kept_rounds(workdir.rounds):
             # Trained, not chosen, its weights removed; now it is chosen after all.
             artifacts.remove_directory(workdir.rounds)
-        training_program.train(config, workdir, StopRequest(), open_cluster(config), job["command"], saved_model=False)
+        cluster = open_cluster(config.distribution, config.training.batch_size)
+        training_program.train(config, workdir, StopRequest(), cluster, job["command"], saved_model=False)
         _link(workdir)
         _write_result(workdir, job["stamp"])
 

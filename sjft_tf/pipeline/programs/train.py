@@ -29,10 +29,16 @@ from sjft_tf.pipeline.stages.results import read_metrics, summarize, write_borro
 from sjft_tf.pipeline.stages.retrieving import check_borrowing
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.selection import TABLE_SELECTORS
-from sjft_tf.training import TrainingSets, finished_rounds, read_round
-from sjft_tf.training.distribution import ALONE, Cluster
-from sjft_tf.training.rounds import first_counts, make_selector
-from sjft_tf.training.stopping import StopRequest
+from sjft_tf.training import (
+    ALONE,
+    Cluster,
+    StopRequest,
+    TrainingSets,
+    finished_rounds,
+    first_counts,
+    make_selector,
+    read_round,
+)
 from sjft_tf.workdir import Workdir
 
 
@@ -147,7 +153,8 @@ def _write_last_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> No
     elif config.selection.selector == "class_importance":
         pool = class_importance(config, sets, workdir).pool
     rows = None if table is None else table.rows
-    selector = make_selector(config, TrainingSets(sets.target, sets.source, rows, pool))
+    training_sets = TrainingSets(sets.target, sets.source, rows, pool)
+    selector = make_selector(config.selection, training_sets, config.training.seed)
     if selector is None:
         return
     # A round's state holds K for the round after it; what the last round used is in the one before.
@@ -155,6 +162,6 @@ def _write_last_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> No
     if last:
         counts = read_round(workdir.rounds, last - 1).counts
     else:
-        _, counts = first_counts(config, selector, len(sets.target))
+        _, counts = first_counts(config.selection, selector, len(sets.target))
     own = table if config.selection.selector == "nearest" else None
     write_borrowed(sets, own, selector.borrow(counts).union, counts, workdir)

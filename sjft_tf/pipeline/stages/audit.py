@@ -18,8 +18,7 @@ from sjft_tf.images import AUDIT_SETTINGS, MIN_AUDITED_SIDE, Audit, ImageSet, Le
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, pair_montage
-from sjft_tf.training import finished_rounds
-from sjft_tf.training.distribution import ALONE, Cluster
+from sjft_tf.training import ALONE, Cluster, finished_rounds
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)

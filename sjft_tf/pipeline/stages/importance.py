@@ -15,8 +15,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, refuse_changed
-from sjft_tf.influence import Scaling
-from sjft_tf.models import fit_source_head, source_head, trunk_features
+from sjft_tf.models import Scaling, fit_source_head, source_head, trunk_features
 from sjft_tf.pipeline.inputs import Sets, network_view
 from sjft_tf.pipeline.networks import starting_stamp, starting_trunk
 from sjft_tf.schema import Array, Schema
@@ -134,7 +133,7 @@ def _made(config: RunConfig, target: ImageSet, source: ImageSet, workdir: Workdi
     )
     ours, theirs = features[: len(target)], features[len(target) :]
     scaling = Scaling.of(theirs, np.arange(len(theirs)))
-    head = fit_source_head(theirs, chosen.labels, source.num_classes, scaling.mean, scaling.factor)
+    head = fit_source_head(theirs, chosen.labels, source.num_classes, scaling)
     return class_weights(head.mean_probability(ours), source.labels)
 
 

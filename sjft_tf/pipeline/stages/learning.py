@@ -23,19 +23,22 @@ from sjft_tf.pipeline.stages.board import Board
 from sjft_tf.pipeline.stages.results import evaluate_round, evaluated, validation_score
 from sjft_tf.pipeline.stages.retrieving import retrieved
 from sjft_tf.training import (
+    ALONE,
+    CheckpointPolicy,
+    Checkpoints,
+    Cluster,
+    RoundHooks,
+    RoundSettings,
     RoundState,
+    StopRequest,
     TargetScores,
     TrainingSets,
+    augmentation,
     finished_rounds,
     load_round_weights,
+    prune_rounds,
     train_rounds,
 )
-from sjft_tf.training.checkpoints.policy import CheckpointPolicy
-from sjft_tf.training.checkpoints.rounds import prune_rounds
-from sjft_tf.training.checkpoints.steps import Checkpoints
-from sjft_tf.training.distribution import ALONE, Cluster
-from sjft_tf.training.preparing import augmentation
-from sjft_tf.training.stopping import StopRequest
 from sjft_tf.workdir import Workdir
 
 
@@ -93,7 +96,7 @@ def train(
     """
     # Said before hours of describing.
     check_max_per_class(sets.target.labels, config.training.batch_size, config.training.max_per_class)
-    augmentation(config)
+    augmentation(config.view, config.augmentation)
     training_sets = retrieved(config, sets, workdir, cluster)
     model = build_model(config, sets.target.num_classes, sets.source.num_classes if sets.source else None, cluster)
     settings = config.checkpoints
@@ -119,27 +122,20 @@ def train(
 
     made_from = training_made_from(config, training_sets, cluster.replicas)
 
-    def fit(**reports: Any) -> None:
-        train_rounds(
-            config,
-            model,
-            scorer,
-            training_sets,
-            workdir.rounds,
-            made_from,
-            cluster=cluster,
-            **reports,
-        )
+    def fit(policy: CheckpointPolicy, hooks: RoundHooks) -> None:
+        train_rounds(RoundSettings.of(config), model, scorer, training_sets, policy, hooks, cluster)
 
     if not cluster.is_chief:
-        fit()
+        fit(CheckpointPolicy(workdir.rounds, made_from), RoundHooks())
         return model
     # The states of single replicas (statistics, dropout) are in no checkpoint: with several the round is the unit.
     alone = cluster.replicas == 1
     store = Checkpoints(workdir.checkpoints, settings.keep_checkpoints, made_from) if alone else None
-    policy = CheckpointPolicy(workdir.rounds, store, settings.checkpoint_steps, board.mark, stop if alone else None)
+    policy = CheckpointPolicy(
+        workdir.rounds, made_from, store, settings.checkpoint_steps, board.mark, stop if alone else None
+    )
     with workdir.timed("training and scoring"), board:
-        fit(callbacks=board.callbacks, after_round=after_round, policy=policy)
+        fit(policy, RoundHooks(board.callbacks, after_round))
     _evaluate_again(judge, sets, workdir, views, model)
     return model
 

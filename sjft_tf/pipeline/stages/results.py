@@ -25,8 +25,14 @@ from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import neighbor_montage
-from sjft_tf.training import finished_rounds, read_round
-from sjft_tf.training.checkpoints.rounds import check_round, round_folder, way_back, weights_digest
+from sjft_tf.training import (
+    check_round,
+    finished_rounds,
+    read_round,
+    round_folder,
+    way_back,
+    weights_digest,
+)
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)

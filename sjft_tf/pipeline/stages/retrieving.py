@@ -10,8 +10,7 @@ from sjft_tf.pipeline.stages.importance import check_importance, class_importanc
 from sjft_tf.pipeline.stages.neighbors import check_table, neighbor_table
 from sjft_tf.pipeline.stages.results import show_neighbors
 from sjft_tf.selection import TABLE_SELECTORS
-from sjft_tf.training import TrainingSets
-from sjft_tf.training.distribution import ALONE, Cluster
+from sjft_tf.training import ALONE, Cluster, TrainingSets
 from sjft_tf.workdir import Workdir
 
 

@@ -19,7 +19,7 @@ class StepCheckpoints(keras.callbacks.Callback):
     (`StopOnNonFiniteLoss`) or write (`TrainingSummaries`) a step.
 
     Args:
-        keeping: where they are written, how often, and who is told.
+        policy: where they are written, how often, and who is told.
         index: number of the round.
         first: steps of the run done before this fit.
         end: steps done at the end of the round.
@@ -30,7 +30,7 @@ class StepCheckpoints(keras.callbacks.Callback):
 
     def __init__(
         self,
-        keeping: CheckpointPolicy,
+        policy: CheckpointPolicy,
         index: int,
         first: int,
         end: int,
@@ -39,16 +39,16 @@ class StepCheckpoints(keras.callbacks.Callback):
         check: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
-        if keeping.checkpoints is None:
-            raise ValueError("`keeping` has no place for checkpoints")
-        self._checkpoints, self._keeping, self._index = keeping.checkpoints, keeping, index
+        if policy.checkpoints is None:
+            raise ValueError("`policy` has no place for checkpoints")
+        self._checkpoints, self._policy, self._index = policy.checkpoints, policy, index
         self._first, self._end, self._last = first, end, first
         self._guard, self._resumed, self._check = guard, resumed, check
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self._begun = time.perf_counter() - (self._resumed.seconds if self._resumed is not None else 0.0)
-        if self._keeping.stop is not None:
-            self._keeping.stop.listen()
+        if self._policy.stop is not None:
+            self._policy.stop.listen()
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         # Keras has just set the running means back; the round's go on from where they were.
@@ -57,14 +57,13 @@ class StepCheckpoints(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         # With several steps per execution Keras calls once for all of them, with the last one's number.
-        step, every = self._first + batch + 1, self._keeping.every
-        due = self._keeping.stopping or (every and step - self._last >= every)
+        step, every = self._first + batch + 1, self._policy.every
+        due = self._policy.stopping or (every and step - self._last >= every)
         if step >= self._end or not due:
             return
         self._guard.check_weights()
         self._check()
-        self._keeping.mark(self._index, step)
+        self._policy.mark(self._index, step)
         path = self._checkpoints.save(step, self.model, time.perf_counter() - self._begun)
         self._last = step
-        if self._keeping.stopping:
-            raise self._keeping.stopped(f"step {step}", path)
+        self._policy.end_on_request(f"step {step}", path)

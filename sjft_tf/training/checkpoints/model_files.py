@@ -73,8 +73,8 @@ def load_model(folder: Path, digests: Mapping[str, str], model: keras.Model) -> 
     optimizer = {name.split("/", 1)[1]: value for name, value in arrays.items() if name.startswith("optimizer/")}
     restore_optimizer_state(model.optimizer, model, optimizer)
     wanted = extra_state(model)
-    if (found := arrays.keys() - {f"optimizer/{name}" for name in optimizer}) != wanted.keys():
-        raise InputError(f"{folder / OPTIMIZER} is of another model: {sorted(found)} there, {sorted(wanted)} here")
+    if (names := arrays.keys() - {f"optimizer/{name}" for name in optimizer}) != wanted.keys():
+        raise InputError(f"{folder / OPTIMIZER} is of another model: {sorted(names)} there, {sorted(wanted)} here")
     for name, variable in wanted.items():
         if arrays[name].shape != tuple(variable.shape):
             raise InputError(f"{folder / OPTIMIZER} is of another model: {name} has shape {arrays[name].shape} there")

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -24,7 +25,8 @@ class CheckpointPolicy:
     """Where the states of a run are kept, and who else is told.
 
     Attributes:
-        rounds: folder of the finished rounds.
+        rounds: folder of the finished rounds, one sub-folder each.
+        made_from: what the run was made from; a finished round made from something else is refused.
         checkpoints: those within a round; None writes none.
         every: steps between two checkpoints; 0: only when asked to stop.
         mark: called with round and step where a round begins or goes on, and before each checkpoint: what others
@@ -33,29 +35,33 @@ class CheckpointPolicy:
     """
 
     rounds: Path
+    made_from: dict[str, Any]
     checkpoints: Checkpoints | None = None
     every: int = 0
     mark: Callable[[int, int], None] = lambda *_: None
     stop: StopRequest | None = None
 
-    def round_written(self, index: int, place: Path) -> None:
-        """Round `index` is in its folder `place`: its checkpoints go, and so does the run if it was asked to.
+    def round_written(self, index: int, folder: Path) -> None:
+        """Round `index` is in its `folder`: its checkpoints go, and so does the run if it was asked to.
 
         Raises:
             Stopped: on request.
         """
         if self.checkpoints is not None:
             self.checkpoints.clear()
+        self.end_on_request(f"round {index + 1}", folder)
         if self.stop is not None:
-            if self.stop.made:
-                raise self.stopped(f"round {index + 1}", place)
             self.stop.release()
 
-    def stopped(self, after: str, place: Path) -> Stopped:
-        """The end on request after a step or round that is kept in `place`."""
-        assert self.stop is not None
-        message = f"Ended by {self.stop.name} after {after}, kept in {place}. The same command goes on there."
-        return Stopped(message, self.stop.signal)
+    def end_on_request(self, after: str, folder: Path) -> None:
+        """After a step or round that is kept in `folder`: ends the run if it was asked to.
+
+        Raises:
+            Stopped: on request.
+        """
+        if self.stop is not None and self.stop.made:
+            message = f"Ended by {self.stop.name} after {after}, kept in {folder}. The same command goes on there."
+            raise Stopped(message, self.stop.signal)
 
     @property
     def stopping(self) -> bool:
@@ -66,8 +72,8 @@ class CheckpointPolicy:
         """Folder of the newest checkpoint or else finished round; None at the beginning of a run."""
         if self.checkpoints is not None and (steps := self.checkpoints.steps()):
             return self.checkpoints.path(steps[-1])
-        kept = kept_rounds(self.rounds)
-        return round_folder(self.rounds, kept[-1]) if kept else None
+        rounds = kept_rounds(self.rounds)
+        return round_folder(self.rounds, rounds[-1]) if rounds else None
 
     def origin(self, index: int) -> str:
         """What round `index` begins with, for messages."""
@@ -99,9 +105,9 @@ class CheckpointPolicy:
             if (reason := shortage(error)) is None:
                 raise
             what = str(error) if isinstance(error, NoSpace) else f"There is no room left ({reason}). {FREE_SPACE}"
-            place = self.last_state()
-            kept = f"The last good state is kept in {place}." if place else "No state had been written yet."
-            raise NoSpace(f"{what} {kept}") from error
+            folder = self.last_state()
+            what_is_left = f"The last good state is kept in {folder}." if folder else "No state had been written yet."
+            raise NoSpace(f"{what} {what_is_left}") from error
         finally:
             if self.stop is not None:
                 self.stop.release()

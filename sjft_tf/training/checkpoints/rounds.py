@@ -91,8 +91,8 @@ def kept_rounds(folder: Path) -> list[int]:
 
 def save_round(folder: Path, state: RoundState, model: keras.Model, made_from: dict[str, Any]) -> Path:
     """Writes weights, optimizer variables and `state`; returns the round's folder."""
-    place = round_folder(folder, state.index)
-    with artifacts.atomic_directory(place) as temporary:
+    path = round_folder(folder, state.index)
+    with artifacts.atomic_directory(path) as temporary:
         digests = model_files.save_model(temporary, model)
         meta = {
             "made_from": made_from,
@@ -102,11 +102,11 @@ def save_round(folder: Path, state: RoundState, model: keras.Model, made_from: d
             "metrics": state.metrics,
             **digests,
         }
-        found = {"counts": state.counts} | ({} if state.hard is None else {"hard": state.hard})
-        artifacts.save_npz(temporary / STATE, found, meta)
+        arrays = {"counts": state.counts} | ({} if state.hard is None else {"hard": state.hard})
+        artifacts.save_npz(temporary / STATE, arrays, meta)
         if state.scoring is not None:
             artifacts.save_npz(temporary / SCORING, state.scoring, {"weights": digests["weights"]})
-    return place
+    return path
 
 
 def load_round(folder: Path, index: int, model: keras.Model, made_from: dict[str, Any]) -> RoundState:
@@ -176,16 +176,16 @@ def load_round_weights(folder: Path, index: int, model: keras.Model) -> None:
     Raises:
         InputError: if the weight file was removed by `prune_rounds`, is damaged or of another network.
     """
-    place = round_folder(folder, index)
-    kept = kept_rounds(folder)
-    if index not in kept and index != finished_rounds(folder)[-1]:
-        numbers = ", ".join(str(number + 1) for number in kept) or "none"
+    path = round_folder(folder, index)
+    stored = kept_rounds(folder)
+    if index not in stored and index != finished_rounds(folder)[-1]:
+        numbers = ", ".join(str(number + 1) for number in stored) or "none"
         raise InputError(
-            f"The weights of round {index + 1} are not kept (--keep_rounds; {place / WEIGHTS} is not there). "
+            f"The weights of round {index + 1} are not kept (--keep_rounds; {path / WEIGHTS} is not there). "
             f"Rounds whose weights are there: {numbers}"
         )
     try:
-        model_files.load_weights(place, _read(folder, index)[1], model)
+        model_files.load_weights(path, _read(folder, index)[1], model)
     except InputError as error:
         raise InputError(f"{error}. {_what_to_do(folder, index, weights_only=True)}") from error
 
@@ -203,12 +203,12 @@ def prune_rounds(folder: Path, keep: int, score: Callable[[int], float | None]) 
     Returns:
         Numbers of the rounds whose weights were removed just now.
     """
-    kept = kept_rounds(folder)
+    stored = kept_rounds(folder)
     if not keep:
         return []
-    scores = {index: value for index in kept if (value := score(index)) is not None}
+    scores = {index: value for index in stored if (value := score(index)) is not None}
     best = max(scores, key=lambda index: (scores[index], -index)) if scores else None
-    removed = [index for index in kept[:-keep] if index != best]
+    removed = [index for index in stored[:-keep] if index != best]
     for index in removed:
         # The optimizer first: weights without it can still be exported.
         (round_folder(folder, index) / OPTIMIZER).unlink(missing_ok=True)
@@ -224,11 +224,11 @@ def _what_to_do(folder: Path, index: int, weights_only: bool = False) -> str:
         index: of the round.
         weights_only: the weights alone are asked for, not the optimizer's variables.
     """
-    place = round_folder(folder, index)
+    path = round_folder(folder, index)
     with contextlib.suppress(InputError):
-        (model_files.check_weights if weights_only else model_files.check_files)(place, _read(folder, index)[1])
+        (model_files.check_weights if weights_only else model_files.check_files)(path, _read(folder, index)[1])
         return (
-            f"The files of {place} are whole, so it is another network that was asked for. Keep them; config.json and "
+            f"The files of {path} are whole, so it is another network that was asked for. Keep them; config.json and "
             "classes.json beside the rounds must be this run's, or choose another --workdir."
         )
     return way_back(folder, index)

@@ -64,7 +64,7 @@ class Checkpoints:
         """Steps of the checkpoints that are there, ascending."""
         if not self.folder.is_dir():
             return []
-        return sorted(int(found[1]) for path in self.folder.iterdir() if (found := _STEP.fullmatch(path.name)))
+        return sorted(int(match[1]) for path in self.folder.iterdir() if (match := _STEP.fullmatch(path.name)))
 
     def origin_of_newest(self, origin: str) -> tuple[Path, dict[str, Any]] | None:
         """Folder and stamp of the newest checkpoint that can be read, whatever it was made from; None without any.
