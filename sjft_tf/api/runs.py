@@ -51,7 +51,7 @@ class Run:
     @property
     def figures(self) -> dict[str, Any]:
         """What metrics.json holds: "rounds", and "final" with "test" and "validation" where there are such images."""
-        return commands.read_metrics(self._workdir)
+        return commands.read_metrics(self._workdir).to_json()
 
     @property
     def neighbors(self) -> NeighborTable | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from sjft_tf import artifacts, outputs
 from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import target_descriptors
 from sjft_tf.errors import InputError
+from sjft_tf.evaluation import SCORED, RunFigures, SetFigures
 from sjft_tf.export import check_exported, export_saved_model, read_description
 from sjft_tf.images.watching import refuse_changed
 from sjft_tf.models import save_trunk
@@ -36,7 +37,7 @@ from sjft_tf.pipeline.stages.importance import class_importance
 from sjft_tf.pipeline.stages.learning import build_model, train, training_made_from
 from sjft_tf.pipeline.stages.neighbors import list_length, target_edges
 from sjft_tf.pipeline.stages.projection import write_projection
-from sjft_tf.pipeline.stages.results import HEADLINE, evaluated, read_metrics, summarize, write_borrowed
+from sjft_tf.pipeline.stages.results import evaluated, read_metrics, summarize, write_borrowed
 from sjft_tf.pipeline.stages.retrieving import check_borrowing
 from sjft_tf.pipeline.stages.retrieving import retrieve as retrieve
 from sjft_tf.retrieval import NeighborTable
@@ -55,27 +56,24 @@ log = logging.getLogger(__name__)
 class Report:
     """The end of a run: its figures (as in metrics.json) and where everything lies."""
 
-    figures: dict[str, Any]
+    figures: RunFigures
     workdir: Workdir
 
     def lines(self) -> Iterator[str]:
         """The last lines on the screen."""
-        final = self.figures["final"]
+        final, fusion, last = self.figures.final.sets, self.figures.fusion, self.figures.rounds[-1]
         yield ""
-        for name in ("validation", "test"):
+        for name in SCORED:
             if name in final:
                 yield f"{name:>10}: {describe(final[name])}"
-            if name in self.figures["fusion of rounds"]:
-                yield f"{'fusion':>10}: {describe(self.figures['fusion of rounds'][name])}"
-        for weak in list(self.figures.get("weakest classes", {}).values())[-1:]:
-            if weak:
-                yield f"{'weakest':>10}: {weak}"
-        if "validation" not in final and "test" not in final:
-            yield f"no --test images; on the training images {self.figures['rounds'][-1]['scoring']['train_top1']:.1%}"
-        for borrowed in [r["borrowed"] for r in self.figures["rounds"][-1:] if "borrowed" in r]:
+            if name in fusion:
+                yield f"{'fusion':>10}: {describe(fusion[name])}"
+        if not final and last.scoring is not None:
+            yield f"no --test images; on the training images {last.scoring.train_top1:.1%}"
+        if last.borrowed is not None:
             yield (
-                f"  borrowed: {borrowed['union_size']} source images of {borrowed['source_classes']} classes, "
-                f"K {borrowed['mean_k']:.0f} on average, {borrowed['max_k']} at most"
+                f"  borrowed: {last.borrowed.union_size} source images of {last.borrowed.source_classes} classes, "
+                f"K {last.borrowed.mean_k:.0f} on average, {last.borrowed.max_k} at most"
             )
         if self.workdir.times.is_file():
             times = self.workdir.read_times()
@@ -87,11 +85,11 @@ class Report:
         yield f"   details: {', '.join(str(place) for place in places if place.exists())}"
 
 
-def describe(found: dict[str, Any]) -> str:
+def describe(figures: SetFigures) -> str:
     """One set's figures in words."""
     return (
-        f"top-1 {found['top1']:.2%}, mean class accuracy {found['mean_class_accuracy']:.2%}, "
-        f"loss {found['loss']:.3f} ({found['count']} images)"
+        f"top-1 {figures.top1:.2%}, mean class accuracy {figures.mean_class_accuracy:.2%}, "
+        f"loss {figures.loss:.3f} ({figures.count} images)"
     )
 
 
@@ -126,8 +124,8 @@ def run(
         if not saved_model:
             return {}
         with workdir.timed("export"):
-            last = figures["final"]["round"]
-            _export(config, sets.target.class_names, model, workdir, last, workdir.saved_model, figures["final"])
+            last = figures.rounds[-1]
+            _export(config, sets.target.class_names, model, workdir, last.round, workdir.saved_model, last.sets)
             if not outputs.intact(workdir.trunk):  # finished rounds do not change
                 save_trunk(model, workdir.trunk)
                 outputs.record(workdir.trunk)
@@ -267,18 +265,14 @@ def _export(
     workdir: Workdir,
     number: int,
     path: Path,
-    found: dict[str, Any],
+    figures: Mapping[str, SetFigures],
 ) -> None:
     """Writes the SavedModel of round `number` to `path`, unless the one there is the same."""
     description = {
         "config": config.to_json(),
         "round": number,
         "weights": weights_digest(workdir.rounds, number - 1),
-        "figures": {
-            name: {k: found[name][k] for k in HEADLINE if k in found[name]}
-            for name in ("validation", "test")
-            if name in found
-        },
+        "figures": {name: figures[name].headline.to_json() for name in SCORED if name in figures},
     }
     if path.exists():
         try:
@@ -334,8 +328,7 @@ def export(workdir: Workdir, number: int, output: str) -> Iterator[str]:
     path = Path(output) if output else workdir.saved_model
     if path.exists() and not (path / "saved_model.pb").is_file():
         raise InputError(f"--output={path} exists and is no SavedModel; it will not be overwritten")
-    told = read_metrics(workdir)["rounds"] if workdir.metrics.is_file() else []
-    metrics: dict[str, Any] = next((one for one in told if one["round"] == number), {})
+    of_round = read_metrics(workdir).of_round(number) if workdir.metrics.is_file() else None
     with workdir.locked():
-        _export(config, tuple(names), model, workdir, number, path, metrics)
+        _export(config, tuple(names), model, workdir, number, path, of_round.sets if of_round else {})
     yield f"round {number} exported: {path}"
