@@ -54,7 +54,7 @@ class Run:
     @property
     def figures(self) -> dict[str, Any]:
         """What metrics.json holds: "rounds", and "final" with "test" and "validation" where there are such images."""
-        return read_metrics(self._workdir)
+        return read_metrics(self._workdir).to_json()
 
     @property
     def neighbors(self) -> NeighborTable | None:

@@ -5,17 +5,42 @@
 - `class_report`, `save_report`, `weakest`: the figures of every class.
 - `average_probabilities`, `aligned`: model fusion, of rounds and of runs.
 - `save_predictions`: predictions as CSV.
+- `RunFigures`, `RoundFigures`, `RoundEvaluation`, `SetFigures`, `read_figures`: what metrics.json holds.
 """
 
 from sjft_tf.evaluation.calibration import expected_calibration_error, reliability
+from sjft_tf.evaluation.figures import (
+    SCORED,
+    BorrowingFigures,
+    EvaluationStamp,
+    FinalFigures,
+    RoundEvaluation,
+    RoundFigures,
+    RunFigures,
+    ScoringFigures,
+    StampedMetrics,
+    figures_of,
+    read_figures,
+)
 from sjft_tf.evaluation.fusion import aligned, average_probabilities
-from sjft_tf.evaluation.metrics import Metrics, confusion_matrix, entropies, evaluate_probabilities
+from sjft_tf.evaluation.metrics import confusion_matrix, entropies, evaluate_probabilities
 from sjft_tf.evaluation.predictions import save_predictions
 from sjft_tf.evaluation.report import ClassFigures, class_report, save_report, weakest
+from sjft_tf.evaluation.set_figures import Metrics, SetFigures
 
 __all__ = [
+    "SCORED",
+    "BorrowingFigures",
     "ClassFigures",
+    "EvaluationStamp",
+    "FinalFigures",
     "Metrics",
+    "RoundEvaluation",
+    "RoundFigures",
+    "RunFigures",
+    "ScoringFigures",
+    "SetFigures",
+    "StampedMetrics",
     "aligned",
     "average_probabilities",
     "class_report",
@@ -23,6 +48,8 @@ __all__ = [
     "entropies",
     "evaluate_probabilities",
     "expected_calibration_error",
+    "figures_of",
+    "read_figures",
     "reliability",
     "save_predictions",
     "save_report",

@@ -3,63 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from sjft_tf.errors import InputError
-from sjft_tf.evaluation.calibration import ReliabilityBin, expected_calibration_error, reliability
+from sjft_tf.evaluation.calibration import expected_calibration_error, reliability
+from sjft_tf.evaluation.set_figures import Metrics
 
 # The smallest probability the loss takes the logarithm of. A float32 softmax underflows to exactly 0, whose
 # logarithm would make one confident mistake the loss of the whole set; -log of this is 36.04 nats.
 SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
-
-
-@dataclass(frozen=True)
-class Metrics:
-    """The figures of one model on one labeled image set.
-
-    Attributes:
-        count: the number of images, N.
-        top1: the share of images whose most probable class is the true one.
-        mean_class_accuracy: the mean of `per_class_accuracy` over the classes that have images. Every class
-            counts the same, however many images it has: the figure of the paper's tables (section 4).
-        loss: mean cross entropy in nats, probabilities clipped below at 2.2e-16.
-        calibration_error: expected calibration error, from 0 to 1 (see `calibration`).
-        mean_entropy: of the predictions, nats.
-        reliability: confidence against accuracy, bin by bin.
-        class_names: C names, in label order.
-        per_class_accuracy: for every class the share of its images that were recognized (recall); None for a
-            class without images.
-        confusion: int64 [C, C]; row: true class, column: predicted class.
-    """
-
-    count: int
-    top1: float
-    mean_class_accuracy: float
-    loss: float
-    calibration_error: float
-    mean_entropy: float
-    reliability: tuple[ReliabilityBin, ...]
-    class_names: tuple[str, ...]
-    per_class_accuracy: tuple[float | None, ...]
-    confusion: np.ndarray
-
-    def to_json(self) -> dict[str, Any]:
-        """A dict of plain Python values, free of NaN, for `artifacts.write_json` or `json.dumps`."""
-        return {
-            "count": self.count,
-            "top1": self.top1,
-            "mean_class_accuracy": self.mean_class_accuracy,
-            "loss": self.loss,
-            "calibration_error": self.calibration_error,
-            "mean_entropy": self.mean_entropy,
-            "reliability": [part._asdict() for part in self.reliability if part.images],
-            "class_names": list(self.class_names),
-            "per_class_accuracy": list(self.per_class_accuracy),
-            "confusion": self.confusion.tolist(),
-        }
 
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> np.ndarray:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
+from sjft_tf.evaluation import SCORED, RunFigures, SetFigures
 from sjft_tf.export import check_exported, export_saved_model, read_description
 from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.pipeline.stages.learning import build_model
-from sjft_tf.pipeline.stages.results import HEADLINE
 from sjft_tf.training import finished_rounds, load_round_weights, weights_digest
 from sjft_tf.workdir import Workdir
 
@@ -26,27 +25,24 @@ log = logging.getLogger(__name__)
 class Report:
     """A finished run: its figures (as in metrics.json) and where everything lies."""
 
-    figures: dict[str, Any]
+    figures: RunFigures
     workdir: Workdir
 
     def lines(self) -> Iterator[str]:
         """The last lines on the screen."""
-        final = self.figures["final"]
+        final, fusion, last = self.figures.final.sets, self.figures.fusion, self.figures.rounds[-1]
         yield ""
-        for name in ("validation", "test"):
+        for name in SCORED:
             if name in final:
                 yield f"{name:>10}: {describe(final[name])}"
-            if name in self.figures["fusion of rounds"]:
-                yield f"{'fusion':>10}: {describe(self.figures['fusion of rounds'][name])}"
-        for weak in list(self.figures.get("weakest classes", {}).values())[-1:]:
-            if weak:
-                yield f"{'weakest':>10}: {weak}"
-        if "validation" not in final and "test" not in final:
-            yield f"no --test images; on the training images {self.figures['rounds'][-1]['scoring']['train_top1']:.1%}"
-        for borrowed in [r["borrowed"] for r in self.figures["rounds"][-1:] if "borrowed" in r]:
+            if name in fusion:
+                yield f"{'fusion':>10}: {describe(fusion[name])}"
+        if not final and last.scoring is not None:
+            yield f"no --test images; on the training images {last.scoring.train_top1:.1%}"
+        if last.borrowed is not None:
             yield (
-                f"  borrowed: {borrowed['union_size']} source images of {borrowed['source_classes']} classes, "
-                f"K {borrowed['mean_k']:.0f} on average, {borrowed['max_k']} at most"
+                f"  borrowed: {last.borrowed.union_size} source images of {last.borrowed.source_classes} classes, "
+                f"K {last.borrowed.mean_k:.0f} on average, {last.borrowed.max_k} at most"
             )
         if self.workdir.times.is_file():
             times = self.workdir.read_times()
@@ -58,11 +54,11 @@ class Report:
         yield f"   details: {', '.join(str(path) for path in paths if path.exists())}"
 
 
-def describe(figures: dict[str, Any]) -> str:
+def describe(figures: SetFigures) -> str:
     """One set's figures in words."""
     return (
-        f"top-1 {figures['top1']:.2%}, mean class accuracy {figures['mean_class_accuracy']:.2%}, "
-        f"loss {figures['loss']:.3f} ({figures['count']} images)"
+        f"top-1 {figures.top1:.2%}, mean class accuracy {figures.mean_class_accuracy:.2%}, "
+        f"loss {figures.loss:.3f} ({figures.count} images)"
     )
 
 
@@ -92,18 +88,14 @@ def export_round(
     workdir: Workdir,
     number: int,
     path: Path,
-    figures: dict[str, Any],
+    figures: Mapping[str, SetFigures],
 ) -> None:
     """Writes the SavedModel of round `number` to `path`, unless the one there is the same."""
     description = {
         "config": config.to_json(),
         "round": number,
         "weights": weights_digest(workdir.rounds, number - 1),
-        "figures": {
-            name: {k: figures[name][k] for k in HEADLINE if k in figures[name]}
-            for name in ("validation", "test")
-            if name in figures
-        },
+        "figures": {name: figures[name].headline.to_json() for name in SCORED if name in figures},
     }
     if path.exists():
         try:

@@ -151,10 +151,8 @@ def _trials(comparison: RecordedComparison, colors: dict[str, str]) -> Any:
 
 
 def _rounds(path: Path, judge: str, metric: str) -> list[float | None]:
-    found = schema.mapping(artifacts.read_json(path), "metrics").get("rounds")
-    schema.need(isinstance(found, list), "`rounds` as a list")
-    assert found is not None
-    entries = [schema.mapping(schema.mapping(entry, "a round").get(judge, {}), judge) for entry in found]
+    rounds = schema.run_figures(artifacts.read_json(path)).rounds
+    entries = [figures.sets[judge].to_json() if judge in figures.sets else {} for figures in rounds]
     return [schema.number(entry.get(metric), metric, 0.0, 1.0 + 1e-9) for entry in entries]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from sjft_tf import artifacts, outputs
 from sjft_tf.csv_files import read_rows
 from sjft_tf.errors import InputError
+from sjft_tf.evaluation import Metrics, RoundFigures
 from sjft_tf.report import schema
 from sjft_tf.report.bounds import MOST
 from sjft_tf.report.curves import Curve, training_curves
@@ -36,7 +37,8 @@ class RecordedRun:
         workdir: where it lies.
         recorded: config.json: settings, versions, revision, platform.
         states: of the finished rounds.
-        figures: metrics.json of each finished round, by set; empty where it was not evaluated.
+        rounds: what is told of each finished round.
+        figures: those of each finished round by image set; empty where it was not evaluated.
         scorings: `training.record.round_record` of each finished round; None where that was not written.
         fused: figures of the fusion of rounds, by set.
         classes: names of target and source classes.
@@ -51,9 +53,10 @@ class RecordedRun:
     workdir: Workdir
     recorded: dict[str, Any]
     states: list[RoundState]
-    figures: list[dict[str, Any]]
+    rounds: list[RoundFigures]
+    figures: list[dict[str, Metrics]]
     scorings: list[dict[str, np.ndarray] | None]
-    fused: dict[str, Any]
+    fused: dict[str, Metrics]
     classes: dict[str, list[str]]
     curves: dict[str, Curve]
     neighbors: NeighborTable | None
@@ -107,19 +110,21 @@ def read_run(folder: Path) -> RecordedRun:
     indices = finished_rounds(workdir.rounds)
     if not is_run(folder) or not indices:
         raise InputError(f"There is no run with a finished round in {folder}. Train one first (scripts/train.py).")
-    places = [round_folder(workdir.rounds, index) for index in indices]
+    folders = [round_folder(workdir.rounds, index) for index in indices]
     recorded = core(workdir.config, lambda path: schema.configuration(artifacts.read_json(path)))
-    states = [_state(workdir.rounds, index, damages) for index in indices]
+    states = [_state(workdir.rounds, index) for index in indices]
+    rounds = [_round(state, damages) for state in states]
     count = len(states[0].counts)
     if any(len(state.counts) != count for state in states):
         raise InputError(f"The rounds in {workdir.rounds} are of different target images. Restore them from a copy.")
-    nothing: dict[str, Any] = {}
+    nothing: dict[str, Metrics] = {}
     return RecordedRun(
         workdir=workdir,
         recorded=recorded,
         states=states,
-        figures=[damages.read(place / "metrics.json", _figures, nothing) for place in places],
-        scorings=[damages.read(place / SCORING, lambda path: _scoring(path, count), None) for place in places],
+        rounds=rounds,
+        figures=[damages.read(folder / "metrics.json", _figures, nothing) for folder in folders],
+        scorings=[damages.read(folder / SCORING, lambda path: _scoring(path, count), None) for folder in folders],
         fused=damages.read(workdir.metrics, _fused, nothing),
         classes=damages.read(workdir.classes, _classes, {}),
         curves=damages.part("The curves of the training", lambda: training_curves(workdir.logs), {}),
@@ -133,23 +138,27 @@ def read_run(folder: Path) -> RecordedRun:
     )
 
 
-def _state(rounds: Path, index: int, damages: Damages) -> RoundState:
+def _state(rounds: Path, index: int) -> RoundState:
     path = round_folder(rounds, index) / STATE
     state = core(path, lambda _: read_round(rounds, index))
     counts = state.counts
     whole = all(type(value) is int and 0 <= value <= MOST for value in (state.index, state.global_step, state.k0))
     if not whole or counts.ndim != 1 or not counts.size or counts.dtype.kind != "i" or counts.min() < 0:
         raise InputError(f"{path} is damaged: expected numbers of the round and K of each target image. Restore it.")
-    what = f"Figures of round {index + 1}"
-    metrics: dict[str, Any] = damages.part(what, lambda: schema.round_metrics(state.metrics), {})
-    return dataclasses.replace(state, metrics=metrics)
+    return state
 
 
-def _figures(path: Path) -> dict[str, Any]:
-    found = schema.figures(artifacts.read_json(path))
-    for each in found.values():
-        _of_its_round(path, schema.mapping(each.pop("made_from", None), "`made_from`"))
-    return found
+def _round(state: RoundState, damages: Damages) -> RoundFigures:
+    number, step = state.index + 1, state.global_step
+    what, nothing = f"Figures of round {number}", RoundFigures(number, step)
+    return damages.part(what, lambda: schema.round_figures(number, step, state.metrics), nothing)
+
+
+def _figures(path: Path) -> dict[str, Metrics]:
+    evaluation = schema.round_evaluation(artifacts.read_json(path))
+    for stamped in evaluation.sets.values():
+        _of_its_round(path, stamped.made_from.to_json())
+    return evaluation.metrics
 
 
 def _scoring(path: Path, count: int) -> dict[str, np.ndarray] | None:
@@ -167,23 +176,19 @@ def _table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     return read_rows(path, columns)
 
 
-def _fused(path: Path) -> dict[str, Any]:
-    fused = schema.mapping(schema.mapping(artifacts.read_json(path), "metrics").get("fusion of rounds", {}), "fusion")
-    for kind, found in fused.items():
-        figure = schema.mapping(found, f"fusion on {kind} images").get("mean_class_accuracy")
-        schema.number(figure, "`mean_class_accuracy`", 0.0, 1.0 + 1e-9)
-    return fused
+def _fused(path: Path) -> dict[str, Metrics]:
+    return schema.run_figures(artifacts.read_json(path)).fusion
 
 
 def _classes(path: Path) -> dict[str, list[str]]:
-    found = schema.mapping(artifacts.read_json(path), "class names")
-    return {role: schema.words(names, f"classes of the {role}") for role, names in found.items()}
+    by_role = schema.mapping(artifacts.read_json(path), "class names")
+    return {role: schema.words(names, f"classes of the {role}") for role, names in by_role.items()}
 
 
 def _times(path: Path) -> dict[str, float]:
-    found = schema.mapping(artifacts.read_json(path), "times")
-    schema.need(None not in found.values(), "a number of seconds for each stage")
-    return schema.numbers(found, found, "times")
+    seconds = schema.mapping(artifacts.read_json(path), "times")
+    schema.need(None not in seconds.values(), "a number of seconds for each stage")
+    return schema.numbers(seconds, seconds, "times")
 
 
 def _neighbors(path: Path, count: int) -> NeighborTable | None:

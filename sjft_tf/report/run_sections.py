@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sjft_tf.config import RunConfig
+from sjft_tf.evaluation import SCORED
 from sjft_tf.report import run_charts
 from sjft_tf.report.pictures import Pictures
 from sjft_tf.report.reading import RecordedRun
@@ -61,23 +62,22 @@ def _headline(run: RecordedRun) -> list[dict[str, Any]]:
     """The figures one looks at first: kind of number, value, what it is."""
     tiles = []
     if run.judge:
-        found = run.figures[-1][run.judge]
-        images = f"{found['count']:,} {run.judge} images"
-        tiles.append({"share": found["mean_class_accuracy"], "what": "mean class accuracy", "note": images})
-        tiles.append({"share": found["top1"], "what": "top-1 accuracy", "note": images})
+        figures = run.figures[-1][run.judge]
+        images = f"{figures.count:,} {run.judge} images"
+        tiles.append({"share": figures.mean_class_accuracy, "what": "mean class accuracy", "note": images})
+        tiles.append({"share": figures.top1, "what": "top-1 accuracy", "note": images})
         if run.judge in run.fused:
-            fused = run.fused[run.judge]["mean_class_accuracy"]
+            fused = run.fused[run.judge].mean_class_accuracy
             note = f"mean prediction of {len(run.states)} rounds"
             tiles.append({"share": fused, "what": "mean class accuracy, fused", "note": note})
     else:
-        scoring = run.states[-1].metrics.get("scoring", {})
-        note = "no test or validation images"
-        tiles.append({"share": scoring.get("train_top1"), "what": "accuracy on the training images", "note": note})
-    last = run.states[-1].metrics.get("borrowed")
-    if last:
-        part = f" ({100 * last['union_size'] / run.source_size:.0f} % of the source)" if run.source_size else ""
-        note = f"of {last['source_classes']:,} classes, in the last round{part}"
-        tiles.append({"number": last["union_size"], "what": "source images borrowed", "note": note})
+        scoring = run.rounds[-1].scoring
+        share, note = scoring.train_top1 if scoring else None, "no test or validation images"
+        tiles.append({"share": share, "what": "accuracy on the training images", "note": note})
+    if (last := run.rounds[-1].borrowed) is not None:
+        part = f" ({100 * last.union_size / run.source_size:.0f} % of the source)" if run.source_size else ""
+        note = f"of {last.source_classes:,} classes, in the last round{part}"
+        tiles.append({"number": last.union_size, "what": "source images borrowed", "note": note})
     if run.times:
         note = f"{len(run.states)} rounds, {run.states[-1].global_step:,} training steps"
         tiles.append({"seconds": sum(run.times.values()), "what": "in all", "note": note})
@@ -98,25 +98,25 @@ def _changed(run: RecordedRun) -> list[dict[str, Any]]:
 def _rounds(run: RecordedRun) -> list[dict[str, Any]]:
     return [
         {
-            "number": state.index + 1,
-            "step": state.global_step,
-            "seconds": state.metrics.get("seconds"),
-            **state.metrics.get("scoring", {}),
-            **{f"{name}_accuracy": found["mean_class_accuracy"] for name, found in figures.items()},
-            **state.metrics.get("borrowed", {}),
+            "number": told.round,
+            "step": told.global_step,
+            "seconds": told.seconds,
+            **(vars(told.scoring) if told.scoring else {}),
+            **{f"{name}_accuracy": figures.mean_class_accuracy for name, figures in sets.items()},
+            **(vars(told.borrowed) if told.borrowed else {}),
         }
-        for state, figures in zip(run.states, run.figures, strict=True)
+        for told, sets in zip(run.rounds, run.figures, strict=True)
     ]
 
 
 def _curves(run: RecordedRun, name: str) -> list[Any]:
-    ends = [state.global_step for state in run.states]
+    ends = [told.global_step for told in run.rounds]
     lines: dict[str, list[float | None]] = {}
-    for kind in ("validation", "test"):
-        values = [figures.get(kind, {}).get("mean_class_accuracy") for figures in run.figures]
+    for kind in SCORED:
+        values = [sets[kind].mean_class_accuracy if kind in sets else None for sets in run.figures]
         if any(value is not None for value in values):
             lines[f"{kind}, mean class"] = values
-    train = [state.metrics.get("scoring", {}).get("train_top1") for state in run.states]
+    train = [told.scoring.train_top1 if told.scoring else None for told in run.rounds]
     if any(value is not None for value in train):
         lines["target training images"] = train
     charts = [
@@ -129,17 +129,17 @@ def _curves(run: RecordedRun, name: str) -> list[Any]:
 
 
 def _hard(run: RecordedRun, name: str) -> Any:
-    found = [state.metrics["scoring"] for state in run.states if "scoring" in state.metrics]
-    if len(found) < len(run.states):
+    scorings = [told.scoring for told in run.rounds if told.scoring is not None]
+    if len(scorings) < len(run.rounds):
         return None
-    wrong, uncertain = [each["wrong"] for each in found], [each["uncertain"] for each in found]
+    wrong, uncertain = [scoring.wrong for scoring in scorings], [scoring.uncertain for scoring in scorings]
     return run_charts.hard_images(wrong, uncertain, len(run.states[0].counts), name)
 
 
 def _neighbors(run: RecordedRun, name: str) -> Any:
     if not run.borrows:
         return None
-    counts = [each for index in range(len(run.states)) if (each := run.counts(index)) is not None]
+    counts = [of_round for index in range(len(run.states)) if (of_round := run.counts(index)) is not None]
     return run_charts.neighbor_counts(counts, name)
 
 
@@ -152,10 +152,10 @@ def _entropy(run: RecordedRun, name: str) -> Any:
 
 
 def _union(run: RecordedRun, name: str) -> Any:
-    found = [state.metrics["borrowed"] for state in run.states if "borrowed" in state.metrics]
-    if len(found) < len(run.states):
+    borrowed = [told.borrowed for told in run.rounds if told.borrowed is not None]
+    if len(borrowed) < len(run.rounds):
         return None
-    sizes, classes = [each["union_size"] for each in found], [each["source_classes"] for each in found]
+    sizes, classes = [figures.union_size for figures in borrowed], [figures.source_classes for figures in borrowed]
     return run_charts.union_growth(sizes, classes, run.source_size, name)
 
 
@@ -170,8 +170,8 @@ def _confusions(run: RecordedRun) -> list[dict[str, Any]]:
     """The most frequent mistakes on the judging images."""
     if not run.judge:
         return []
-    found = run.figures[-1][run.judge]
-    confusion, names = np.array(found["confusion"]), found["class_names"]
+    metrics = run.figures[-1][run.judge]
+    confusion, names = metrics.confusion, metrics.class_names
     wrong = confusion * (1 - np.eye(len(confusion), dtype=confusion.dtype))
     order = np.argsort(-wrong, axis=None, kind="stable")[:_PAIRS]
     cells = [(*divmod(int(cell), len(confusion)), int(wrong.flat[cell])) for cell in order if wrong.flat[cell]]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from sjft_tf.errors import InputError
+from sjft_tf.evaluation import RoundEvaluation, RoundFigures, RunFigures, SetFigures
 from sjft_tf.report.bounds import MOST
+from sjft_tf.schema import mismatch
 
 LEAK_COLUMNS = ("source_id", "role", "target_id", "kind", "score")
 CLASS_COLUMNS = ("class", "images", "recall", "precision", "confused_with", "confused")
@@ -33,11 +35,11 @@ def number(value: Any, what: str, low: float = 0.0, high: float = MOST) -> Any:
     return value
 
 
-def numbers(found: Any, names: Iterable[str], what: str, low: float = 0.0, high: float = MOST) -> dict[str, Any]:
+def numbers(values: Any, names: Iterable[str], what: str, low: float = 0.0, high: float = MOST) -> dict[str, Any]:
     """An object in which these names, where they are there, are numbers or nothing."""
     for name in names:
-        number(mapping(found, what).get(name), f"`{name}` of {what}", low, high)
-    return found
+        number(mapping(values, what).get(name), f"`{name}` of {what}", low, high)
+    return values
 
 
 def words(value: Any, what: str) -> list[str]:
@@ -46,52 +48,67 @@ def words(value: Any, what: str) -> list[str]:
     return value
 
 
-def configuration(found: Any) -> dict[str, Any]:
+def configuration(record: Any) -> dict[str, Any]:
     """config.json."""
-    sections = mapping(mapping(found, "config.json").get("config"), "`config`")
+    sections = mapping(mapping(record, "config.json").get("config"), "`config`")
     for name, settings in sections.items():
         mapping(settings, f"`{name}`")
     selection, data = (mapping(sections.get(name), f"`{name}`") for name in ("selection", "data"))
     need(isinstance(selection.get("selector"), str), "`selector` as text")
     need(number(selection.get("delta"), "`delta`") is not None, "`delta` as a number")
     need(isinstance(data.get("exclude_leaks"), bool), "`exclude_leaks` as true or false")
-    mapping(found.get("packages", {}), "`packages`")
-    return found
+    mapping(record.get("packages", {}), "`packages`")
+    return record
 
 
-def figures(found: Any) -> dict[str, Any]:
+def round_evaluation(value: Any) -> RoundEvaluation:
     """metrics.json of a round: by set, the figures and the confusion matrix."""
-    for kind, each in mapping(found, "figures").items():
-        mapping(each, f"figures of the {kind} images")
-        number(each.get("count"), "`count`")
-        need(isinstance(each.get("count"), int), "`count` as a whole number")
-        for name in ("top1", "mean_class_accuracy"):
-            need(name in each, f"`{name}`")
-            number(each[name], f"`{name}`", 0.0, 1.0 + 1e-9)
-        names = words(each.get("class_names"), "`class_names`")
-        rows = each.get("confusion")
-        need(isinstance(rows, list) and len(rows) == len(names), "`confusion` with a row for each class")
-        matrix = np.array(rows)
-        square = matrix.shape == (len(names),) * 2 and matrix.dtype.kind == "i" and matrix.min(initial=0) >= 0
-        need(square, "`confusion` as a square of counts")
-    return found
+    for name, figures in mapping(value, "figures").items():
+        mapping(figures, f"figures of the {name} images")
+        number(figures.get("count"), "`count`")
+        need(isinstance(figures.get("count"), int), "`count` as a whole number")
+        mapping(figures.get("made_from"), "`made_from`")
+    evaluation = _formed(RoundEvaluation, value, "figures")
+    for metrics in evaluation.metrics.values():
+        _shares(metrics)
+    return evaluation
 
 
-def round_metrics(found: Any) -> dict[str, Any]:
+def run_figures(value: Any) -> RunFigures:
+    """metrics.json of a run."""
+    figures = _formed(RunFigures, value, "metrics")
+    for metrics in figures.fusion.values():
+        _shares(metrics)
+    for told in figures.rounds:
+        for headline in told.sets.values():
+            _shares(headline)
+    return figures
+
+
+def _shares(figures: SetFigures) -> None:
+    number(figures.top1, "`top1`", 0.0, 1.0 + 1e-9)
+    number(figures.mean_class_accuracy, "`mean_class_accuracy`", 0.0, 1.0 + 1e-9)
+
+
+def round_figures(round_number: int, step: int, metrics: Any) -> RoundFigures:
     """What a state says of its round."""
-    number(mapping(found, "metrics").get("seconds"), "`seconds`")
-    scoring, borrowed = found.get("scoring"), found.get("borrowed")
-    if "scoring" in found:
-        numbers(scoring, ("train_top1", "mean_entropy"), "`scoring`")
-        for name in ("wrong", "uncertain"):
-            need(isinstance(scoring.get(name), int), f"`{name}` as a whole number")
-            number(scoring[name], f"`{name}`")
-    if "borrowed" in found:
-        numbers(borrowed, ("mean_k", "max_k"), "`borrowed`")
-        for name in ("union_size", "source_classes"):
-            need(isinstance(borrowed.get(name), int), f"`{name}` as a whole number")
-            number(borrowed[name], f"`{name}`")
-    return found
+    told = mapping(metrics, "metrics")
+    number(told.get("seconds"), "`seconds`")
+    figures = _formed(RoundFigures, {**told, "round": round_number, "global_step": step}, "metrics")
+    for part, what in ((figures.scoring, "scoring"), (figures.borrowed, "borrowed")):
+        if part is not None:
+            numbers(vars(part), vars(part), f"`{what}`")
+    return figures
+
+
+Kind = TypeVar("Kind", RunFigures, RoundEvaluation, RoundFigures)
+
+
+def _formed(kind: type[Kind], value: Any, what: str) -> Kind:
+    """The figures that an object holds."""
+    if (reason := mismatch(value, kind.FORM, what)) is not None:
+        raise InputError(reason)
+    return kind.from_json(value)
 
 
 def scoring_record(arrays: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:

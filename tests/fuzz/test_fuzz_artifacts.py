@@ -76,7 +76,7 @@ LOADERS = {
     "rounds/00/probabilities-test.npz": lambda w: artifacts.load_npz(
         w.rounds / "00/probabilities-test.npz", results._PROBABILITIES
     ),
-    "rounds/00/metrics.json": lambda w: results.round_figures(w, 0),
+    "rounds/00/metrics.json": lambda w: {name: one.to_json() for name, one in results.round_figures(w, 0).items()},
     "classes.json": lambda w: w.read_classes(),
     "config.json": lambda w: w.read_config().to_json(),
 }

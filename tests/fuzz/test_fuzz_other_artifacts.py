@@ -12,6 +12,7 @@ from sjft_tf.comparison.records import SETS_FORM
 from sjft_tf.comparison.statistics import paired_summary
 from sjft_tf.csv_files import read_rows
 from sjft_tf.descriptors import DescriptorStore
+from sjft_tf.evaluation import FinalFigures, RoundFigures, RunFigures, evaluate_probabilities
 from sjft_tf.export import DESCRIPTION_FILE, DIGESTS_FILE, FORMAT, check_exported, read_description
 from sjft_tf.images import scan, shards
 from sjft_tf.influence import kept_rows, save_kept
@@ -67,10 +68,10 @@ def _make_run(root: Path) -> None:
     writer.finish()
     _search(root)
     artifacts.write_json(workdir.times, {"training": 2.5, "export": 1})
-    figures = {"count": 2, "top1": 0.5, "mean_class_accuracy": 0.5, "loss": 1.0, "calibration_error": 0.25}
-    rounds = [{"round": 1, "global_step": 3, "test": figures}]
-    final = {"round": 1, "test": figures}
-    artifacts.write_json(workdir.metrics, {"final": final, "fusion of rounds": {"test": figures}, "rounds": rounds})
+    metrics = evaluate_probabilities(HISTOGRAMS[:2], np.array([0, 1]), ("a", "b"))
+    rounds = (RoundFigures(1, 3, sets={"test": metrics.headline}),)
+    figures = RunFigures("center", FinalFigures({"test": metrics}, 1), {"test": metrics}, rounds)
+    artifacts.write_json(workdir.metrics, figures.to_json())
     save_kept(workdir.influence / "kept.json", Target(), np.array([True, False, True]), {"how": "by hand"})
     found = [scan.ScanResult(plain, bytes(range(32)), error) for plain, error in ((True, ""), (False, "cut off"))]
     scan._Store(workdir.scans / "target.npz", 100).write(["a.png", "ö\udcff.png"], [(3, 4), (5, 6)], found)
@@ -125,7 +126,7 @@ LOADERS = {
     "descriptors-source/checksums.npz": ("run", lambda root: _store(root).histograms([0, 1, 2])),
     "search.npz": ("run", _search, None),
     "times.json": ("run", lambda root: Workdir(root).read_times(), {}),
-    "metrics.json": ("run", lambda root: read_metrics(Workdir(root))),
+    "metrics.json": ("run", lambda root: read_metrics(Workdir(root)).to_json()),
     "influence/kept.json": ("run", lambda root: kept_rows(root / "influence/kept.json", Target())),
     "images/target.npz": ("run", lambda root: scan._Store(root / "images/target.npz", 100).read(), {}),
     "images/shard.npz": (

@@ -34,7 +34,7 @@ def test_figures_of_other_views_are_made_again_without_training(trained, config,
     monkeypatch.setattr("keras.Model.fit", None)
     dense = replace(config, evaluation=EvaluationConfig("dense", ["16", "24"])).validate()
     report = train(dense, trained)
-    assert report.figures["views"] == "dense 16, 24"
+    assert report.figures.views == "dense 16, 24"
     after = [probabilities(trained, number) for number in (1, 2)]
     for old, new in zip(before, after, strict=True):
         assert np.abs(old - new).max() > 1e-6
@@ -45,7 +45,7 @@ def test_figures_of_other_views_are_made_again_without_training(trained, config,
     # The same from outside, and back again.
     (line, *_) = evaluate(trained, EvaluationRequest())
     assert line.startswith("round 2 (dense 16, 24) on ")
-    assert f"loss {report.figures['final']['test']['loss']:.3f}" in line
+    assert f"loss {report.figures.final.sets['test'].loss:.3f}" in line
     (line, *_) = evaluate(trained, EvaluationRequest(views=EvaluationConfig()))
     assert line.startswith("round 2 on ")
     train(config, trained)
@@ -72,7 +72,7 @@ def test_a_cut_between_probabilities_and_figures_is_noticed(trained, config, mon
     labels = open_image_set(f"{config.data.target}#test").labels
     for number in (1, 2):
         want = evaluate_probabilities(probabilities(trained, number), labels, "abc")
-        assert figures["rounds"][number - 1]["test"]["loss"] == pytest.approx(want.loss)
+        assert figures.rounds[number - 1].sets["test"].loss == pytest.approx(want.loss)
 
 
 def test_figures_of_other_images_are_still_refused(trained, config, world, tmp_path):

@@ -80,7 +80,8 @@ def test_the_whole_job(finished, world):
 
 
 def read_round_figures(workdir):
-    return round_figures(workdir, 1), read_json(workdir.metrics)["final"]
+    figures = {name: metrics.to_json() for name, metrics in round_figures(workdir, 1).items()}
+    return figures, read_json(workdir.metrics)["final"]
 
 
 def test_started_again_nothing_is_done_twice(config, trained, monkeypatch):

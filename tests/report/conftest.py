@@ -12,8 +12,19 @@ import pytest
 
 from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
-from sjft_tf.evaluation import class_report, evaluate_probabilities, save_report
+from sjft_tf.evaluation import (
+    EvaluationStamp,
+    FinalFigures,
+    RoundEvaluation,
+    RoundFigures,
+    RunFigures,
+    StampedMetrics,
+    class_report,
+    evaluate_probabilities,
+    save_report,
+)
 from sjft_tf.images import open_image_set
+from sjft_tf.pipeline.stages.results import round_figures
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.summaries import RoundSummaries
 from sjft_tf.workdir import Workdir
@@ -111,7 +122,8 @@ def make_run(folder: Path, specs: tuple[str, str], rounds: int = 2, selector: st
         with RoundSummaries(workdir.logs, index, 10 * index) as board:
             for step in (5, 10):
                 board.scalars(10 * index + step, {"loss/target": 1 / (index + 1), "accuracy/target": 0.5})
-    artifacts.write_json(workdir.metrics, {"rounds": lines, "final": lines[-1], "fusion of rounds": {}})
+    final = FinalFigures(round_figures(workdir, rounds - 1), rounds)
+    artifacts.write_json(workdir.metrics, RunFigures("center", final, rounds=tuple(lines)).to_json())
     if selector != "none":
         order = np.array([rng.permutation(20)[:8] for _ in range(9)], np.int32)
         distances = np.sort(rng.random((9, 8), np.float32), axis=1)
@@ -124,7 +136,7 @@ def make_run(folder: Path, specs: tuple[str, str], rounds: int = 2, selector: st
 
 def _round(
     workdir: Workdir, index: int, rng: np.random.Generator, labels: np.ndarray, borrows: bool, seed: int
-) -> dict:
+) -> RoundFigures:
     place, p = workdir.rounds / f"{index:02d}", rng.dirichlet(np.ones(3), 9)
     scoring = {"train_top1": 0.5, "wrong": 4 - index, "uncertain": 2, "mean_entropy": 0.4}
     borrowed = {"union_size": 10 + index, "source_classes": 4, "mean_k": 2.0 + index, "max_k": 8}
@@ -147,12 +159,12 @@ def _round(
             "drawn_share": np.array([0.2, 0.1]),
         }
     artifacts.save_npz(place / "scoring.npz", record, {"weights": f"{seed} {index}"})
-    figures = {"test": evaluate_probabilities(p, labels, HOSTILE).to_json()}
-    figures["test"]["made_from"] = {"weights": f"{seed} {index}"}
-    artifacts.write_json(place / "metrics.json", figures)
+    figures = evaluate_probabilities(p, labels, HOSTILE)
+    stamp = EvaluationStamp("i", "center", f"{seed} {index}")
+    artifacts.write_json(place / "metrics.json", RoundEvaluation({"test": StampedMetrics(figures, stamp)}).to_json())
     save_report(workdir.report, class_report(p, labels, HOSTILE))
-    headline = {key: figures["test"][key] for key in ("top1", "mean_class_accuracy")}
-    return {"round": index + 1, "test": headline, **metrics}
+    told = {"round": index + 1, "global_step": meta["global_step"], "test": figures.headline.to_json(), **metrics}
+    return RoundFigures.from_json(told)
 
 
 def make_comparison(root: Path, specs: tuple[str, str]) -> Path:

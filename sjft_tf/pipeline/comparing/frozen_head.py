@@ -7,7 +7,14 @@ import numpy as np
 
 from sjft_tf import artifacts, outputs
 from sjft_tf.config import RunConfig
-from sjft_tf.evaluation import class_report, evaluate_probabilities, save_predictions, save_report
+from sjft_tf.evaluation import (
+    FinalFigures,
+    RunFigures,
+    class_report,
+    evaluate_probabilities,
+    save_predictions,
+    save_report,
+)
 from sjft_tf.images import fold
 from sjft_tf.influence import Examples, Scaling, SoftmaxObjective, choose_l2, fit_head
 from sjft_tf.models import trunk_features
@@ -52,16 +59,16 @@ def _fit_and_score(config: RunConfig, sets: Sets, workdir: Workdir, features: np
     pairs = [(rows["training"], rows["validation"])] if "validation" in rows else _folds(sets, config, folds)
     l2 = config.prune.head_l2 or choose_l2([(examples(a), examples(b)) for a, b in pairs], classes)
     head = fit_head(SoftmaxObjective(examples(rows["training"]), classes, l2)).check()
-    final = {}
+    scored = {}
     for name, images in sets.scored().items():
         p = head.probabilities(examples(rows[name])).astype(np.float32)
-        final[name] = evaluate_probabilities(p, images.labels, images.class_names).to_json()
+        scored[name] = evaluate_probabilities(p, images.labels, images.class_names)
         save_report(workdir.report, class_report(p, images.labels, images.class_names))
         if name == "test":
             save_predictions(workdir.predictions, images.ids, images.class_names, p, images.labels)
     outputs.record(workdir.report, workdir.predictions)
-    figures = {"views": "center", "final": {"head_l2": l2, **final}, "fusion of rounds": {}, "rounds": []}
-    artifacts.write_json(workdir.metrics, figures)
+    figures = RunFigures("center", FinalFigures(scored, head_l2=l2))
+    artifacts.write_json(workdir.metrics, figures.to_json())
 
 
 def _folds(sets: Sets, config: RunConfig, count: int) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -145,10 +145,10 @@ def _link(workdir: Workdir) -> None:
 def _write_result(workdir: Workdir, stamp: str) -> None:
     figures = read_metrics(workdir)
     times = workdir.read_times()
-    content = {"made_from": stamp, "seconds": round(sum(times.values()), 3)}
-    for key, part in (("final", figures["final"]), ("fusion", figures["fusion of rounds"])):
+    content: dict[str, Any] = {"made_from": stamp, "seconds": round(sum(times.values()), 3)}
+    for key, sets in (("final", figures.final.sets), ("fusion", figures.fusion)):
         content[key] = {
-            name: {images: part[images][name] for images in ("validation", "test") if images in part}
+            name: {images: getattr(sets[images], name) for images in sets}
             for name in ("mean_class_accuracy", "top1", "loss")
         }
     artifacts.write_json(workdir.root / RESULT, content)

@@ -50,9 +50,9 @@ class Demo:
             for arm, found in accuracy.items():
                 last = root / f"seed-{seed}" / arm.replace(" ", "-")
                 report = self._run(last, self._arm(arm, seed, start))
-                figures = report.figures["final"][self.judge]
-                found.append(figures["mean_class_accuracy"])
-                yield f"seed {seed}: {arm:<28} {found[-1]:7.2%}  ({figures['count']} {self.judge} images)"
+                figures = report.figures.final.sets[self.judge]
+                found.append(figures.mean_class_accuracy)
+                yield f"seed {seed}: {arm:<28} {found[-1]:7.2%}  ({figures.count} {self.judge} images)"
         yield ""
         yield from table(accuracy)
         yield ""

@@ -76,24 +76,21 @@ def evaluate(workdir: Workdir, asked: EvaluationRequest, output: str = "") -> It
         each.append(aligned(probabilities, theirs, names, f"The run in {one.root}"))
     refuse_changed(found)
     fused = average_probabilities(each)
-    figures = evaluate_probabilities(fused, found.labels, names).to_json()
+    figures = evaluate_probabilities(fused, found.labels, names)
     report = class_report(fused, found.labels, names)
     if len(runs) > 1:
         for one, probabilities, said in zip(runs, each, told, strict=True):
-            alone = evaluate_probabilities(probabilities, found.labels, names).to_json()
+            alone = evaluate_probabilities(probabilities, found.labels, names)
             yield f"{one.root}, {said}: {describe(alone)}"
         yield f"fusion of {len(runs)} runs on {found.name}: {describe(figures)}"
     else:
         yield f"{told[0]} on {found.name}: {describe(figures)}"
-    yield (
-        f"expected calibration error {figures['calibration_error']:.2%}, "
-        f"mean entropy {figures['mean_entropy']:.3f} nats"
-    )
+    yield (f"expected calibration error {figures.calibration_error:.2%}, mean entropy {figures.mean_entropy:.3f} nats")
     if weak := weakest(report):
         yield f"weakest classes: {weak}"
     if output:
         models = [{"workdir": str(one.root), "predictions": said} for one, said in zip(runs, told, strict=True)]
-        artifacts.write_json(output, figures | {"models": models})
+        artifacts.write_json(output, figures.to_json() | {"models": models})
         predictions = Path(output).with_suffix(".csv")
         classes = predictions.with_name(f"{predictions.stem}-report.csv")
         save_predictions(predictions, found.ids, names, fused, found.labels)

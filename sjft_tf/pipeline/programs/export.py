@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.finished_run import export_round, restore
@@ -18,8 +17,7 @@ def export(workdir: Workdir, number: int, output: str) -> Iterator[str]:
     path = Path(output) if output else workdir.saved_model
     if path.exists() and not (path / "saved_model.pb").is_file():
         raise InputError(f"--output={path} exists and is no SavedModel; it will not be overwritten")
-    rounds = read_metrics(workdir)["rounds"] if workdir.metrics.is_file() else []
-    figures: dict[str, Any] = next((one for one in rounds if one["round"] == number), {})
+    of_round = read_metrics(workdir).of_round(number) if workdir.metrics.is_file() else None
     with workdir.locked():
-        export_round(config, tuple(names), model, workdir, number, path, figures)
+        export_round(config, tuple(names), model, workdir, number, path, of_round.sets if of_round else {})
     yield f"round {number} exported: {path}"

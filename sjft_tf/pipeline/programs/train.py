@@ -73,8 +73,9 @@ def train(
         if not saved_model:
             return {}
         with workdir.timed("export"):
-            last = figures["final"]["round"]
-            export_round(config, sets.target.class_names, model, workdir, last, workdir.saved_model, figures["final"])
+            last = figures.rounds[-1]
+            names, path = sets.target.class_names, workdir.saved_model
+            export_round(config, names, model, workdir, last.round, path, last.sets)
             if not outputs.intact(workdir.trunk):  # finished rounds do not change
                 save_trunk(model, workdir.trunk)
                 outputs.record(workdir.trunk)

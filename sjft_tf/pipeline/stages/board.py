@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from sjft_tf.config import RunConfig
+from sjft_tf.evaluation import SetFigures
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.stages.results import round_figures
 from sjft_tf.selection import TABLE_SELECTORS
@@ -78,7 +79,9 @@ class Board:
         """Takes note of the last round of an earlier start."""
         self._counts = state.counts
 
-    def finished(self, state: RoundState, figures: dict[str, Any], model: keras.Model, scores: TargetScores) -> None:
+    def finished(
+        self, state: RoundState, figures: Mapping[str, SetFigures], model: keras.Model, scores: TargetScores
+    ) -> None:
         """Writes what is known of a round at its end, and closes its file.
 
         Args:
@@ -90,8 +93,9 @@ class Board:
         board, step = self._summaries, state.global_step
         assert board is not None
         with board:
-            for name, found in figures.items():
-                board.scalars(step, {f"{name}/{key}": found[key] for key in found if key != "count"})
+            for name, of_set in figures.items():
+                told = of_set.headline.to_json()
+                board.scalars(step, {f"{name}/{key}": told[key] for key in told if key != "count"})
             self._scored(board, state)
             self._hard(board, step, state, scores)
             if "borrowed" in state.metrics:
@@ -123,11 +127,11 @@ class Board:
 
     def _scored(self, board: RoundSummaries, state: RoundState) -> None:
         step = state.global_step
-        for name, found in round_figures(self._workdir, state.index).items():
-            accuracies = [value for value in found["per_class_accuracy"] if value is not None]
+        for name, metrics in round_figures(self._workdir, state.index).items():
+            accuracies = [value for value in metrics.per_class_accuracy if value is not None]
             board.histogram(step, f"{name}/class_accuracy", np.array(accuracies))
-            if len(found["class_names"]) <= _LARGEST_CONFUSION:
-                picture = confusion_picture(np.array(found["confusion"]), found["class_names"], name)
+            if len(metrics.class_names) <= _LARGEST_CONFUSION:
+                picture = confusion_picture(metrics.confusion, metrics.class_names, name)
                 board.image(step, f"{name}/confusion", picture)
 
     def _hard(self, board: RoundSummaries, step: int, state: RoundState, scores: TargetScores) -> None:

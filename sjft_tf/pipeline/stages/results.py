@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,12 +12,20 @@ from sjft_tf import artifacts, outputs
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import (
+    EvaluationStamp,
+    FinalFigures,
+    Metrics,
+    RoundEvaluation,
+    RoundFigures,
+    RunFigures,
+    StampedMetrics,
     average_probabilities,
     class_report,
     evaluate_probabilities,
+    figures_of,
+    read_figures,
     save_predictions,
     save_report,
-    weakest,
 )
 from sjft_tf.images import ImageSet, refuse_changed
 from sjft_tf.models import MultiViewScorer, Scorer
@@ -26,6 +34,7 @@ from sjft_tf.retrieval import NeighborTable
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import neighbor_montage
 from sjft_tf.training import (
+    STATE,
     check_round,
     finished_rounds,
     read_round,
@@ -37,81 +46,60 @@ from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)
 
-_MADE_FROM = {"images": str, "views": str, "weights": str}
 _PROBABILITIES = Schema(
-    {"probabilities": Array("float", ("images", "classes"), low=0, high=1.001)}, {"made_from": _MADE_FROM}
+    {"probabilities": Array("float", ("images", "classes"), low=0, high=1.001)}, {"made_from": EvaluationStamp.FORM}
 )
-_HEADLINE: dict[str, Any] = {
-    **{"count": int, "top1": float, "mean_class_accuracy": float, "loss": float, "calibration_error": float}
-}
-FIGURES = {
-    "*": {
-        **_HEADLINE,
-        **{"class_names": [str], "per_class_accuracy": [(float, None)], "confusion": [[int]]},
-        "made_from": _MADE_FROM,
-    }
-}
-"""Form of `rounds/NN/metrics.json`: figures by set."""
-
-METRICS = {
-    "final": {"round?": int, "validation?": _HEADLINE, "test?": _HEADLINE},
-    "fusion of rounds": {"validation?": _HEADLINE, "test?": _HEADLINE},
-    "rounds": [{"round": int, "validation?": _HEADLINE, "test?": _HEADLINE}],
-}
-"""Form of a run's `metrics.json`."""
-
-HEADLINE = tuple(_HEADLINE)
 
 
 def evaluate_round(
     scorer: Scorer | MultiViewScorer, sets: Sets, workdir: Workdir, index: int, views: str = "center"
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Metrics]:
     """Scores validation and test images with the current weights, unless this round was scored before.
 
     Figures made with other views of the images are made again: the weights do not depend on views. Writes
     `probabilities-SET.npz` and `metrics.json` (with confusion matrices) into the round's folder.
 
     Returns:
-        For each scored set the headline figures.
+        The figures of each scored set.
     """
     folder = round_folder(workdir.rounds, index)
     path = folder / "metrics.json"
     if not evaluated(sets, workdir, index, views):
         path.unlink(missing_ok=True)  # it is written last: as long as it is missing the round counts as not evaluated
-        figures = {}
+        scored = {}
         for name, images in sets.scored().items():
             probabilities = scorer(images, description=f"Evaluating on {name}")
             refuse_changed(images)
-            made_from = {"made_from": _made_from(images, workdir, index, views)}
-            found = evaluate_probabilities(probabilities, images.labels, images.class_names)
-            figures[name] = found.to_json() | made_from
+            stamp = _stamp(images, workdir, index, views)
+            metrics = evaluate_probabilities(probabilities, images.labels, images.class_names)
+            scored[name] = StampedMetrics(metrics, stamp)
+            made_from = {"made_from": stamp.to_json()}
             artifacts.save_npz(folder / f"probabilities-{name}.npz", {"probabilities": probabilities}, made_from)
-        artifacts.write_json(path, figures)
-    return {name: _headline(figures) for name, figures in round_figures(workdir, index).items()}
+        artifacts.write_json(path, RoundEvaluation(scored).to_json())
+    return round_figures(workdir, index)
 
 
 def validation_score(workdir: Workdir, index: int) -> float | None:
     """Mean class accuracy of a round on the validation images; None without them. Never the test images'."""
     figures = round_figures(workdir, index)
-    return figures["validation"]["mean_class_accuracy"] if "validation" in figures else None
+    return figures["validation"].mean_class_accuracy if "validation" in figures else None
 
 
-def round_figures(workdir: Workdir, index: int) -> dict[str, Any]:
+def round_figures(workdir: Workdir, index: int) -> dict[str, Metrics]:
     """`metrics.json` of a round: its figures by set; empty where it was not evaluated.
 
     Raises:
         InputError: the file is damaged, or of another round.
     """
     path = round_folder(workdir.rounds, index) / "metrics.json"
-    found = _stamped_figures(path, workdir, index) if path.exists() else {}
-    return {name: {key: value for key, value in each.items() if key != "made_from"} for name, each in found.items()}
+    return _evaluation(path, workdir, index).metrics if path.exists() else {}
 
 
-def _stamped_figures(path: Path, workdir: Workdir, index: int) -> dict[str, Any]:
-    found = artifacts.read_json(path, FIGURES, way_back(workdir.rounds, index))
-    for each in found.values():
-        check_round(workdir.rounds, index, path, each["made_from"]["weights"])
-    return found
+def _evaluation(path: Path, workdir: Workdir, index: int) -> RoundEvaluation:
+    evaluation = read_figures(RoundEvaluation, path, way_back(workdir.rounds, index))
+    for stamped in evaluation.sets.values():
+        check_round(workdir.rounds, index, path, stamped.made_from.weights)
+    return evaluation
 
 
 def evaluated(sets: Sets, workdir: Workdir, index: int, views: str) -> bool:
@@ -131,14 +119,15 @@ def evaluated(sets: Sets, workdir: Workdir, index: int, views: str) -> bool:
             return False
         try:
             made_from = artifacts.load_npz(path, _PROBABILITIES)[1]["made_from"]
-            figures = _stamped_figures(folder / "metrics.json", workdir, index)
+            evaluation = _evaluation(folder / "metrics.json", workdir, index)
         except InputError as error:
             log.warning("%s It is evaluated again.", error)
             return False
-        asked = {f"{name} images": images.fingerprint}
-        artifacts.check_made_from(path, {f"{name} images": made_from["images"]}, asked, artifacts.OTHER_WORKDIR)
-        wanted = _made_from(images, workdir, index, views)
-        if name not in figures or made_from != wanted or figures[name]["made_from"] != wanted:
+        own = {f"{name} images": images.fingerprint}
+        artifacts.check_made_from(path, {f"{name} images": made_from["images"]}, own, artifacts.OTHER_WORKDIR)
+        wanted = _stamp(images, workdir, index, views)
+        stamped = evaluation.sets.get(name)
+        if stamped is None or made_from != wanted.to_json() or stamped.made_from != wanted:
             return False
     return True
 
@@ -154,50 +143,55 @@ def scored_images(workdir: Workdir, index: int, name: str) -> str | None:
     return artifacts.load_npz(path, _PROBABILITIES, remedy)[1]["made_from"]["images"] if path.is_file() else None
 
 
-def _made_from(images: ImageSet, workdir: Workdir, index: int, views: str) -> dict[str, Any]:
-    return {"images": images.fingerprint, "views": views, "weights": weights_digest(workdir.rounds, index)}
+def _stamp(images: ImageSet, workdir: Workdir, index: int, views: str) -> EvaluationStamp:
+    return EvaluationStamp(images.fingerprint, views, weights_digest(workdir.rounds, index))
 
 
-def summarize(sets: Sets, workdir: Workdir, views: str = "center") -> dict[str, Any]:
+def summarize(sets: Sets, workdir: Workdir, views: str = "center") -> RunFigures:
     """Gathers the figures of all rounds, fuses their predictions, and writes what a user looks at.
 
     That is metrics.json, predictions.csv (test images) and report.csv (classes, of the test or else validation images).
 
     Model fusion (paper section 4) averages the probabilities of the models saved after each round.
     """
-    rounds, last = [], {}
+    rounds: list[RoundFigures] = []
+    last: dict[str, Metrics] = {}
     for index in finished_rounds(workdir.rounds):
-        state = read_round(workdir.rounds, index)
         last = round_figures(workdir, index)
-        rounds.append(
-            {"round": index + 1, "global_step": state.global_step, **state.metrics}
-            | {name: _headline(figures) for name, figures in last.items()}
-        )
-    fusion, weak = {}, {}
+        rounds.append(_round_entry(workdir, index, last))
+    fusion = {}
     for name, images in sets.scored().items():
-        each = [_probabilities(workdir, index, name, images, views) for index in range(len(rounds))]
-        if len(each) > 1:
-            averaged = average_probabilities(each)
-            fusion[name] = evaluate_probabilities(averaged, images.labels, images.class_names).to_json()
-        report = class_report(each[-1], images.labels, images.class_names)
-        save_report(workdir.report, report)  # of the test images where there are some: they come last
-        weak[name] = weakest(report)
+        of_rounds = [_probabilities(workdir, index, name, images, views) for index in range(len(rounds))]
+        if len(of_rounds) > 1:
+            averaged = average_probabilities(of_rounds)
+            fusion[name] = evaluate_probabilities(averaged, images.labels, images.class_names)
+        # Of the test images where there are some: they come last.
+        save_report(workdir.report, class_report(of_rounds[-1], images.labels, images.class_names))
         if name == "test":
-            save_predictions(workdir.predictions, images.ids, images.class_names, each[-1], images.labels)
+            save_predictions(workdir.predictions, images.ids, images.class_names, of_rounds[-1], images.labels)
     outputs.record(workdir.report, workdir.predictions)  # a comparison and the report take figures from them
-    figures = {"views": views, "final": {"round": len(rounds), **last}, "fusion of rounds": fusion, "rounds": rounds}
-    artifacts.write_json(workdir.metrics, figures)
-    return figures | {"weakest classes": weak}
+    figures = RunFigures(views, FinalFigures(last, len(rounds)), fusion, tuple(rounds))
+    artifacts.write_json(workdir.metrics, figures.to_json())
+    return figures
 
 
-def read_metrics(workdir: Workdir) -> dict[str, Any]:
+def _round_entry(workdir: Workdir, index: int, scored: dict[str, Metrics]) -> RoundFigures:
+    """What a run's metrics.json says of round `index`, whose figures by set are `scored`."""
+    state = read_round(workdir.rounds, index)
+    told = {"round": index + 1, "global_step": state.global_step, **state.metrics}
+    path = round_folder(workdir.rounds, index) / STATE
+    figures = figures_of(RoundFigures, told, path, way_back(workdir.rounds, index))
+    return dataclasses.replace(figures, sets={name: metrics.headline for name, metrics in scored.items()})
+
+
+def read_metrics(workdir: Workdir) -> RunFigures:
     """What `summarize` wrote.
 
     Raises:
         InputError: it is missing or damaged.
     """
     remedy = "Remove it and start the training's command again: it is made from the rounds."
-    return artifacts.read_json(workdir.metrics, METRICS, remedy)
+    return read_figures(RunFigures, workdir.metrics, remedy)
 
 
 def write_borrowed(
@@ -238,14 +232,10 @@ def show_neighbors(target: ImageSet, source: ImageSet, table: NeighborTable, wor
     outputs.record(workdir.picture)
 
 
-def _headline(figures: dict[str, Any]) -> dict[str, Any]:
-    return {name: figures[name] for name in HEADLINE if name in figures}
-
-
 def _probabilities(workdir: Workdir, index: int, name: str, images: ImageSet, views: str) -> np.ndarray:
     path = round_folder(workdir.rounds, index) / f"probabilities-{name}.npz"
     arrays, meta = artifacts.load_npz(path, _PROBABILITIES, way_back(workdir.rounds, index))
-    artifacts.check_made_from(path, meta["made_from"], _made_from(images, workdir, index, views))
+    artifacts.check_made_from(path, meta["made_from"], _stamp(images, workdir, index, views).to_json())
     if arrays["probabilities"].shape != (len(images), images.num_classes):
         raise InputError(f"{path} is not of {len(images)} images. {way_back(workdir.rounds, index)}")
     return arrays["probabilities"]

@@ -1,13 +1,20 @@
 """A round's figures go along with its SavedModel, found by the round's number."""
 
+import numpy as np
+
 from sjft_tf import artifacts
+from sjft_tf.evaluation import evaluate_probabilities
 from sjft_tf.pipeline.programs.export import export
 from sjft_tf.workdir import Workdir
 
 PROGRAM = "sjft_tf.pipeline.programs.export"
-FIGURES = {"count": 2, "top1": 0.5, "mean_class_accuracy": 0.5, "loss": 1.0, "calibration_error": 0.25}
-ROUND = {"round": 2, "test": FIGURES}
-METRICS = {"final": {"round": 1, "test": FIGURES}, "fusion of rounds": {}, "rounds": [ROUND]}
+METRICS = evaluate_probabilities(np.array([[0.75, 0.25], [0.5, 0.5]]), np.array([0, 1]), ("a", "b"))
+WHOLE = {
+    "views": "center",
+    "final": {"round": 1, "test": METRICS.to_json()},
+    "fusion of rounds": {},
+    "rounds": [{"round": 2, "global_step": 4, "test": METRICS.headline.to_json()}],
+}
 
 
 def test_export_takes_the_figures_of_its_round(tmp_path, monkeypatch):
@@ -17,6 +24,6 @@ def test_export_takes_the_figures_of_its_round(tmp_path, monkeypatch):
     workdir = Workdir(tmp_path / "run")
     for number in (1, 2, 3):  # fewer rounds in the file than there are now
         with workdir.locked():
-            artifacts.write_json(workdir.metrics, METRICS)
+            artifacts.write_json(workdir.metrics, WHOLE)
         list(export(workdir, number, ""))
-    assert told == [{}, ROUND, {}]
+    assert told == [{}, {"test": METRICS.headline}, {}]

@@ -1,25 +1,36 @@
 """metrics.json of a run: read by its form."""
 
+import numpy as np
 import pytest
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
+from sjft_tf.evaluation import evaluate_probabilities
 from sjft_tf.pipeline.comparing.jobs import _write_result
 from sjft_tf.pipeline.stages.results import read_metrics
 from sjft_tf.workdir import Workdir
 
-FIGURES = {"count": 2, "top1": 0.5, "mean_class_accuracy": 0.5, "loss": 1.0, "calibration_error": 0.25}
-WHOLE = {"final": {"round": 1, "test": FIGURES}, "fusion of rounds": {}, "rounds": [{"round": 2, "test": FIGURES}]}
+METRICS = evaluate_probabilities(np.array([[0.75, 0.25], [0.5, 0.5]]), np.array([0, 1]), ("a", "b"))
+ALL, FIGURES = METRICS.to_json(), METRICS.headline.to_json()
+WHOLE = {
+    "views": "center",
+    "final": {"round": 1, "test": ALL},
+    "fusion of rounds": {},
+    "rounds": [{"round": 2, "global_step": 4, "test": FIGURES}],
+}
 
 
 @pytest.mark.parametrize(
     "change",
     [
         {"final": None},
-        {"final": {"test": FIGURES | {"top1": "much"}}},
+        {"final": {"test": ALL | {"top1": "much"}}},
         {"fusion of rounds": {"test": {"count": 2}}},
         {"rounds": {}},
-        {"rounds": [{"test": FIGURES}]},
+        {"rounds": [{"global_step": 4, "test": FIGURES}]},
+        {"rounds": [{"round": 1, "global_step": 4, "scoring": {"wrong": 1}}]},
+        {"final": {"test": ALL | {"confusion": [[1], [1, 2]]}}},
+        {"fusion of rounds": {"test": ALL | {"confusion": [[1, -1], [1, 2]]}}},
     ],
 )
 def test_others_are_refused(tmp_path, change):
@@ -29,4 +40,4 @@ def test_others_are_refused(tmp_path, change):
         with pytest.raises(InputError, match=r"metrics\.json .*Remove it and start the training"):
             reader(workdir)
     artifacts.write_json(workdir.metrics, WHOLE)
-    assert read_metrics(workdir) == WHOLE
+    assert read_metrics(workdir).to_json() == WHOLE

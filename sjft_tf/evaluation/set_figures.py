@@ -1,0 +1,122 @@
+"""The figures of one model on one labeled image set, and their form in metrics.json. NumPy only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from sjft_tf.errors import InputError
+from sjft_tf.evaluation.calibration import ReliabilityBin
+
+
+@dataclass(frozen=True)
+class SetFigures:
+    """What is told of one image set wherever there is little room: at the end of a run, of a round, in an export.
+
+    Attributes:
+        count: the number of images, N.
+        top1: the share of images whose most probable class is the true one.
+        mean_class_accuracy: the mean of the classes' accuracies over the classes that have images. Every class
+            counts the same, however many images it has: the figure of the paper's tables (section 4).
+        loss: mean cross entropy in nats, probabilities clipped below at 2.2e-16.
+        calibration_error: expected calibration error, from 0 to 1 (see `calibration`).
+    """
+
+    FORM: ClassVar[dict[str, Any]] = {
+        **{"count": int, "top1": float, "mean_class_accuracy": float, "loss": float, "calibration_error": float}
+    }
+
+    count: int
+    top1: float
+    mean_class_accuracy: float
+    loss: float
+    calibration_error: float
+
+    @property
+    def headline(self) -> SetFigures:
+        """These five figures alone."""
+        return SetFigures(**{name: getattr(self, name) for name in SetFigures.FORM})
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict of plain Python values, free of NaN, for `artifacts.write_json` or `json.dumps`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> SetFigures:
+        """What `to_json` made; `value` is of the form `FORM`."""
+        return cls(**{name: value[name] for name in cls.FORM})
+
+
+@dataclass(frozen=True)
+class Metrics(SetFigures):
+    """All figures of one model on one image set.
+
+    Attributes:
+        mean_entropy: of the predictions, nats.
+        reliability: confidence against accuracy, bin by bin.
+        class_names: C names, in label order.
+        per_class_accuracy: for every class the share of its images that were recognized (recall); None for a
+            class without images.
+        confusion: int64 [C, C]; row: true class, column: predicted class.
+    """
+
+    FORM: ClassVar[dict[str, Any]] = {
+        **SetFigures.FORM,
+        "mean_entropy": float,
+        "reliability": [
+            {"low": float, "high": float, "images": int, "confidence": (float, None), "accuracy": (float, None)}
+        ],
+        "class_names": [str],
+        "per_class_accuracy": [(float, None)],
+        "confusion": [[int]],
+    }
+
+    mean_entropy: float
+    reliability: tuple[ReliabilityBin, ...]
+    class_names: tuple[str, ...]
+    per_class_accuracy: tuple[float | None, ...]
+    confusion: np.ndarray
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict of plain Python values, free of NaN; bins without images are left out."""
+        return {
+            **self.headline.to_json(),
+            "mean_entropy": self.mean_entropy,
+            "reliability": [part._asdict() for part in self.reliability if part.images],
+            "class_names": list(self.class_names),
+            "per_class_accuracy": list(self.per_class_accuracy),
+            "confusion": self.confusion.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Metrics:
+        """What `to_json` made; `value` is of the form `FORM`.
+
+        Raises:
+            InputError: the confusion matrix is no square of counts, a row for each class.
+        """
+        names = tuple(value["class_names"])
+        return cls(
+            **{name: value[name] for name in SetFigures.FORM},
+            mean_entropy=value["mean_entropy"],
+            reliability=tuple(
+                ReliabilityBin(**{name: part[name] for name in ReliabilityBin._fields}) for part in value["reliability"]
+            ),
+            class_names=names,
+            per_class_accuracy=tuple(value["per_class_accuracy"]),
+            confusion=_square(value["confusion"], len(names)),
+        )
+
+
+def _square(rows: list[list[int]], size: int) -> np.ndarray:
+    fits = len(rows) == size and all(len(row) == size for row in rows)
+    try:
+        matrix = np.array(rows if fits else (), np.int64).reshape(-1, size)
+    except (OverflowError, ValueError):  # counts beyond every int64; no classes
+        fits, matrix = False, np.zeros((0, 0), np.int64)
+    if not fits or matrix.min(initial=0) < 0:
+        raise InputError(f"expected `confusion` as a square of counts, a row and a column for each of {size} classes")
+    return matrix
