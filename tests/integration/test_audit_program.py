@@ -98,7 +98,7 @@ def test_an_audit_is_made_once_for_the_same_images(leaky, workdir, monkeypatch):
         raise AssertionError("audited again")
 
     with monkeypatch.context() as patch:
-        patch.setattr(stage, "audit", no_second)
+        patch.setattr(stage, "find_leaks", no_second)
         assert audit(leaky, workdir) == first
         assert times(workdir) == before
         workdir.leaks_csv.unlink()  # a list that was deleted comes back
