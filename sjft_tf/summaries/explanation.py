@@ -48,7 +48,7 @@ def explanation_picture(
         images: the target, the nearest and the median neighbor.
         contributions: float [2, C], what each filter adds to the distance to the nearest and to the median neighbor.
         channels: C descriptions with the attributes `name`, `group`, `tick` and `second` of
-            `retrieval.explain.Channel`.
+            `retrieval.Channel`.
         top: 1 to 3 filters whose histograms are shown, the first one first.
         histograms: float [3, C, bins], of the three images.
 
