@@ -14,14 +14,14 @@
 from sjft_tf.retrieval.approximate import ApproximateReport, ApproximateSettings, nearest_approximate
 from sjft_tf.retrieval.begun import check_begun, check_begun_search
 from sjft_tf.retrieval.build import build_approximate_table, build_neighbor_table
-from sjft_tf.retrieval.checkpoint import SearchCheckpoint
+from sjft_tf.retrieval.contributions import Channel, bank_channels, channel_contributions, empty_bin_shares
 from sjft_tf.retrieval.cosine import COSINE, Cosine
 from sjft_tf.retrieval.divergence import Layout, symmetric_kl
-from sjft_tf.retrieval.explain import Channel, bank_channels, channel_contributions, empty_bin_shares
-from sjft_tf.retrieval.features import FeatureSource, build_feature_table
+from sjft_tf.retrieval.feature_table import FeatureSource, build_feature_table
 from sjft_tf.retrieval.neighbors import NeighborTable
 from sjft_tf.retrieval.request import RetrievalPaths, RetrievalRequest, neighbors_made_from
 from sjft_tf.retrieval.search import Search, nearest
+from sjft_tf.retrieval.search_checkpoint import SearchCheckpoint
 from sjft_tf.retrieval.set_distance import SetDistance, set_distance
 
 __all__ = [

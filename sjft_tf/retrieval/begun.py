@@ -9,8 +9,8 @@ from typing import Any
 from sjft_tf.artifacts import check_made_from, load_npz
 from sjft_tf.descriptors import BinEdges, DescriptorStore, partial_store, view_stamp
 from sjft_tf.errors import InputError
-from sjft_tf.retrieval.checkpoint import SCHEMA
 from sjft_tf.retrieval.request import RetrievalPaths, RetrievalRequest
+from sjft_tf.retrieval.search_checkpoint import SCHEMA
 
 
 def check_begun(request: RetrievalRequest, edges: BinEdges | None, paths: RetrievalPaths) -> None:

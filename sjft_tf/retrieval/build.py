@@ -11,12 +11,12 @@ from sjft_tf.images import refuse_changed
 from sjft_tf.parallel import ahead
 from sjft_tf.retrieval.approximate import ApproximateReport, ApproximateSettings, nearest_approximate
 from sjft_tf.retrieval.candidates import faiss_module
-from sjft_tf.retrieval.checkpoint import SearchCheckpoint
 from sjft_tf.retrieval.divergence import Layout
 from sjft_tf.retrieval.neighbors import NeighborTable
 from sjft_tf.retrieval.request import NO_FILES, RetrievalPaths, RetrievalRequest, neighbors_made_from
 from sjft_tf.retrieval.search import Search
-from sjft_tf.retrieval.source import SourceDescriptors
+from sjft_tf.retrieval.search_checkpoint import SearchCheckpoint
+from sjft_tf.retrieval.source_descriptors import SourceDescriptors
 
 
 def build_neighbor_table(

@@ -70,7 +70,7 @@ def explanation_picture(
         path: the PNG file to write, atomically.
         images: the target, the nearest and the median neighbor.
         contributions: float [2, C], what each filter adds to the distance to the nearest and to the median neighbor.
-        channels: C descriptions, such as `retrieval.explain.Channel`.
+        channels: C descriptions, such as `retrieval.Channel`.
         top: 1 to 3 filters whose histograms are shown, the first one first.
         histograms: float [3, C, bins], of the three images.
 

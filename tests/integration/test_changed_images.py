@@ -100,7 +100,7 @@ def test_nothing_is_made_of_another_image(mine, tmp_path, monkeypatch, module, n
 
 
 def test_a_search_in_progress_keeps_nothing_of_another_image(mine, tmp_path, monkeypatch):
-    from sjft_tf.retrieval import source
+    from sjft_tf.retrieval import source_descriptors as source
 
     config, _, _ = mine
     config = config.replace("retrieval", checkpoint_images=1, keep_descriptors=True)

@@ -15,7 +15,7 @@ from sjft_tf.retrieval import (
     build,
     build_approximate_table,
     build_neighbor_table,
-    source,
+    source_descriptors,
 )
 
 VIEW, BANK = View(16, 16), open_bank("gabor")
@@ -162,8 +162,8 @@ def test_kept_descriptors_are_those_extracted_and_serve_the_next_search(sets, tm
     np.testing.assert_array_equal(kept, extracted)
     whole = build_neighbor_table(wanted(sets, k=20))
     with monkeypatch.context() as patch:
-        patch.setattr(source, "extract", None)
-        patch.setattr(source, "extract_counts", None)
+        patch.setattr(source_descriptors, "extract", None)
+        patch.setattr(source_descriptors, "extract_counts", None)
         longer = build_neighbor_table(wanted(sets, k=20), paths)
     same(longer, whole)
     same(longer.prefix(4), first)
@@ -192,7 +192,7 @@ def test_an_image_that_cannot_be_read_ends_the_search_with_its_own_error(sets, m
         yield np.int32([0]), np.full((1, 480), 0.1, np.float32)
         raise InputError("image 7 is gone")
 
-    monkeypatch.setattr(source, "extract", broken)
+    monkeypatch.setattr(source_descriptors, "extract", broken)
     with pytest.raises(InputError, match="image 7 is gone"):
         build_neighbor_table(wanted(sets, k=5))
 
@@ -215,8 +215,8 @@ def test_an_approximate_table_from_descriptors_kept_on_the_way(sets, tmp_path, m
             build_approximate_table(wanted(sets, k=4), paths, candidates=2, batch_size=4)
     with monkeypatch.context() as patch:
         described = []
-        real_extract = source.extract_counts
-        patch.setattr(source, "extract_counts", lambda *a: described.append(a[4]) or real_extract(*a))
+        real_extract = source_descriptors.extract_counts
+        patch.setattr(source_descriptors, "extract_counts", lambda *a: described.append(a[4]) or real_extract(*a))
         table, report = build_approximate_table(wanted(sets, k=4), paths, candidates=2, batch_size=4)
     # The two blocks written before the end of the process are not described again.
     np.testing.assert_array_equal(described[0], np.arange(8, 20))

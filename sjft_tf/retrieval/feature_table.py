@@ -13,10 +13,10 @@ import numpy as np
 from sjft_tf.descriptors import full_float32
 from sjft_tf.errors import InputError
 from sjft_tf.parallel import ahead
-from sjft_tf.retrieval.checkpoint import SearchCheckpoint
 from sjft_tf.retrieval.cosine import Cosine
 from sjft_tf.retrieval.neighbors import NeighborTable
 from sjft_tf.retrieval.search import Search
+from sjft_tf.retrieval.search_checkpoint import SearchCheckpoint
 
 Blocks = Iterable[tuple[np.ndarray, np.ndarray]]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sjft_tf.descriptors import ConvNetBank, GaborBank
 from sjft_tf.errors import InputError
 from sjft_tf.retrieval import Layout, symmetric_kl
-from sjft_tf.retrieval.explain import bank_channels, bin_contributions, channel_contributions, empty_bin_shares
+from sjft_tf.retrieval.contributions import bank_channels, bin_contributions, channel_contributions, empty_bin_shares
 
 
 def oracle(t, s, layer_channels, bins):
