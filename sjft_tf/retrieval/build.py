@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 
-from sjft_tf.artifacts import check_made_from
-from sjft_tf.descriptors import BinEdges, TargetDescriptors, edges_made_from, full_float32, target_descriptors
+from sjft_tf.descriptors import BinEdges, TargetDescriptors, full_float32, target_descriptors
 from sjft_tf.errors import InputError
-from sjft_tf.images import refuse_changed
 from sjft_tf.parallel import ahead
 from sjft_tf.retrieval.approximate import ApproximateReport, ApproximateSettings, nearest_approximate
 from sjft_tf.retrieval.candidates import faiss_module
@@ -23,7 +21,7 @@ def build_neighbor_table(
     request: RetrievalRequest,
     paths: RetrievalPaths = NO_FILES,
     *,
-    described: TargetDescriptors | None = None,
+    edges: BinEdges | None = None,
     memory_mb: float = 0,
     checkpoint_images: int = 20_000,
     batch_size: int = 64,
@@ -36,21 +34,19 @@ def build_neighbor_table(
     Args:
         request: whose neighbors among which images.
         paths: which files are kept or used.
-        described: the target, if it is described already, with the request's bank, view and bins; let go of as soon as
-            the search has it. None: it is described here, with the edges at `paths.edges` if there are some.
+        edges: the target's, with the request's bank, view and bins; None: they are fitted here.
         memory_mb: see `Search`.
         checkpoint_images: source images between two writings of the checkpoint.
         batch_size: images handed over at once.
 
     Raises:
-        InputError: k out of range, too little memory. ArtifactMismatch: edges, checkpoint or store are of another
+        InputError: k out of range, too little memory. ArtifactMismatch: checkpoint or store are of another
             target, source, bank, view or bins.
     """
     size, k = len(request.source), request.k
     if not 1 <= k <= size:
         raise InputError(f"`k` must be between 1 and {size}, the number of source images. Received: k={k}")
-    edges, histograms = described_target(request, paths, batch_size) if described is None else described
-    del described
+    edges, histograms = _described_target(request, edges, batch_size)
     made_from = neighbors_made_from(request, edges)
     search = Search(histograms, k, Layout(edges.layer_channels, edges.bins), memory_mb)
     del histograms
@@ -84,7 +80,7 @@ def build_approximate_table(
     request: RetrievalRequest,
     paths: RetrievalPaths,
     *,
-    described: TargetDescriptors | None = None,
+    edges: BinEdges | None = None,
     candidates: float = 1.5,
     memory_mb: int = 0,
     batch_size: int = 64,
@@ -100,7 +96,7 @@ def build_approximate_table(
         The table, and what the search measured of itself.
     """
     faiss_module()  # refuses where it is not installed, before hours of describing
-    edges, histograms = described_target(request, paths, batch_size) if described is None else described
+    edges, histograms = _described_target(request, edges, batch_size)
     settings = ApproximateSettings(candidates=candidates, memory_mb=memory_mb or 1024)
     with full_float32(), contextlib.closing(SourceDescriptors(request, edges, paths.store, batch_size)) as descriptors:
         store, layout = descriptors.all_kept(), Layout(edges.layer_channels, edges.bins)
@@ -108,19 +104,7 @@ def build_approximate_table(
     return NeighborTable(rows, distances, neighbors_made_from(request, edges, candidates)), report
 
 
-def described_target(request: RetrievalRequest, paths: RetrievalPaths, batch_size: int = 64) -> TargetDescriptors:
-    """Bin edges, read from `paths.edges` or fitted (and then written), and the target's histograms.
-
-    Raises:
-        ArtifactMismatch: the edges there are of another target, bank, view or bins.
-    """
-    target, bank, view, bins = request.target, request.bank, request.view, request.bins
-    edges = None
-    if paths.edges is not None and paths.edges.exists():
-        edges = BinEdges.load(paths.edges)
-        check_made_from(paths.edges, edges.made_from, edges_made_from(target, bank, view, bins))
-    described = target_descriptors(target, bank, view, bins, edges=edges, batch_size=batch_size)
-    if edges is None and paths.edges is not None:
-        refuse_changed(target)
-        described.edges.save(paths.edges)
-    return described
+def _described_target(request: RetrievalRequest, edges: BinEdges | None, batch_size: int) -> TargetDescriptors:
+    return target_descriptors(
+        request.target, request.bank, request.view, request.bins, edges=edges, batch_size=batch_size
+    )

@@ -37,14 +37,11 @@ class RetrievalPaths:
     """Where the files of a retrieval lie; None: not written, not read.
 
     Attributes:
-        edges: the bin edges, read if they are there and made from the same target, bank, view and bins. Not looked at
-            where the target is given described.
         checkpoint: the search as it goes on, so that a killed one continues. The caller removes it
             (`remove_checkpoint`) once the table is safe.
         store: the source's descriptors, kept for other searches; read instead of the images if they are there.
     """
 
-    edges: Path | None = None
     checkpoint: Path | None = None
     store: Path | None = None
 

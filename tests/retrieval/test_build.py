@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sjft_tf.artifacts import ArtifactMismatch
-from sjft_tf.descriptors import BinEdges, DescriptorStore, StoreWriter, extract, open_bank
+from sjft_tf.descriptors import DescriptorStore, StoreWriter, extract, open_bank
 from sjft_tf.descriptors import target_descriptors as describe
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, View
@@ -51,31 +51,14 @@ def test_texture_finds_its_like(sets):
     np.testing.assert_array_equal(own.rows[:, 0], np.arange(6))
 
 
-def test_edges_are_kept_and_used_again(sets, tmp_path, monkeypatch):
-    path = tmp_path / "edges.npz"
-    first = build_neighbor_table(wanted(sets), RetrievalPaths(edges=path), batch_size=6)
-    assert BinEdges.load(path).made_from["target"] == sets[0].fingerprint
-    written = path.stat().st_mtime_ns, path.read_bytes()
-    given = []
-    monkeypatch.setattr(build, "target_descriptors", lambda *a, **k: given.append(k["edges"]) or describe(*a, **k))
-    again = build_neighbor_table(wanted(sets), RetrievalPaths(edges=path), batch_size=6)
-    assert given[0].fingerprint == BinEdges.load(path).fingerprint
-    assert (path.stat().st_mtime_ns, path.read_bytes()) == written
-    np.testing.assert_array_equal(first.rows, again.rows)
-    np.testing.assert_array_equal(first.distances, again.distances)
-    assert first.made_from == again.made_from
-    with pytest.raises(ArtifactMismatch, match="bins: 10 there, 12 asked for"):
-        build_neighbor_table(wanted(sets, bins=12), RetrievalPaths(edges=path))
-
-
-def test_a_target_described_before_is_not_described_again(sets, expected, tmp_path, monkeypatch):
-    described = describe(sets[0], BANK, VIEW, 10)
-    monkeypatch.setattr(build, "target_descriptors", None)
-    paths = RetrievalPaths(edges=tmp_path / "edges.npz", store=tmp_path / "store")
-    same(build_neighbor_table(wanted(sets), paths, described=described), expected)
-    assert not paths.edges.exists()  # they are the caller's
-    table, _ = build_approximate_table(wanted(sets), paths, described=described)
+def test_edges_that_are_given_are_used(sets, expected, tmp_path, monkeypatch):
+    edges = describe(sets[0], BANK, VIEW, 10).edges
+    used = []
+    monkeypatch.setattr(build, "target_descriptors", lambda *a, **k: used.append(k["edges"]) or describe(*a, **k))
+    same(build_neighbor_table(wanted(sets), edges=edges, batch_size=6), expected)
+    table, _ = build_approximate_table(wanted(sets), RetrievalPaths(store=tmp_path / "store"), edges=edges)
     np.testing.assert_allclose(table.distances, expected.distances, rtol=1e-4)
+    assert used == [edges, edges]
 
 
 def test_k_is_checked_before_any_work(sets):
@@ -154,9 +137,9 @@ def test_a_checkpoint_of_another_search_is_refused(sets, tmp_path, monkeypatch, 
 
 
 def test_kept_descriptors_are_those_extracted_and_serve_the_next_search(sets, tmp_path, monkeypatch):
-    paths = RetrievalPaths(edges=tmp_path / "edges.npz", store=tmp_path / "store")
+    paths = RetrievalPaths(store=tmp_path / "store")
     first = build_neighbor_table(wanted(sets, k=4), paths, batch_size=7)
-    edges = BinEdges.load(paths.edges)
+    edges = describe(sets[0], BANK, VIEW, 10).edges
     kept = DescriptorStore.open(paths.store).histograms(np.arange(20))
     extracted = np.concatenate([block for _, block in extract(sets[1], BANK, edges, VIEW)])
     np.testing.assert_array_equal(kept, extracted)

@@ -94,7 +94,7 @@ def check_table(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
             check_begun_search(workdir.search, feature_stamp(config, sets), k)
         return
     paths = _paths(config, workdir)
-    begun = [paths.edges, paths.checkpoint, paths.store, paths.store and partial_store(paths.store)]
+    begun = [workdir.edges, paths.checkpoint, paths.store, paths.store and partial_store(paths.store)]
     if not there and not any(path is not None and path.exists() for path in begun):
         return  # a bank may take seconds to open
     request = _request(config, sets, k)
@@ -113,7 +113,7 @@ def keeps_descriptors(config: RunConfig) -> bool:
 
 
 def _paths(config: RunConfig, workdir: Workdir) -> RetrievalPaths:
-    return RetrievalPaths(workdir.edges, workdir.search, workdir.descriptors if keeps_descriptors(config) else None)
+    return RetrievalPaths(workdir.search, workdir.descriptors if keeps_descriptors(config) else None)
 
 
 def _request(config: RunConfig, sets: Sets, k: int) -> RetrievalRequest:
@@ -128,10 +128,14 @@ def _search(
     settings = config.retrieval
     if settings.search == "exact":
         return build_neighbor_table(
-            request, paths, memory_mb=settings.search_memory_mb, checkpoint_images=settings.checkpoint_images
+            request,
+            paths,
+            edges=edges,
+            memory_mb=settings.search_memory_mb,
+            checkpoint_images=settings.checkpoint_images,
         )
     table, report = build_approximate_table(
-        request, paths, candidates=settings.search_candidates, memory_mb=settings.search_memory_mb
+        request, paths, edges=edges, candidates=settings.search_candidates, memory_mb=settings.search_memory_mb
     )
     log.info(
         "approximate search: finds %.2f%% of the %d nearest (measured on %d target images); %s",

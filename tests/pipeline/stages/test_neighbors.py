@@ -33,6 +33,21 @@ def test_nothing_is_kept_but_edges_and_table(world, asked, tmp_path):
     np.testing.assert_allclose(table.distances, world[2].distances[:, :4], rtol=1e-4, atol=1e-5)
 
 
+def test_edges_are_kept_and_used_again(world, asked, tmp_path, monkeypatch):
+    workdir = Workdir(tmp_path)
+    first = neighbor_table(asked(), world[1], workdir)
+    before = workdir.edges.read_bytes()
+    workdir.neighbors.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr("sjft_tf.pipeline.stages.neighbors.fit_target_edges", None)
+        again = neighbor_table(asked(), world[1], workdir)
+    np.testing.assert_array_equal(first.distances, again.distances)
+    assert first.made_from == again.made_from
+    with pytest.raises(ArtifactMismatch, match=r"edges\.npz.*bins: \d+ there, 12 asked for"):
+        neighbor_table(asked(bins=12), world[1], workdir)
+    assert workdir.edges.read_bytes() == before
+
+
 def test_kept_descriptors_serve_a_longer_table_of_another_start(world, asked, tmp_path):
     workdir = Workdir(tmp_path)
     first = neighbor_table(asked(keep_descriptors=True), world[1], workdir)
