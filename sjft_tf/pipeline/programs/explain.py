@@ -16,7 +16,7 @@ from sjft_tf.images import ImageSet, View
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors
 from sjft_tf.retrieval import Layout, NeighborTable
 from sjft_tf.retrieval.explain import Channel, bank_channels, channel_contributions, empty_bin_shares
-from sjft_tf.summaries.explanation import ExplainedImage, explanation_picture
+from sjft_tf.summaries import ExplainedImage, explanation_picture
 from sjft_tf.workdir import Workdir
 
 _LISTED = 5  # filters listed for the nearest and for the median neighbor
