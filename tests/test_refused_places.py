@@ -11,7 +11,7 @@ import tensorflow as tf
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing.launcher import Launcher
-from sjft_tf.summaries.events import RoundSummaries
+from sjft_tf.summaries import RoundSummaries
 
 
 def refuse(number):

@@ -47,7 +47,7 @@ class Arm:
         """Whether it trains on source images."""
         return self.kind == "train" and self.changes.get("selection", {}).get("selector") != "none"
 
-    def config(self, base: RunConfig, bank: str = "", bank_weights: str = "") -> RunConfig:
+    def config(self, base: RunConfig, bank: str = "squeezenet_conv1", bank_weights: str = "") -> RunConfig:
         """The arm's settings, validated.
 
         Args:

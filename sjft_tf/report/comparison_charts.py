@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from sjft_tf.report.bounds import plottable
 from sjft_tf.report.svg import BASELINE, INK, PALETTE, Chart
-from sjft_tf.summaries.words import one_line
+from sjft_tf.summaries import one_line
 
 _WIDE = 7.4
 _RATES = (1e-12, 1e12)  # of a logarithmic axis, which has no 0

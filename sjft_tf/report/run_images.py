@@ -8,7 +8,7 @@ import numpy as np
 
 from sjft_tf.report.pictures import Pictures
 from sjft_tf.report.reading import RecordedRun
-from sjft_tf.summaries.hardest import hardest
+from sjft_tf.summaries import hardest_rows
 
 _LINES = 8  # target images in the montage
 _BESIDE = 7  # neighbors beside each
@@ -43,7 +43,7 @@ def hardest_images(run: RecordedRun, pictures: Pictures) -> list[dict[str, Any]]
     if last is None:
         return None
     found = []
-    for row in map(int, hardest(last["wrong"], last["entropy"], _HARDEST)):
+    for row in map(int, hardest_rows(last["wrong"], last["entropy"], _HARDEST)):
         found.append(
             {
                 **target_line(run, pictures, row, _FEW),

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
-from sjft_tf.summaries.words import one_line, showable
+from sjft_tf.summaries import one_line, showable
 
 # Drawn in this color, shown in the text's own: light on dark pages, dark on light ones.
 INK = "#010203"

@@ -16,7 +16,7 @@ _ACROSS = 8
 _TITLE = 0.36
 
 
-def hardest(wrong: np.ndarray, entropy: np.ndarray, count: int) -> np.ndarray:
+def hardest_rows(wrong: np.ndarray, entropy: np.ndarray, count: int) -> np.ndarray:
     """Rows of the hardest images: wrong ones first, the surest mistakes leading; then the least certain right ones.
 
     A sure mistake is the most telling: the label may be wrong, or the image not what its class says.

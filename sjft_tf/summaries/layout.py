@@ -15,7 +15,7 @@ CHARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-def comparisons() -> Layout:
+def chart_layout() -> Layout:
     """The `Layout` message of the plugin, for `RoundSummaries.layout`."""
     from tensorboard.plugins.custom_scalar import layout_pb2
 

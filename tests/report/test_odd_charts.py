@@ -14,10 +14,14 @@ from sjft_tf.report import comparison_charts, run_charts
 from sjft_tf.report.bounds import lengths, opacity, plottable, reach
 from sjft_tf.report.markdown import standalone
 from sjft_tf.report.page import MISSING, duration, num, percent, points
-from sjft_tf.summaries.confusion import confusion_picture
-from sjft_tf.summaries.explanation import ExplainedImage, explanation_picture
-from sjft_tf.summaries.hardest import hardest_picture
-from sjft_tf.summaries.words import one_line, showable
+from sjft_tf.summaries import (
+    ExplainedImage,
+    confusion_picture,
+    explanation_picture,
+    hardest_picture,
+    one_line,
+    showable,
+)
 
 FEW = settings(max_examples=8)
 ENDS = (0.0, 1.0, 1e-30, 1e30, 1e-320, 1.7e308, -1.0, float("inf"), float("-inf"), float("nan"))

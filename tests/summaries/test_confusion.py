@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sjft_tf.errors import InputError
-from sjft_tf.summaries.confusion import confusion_picture
+from sjft_tf.summaries import confusion_picture
 
 
 def blue(picture):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from sjft_tf.errors import InputError
 from sjft_tf.summaries import RoundSummaries
-from sjft_tf.summaries.layout import comparisons
+from sjft_tf.summaries.layout import chart_layout
 
 
 def read(logdir):
@@ -57,7 +57,7 @@ def test_the_layout_is_what_the_custom_scalars_tab_reads(tmp_path):
     from tensorboard.plugins.custom_scalar import layout_pb2, metadata
 
     with RoundSummaries(tmp_path, 0) as summaries:
-        summaries.layout(comparisons())
+        summaries.layout(chart_layout())
     [(step, value)] = read(tmp_path)[metadata.CONFIG_SUMMARY_TAG]
     layout = layout_pb2.Layout.FromString(value.item())
     assert step == 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sjft_tf.errors import InputError
-from sjft_tf.summaries.hardest import hardest, hardest_picture
+from sjft_tf.summaries import hardest_picture, hardest_rows
 
 RED = np.array([0xD1, 0x49, 0x5B])
 
@@ -28,8 +28,8 @@ def frames(picture):
 def test_sure_mistakes_then_other_mistakes_then_unsure_right_ones():
     wrong = np.array([False, True, False, True, False])
     entropy = np.array([0.1, 0.9, 0.7, 0.2, 0.0], np.float32)
-    assert hardest(wrong, entropy, 10).tolist() == [3, 1, 2, 0, 4]
-    assert hardest(wrong, entropy, 3).tolist() == [3, 1, 2]
+    assert hardest_rows(wrong, entropy, 10).tolist() == [3, 1, 2, 0, 4]
+    assert hardest_rows(wrong, entropy, 3).tolist() == [3, 1, 2]
 
 
 @pytest.mark.parametrize("count", [1, 2, 9])

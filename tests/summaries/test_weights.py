@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from sjft_tf.summaries.weights import weight_norms
+from sjft_tf.summaries import weight_norms
 
 
 def test_stages_by_the_size_of_their_maps():

@@ -22,7 +22,7 @@ from sjft_tf.retrieval import (
     channel_contributions,
     empty_bin_shares,
 )
-from sjft_tf.summaries.explanation import ExplainedImage, explanation_picture
+from sjft_tf.summaries import ExplainedImage, explanation_picture
 from sjft_tf.workdir import Workdir
 
 _LISTED = 5  # filters listed for the nearest and for the median neighbor

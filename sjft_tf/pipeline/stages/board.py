@@ -14,11 +14,18 @@ from sjft_tf.evaluation import SetFigures
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.stages.results import round_figures
 from sjft_tf.selection import TABLE_SELECTORS
-from sjft_tf.summaries import RoundSummaries, StepProfiler, TrainingSummaries, configuration_card, image_set_card
-from sjft_tf.summaries.confusion import confusion_picture
-from sjft_tf.summaries.hardest import hardest, hardest_picture
-from sjft_tf.summaries.layout import comparisons
-from sjft_tf.summaries.weights import weight_norms
+from sjft_tf.summaries import (
+    RoundSummaries,
+    StepProfiler,
+    TrainingSummaries,
+    chart_layout,
+    configuration_card,
+    confusion_picture,
+    hardest_picture,
+    hardest_rows,
+    image_set_card,
+    weight_norms,
+)
 from sjft_tf.training import RoundState, TargetScores
 from sjft_tf.workdir import Workdir
 
@@ -120,7 +127,7 @@ class Board:
         sets |= {"source": self._sets.source} if self._sets.source is not None else {}
         self._summaries.text(step, "run/image_sets", image_set_card(sets))
         if not step:
-            self._summaries.layout(comparisons())
+            self._summaries.layout(chart_layout())
         steps = self._config.monitor.profiled_steps(self._config.training.total_steps)
         if steps and steps.start < step:
             log.info("--profile=%s: this start goes on at step %d, no trace", self._config.monitor.profile, step)
@@ -139,7 +146,7 @@ class Board:
         board.scalars(step, {f"hard/{name}": found[name] for name in ("wrong", "uncertain", "mean_entropy")})
         board.scalars(step, {"train/top1": found["train_top1"]})
         board.histogram(step, "hard/entropy", scores.entropy)
-        rows = hardest(scores.wrong, scores.entropy, _HARDEST)
+        rows = hardest_rows(scores.wrong, scores.entropy, _HARDEST)
         picture = hardest_picture(self._sets.target, rows, scores.wrong, scores.predicted, scores.entropy)
         board.image(step, "hard/images", picture)
 

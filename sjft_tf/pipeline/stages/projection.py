@@ -13,7 +13,7 @@ from sjft_tf.images import ImageSet, View
 from sjft_tf.models.trunks import FEATURES
 from sjft_tf.pipeline.inputs import Sets, network_view
 from sjft_tf.selection import entropy
-from sjft_tf.summaries.projector import projector_made_from, remove_projector, thumbnail_side, write_projector
+from sjft_tf.summaries import projector_made_from, remove_projector, thumbnail_side, write_projector
 from sjft_tf.training import finished_rounds, weights_digest
 from sjft_tf.workdir import Workdir
 
