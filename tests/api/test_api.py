@@ -11,6 +11,7 @@ import pytest
 
 import sjft_tf
 from sjft_tf.api import looking, runs
+from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.config import run as config_module
 from sjft_tf.errors import InputError
 
@@ -71,13 +72,20 @@ def test_the_same_call_goes_on_in_the_same_workdir(run, sets, monkeypatch):
     assert sjft_tf.load_run(run.workdir).figures["final"] == run.figures["final"]
 
 
+def test_images_of_a_refused_call_do_not_stay(run, sets):
+    before = sorted((run.workdir / "inputs").iterdir())
+    with pytest.raises(ArtifactMismatch, match="target images"):
+        sjft_tf.fine_tune(stripes(np.random.default_rng(5), 12, 3), sets["source"], workdir=run.workdir, **SMALL)
+    assert sorted((run.workdir / "inputs").iterdir()) == before
+
+
 def test_a_temporary_run_goes_with_its_object(sets):
     plain = sjft_tf.fine_tune(sets["target"], **{**SMALL, "rounds": 1})
-    place = plain.workdir
+    folder = plain.workdir
     assert plain.neighbors is None
-    assert place.is_dir()
+    assert folder.is_dir()
     del plain
-    assert not place.exists()
+    assert not folder.exists()
 
 
 def test_neighbors_are_those_of_the_run(run, sets):
