@@ -38,8 +38,8 @@ def sets():
 @pytest.fixture(scope="module")
 def run(sets, tmp_path_factory):
     test = stripes(np.random.default_rng(1), 9, 3)
-    place = tmp_path_factory.mktemp("api") / "run"
-    return sjft_tf.fine_tune(sets["target"], sets["source"], test=test, workdir=place, **SMALL)
+    folder = tmp_path_factory.mktemp("api") / "run"
+    return sjft_tf.fine_tune(sets["target"], sets["source"], test=test, workdir=folder, **SMALL)
 
 
 def test_arrays_in_a_model_out(run, tmp_path):
@@ -111,9 +111,9 @@ def test_advice(sets):
 def test_compare(sets):
     held, test = (stripes(np.random.default_rng(seed), 9, 3) for seed in (1, 2))
     chosen = {"validation": held, "test": test, "arms": ("fine-tune", "selective"), "seeds": (0,), "rates": (0.01,)}
-    found = sjft_tf.compare(sets["target"], sets["source"], **chosen, **{**SMALL, "rounds": 1})
-    assert [arm["name"] for arm in found["arms"]] == ["fine-tune", "selective"]
-    assert all(0 <= arm["summary"]["mean"] <= 1 for arm in found["arms"])
+    comparison = sjft_tf.compare(sets["target"], sets["source"], **chosen, **{**SMALL, "rounds": 1})
+    assert [arm["name"] for arm in comparison["arms"]] == ["fine-tune", "selective"]
+    assert all(0 <= arm["summary"]["mean"] <= 1 for arm in comparison["arms"])
 
 
 def test_refusals(sets, tmp_path):
