@@ -44,7 +44,7 @@ class Run:
     @cached_property
     def model(self) -> keras.Model:
         """The trained network for the target: float32 [N, H, W, 3] RGB in 0..255 to probabilities float32 [N, C]."""
-        head = target_logits(restore(self._workdir, 0)[1])
+        head = target_logits(restore(self._workdir, 0).model)
         return keras.Model(head.input, keras.layers.Softmax(name="probabilities")(head.output), name="target")
 
     @property

@@ -53,7 +53,7 @@ def after(patch, module, name, action):
 
 
 def weights_of(workdir):
-    return [np.array(v) for v in restore(workdir, 0)[1].get_weights()]
+    return [np.array(v) for v in restore(workdir, 0).model.get_weights()]
 
 
 def test_after_the_first_round(mine, finished, tmp_path, monkeypatch):

@@ -33,7 +33,7 @@ def workdir(tmp_path):
 
 
 def weights_of(workdir, number=0):
-    model = restore(workdir, number)[1]
+    model = restore(workdir, number).model
     return [np.array(v) for v in model.get_weights()]
 
 
@@ -343,7 +343,7 @@ def test_starting_weights_from_another_run(config, finished, tmp_path):
     config = config.replace("model", weights=str(workdir.trunk)).replace("training", rounds=1)
     train(config, Workdir(tmp_path / "again"), saved_model=False)
     model = learning.build_model(config, 3, 4)
-    trained = restore(workdir, 0)[1]
+    trained = restore(workdir, 0).model
     for layer in model.layers:
         if "head" not in layer.name:
             for a, b in zip(layer.get_weights(), trained.get_layer(layer.name).get_weights(), strict=True):

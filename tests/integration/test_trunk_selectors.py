@@ -196,7 +196,7 @@ def test_broken_off_and_started_again_ends_the_same(kind, tmp_path, monkeypatch,
     # Now the trunk that chooses is not built again before the one that is trained.
     train(config, workdir)
     for x, y in zip(
-        *(restore(w, 0)[1].get_weights() for w in (undisturbed, workdir)),
+        *(restore(w, 0).model.get_weights() for w in (undisturbed, workdir)),
         strict=True,
     ):
         np.testing.assert_array_equal(x, y)
