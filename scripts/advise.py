@@ -6,6 +6,7 @@ Looks at labels and at descriptors of samples of both sets, trains nothing. Give
 --flagfile=flags/NAME.cfg: the commands it prints carry them. With --workdir it leaves advice.json there.
 """
 
+import contextlib
 import tempfile
 
 from absl import flags
@@ -30,14 +31,12 @@ def main(_: list[str]) -> None:
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow(config.training.seed)
-    samples = given.sample_target, given.sample_source
-    if given.workdir:
-        workdir = Workdir(given.workdir)
-        with workdir.locked():
-            program.say_lines(advise(config, workdir, True, *samples))
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        program.say_lines(advise(config, Workdir(folder), False, *samples))
+    with contextlib.ExitStack() as stack:
+        workdir = Workdir(given.workdir or stack.enter_context(tempfile.TemporaryDirectory()))
+        if given.workdir:
+            stack.enter_context(workdir.locked())
+        keep = bool(given.workdir)
+        program.say_lines(advise(config, workdir, keep, given.sample_target, given.sample_source))
 
 
 def run() -> None:

@@ -26,8 +26,8 @@ def main(_: list[str]) -> None:
 
     program.start_tensorflow()
     given = program.FLAGS
-    asked = EvaluationRequest(given.images, given.round, given.fuse_rounds, given.fuse_with, views)
-    program.say_lines(evaluate(Workdir(given.workdir), asked, given.output))
+    request = EvaluationRequest(given.images, given.round, given.fuse_rounds, given.fuse_with, views)
+    program.say_lines(evaluate(Workdir(given.workdir), request, given.output))
 
 
 def run() -> None:

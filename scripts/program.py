@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -58,16 +57,12 @@ def _define(item: dataclasses.Field) -> None:
         flags.DEFINE_string(item.name, default, text)
 
 
-def config_from_flags(**fixed: Any) -> RunConfig:
+def config_from_flags(**fixed: str | float) -> RunConfig:
     """The validated configuration; what this program has no flag for keeps its default or is `fixed`."""
-    sections: dict[str, Any] = {}
-    for section in dataclasses.fields(RunConfig):
-        default = section.default_factory()  # type: ignore[misc]
-        names = {f.name for f in dataclasses.fields(default)}
-        given = {name: getattr(FLAGS, name) for name in names if name in FLAGS}
-        given |= {name: value for name, value in fixed.items() if name in names}
-        sections[section.name] = dataclasses.replace(default, **given)
-    return RunConfig(**sections).validate()
+    plain = RunConfig()
+    names = [item.name for section in plain.sections() for item in dataclasses.fields(section)]
+    given = {name: getattr(FLAGS, name) for name in names if name in FLAGS}
+    return plain.with_settings(**given | fixed).validate()
 
 
 def evaluation_from_flags() -> EvaluationConfig | None:
@@ -101,6 +96,8 @@ def start_tensorflow(seed: int = 0, deterministic: bool = False, aside: bool = F
     import keras
     import tensorflow as tf
 
+    from sjft_tf.training.seeding import set_seeds
+
     if logical_cpus > 1:
         part = tf.config.LogicalDeviceConfiguration()
         tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [part] * logical_cpus)
@@ -114,14 +111,12 @@ def start_tensorflow(seed: int = 0, deterministic: bool = False, aside: bool = F
         logging.getLogger("sjft_tf").handlers = [logging.StreamHandler(sys.stderr)]
     devices = f"TensorFlow {tf.__version__}, Keras {keras.__version__}; {os.cpu_count()} CPU cores; GPUs: {where}"
     print(devices, file=sys.stderr if aside else sys.stdout, flush=True)
-    keras.utils.set_random_seed(seed)
-    if deterministic:
-        tf.config.experimental.enable_op_determinism()
+    set_seeds(seed, deterministic)
 
 
 def recipe_arguments(arguments: Sequence[str]) -> list[str]:
     """`--flagfile=flags/NAME.cfg` also finds the recipes that came with an installed package."""
-    found, rest = [], iter(arguments)
+    completed, rest = [], iter(arguments)
     for argument in rest:
         if argument in ("-flagfile", "--flagfile"):
             argument += f"={next(rest, '')}"
@@ -132,8 +127,8 @@ def recipe_arguments(arguments: Sequence[str]) -> list[str]:
                 have = ", ".join(sorted(p.stem for p in RECIPES.glob("*.cfg")))
                 sys.exit(f"error: there is no flag file {path!r}. Recipes that come with sjft_tf: {have}")
             argument = f"{flag}={packaged}"
-        found.append(argument)
-    return found
+        completed.append(argument)
+    return completed
 
 
 def _changed_image(error: Exception) -> InputError | None:
@@ -153,10 +148,10 @@ def start(main: Callable[[list[str]], None], define: Callable[[], None]) -> None
             sys.exit(f"error: unexpected argument {argv[1]!r}; flags look like --name=value (see --help)")
         # TensorFlow tells its own small steps through absl; ours go to the screen as they are.
         absl_logging.set_verbosity(absl_logging.WARNING)
-        ours = logging.getLogger("sjft_tf")
-        ours.setLevel(logging.INFO)
-        ours.propagate = False
-        ours.handlers = [logging.StreamHandler(sys.stdout)]
+        logger = logging.getLogger("sjft_tf")
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        logger.handlers = [logging.StreamHandler(sys.stdout)]
         csv_files.write_raw(FLAGS.raw_csv)
         try:
             main(argv)

@@ -32,7 +32,19 @@ LAYERS = {
         *("report", "retrieval", "selection", "summaries", "training", "workdir"),
     ),
     "api": (
-        *("advice", "comparison", "config", "export", "images", "models", "pipeline", "report", "retrieval", "workdir"),
+        *(
+            "advice",
+            "comparison",
+            "config",
+            "export",
+            "images",
+            "models",
+            "pipeline",
+            "report",
+            "retrieval",
+            "training",
+        ),
+        "workdir",
     ),
     "scripts": ("comparison", "config", "images", "pipeline", "training", "workdir"),
 }

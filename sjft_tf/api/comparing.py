@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from sjft_tf import artifacts
-from sjft_tf.api.settings import settings_of
+from sjft_tf.api.inputs import Images
+from sjft_tf.api.settings import prepared
 from sjft_tf.comparison import MAIN_ARMS, ComparisonSpec, pick_arms
+from sjft_tf.config import Setting
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing.comparison import Comparison
 from sjft_tf.pipeline.comparing.launcher import Launcher
@@ -20,17 +22,17 @@ log = logging.getLogger(__name__)
 
 
 def compare(
-    target: Any,
-    source: Any,
+    target: Images,
+    source: Images | list[Images],
     *,
-    validation: Any = None,
-    test: Any = None,
+    validation: Images | None = None,
+    test: Images | None = None,
     arms: Sequence[str] = MAIN_ARMS,
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
     rates: Sequence[float] = (),
     workdir: str | Path | None = None,
     at_once: int = 1,
-    **settings: Any,
+    **settings: Setting,
 ) -> dict[str, Any]:
     """Does borrowing help? Several ways to learn a target, their settings chosen alike, over several seeds.
 
@@ -51,16 +53,15 @@ def compare(
     Raises:
         InputError: sets or settings that do not fit, or a run that failed.
     """
-    with tempfile.TemporaryDirectory(prefix="sjft-compare-") as folder:
-        place = Workdir(workdir if workdir is not None else Path(folder) / "runs")
-        with place.locked():
-            sets = {"target": target, "source": source, "validation": validation, "test": test}
-            config = settings_of(sets, place, {"selector": "nearest", **settings})
-            asked = ComparisonSpec(config, tuple(pick_arms(list(arms))), seeds=tuple(seeds), rates=tuple(rates))
+    sets = {"target": target, "source": source, "validation": validation, "test": test}
+    with tempfile.TemporaryDirectory(prefix="sjft-compare-") as temporary:
+        folder = Workdir(workdir if workdir is not None else Path(temporary) / "runs")
+        with folder.locked(), prepared(sets, folder, {"selector": "nearest", **settings}) as config:
+            spec = ComparisonSpec(config, tuple(pick_arms(list(arms))), seeds=tuple(seeds), rates=tuple(rates))
             launcher = Launcher(at_once)
-            comparison = Comparison(asked, place, launcher, at_once, launcher.stop)
+            comparison = Comparison(spec, folder, launcher, at_once, launcher.stop)
             for line in comparison.run():
                 log.info("%s", line)
             if comparison.failed:
                 raise InputError("; ".join(f"{name}: {why}" for name, why in comparison.failed.items()))
-            return artifacts.read_json(place.root / "comparison.json", {"arms": list})
+            return artifacts.read_json(folder.root / "comparison.json", {"arms": list})

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from sjft_tf.artifacts import atomic_directory, atomic_write, fingerprint
 from sjft_tf.errors import InputError
+
+Images: TypeAlias = str | Path | tuple[ArrayLike, ArrayLike] | tf.data.Dataset
+"""An image set as a call takes it, see `given`."""
 
 FORMS = (
     "a spec such as 'folder:PATH' or 'npz:PATH#train', the path of a folder, arrays (x, y), or a tf.data.Dataset of "
@@ -27,13 +31,15 @@ class GivenImages:
     Attributes:
         spec: what a run opens.
         write: writes the file that the spec names, where it is not there yet; does nothing for what lies on disk.
+        path: what `write` writes; None for what lies on disk.
     """
 
     spec: str
     write: Callable[[], None] = lambda: None
+    path: Path | None = None
 
 
-def given(images: Any, role: str, folder: Path) -> GivenImages:
+def given(images: Images, role: str, folder: Path) -> GivenImages:
     """An image set as a spec; arrays and datasets are to be written below `folder`.
 
     Their file is named by a digest of the content: the same images again are found and not written again.
@@ -63,7 +69,7 @@ def given(images: Any, role: str, folder: Path) -> GivenImages:
     raise InputError(f"The {role} images must be {FORMS}. Received: {type(images).__name__}")
 
 
-def listed(images: Any) -> list[Any]:
+def listed(images: Images | list[Images]) -> list[Images]:
     """Several sets as they were given; one is a list of one."""
     return images if isinstance(images, list) else [images]
 
@@ -85,7 +91,7 @@ def _of_dataset(dataset: tf.data.Dataset, role: str) -> tuple[Sequence[np.ndarra
     return np.stack(images) if same else images, labels
 
 
-def _labels(y: Any, role: str) -> np.ndarray:
+def _labels(y: ArrayLike, role: str) -> np.ndarray:
     labels = np.asarray(y)
     if labels.ndim == 2 and labels.shape[1] == 1:  # as keras.datasets has them
         labels = labels[:, 0]
@@ -106,19 +112,19 @@ def _to_write(images: Sequence[np.ndarray] | np.ndarray, labels: np.ndarray, rol
                 with atomic_write(path) as stream:
                     np.savez(stream, x=images, y=labels)
 
-        return GivenImages(f"npz:{path}", write)
+        return GivenImages(f"npz:{path}", write, path)
     # Images of different sizes have no array: files without loss.
     if kinds := {str(image.dtype) for image in images} - {"uint8"}:
         raise InputError(f"The {role} images have different sizes and must be uint8 then. Received: {', '.join(kinds)}")
-    place = folder / f"{role}-{fingerprint(labels, *images)}"
+    root = folder / f"{role}-{fingerprint(labels, *images)}"
 
     def write_files() -> None:
-        if place.is_dir():
+        if root.is_dir():
             return
-        with atomic_directory(place) as new:
+        with atomic_directory(root) as new:
             for number, (image, label) in enumerate(zip(images, labels, strict=True)):
                 file = new / f"{label:05d}" / f"{number:07d}.png"
                 file.parent.mkdir(exist_ok=True)
                 Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file)
 
-    return GivenImages(f"folder:{place}", write_files)
+    return GivenImages(f"folder:{root}", write_files, root)

@@ -6,16 +6,16 @@ import contextlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from sjft_tf.advice import Advice
-from sjft_tf.advice import advise as judged
-from sjft_tf.api.inputs import given, listed
-from sjft_tf.api.settings import INPUTS, settings_of, started
+from sjft_tf.advice import advise as advice_for
+from sjft_tf.api.inputs import Images, given, listed
+from sjft_tf.api.settings import INPUTS, Setting, started
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, open_source
+from sjft_tf.images.decode import MAX_PIXELS
 from sjft_tf.pipeline.programs.advise import measure
 from sjft_tf.pipeline.programs.prune import judged_images
 from sjft_tf.pipeline.programs.retrieve import retrieve
@@ -24,22 +24,29 @@ from sjft_tf.workdir import Workdir
 
 
 @contextlib.contextmanager
-def _place(workdir: str | Path | None) -> Iterator[Workdir]:
+def _opened(workdir: str | Path | None) -> Iterator[Workdir]:
     """The workdir, locked; a temporary one where none was named."""
     with contextlib.ExitStack() as stack:
         folder = workdir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sjft-"))) / "run"
-        place = Workdir(folder)
-        stack.enter_context(place.locked())
-        yield place
+        opened = Workdir(folder)
+        stack.enter_context(opened.locked())
+        yield opened
 
 
-def open_images(images: Any, workdir: str | Path | None = None, **settings: Any) -> ImageSet:
+def open_images(
+    images: Images | list[Images],
+    workdir: str | Path | None = None,
+    *,
+    bad_images: str = "error",
+    max_pixels: int = MAX_PIXELS,
+) -> ImageSet:
     """Opens an image set, or several as one.
 
     Args:
         images: as for `fine_tune`; a list is joined, label spaces kept apart.
         workdir: where arrays and datasets are kept as files; None: they are read into memory.
-        **settings: `bad_images`, `max_pixels`.
+        bad_images: "error" or "skip", for files that cannot be decoded.
+        max_pixels: a file whose header claims more is a bad one.
 
     Raises:
         InputError: it cannot be opened.
@@ -51,15 +58,18 @@ def open_images(images: Any, workdir: str | Path | None = None, **settings: Any)
     """
     with contextlib.ExitStack() as stack:
         folder = Path(workdir or stack.enter_context(tempfile.TemporaryDirectory(prefix="sjft-images-")))
-        found = [given(one, "given", folder / INPUTS) for one in listed(images)]
-        if workdir is None and any(one.spec.startswith(f"folder:{folder}") for one in found):
+        sets = [given(one, "given", folder / INPUTS) for one in listed(images)]
+        if workdir is None and any(one.spec.startswith(f"folder:{folder}") for one in sets):
             raise InputError("Images of different sizes are kept as files: name a `workdir` for them.")
-        for one in found:
+        for one in sets:
             one.write()
-        return open_source([one.spec for one in found], **settings)  # an array file is read whole here
+        specs = [one.spec for one in sets]
+        return open_source(specs, bad_images=bad_images, max_pixels=max_pixels)  # an array file is read whole here
 
 
-def neighbors(target: Any, source: Any, *, workdir: str | Path | None = None, **settings: Any) -> NeighborTable:
+def neighbors(
+    target: Images, source: Images | list[Images], *, workdir: str | Path | None = None, **settings: Setting
+) -> NeighborTable:
     """The source images most like each target image: rows int32 and distances float32 [N_t, K_max], nearest first.
 
     Args:
@@ -77,15 +87,13 @@ def neighbors(target: Any, source: Any, *, workdir: str | Path | None = None, **
         >>> table.rows.shape
         (12, 2)
     """
-    with _place(workdir) as place:
-        config = settings_of({"target": target, "source": source}, place, settings)
-        started(config)
-        list(retrieve(config, place))
-        return NeighborTable.load(place.neighbors)
+    with _opened(workdir) as folder, started({"target": target, "source": source}, folder, settings) as config:
+        retrieve(config, folder)
+        return NeighborTable.load(folder.neighbors)
 
 
 def influence_scores(
-    target: Any, *, validation: Any = None, workdir: str | Path | None = None, **settings: Any
+    target: Images, *, validation: Images | None = None, workdir: str | Path | None = None, **settings: Setting
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which target images hurt: what dropping each would do to the validation loss, and which are to be dropped.
 
@@ -108,13 +116,13 @@ def influence_scores(
         >>> scores.shape
         (30,)
     """
-    with _place(workdir) as place:
-        config = settings_of({"target": target, "validation": validation}, place, settings)
-        started(config)
-        return judged_images(config, place)
+    with _opened(workdir) as folder, started({"target": target, "validation": validation}, folder, settings) as config:
+        return judged_images(config, folder)
 
 
-def advise(target: Any, source: Any, *, workdir: str | Path | None = None, **settings: Any) -> Advice:
+def advise(
+    target: Images, source: Images | list[Images], *, workdir: str | Path | None = None, **settings: Setting
+) -> Advice:
     """Which recipe suits a target and a source; trains nothing.
 
     Args:
@@ -131,7 +139,5 @@ def advise(target: Any, source: Any, *, workdir: str | Path | None = None, **set
         >>> advise((x, y), "glyphs?n=104&size=8", trunk="preact_resnet", weights="none").recipes[0].name
         'borrow-all'
     """
-    with _place(workdir) as place:
-        config = settings_of({"target": target, "source": source}, place, settings)
-        started(config)
-        return judged(measure(config, place), config.model.trunk, config.model.weights != "none")
+    with _opened(workdir) as folder, started({"target": target, "source": source}, folder, settings) as config:
+        return advice_for(measure(config, folder), config.model.trunk, config.model.weights != "none")

@@ -14,7 +14,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sjft_tf.api.settings import settings_of, started
+from sjft_tf.api.inputs import Images
+from sjft_tf.api.settings import started
+from sjft_tf.config import Setting
 from sjft_tf.errors import InputError
 from sjft_tf.export import Predictor, load_predictor
 from sjft_tf.models import target_logits
@@ -43,7 +45,7 @@ class Run:
     @cached_property
     def model(self) -> keras.Model:
         """The trained network for the target: float32 [N, H, W, 3] RGB in 0..255 to probabilities float32 [N, C]."""
-        head = target_logits(restore(self._workdir, 0)[1])
+        head = target_logits(restore(self._workdir, 0).model)
         return keras.Model(head.input, keras.layers.Softmax(name="probabilities")(head.output), name="target")
 
     @property
@@ -89,13 +91,13 @@ class Run:
 
 
 def fine_tune(
-    target: Any,
-    source: Any = None,
+    target: Images,
+    source: Images | list[Images] | None = None,
     *,
-    validation: Any = None,
-    test: Any = None,
+    validation: Images | None = None,
+    test: Images | None = None,
     workdir: str | Path | None = None,
-    **settings: Any,
+    **settings: Setting,
 ) -> Run:
     """Trains one network on the target and on what it borrows from the source: the whole job of scripts/train.py.
 
@@ -124,15 +126,13 @@ def fine_tune(
         (2, 3)
     """
     own = tempfile.mkdtemp(prefix="sjft-run-") if workdir is None else None
-    place = Workdir(Path(own, "run") if own else str(workdir))
-    run = Run(place.root)
+    folder = Workdir(Path(own, "run") if own else str(workdir))
+    run = Run(folder.root)
     if own:
         weakref.finalize(run, shutil.rmtree, own, ignore_errors=True)
-    with place.locked():
-        sets = {"target": target, "validation": validation, "test": test, "source": source}
-        config = settings_of(sets, place, settings)
-        started(config)
-        train(config, place)
+    sets = {"target": target, "validation": validation, "test": test, "source": source}
+    with folder.locked(), started(sets, folder, settings) as config:
+        train(config, folder)
     return run
 
 

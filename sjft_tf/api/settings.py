@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import contextlib
+import shutil
+from collections.abc import Iterator, Mapping
 
-import keras
-import tensorflow as tf
-
-from sjft_tf.api.inputs import given, listed
-from sjft_tf.config import RunConfig
+from sjft_tf.api.inputs import GivenImages, Images, given, listed
+from sjft_tf.artifacts import ArtifactMismatch
+from sjft_tf.config import RunConfig, Setting
 from sjft_tf.errors import InputError
+from sjft_tf.training.seeding import set_seeds
 from sjft_tf.workdir import Workdir
 
 INPUTS = "inputs"
 """Folder of a workdir for images that came as arrays or datasets."""
 
 
-def settings_of(sets: Mapping[str, Any], workdir: Workdir, settings: Mapping[str, Any]) -> RunConfig:
-    """The validated settings of a call.
+@contextlib.contextmanager
+def prepared(
+    sets: Mapping[str, Images | list[Images] | None], workdir: Workdir, settings: Mapping[str, Setting]
+) -> Iterator[RunConfig]:
+    """The validated settings of a call, and its images where the run reads them.
+
+    Arrays are written when all settings are known to fit. If the run in the workdir turns out to be of other images,
+    what was written for this call goes again: a refused call leaves a run as it was.
 
     Args:
-        sets: "target", "source", "validation", "test" as they were given, None for none; arrays are written
-            when all settings are known to fit.
+        sets: "target", "source", "validation", "test" as they were given, None for none.
         workdir: its lock is held.
         settings: further ones by the names of the flags.
 
@@ -30,19 +35,37 @@ def settings_of(sets: Mapping[str, Any], workdir: Workdir, settings: Mapping[str
         InputError: sets or settings that do not fit.
     """
     folder = workdir.root / INPUTS
-    found = {
+    named = {
         role: [given(one, role, folder) for one in listed(images)]
         for role, images in sets.items()
         if images is not None
     }
-    specs = {role: [one.spec for one in several] for role, several in found.items()}
-    data: dict[str, Any] = {role: names if role == "source" else _only(role, names) for role, names in specs.items()}
+    config = _config(named, settings)
+    new = [one for several in named.values() for one in several if one.path is not None and not one.path.exists()]
+    for one in new:
+        one.write()
+    try:
+        yield config
+    except ArtifactMismatch:
+        _remove(new)
+        raise
+
+
+@contextlib.contextmanager
+def started(
+    sets: Mapping[str, Images | list[Images] | None], workdir: Workdir, settings: Mapping[str, Setting]
+) -> Iterator[RunConfig]:
+    """As `prepared`, with seeds set in this process as the programs set them."""
+    with prepared(sets, workdir, settings) as config:
+        set_seeds(config.training.seed, config.training.deterministic)
+        yield config
+
+
+def _config(sets: Mapping[str, list[GivenImages]], settings: Mapping[str, Setting]) -> RunConfig:
+    specs = {role: [one.spec for one in several] for role, several in sets.items()}
+    data = {role: names if role == "source" else _only(role, names) for role, names in specs.items()}
     selector = "nearest" if "source" in data else "none"
-    config = RunConfig().with_settings(**{"selector": selector, **settings}).replace("data", **data).validate()
-    for several in found.values():
-        for one in several:
-            one.write()
-    return config
+    return RunConfig().with_settings(**{"selector": selector, **settings}).replace("data", **data).validate()
 
 
 def _only(role: str, specs: list[str]) -> str:
@@ -51,8 +74,9 @@ def _only(role: str, specs: list[str]) -> str:
     return specs[0]
 
 
-def started(config: RunConfig) -> None:
-    """Seeds as the programs set them before they begin."""
-    keras.utils.set_random_seed(config.training.seed)
-    if config.training.deterministic:
-        tf.config.experimental.enable_op_determinism()
+def _remove(images: list[GivenImages]) -> None:
+    for one in images:
+        if one.path is not None and one.path.is_dir():
+            shutil.rmtree(one.path)
+        elif one.path is not None:
+            one.path.unlink(missing_ok=True)

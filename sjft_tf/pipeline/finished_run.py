@@ -6,6 +6,7 @@ import dataclasses
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 
@@ -62,8 +63,24 @@ def describe(figures: SetFigures) -> str:
     )
 
 
-def restore(workdir: Workdir, number: int) -> tuple[RunConfig, keras.Model, list[str], int]:
-    """The trained model of a run: `(config, joint model, target class names, round)`.
+class RestoredRun(NamedTuple):
+    """A run's model as it was after one of its rounds.
+
+    Attributes:
+        config: the run's settings.
+        model: the joint model.
+        class_names: of the target.
+        number: the round, from 1.
+    """
+
+    config: RunConfig
+    model: keras.Model
+    class_names: list[str]
+    number: int
+
+
+def restore(workdir: Workdir, number: int) -> RestoredRun:
+    """The trained model of a run.
 
     Args:
         workdir: a run with at least one finished round.
@@ -74,11 +91,11 @@ def restore(workdir: Workdir, number: int) -> tuple[RunConfig, keras.Model, list
         raise InputError(f"--round must be between 1 and {len(rounds)}, the finished rounds, or 0. Received: {number}")
     classes = workdir.read_classes()
     # The round's weights replace the starting ones, so a download or a file that has moved is not needed.
-    fresh = dataclasses.replace(config, model=dataclasses.replace(config.model, weights="none"))
+    fresh = config.replace("model", weights="none")
     model = build_model(fresh, len(classes["target"]), len(classes["source"]) or None)
     number = number or len(rounds)
     load_round_weights(workdir.rounds, number - 1, model)
-    return config, model, classes["target"], number
+    return RestoredRun(config, model, classes["target"], number)
 
 
 def export_round(

@@ -37,6 +37,16 @@ class Sets:
     test: ImageSet | None = None
     source: ImageSet | None = None
 
+    def source_images(self) -> ImageSet:
+        """The source, for what cannot do without.
+
+        Raises:
+            InputError: there is none.
+        """
+        if self.source is None:
+            raise InputError("There are no source images: give --source, and a --selector other than none")
+        return self.source
+
     def scored(self) -> dict[str, ImageSet]:
         """The sets that are evaluated, by name."""
         return {name: images for name in ("validation", "test") if (images := getattr(self, name)) is not None}
@@ -51,12 +61,12 @@ def open_sets(config: RunConfig, workdir: Workdir) -> Sets:
         InputError: sets without images, empty classes, classes only in a test set, shared images, bad files.
     """
     data = config.data
-    found = default_splits(data.target)
+    splits = default_splits(data.target)
     specs = {
-        "validation": data.validation or found.get("validation", ""),
-        "test": data.test or found.get("test", ""),
+        "validation": data.validation or splits.get("validation", ""),
+        "test": data.test or splits.get("test", ""),
     }
-    target = _open(found.get("train", data.target), "target", config, workdir)
+    target = _open(splits.get("train", data.target), "target", config, workdir)
     if data.target_rows:
         target = target.subset(kept_rows(data.target_rows, target))
     target, divided = _divide(target, {role for role, spec in specs.items() if spec}, config)

@@ -11,6 +11,7 @@ import pytest
 
 import sjft_tf
 from sjft_tf.api import looking, runs
+from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.config import run as config_module
 from sjft_tf.errors import InputError
 
@@ -37,8 +38,8 @@ def sets():
 @pytest.fixture(scope="module")
 def run(sets, tmp_path_factory):
     test = stripes(np.random.default_rng(1), 9, 3)
-    place = tmp_path_factory.mktemp("api") / "run"
-    return sjft_tf.fine_tune(sets["target"], sets["source"], test=test, workdir=place, **SMALL)
+    folder = tmp_path_factory.mktemp("api") / "run"
+    return sjft_tf.fine_tune(sets["target"], sets["source"], test=test, workdir=folder, **SMALL)
 
 
 def test_arrays_in_a_model_out(run, tmp_path):
@@ -71,13 +72,20 @@ def test_the_same_call_goes_on_in_the_same_workdir(run, sets, monkeypatch):
     assert sjft_tf.load_run(run.workdir).figures["final"] == run.figures["final"]
 
 
+def test_images_of_a_refused_call_do_not_stay(run, sets):
+    before = sorted((run.workdir / "inputs").iterdir())
+    with pytest.raises(ArtifactMismatch, match="target images"):
+        sjft_tf.fine_tune(stripes(np.random.default_rng(5), 12, 3), sets["source"], workdir=run.workdir, **SMALL)
+    assert sorted((run.workdir / "inputs").iterdir()) == before
+
+
 def test_a_temporary_run_goes_with_its_object(sets):
     plain = sjft_tf.fine_tune(sets["target"], **{**SMALL, "rounds": 1})
-    place = plain.workdir
+    folder = plain.workdir
     assert plain.neighbors is None
-    assert place.is_dir()
+    assert folder.is_dir()
     del plain
-    assert not place.exists()
+    assert not folder.exists()
 
 
 def test_neighbors_are_those_of_the_run(run, sets):
@@ -103,9 +111,9 @@ def test_advice(sets):
 def test_compare(sets):
     held, test = (stripes(np.random.default_rng(seed), 9, 3) for seed in (1, 2))
     chosen = {"validation": held, "test": test, "arms": ("fine-tune", "selective"), "seeds": (0,), "rates": (0.01,)}
-    found = sjft_tf.compare(sets["target"], sets["source"], **chosen, **{**SMALL, "rounds": 1})
-    assert [arm["name"] for arm in found["arms"]] == ["fine-tune", "selective"]
-    assert all(0 <= arm["summary"]["mean"] <= 1 for arm in found["arms"])
+    comparison = sjft_tf.compare(sets["target"], sets["source"], **chosen, **{**SMALL, "rounds": 1})
+    assert [arm["name"] for arm in comparison["arms"]] == ["fine-tune", "selective"]
+    assert all(0 <= arm["summary"]["mean"] <= 1 for arm in comparison["arms"])
 
 
 def test_refusals(sets, tmp_path):

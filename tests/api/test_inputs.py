@@ -16,9 +16,9 @@ def arrays(rng):
 
 
 def opened(images, folder):
-    found = given(images, "target", folder)
-    found.write()
-    return open_image_set(found.spec)
+    made = given(images, "target", folder)
+    made.write()
+    return open_image_set(made.spec)
 
 
 def dataset(x, y, batch=0):
@@ -51,9 +51,9 @@ def test_images_of_different_sizes_are_files(rng, tmp_path):
         lambda: zip(images, [1, 0, 1, 0], strict=True),
         output_signature=(tf.TensorSpec([None, 8, 3], tf.uint8), tf.TensorSpec([], tf.int64)),
     ).apply(tf.data.experimental.assert_cardinality(4))
-    found = opened(made, tmp_path)
-    assert found.class_names == ("00000", "00001")
-    assert sorted(np.asarray(found.load(i)).shape[0] for i in range(4)) == [5, 6, 7, 8]
+    images = opened(made, tmp_path)
+    assert images.class_names == ("00000", "00001")
+    assert sorted(np.asarray(images.load(i)).shape[0] for i in range(4)) == [5, 6, 7, 8]
     with pytest.raises(InputError, match="different sizes are kept as files: name a `workdir`"):
         sjft_tf.open_images(made)
 

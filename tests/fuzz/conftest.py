@@ -120,7 +120,7 @@ def attack(tmp_path, request):
             again: what `load` gives for a damaged cache, which is made again; left out, it must raise.
         """
         mutations = request.config.getoption("--fuzz")
-        wanted, root, refused, told = load(whole), tmp_path / "run", 0, ""
+        wanted, root, refused, message = load(whole), tmp_path / "run", 0, ""
         shutil.copytree(whole, root)
         path, original = root / name, (whole / name).read_bytes()
         sealed = path.suffix == ".npz" or original.startswith(b"{")
@@ -131,18 +131,18 @@ def attack(tmp_path, request):
             by_hand = sealed and seed % 2 == 1
             what = (_forge if by_hand else _damage_bytes)(path, chance)
             try:
-                found = load(root)
+                loaded = load(root)
             except InputError as error:
-                refused, told = refused + 1, str(error)
+                refused, message = refused + 1, str(error)
             except Exception as error:
                 raise AssertionError(f"{name}, mutation {seed} ({what}): {type(error).__name__}: {error}") from error
             else:
-                if again is not _NOTHING and _same(again, found):
+                if again is not _NOTHING and _same(again, loaded):
                     refused += 1
                 else:
                     # A forged file that fits the schema is another artifact; a damaged one must never be.
-                    assert by_hand or _same(wanted, found), (name, seed, what)
-            assert len(told) < 2000, (seed, what)
+                    assert by_hand or _same(wanted, loaded), (name, seed, what)
+            assert len(message) < 2000, (seed, what)
             if path.is_dir():
                 path.rmdir()
         print(f"{name}: {mutations} mutations, {refused} refused, {mutations - refused} read")

@@ -32,7 +32,7 @@ def _floats(*values):
 
 def make(folder: Path) -> Workdir:
     """One tiny artifact of each kind."""
-    workdir, place = Workdir(folder), folder / "rounds" / "00"
+    workdir, first_round = Workdir(folder), folder / "rounds" / "00"
     NeighborTable(
         np.array([[2, 0], [1, 2]], np.int32), np.array([[0, 1], [2, 3]], np.float32), {"source_size": 3}
     ).save(workdir.neighbors)
@@ -44,19 +44,19 @@ def make(folder: Path) -> Workdir:
     leak = {"source_row": np.array([1], np.int32), "role": np.array(["test"]), "target_row": np.array([0], np.int32)}
     leak |= {"kind": np.array(["near"]), "score": np.array([0.9], np.float32)}
     _npz(workdir.leaks, leak, judged={"test": 2})
-    found = {"rows": np.arange(2), "scores": _floats(1, -np.inf), "bound": _floats(1, -1), "better": np.arange(2)}
-    _npz(workdir.influence / "scores.npz", found | {"dropped": np.array([True, False])}, how="by hand")
+    scores = {"rows": np.arange(2), "scores": _floats(1, -np.inf), "bound": _floats(1, -1), "better": np.arange(2)}
+    _npz(workdir.influence / "scores.npz", scores | {"dropped": np.array([True, False])}, how="by hand")
     digests = {"weights": "w", "optimizer": "o"}
     metrics = {"scoring": {"wrong": 1}, "seconds": 1.5}
-    _npz(place / "state.npz", {"counts": np.arange(2)}, index=0, global_step=3, k0=1, metrics=metrics, **digests)
+    _npz(first_round / "state.npz", {"counts": np.arange(2)}, index=0, global_step=3, k0=1, metrics=metrics, **digests)
     scoring = {"entropy": np.ones(2, np.float32), "wrong": np.ones(2, bool)}
     scoring |= {name: np.ones(2, np.int32) for name in ("predicted", "labels")}
-    artifacts.save_npz(place / "scoring.npz", scoring, {"weights": "w"})
+    artifacts.save_npz(first_round / "scoring.npz", scoring, {"weights": "w"})
     p = np.array([[0.25, 0.75], [0.5, 0.5]])
     made_from = {"images": "abc", "views": "center", "weights": "w"}
-    artifacts.save_npz(place / "probabilities-test.npz", {"probabilities": p}, {"made_from": made_from})
+    artifacts.save_npz(first_round / "probabilities-test.npz", {"probabilities": p}, {"made_from": made_from})
     figures = evaluate_probabilities(p, [0, 1], ("a", "b")).to_json() | {"made_from": made_from}
-    artifacts.write_json(place / "metrics.json", {"test": figures})
+    artifacts.write_json(first_round / "metrics.json", {"test": figures})
     artifacts.write_json(workdir.classes, {"target": ["a", "b"], "source": []})
     config = RunConfig()
     workdir.write_config(config.replace("data", target="folder:x", source=["folder:y"]))

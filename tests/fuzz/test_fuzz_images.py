@@ -99,21 +99,21 @@ def _valid_checksums(content, draw):
 
 def judged(encoded, path):
     """Whether the bytes are accepted, by every way they can come in; fails where the ways differ."""
-    found = inspect_image(encoded, _LIMIT)
+    judged = inspect_image(encoded, _LIMIT)
     path.write_bytes(encoded)
     content, reason = readable(path, _LIMIT)
-    assert bool(found.error) == bool(reason), (found.error, reason)
-    assert "\n" not in found.error
-    if found.error:
+    assert bool(judged.error) == bool(reason), (judged.error, reason)
+    assert "\n" not in judged.error
+    if judged.error:
         return False
-    image = decode(tf.constant(encoded), tf.constant(found.plain)).numpy()
+    image = decode(tf.constant(encoded), tf.constant(judged.plain)).numpy()
     assert image.dtype == np.uint8
     assert image.ndim == 3
     assert image.shape[2] == 3
     assert 0 < image.shape[0] * image.shape[1] <= _LIMIT
     # What prediction hands to the exported model shows the same pixels.
     np.testing.assert_array_equal(decode(tf.constant(content), tf.constant(True)).numpy(), image)
-    if found.plain:
+    if judged.plain:
         small = decode(tf.constant(encoded), tf.constant(True), 2).numpy()
         assert small.shape[2] == 3
     return True

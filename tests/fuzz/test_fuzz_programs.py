@@ -187,21 +187,21 @@ def test_programs_end_well(program, whole, tmp_path, request, mutate):
 @pytest.fixture(scope="module")
 def pretended():
     """The pretended runs of the comparison's own tests."""
-    place = Path(__file__).parent.parent / "pipeline" / "comparing" / "test_comparison.py"
-    spec = importlib.util.spec_from_file_location("pretended_runs", place)
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+    path = Path(__file__).parent.parent / "pipeline" / "comparing" / "test_comparison.py"
+    spec = importlib.util.spec_from_file_location("pretended_runs", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_comparisons_end_well(pretended, tmp_path, request, mutate):
-    asked = replace(pretended.ASKED, arms=pretended.ASKED.arms[1:], seeds=(0, 1), rates=(0.1,))
+    spec = replace(pretended.ASKED, arms=pretended.ASKED.arms[1:], seeds=(0, 1), rates=(0.1,))
     whole, root, refused, again = tmp_path / "whole", tmp_path / "compared", 0, 0
 
     def compare(folder):
         launch = pretended.Pretended()
         with Workdir(folder).locked():
-            pretended.compare(folder, launch, asked)
+            pretended.compare(folder, launch, spec)
         return len(launch.jobs)
 
     compare(whole)

@@ -35,21 +35,23 @@ def made(tmp_path_factory):
 def changed(content: bytes, chance: random.Random) -> bytes:
     """One to three changes: a bit, the end cut off, a piece removed or doubled, a JSON value or cell exchanged."""
     for _ in range(chance.randint(1, 3)):
-        place = chance.randrange(max(1, len(content)))
-        other = min(len(content), place + chance.randint(1, 40))
+        position = chance.randrange(max(1, len(content)))
+        other = min(len(content), position + chance.randint(1, 40))
         kind = chance.choice(("bit", "cut", "gone", "double", "value", "value", "value"))
         values = list(re.finditer(rb'-?\d+(?:\.\d+)?|"[^"\n]*"|true|false|null', content))
         if kind == "bit" and content:
-            content = content[:place] + bytes([content[place] ^ 1 << chance.randrange(8)]) + content[place + 1 :]
+            content = (
+                content[:position] + bytes([content[position] ^ 1 << chance.randrange(8)]) + content[position + 1 :]
+            )
         elif kind == "cut":
-            content = content[:place]
+            content = content[:position]
         elif kind == "gone":
-            content = content[:place] + content[other:]
+            content = content[:position] + content[other:]
         elif kind == "double":
-            content = content[:other] + content[place:]
+            content = content[:other] + content[position:]
         elif values:
-            found = chance.choice(values)
-            content = content[: found.start()] + chance.choice(ODD) + content[found.end() :]
+            value = chance.choice(values)
+            content = content[: value.start()] + chance.choice(ODD) + content[value.end() :]
     return content
 
 

@@ -18,16 +18,16 @@ def mutations(request):
         rng = np.random.default_rng(seed)
         for number in range(request.config.getoption("--fuzz")):
             damaged = bytearray(content)
-            kind, place = number % 3, int(rng.integers(len(content)))
+            kind, position = number % 3, int(rng.integers(len(content)))
             if kind == 0:
                 # Headers and directories are at the two ends: half of the flips go there.
                 ends = [*range(min(2048, len(content))), *range(max(0, len(content) - 2048), len(content))]
-                place = int(rng.choice(ends)) if rng.random() < 0.5 else place
-                damaged[place] ^= 1 << int(rng.integers(8))
+                position = int(rng.choice(ends)) if rng.random() < 0.5 else position
+                damaged[position] ^= 1 << int(rng.integers(8))
             elif kind == 1:
-                del damaged[place:]
+                del damaged[position:]
             else:
-                damaged[place : place + 64] = bytes(len(damaged[place : place + 64]))
+                damaged[position : position + 64] = bytes(len(damaged[position : position + 64]))
             yield bytes(damaged)
 
     return of

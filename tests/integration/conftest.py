@@ -111,9 +111,9 @@ def forked(forks, tmp_path_factory):
 
     def call(name: str, *arguments: str, check: bool = True, cwd: Path | None = None) -> subprocess.CompletedProcess:
         folder = tmp_path_factory.mktemp("output")
-        places = folder / "stdout", folder / "stderr"
-        status = forks.start(["-m", f"sjft_tf.scripts.{name}", *arguments], *places, cwd=cwd).wait()
-        done = subprocess.CompletedProcess(arguments, status, *(place.read_text() for place in places))
+        streams = folder / "stdout", folder / "stderr"
+        status = forks.start(["-m", f"sjft_tf.scripts.{name}", *arguments], *streams, cwd=cwd).wait()
+        done = subprocess.CompletedProcess(arguments, status, *(stream.read_text() for stream in streams))
         assert not check or status == 0, done.stdout + done.stderr
         return done
 

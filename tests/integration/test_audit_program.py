@@ -5,7 +5,6 @@ import json
 import logging
 import re
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,11 +27,11 @@ def pictures(tmp_path_factory):
     root, rng = tmp_path_factory.mktemp("leaky"), np.random.default_rng(0)
     waves = ndimage.gaussian_filter(rng.normal(size=(26, 32, 32, 3)), (0, 2, 2, 0))
     images = [Image.fromarray(i) for i in np.clip(128 + 400 * waves, 0, 255).astype(np.uint8)]
-    places = [f"target/{split}/{c}/{i}.png" for split in ("train", "val", "test") for c in "ab" for i in range(2)]
-    places += [f"source/{c}/{i}.png" for c in "xy" for i in range(7)]
-    for image, place in zip(images, places, strict=True):
-        (root / place).parent.mkdir(parents=True, exist_ok=True)
-        image.save(root / place)
+    names = [f"target/{split}/{c}/{i}.png" for split in ("train", "val", "test") for c in "ab" for i in range(2)]
+    names += [f"source/{c}/{i}.png" for c in "xy" for i in range(7)]
+    for image, name in zip(images, names, strict=True):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        image.save(root / name)
     shutil.copy(root / "target/test/a/0.png", root / "source/x/equal.png")
     Image.open(root / "target/test/b/1.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(
         root / "source/y/mirrored.jpg", quality=90
@@ -50,8 +49,8 @@ LEAKS = {
 
 @pytest.fixture
 def leaky(pictures, config):
-    data = replace(config.data, target=f"folder:{pictures}/target", source=[f"folder:{pictures}/source"])
-    return replace(config, data=data).validate()
+    folders = {"target": f"folder:{pictures}/target", "source": [f"folder:{pictures}/source"]}
+    return config.replace("data", **folders).validate()
 
 
 @pytest.fixture
@@ -169,9 +168,9 @@ def test_without_the_audit_nothing_is_looked_for(leaky, workdir, caplog):
 
 
 def test_a_source_of_nothing_but_leaks(leaky, workdir, pictures, tmp_path):
-    for place in ("test/a/0.png", "test/b/0.png"):
-        (tmp_path / "s" / place).parent.mkdir(parents=True)
-        shutil.copy(pictures / "target" / place, tmp_path / "s" / place)
+    for name in ("test/a/0.png", "test/b/0.png"):
+        (tmp_path / "s" / name).parent.mkdir(parents=True)
+        shutil.copy(pictures / "target" / name, tmp_path / "s" / name)
     config = leaky.replace("data", source=[f"folder:{tmp_path}/s/test"], exclude_leaks=True).validate()
     config = config.replace("selection", k0="1")  # as many as there are
     with pytest.raises(InputError, match="leaves nothing of the source: all 2 images"):

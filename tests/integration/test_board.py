@@ -38,24 +38,24 @@ BORROWED = {f"borrowed/{name}" for name in ("union_size", "source_classes", "mea
 def test_a_run_that_borrows(config, tmp_path):
     workdir = Workdir(tmp_path / "run")
     train(config.replace("monitor", profile="5:7", projector_images=2000).validate(), workdir, command="train.py --x=1")
-    found = read(workdir.logs)
+    events = read(workdir.logs)
     heads = {"weights/target_head", "weights/source_head"}
     once = {"run/configuration", "run/image_sets", "custom_scalars__config__"}
-    assert set(found) == CURVES | ROUNDS | BORROWED | heads | once | {"borrowed/neighbors"}
-    assert [step for step, _ in found["loss/total"]] == list(range(1, 9))
+    assert set(events) == CURVES | ROUNDS | BORROWED | heads | once | {"borrowed/neighbors"}
+    assert [step for step, _ in events["loss/total"]] == list(range(1, 9))
     for tag in ROUNDS | BORROWED | heads:
-        assert [step for step, _ in found[tag]] == [4, 8], tag
-    assert [step for step, _ in found["run/configuration"]] == [0]
-    card = found["run/configuration"][0][1].item().decode()
+        assert [step for step, _ in events[tag]] == [4, 8], tag
+    assert [step for step, _ in events["run/configuration"]] == [0]
+    card = events["run/configuration"][0][1].item().decode()
     assert "| command | train.py --x=1 |" in card
     assert "| **k0** | **3** | auto |" in card
     # What is borrowed stands beside the figures of the round that was trained with it.
     rounds = json.loads(workdir.metrics.read_text())["rounds"]
-    assert [value for _, value in found["borrowed/union_size"]] == [r["borrowed"]["union_size"] for r in rounds]
-    for tag, (_, buckets) in zip(("mean_k", "max_k"), found["borrowed/k_per_target"], strict=True):
+    assert [value for _, value in events["borrowed/union_size"]] == [r["borrowed"]["union_size"] for r in rounds]
+    for tag, (_, buckets) in zip(("mean_k", "max_k"), events["borrowed/k_per_target"], strict=True):
         assert buckets[:, 2].sum() == 12, tag
-    assert found["borrowed/k_per_target"][1][1][-1, 1] == rounds[1]["borrowed"]["max_k"]
-    assert [value for _, value in found["test/top1"]] == pytest.approx([r["test"]["top1"] for r in rounds])
+    assert events["borrowed/k_per_target"][1][1][-1, 1] == rounds[1]["borrowed"]["max_k"]
+    assert [value for _, value in events["test/top1"]] == pytest.approx([r["test"]["top1"] for r in rounds])
     assert [path.name for path in workdir.logs.glob("plugins/profile/*/*.xplane.pb")]
     # The points: all images, with predictions as in predictions.csv.
     with open(workdir.logs / "projector" / "metadata.tsv", newline="") as stream:
@@ -87,9 +87,9 @@ def test_plain_fine_tuning_taken_up_again(config, tmp_path, monkeypatch):
     before = points.stat().st_mtime_ns
     train(plain.replace("monitor", projector_images=10).validate(), workdir)
     assert points.stat().st_mtime_ns == before
-    found = read(workdir.logs)
+    events = read(workdir.logs)
     added = {"weights/target_head", "training/gradient_norm"}
-    assert set(found) == (CURVES | ROUNDS | added) - {"loss/source", "accuracy/source"} | {
+    assert set(events) == (CURVES | ROUNDS | added) - {"loss/source", "accuracy/source"} | {
         "run/configuration",
         "run/image_sets",
         "custom_scalars__config__",
@@ -103,10 +103,10 @@ def test_a_card_for_every_start_that_trains(config, tmp_path, monkeypatch):
     workdir = Workdir(tmp_path / "run")
     original = learning.evaluate_round
 
-    def cut(scorer, sets, place, index, views):
+    def cut(scorer, sets, run, index, views):
         if index == 1:
             raise KeyboardInterrupt
-        return original(scorer, sets, place, index, views)
+        return original(scorer, sets, run, index, views)
 
     config = config.replace("training", rounds=3)
     with monkeypatch.context() as patch:
@@ -114,7 +114,7 @@ def test_a_card_for_every_start_that_trains(config, tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             train(config, workdir)
     train(config, workdir)
-    found = read(workdir.logs)
-    assert [step for step, _ in found["run/configuration"]] == [0, 8]
+    events = read(workdir.logs)
+    assert [step for step, _ in events["run/configuration"]] == [0, 8]
     rounds = json.loads(workdir.metrics.read_text())["rounds"]
-    assert found["borrowed/k_per_target"][-1][1][-1, 1] == rounds[2]["borrowed"]["max_k"]
+    assert events["borrowed/k_per_target"][-1][1][-1, 1] == rounds[2]["borrowed"]["max_k"]

@@ -53,7 +53,7 @@ def after(patch, module, name, action):
 
 
 def weights_of(workdir):
-    return [np.array(v) for v in restore(workdir, 0)[1].get_weights()]
+    return [np.array(v) for v in restore(workdir, 0).model.get_weights()]
 
 
 def test_after_the_first_round(mine, finished, tmp_path, monkeypatch):
@@ -96,7 +96,7 @@ def test_nothing_is_made_of_another_image(mine, tmp_path, monkeypatch, module, n
     after(monkeypatch, module, name, lambda: other(image))
     with pytest.raises(InputError, match=r"b/2\.png was changed"):
         retrieve(config, workdir)
-    assert not [place for place in absent if getattr(workdir, place).exists()]
+    assert not [name for name in absent if getattr(workdir, name).exists()]
 
 
 def test_a_search_in_progress_keeps_nothing_of_another_image(mine, tmp_path, monkeypatch):

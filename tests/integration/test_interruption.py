@@ -110,10 +110,12 @@ def check_everything_loads(root: Path):
 
 
 def arrays_in(path: Path) -> dict[str, np.ndarray]:
-    found = {}
+    datasets = {}
     with h5py.File(path) as file:
-        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
-    return found
+        file.visititems(
+            lambda name, item: datasets.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+        )
+    return datasets
 
 
 def stamps(root: Path):

@@ -33,7 +33,7 @@ def workdir(tmp_path):
 
 
 def weights_of(workdir, number=0):
-    model = restore(workdir, number)[1]
+    model = restore(workdir, number).model
     return [np.array(v) for v in model.get_weights()]
 
 
@@ -56,8 +56,8 @@ def test_the_whole_job(finished, world):
     first, second = read_round(workdir.rounds, 0), read_round(workdir.rounds, 1)
     table = NeighborTable.load(workdir.neighbors)
     assert table.k_max == 3 + 4 * 3
-    found = first.metrics["scoring"]
-    assert (first.counts - 3).sum() == min(12, 4 * 3) * found["wrong"] + 6 * found["uncertain"]
+    scoring = first.metrics["scoring"]
+    assert (first.counts - 3).sum() == min(12, 4 * 3) * scoring["wrong"] + 6 * scoring["uncertain"]
     assert second.metrics["borrowed"]["mean_k"] == pytest.approx(first.counts.mean())
     with open(workdir.borrowed, newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -125,7 +125,7 @@ def test_broken_off_and_started_again_ends_the_same(config, finished, workdir, s
         "save_round": "sjft_tf.training.rounds",
         "summarize": "sjft_tf.pipeline.programs.train",
     }
-    place, left = where.get(stage, "sjft_tf.pipeline.stages.learning"), [2 if stage == "save_round" else 1]
+    module, left = where.get(stage, "sjft_tf.pipeline.stages.learning"), [2 if stage == "save_round" else 1]
 
     def cut(*_, **__):
         raise PowerCut
@@ -133,13 +133,13 @@ def test_broken_off_and_started_again_ends_the_same(config, finished, workdir, s
     with monkeypatch.context() as patch:
         import importlib
 
-        original = getattr(importlib.import_module(place), stage)
+        original = getattr(importlib.import_module(module), stage)
 
         def sometimes(*args, **kwargs):
             left[0] -= 1
             return cut() if left[0] == 0 else original(*args, **kwargs)
 
-        patch.setattr(f"{place}.{stage}", sometimes)
+        patch.setattr(f"{module}.{stage}", sometimes)
         with pytest.raises(PowerCut):
             train(config, workdir)
     train(config, workdir, saved_model=False)
@@ -344,7 +344,7 @@ def test_starting_weights_from_another_run(config, finished, tmp_path):
     config = config.replace("model", weights=str(workdir.trunk)).replace("training", rounds=1)
     train(config, Workdir(tmp_path / "again"), saved_model=False)
     model = learning.build_model(config, 3, 4)
-    trained = restore(workdir, 0)[1]
+    trained = restore(workdir, 0).model
     for layer in model.layers:
         if "head" not in layer.name:
             for a, b in zip(layer.get_weights(), trained.get_layer(layer.name).get_weights(), strict=True):

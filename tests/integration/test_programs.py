@@ -156,14 +156,14 @@ def test_the_chain_of_all_programs(program, forked, flags, world, tmp_path):
 
     lines = lines_of("train", *flags)
     assert stamps("edges.npz", "neighbors.npz", "neighbors.png") == made
-    found = {line.split(":")[0].strip(): line.split(":", 1)[1] for line in lines if ":" in line}
-    found.pop("weakest", None)  # there is one when an image is missed
-    assert list(found) == ["validation", "fusion", "test", "borrowed", "time", "model", "board", "details"]
-    assert re.search(r"top-1 \d+\.\d\d%, mean class accuracy \d+\.\d\d%, loss \d\.\d{3} \(9 images\)", found["test"])
-    assert found["model"].strip() == str(run / "saved_model")
-    assert found["board"].strip() == f"tensorboard --logdir {run / 'logs'}"
-    for place in found["details"].split(","):
-        assert (tmp_path / place.strip()).exists()
+    parts = {line.split(":")[0].strip(): line.split(":", 1)[1] for line in lines if ":" in line}
+    parts.pop("weakest", None)  # there is one when an image is missed
+    assert list(parts) == ["validation", "fusion", "test", "borrowed", "time", "model", "board", "details"]
+    assert re.search(r"top-1 \d+\.\d\d%, mean class accuracy \d+\.\d\d%, loss \d\.\d{3} \(9 images\)", parts["test"])
+    assert parts["model"].strip() == str(run / "saved_model")
+    assert parts["board"].strip() == f"tensorboard --logdir {run / 'logs'}"
+    for path in parts["details"].split(","):
+        assert (tmp_path / path.strip()).exists()
     figures = json.loads((run / "metrics.json").read_text())
 
     lines = lines_of("evaluate")
@@ -177,9 +177,9 @@ def test_the_chain_of_all_programs(program, forked, flags, world, tmp_path):
     (line,) = lines_of("predict", f"--images={world / 'target' / 'test'}", f"--output={answers}")
     assert line == f"9 images answered, 0 left out: {answers}"
     with open(answers, newline="") as stream, open(run / "predictions.csv", newline="") as second:
-        ours = [(row["image"].split("/target/test/")[1], row["class"]) for row in csv.DictReader(stream)]
+        answers = [(row["image"].split("/target/test/")[1], row["class"]) for row in csv.DictReader(stream)]
         theirs = [(row["id"], row["predicted"]) for row in csv.DictReader(second)]
-    assert [c for _, c in ours] == [c for _, c in theirs]
+    assert [c for _, c in answers] == [c for _, c in theirs]
 
     done = program("export", f"--workdir={run}", "--round=3", check=False)
     assert done.returncode == 2

@@ -63,9 +63,9 @@ def program_of(line: str) -> tuple[str, list[str]] | None:
 
 def program_commands(text: str) -> list[tuple[str, list[str]]]:
     """All commands that start one of our programs; a README without any is useless."""
-    found = [command for line in command_lines(text) if (command := program_of(line))]
-    assert found, "the text has no ```bash block with a line that starts `python scripts/` or `sjft-`"
-    return found
+    commands = [command for line in command_lines(text) if (command := program_of(line))]
+    assert commands, "the text has no ```bash block with a line that starts `python scripts/` or `sjft-`"
+    return commands
 
 
 @cache
@@ -113,8 +113,8 @@ def dead_links(path: Path, text: str) -> set[str]:
     """Relative links and picture sources that lead nowhere."""
     text = re.sub(r"`[^`\n]*`", "", without_blocks(text))
     links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r"(?:src|href)=\"([^\"]+)\"", text)
-    places = {link.split("#")[0] for link in links if not re.match(r"[a-z]+:", link)}
-    return {place for place in places if place and not (path.parent / place).exists()}
+    targets = {link.split("#")[0] for link in links if not re.match(r"[a-z]+:", link)}
+    return {target for target in targets if target and not (path.parent / target).exists()}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

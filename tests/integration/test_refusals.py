@@ -123,10 +123,10 @@ def test_the_same_command_after_all_refusals_changes_nothing_that_counts(finishe
 
 
 @pytest.mark.parametrize(
-    ("folder", "told"),
+    ("folder", "message"),
     [("more", "classes added: d"), ("named", "classes added: x; classes removed: a"), ("tested", "test images ('")],
 )
-def test_evaluate_says_which_images_changed_and_removes_nothing(finished, tmp_path, folder, told):
+def test_evaluate_says_which_images_changed_and_removes_nothing(finished, tmp_path, folder, message):
     config, workdir, root = finished
     # The run as it would be if its images had been changed where they lie.
     run = Workdir(shutil.copytree(workdir.root, tmp_path / "run"))
@@ -134,7 +134,7 @@ def test_evaluate_says_which_images_changed_and_removes_nothing(finished, tmp_pa
     before = everything(run.root)
     with pytest.raises(InputError) as error:
         list(evaluate(run, EvaluationRequest()))
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert "emove" not in str(error.value).replace("removed: a", "")
     assert everything(run.root) == before
 

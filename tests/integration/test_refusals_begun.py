@@ -33,7 +33,7 @@ def refused(call, config, workdir, error=ArtifactMismatch):
 
 
 @pytest.fixture(scope="module")
-def places(world, tmp_path_factory):
+def elsewhere(world, tmp_path_factory):
     """Folders of other images: `target`, an image less; `named`, another class name; `source`, an image less."""
     root = tmp_path_factory.mktemp("others")
     for name in ("target", "named"):
@@ -61,24 +61,24 @@ def begun(config, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [("target", "target images: "), ("named", "classes added: x; classes removed: a"), ("source", "source images: ")],
 )
-def test_a_stopped_run_stays_when_other_images_are_named(begun, places, name, told):
+def test_a_stopped_run_stays_when_other_images_are_named(begun, elsewhere, name, message):
     config, workdir = begun
-    folder = f"folder:{places / name}"
+    folder = f"folder:{elsewhere / name}"
     other = config.replace("data", source=[folder]) if name == "source" else config.replace("data", target=folder)
     said = refused(train, other, workdir)
-    assert told in said
+    assert message in said
     assert "Choose another --workdir; what is in this one stays as it is." in said
 
 
-def test_a_stopped_run_stays_when_its_checkpoint_is_damaged(begun, places, tmp_path):
+def test_a_stopped_run_stays_when_its_checkpoint_is_damaged(begun, elsewhere, tmp_path):
     config, workdir = begun
     run = Workdir(shutil.copytree(workdir.root, tmp_path / "run"))
     (state,) = run.checkpoints.glob("*/state.npz")
     state.write_bytes(state.read_bytes()[:-40])
-    other = config.replace("data", source=[f"folder:{places / 'source'}"])
+    other = config.replace("data", source=[f"folder:{elsewhere / 'source'}"])
     assert "is damaged" in refused(train, other, run, InputError)
 
 
@@ -115,9 +115,9 @@ def searched(request, config, tmp_path_factory):
 
 
 @pytest.mark.parametrize("call", [train, retrieve])
-def test_a_search_that_was_broken_off_stays(searched, places, call):
+def test_a_search_that_was_broken_off_stays(searched, elsewhere, call):
     config, workdir = searched
-    assert "source: " in refused(call, config.replace("data", source=[f"folder:{places / 'source'}"]), workdir)
+    assert "source: " in refused(call, config.replace("data", source=[f"folder:{elsewhere / 'source'}"]), workdir)
 
 
 def test_a_search_that_was_broken_off_goes_on_after_all(searched, tmp_path):

@@ -147,9 +147,9 @@ def test_the_whole_job_with_class_importance(by_class, workdir):
     # What was borrowed is what the list says, and no scoring makes it grow.
     images = sum(int(r["images"]) for r in rows)
     figures = json.loads(workdir.metrics.read_text())
-    for found in figures["rounds"]:
-        assert found["borrowed"]["union_size"] == images
-        assert found["borrowed"]["mean_k"] == found["borrowed"]["max_k"] == 52
+    for figures_of_round in figures["rounds"]:
+        assert figures_of_round["borrowed"]["union_size"] == images
+        assert figures_of_round["borrowed"]["mean_k"] == figures_of_round["borrowed"]["max_k"] == 52
     lines = workdir.borrowed.read_text().splitlines()
     assert len(lines) == 1 + images
     assert all(line.startswith("*,") for line in lines[1:])
@@ -196,7 +196,7 @@ def test_broken_off_and_started_again_ends_the_same(kind, tmp_path, monkeypatch,
     # Now the trunk that chooses is not built again before the one that is trained.
     train(config, workdir)
     for x, y in zip(
-        *(restore(w, 0)[1].get_weights() for w in (undisturbed, workdir)),
+        *(restore(w, 0).model.get_weights() for w in (undisturbed, workdir)),
         strict=True,
     ):
         np.testing.assert_array_equal(x, y)
@@ -210,7 +210,7 @@ def test_other_processes_get_the_chiefs_pool(by_class, workdir):
         def once(self, function):
             return {"pool": np.arange(7, dtype=np.int32)}
 
-    found = retrieving.retrieved(by_class, sets, workdir, Assistant())
-    assert found.pool.tolist() == list(range(7))
-    assert found.neighbors is None
+    training_sets = retrieving.retrieved(by_class, sets, workdir, Assistant())
+    assert training_sets.pool.tolist() == list(range(7))
+    assert training_sets.neighbors is None
     assert not workdir.importance.exists()

@@ -54,16 +54,16 @@ def wheel(tmp_path_factory):
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
     """The bin folder of an environment with the wheel; the dependencies are seen where the tests see them."""
-    place = tmp_path_factory.mktemp("environment")
-    venv.create(place, with_pip=False)
-    python = place / "bin" / "python"
+    environment = tmp_path_factory.mktemp("environment")
+    venv.create(environment, with_pip=False)
+    python = environment / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python]
-    run(*pip, "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=place)
+    run(*pip, "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=environment)
     # Folders named in a .pth file are searched, but .pth files in them are not read: no editable install is seen.
     libraries = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
-    (site,) = (place / "lib").glob("python*/site-packages")
+    (site,) = (environment / "lib").glob("python*/site-packages")
     (site / "libraries.pth").write_text("\n".join(libraries) + "\n")
-    return place / "bin"
+    return environment / "bin"
 
 
 def test_what_is_inside(wheel):

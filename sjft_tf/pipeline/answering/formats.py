@@ -39,11 +39,11 @@ class AnswerWriter(Protocol):
     def __call__(self, image: Path, probabilities: np.ndarray) -> None: ...
 
 
-def format_for(output: str, asked: str) -> str:
+def format_for(output: str, requested: str) -> str:
     """The format asked for, or else what the name of the output says: `.jsonl` and `.json` are JSON lines."""
-    if asked and asked not in FORMATS:
-        raise InputError(f"--format must be one of {', '.join(FORMATS)}. Received: {asked!r}")
-    return asked or ("jsonl" if Path(output).suffix.lower() in (".jsonl", ".json") else "csv")
+    if requested and requested not in FORMATS:
+        raise InputError(f"--format must be one of {', '.join(FORMATS)}. Received: {requested!r}")
+    return requested or ("jsonl" if Path(output).suffix.lower() in (".jsonl", ".json") else "csv")
 
 
 @contextlib.contextmanager

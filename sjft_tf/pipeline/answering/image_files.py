@@ -86,9 +86,9 @@ def readable(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[bytes, str]:
     try:
         str(path).encode()  # no table could hold an answer for it
         content = read_bytes(str(path), most_bytes(max_pixels))
-        found = inspect_image(content, max_pixels)
-        if found.error or found.plain:
-            return (b"", found.error) if found.error else (content, "")
+        judged = inspect_image(content, max_pixels)
+        if judged.error or judged.plain:
+            return (b"", judged.error) if judged.error else (content, "")
         again = io.BytesIO()
         Image.fromarray(decode_with_pillow(content)).save(again, "PNG")
         return again.getvalue(), ""

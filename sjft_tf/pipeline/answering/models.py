@@ -68,7 +68,7 @@ class _Encoded:
 
 
 def _restored(workdir: Workdir, views: EvaluationConfig) -> tuple[Sequence[str], Answer]:
-    config, model, names, _ = restore(workdir, 0)
-    config = dataclasses.replace(config, evaluation=views).validate()
-    scorer = make_scorer(model, evaluation_views(config), config.training.eval_batch_size)
-    return names, lambda encoded: scorer(_Encoded(encoded))
+    run = restore(workdir, 0)
+    config = dataclasses.replace(run.config, evaluation=views).validate()
+    scorer = make_scorer(run.model, evaluation_views(config), config.training.eval_batch_size)
+    return run.class_names, lambda encoded: scorer(_Encoded(encoded))

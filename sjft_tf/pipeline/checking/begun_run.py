@@ -31,15 +31,15 @@ def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
     begun = finished_rounds(workdir.rounds) or workdir.checkpoints.is_dir()
     if begun and workdir.config.is_file():
         # Not the data's, nor the starting weights: both are known by content, wherever they lie.
-        there, asked = (
+        recorded, current = (
             c.stamp(
                 *("view", "augmentation", "retrieval", "selection", "model", "training"),
                 *(["prune"] if config.data.prune_target else []),
             )
             for c in (workdir.read_config(), config)
         )
-        wanted = asked | {"weights": there["weights"]}
-        artifacts.check_made_from(workdir.rounds, there, wanted, artifacts.OTHER_WORKDIR)
+        current |= {"weights": recorded["weights"]}
+        artifacts.check_made_from(workdir.rounds, recorded, current, artifacts.OTHER_WORKDIR)
 
 
 def refuse_other_classes(names: Sequence[str], workdir: Workdir) -> None:
@@ -79,9 +79,8 @@ def refuse_other_target(config: RunConfig, sets: Sets, workdir: Workdir) -> None
         if newest is None:
             return
         path, stamp = newest
-    there = stamp.get("target images")
-    asked = {"target images": sets.target.fingerprint}
-    artifacts.check_made_from(path, {"target images": there}, asked, artifacts.OTHER_WORKDIR)
+    trained_on = {"target images": stamp.get("target images")}
+    artifacts.check_made_from(path, trained_on, {"target images": sets.target.fingerprint}, artifacts.OTHER_WORKDIR)
 
 
 def newest_checkpoint(workdir: Workdir) -> tuple[Path, dict[str, Any]] | None:
@@ -102,11 +101,11 @@ def refuse_other_images(config: RunConfig, sets: Sets, workdir: Workdir, replica
     Raises:
         ArtifactMismatch: names both sides.
     """
-    wanted = training_made_from(config, TrainingSets(sets.target, sets.source), replicas)
+    current = training_made_from(config, TrainingSets(sets.target, sets.source), replicas)
 
-    def compare(path: Path, there: dict[str, Any], *later: str) -> None:
-        found, asked = ({k: v for k, v in stamp.items() if k not in later} for stamp in (there, wanted))
-        artifacts.check_made_from(path, found, asked, artifacts.OTHER_WORKDIR)
+    def compare(path: Path, recorded: dict[str, Any], *later: str) -> None:
+        before, now = ({k: v for k, v in stamp.items() if k not in later} for stamp in (recorded, current))
+        artifacts.check_made_from(path, before, now, artifacts.OTHER_WORKDIR)
 
     done = finished_rounds(workdir.rounds)
     for index in done:

@@ -47,13 +47,13 @@ def by_role(sets: Sets) -> dict[str, ImageSet | None]:
     return {"training": sets.target, "validation": sets.validation, "test": sets.test, "source": sets.source}
 
 
-def class_changes(there: Sequence[str], now: Sequence[str]) -> str:
+def class_changes(before: Sequence[str], now: Sequence[str]) -> str:
     """Classes added and removed, by name; "" where they are the same."""
     parts = [
         f"classes {word}: {', '.join(names[:_SHOWN])}" + (f" and {len(names) - _SHOWN} more" * (len(names) > _SHOWN))
         for word, names in (
-            ("added", [name for name in now if name not in set(there)]),
-            ("removed", [name for name in there if name not in set(now)]),
+            ("added", [name for name in now if name not in set(before)]),
+            ("removed", [name for name in before if name not in set(now)]),
         )
         if names
     ]

@@ -36,13 +36,13 @@ def held_back(workdir: Workdir, publish: bool = True, begun: bool = False) -> It
     # Beside its place, so that a file gets there in one step; the next start removes it if this one is killed.
     room = workdir.root if publish else None
     scratch = Path(tempfile.mkdtemp(prefix=".held.", suffix=".sjft-tmp", dir=room))
-    places = {name: place for name in _HELD if (place := getattr(workdir, name)).parent == workdir.root}
+    paths = {name: path for name in _HELD if (path := getattr(workdir, name)).parent == workdir.root}
     try:
-        before = [path for name, place in places.items() for path in _files(name, place)]
+        before = [path for name, held in paths.items() for path in _files(name, held)]
         for path in before:
             _show(path, scratch / path.relative_to(workdir.root))
-        for name, place in places.items():
-            setattr(workdir, name, scratch / place.name)
+        for name, path in paths.items():
+            setattr(workdir, name, scratch / path.name)
         try:
             yield
         except InputError as error:
@@ -51,8 +51,8 @@ def held_back(workdir: Workdir, publish: bool = True, begun: bool = False) -> It
             error.args = tuple(arg.replace(*text) if isinstance(arg, str) else arg for arg in error.args)
             raise
         finally:
-            for name, place in places.items():
-                setattr(workdir, name, place)
+            for name, path in paths.items():
+                setattr(workdir, name, path)
         if publish:
             _publish(scratch, workdir.root, before)
     finally:
@@ -60,19 +60,19 @@ def held_back(workdir: Workdir, publish: bool = True, begun: bool = False) -> It
 
 
 def _worth_keeping(workdir: Workdir) -> bool:
-    places = (
+    paths = (
         *(workdir.checkpoints, workdir.edges, workdir.neighbors, workdir.search, workdir.descriptors),
         *(partial_store(workdir.descriptors), workdir.importance, workdir.leaks, workdir.influence),
     )
-    return bool(finished_rounds(workdir.rounds)) or any(place.exists() for place in places)
+    return bool(finished_rounds(workdir.rounds)) or any(path.exists() for path in paths)
 
 
-def _files(name: str, place: Path) -> list[Path]:
+def _files(name: str, path: Path) -> list[Path]:
     if name == "logs":
-        return sorted(place.glob("*.influence"))
-    if place.is_dir():
-        return sorted(Path(folder) / name for folder, _, names in os.walk(place) for name in names)
-    return [place] if place.is_file() else []
+        return sorted(path.glob("*.influence"))
+    if path.is_dir():
+        return sorted(Path(folder) / name for folder, _, names in os.walk(path) for name in names)
+    return [path] if path.is_file() else []
 
 
 def _show(path: Path, link: Path) -> None:

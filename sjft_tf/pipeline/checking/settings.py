@@ -6,7 +6,9 @@ functions that training calls, so that the two cannot disagree.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import tensorflow as tf
 
@@ -21,6 +23,8 @@ from sjft_tf.pipeline.networks import build_run_trunk
 from sjft_tf.pipeline.stages.neighbors import list_length
 from sjft_tf.selection import TABLE_SELECTORS
 from sjft_tf.training import augmentation
+
+Result = TypeVar("Result")
 
 
 def check_settings(config: RunConfig) -> None:
@@ -107,7 +111,7 @@ def _open_bank(config: RunConfig) -> None:
         ) from error
 
 
-def _aside(function):  # type: ignore[no-untyped-def]
+def _aside(function: Callable[[], Result]) -> Result:
     """Calls `function` in a thread of its own.
 
     Keras numbers layers without a name by thread: built here, they would be called otherwise when training builds

@@ -35,25 +35,24 @@ def explain(
 ) -> Iterator[str]:
     """Divides the distances of target images to their nearest and their median neighbor into the filters of the bank.
 
-    The median neighbor is the one in the middle of the list, at place K // 2 counted from 0. The descriptors of the
+    The median neighbor is the one in the middle of the list, at position K // 2 counted from 0. The descriptors of the
     three images are made again. Writes `explain-ROW-ID.csv` and `.png` for each.
 
     Yields:
         The lines to show: which filters add most, and a warning where the parts do not add up to the table's distance.
     """
-    assert sets.source is not None
     edges, bank, view = BinEdges.load(workdir.edges), filter_bank(config), descriptor_view(config)
     layout, channels = Layout(edges.layer_channels, edges.bins), bank_channels(bank)
-    places = [0, table.k_max // 2]
+    positions = [0, table.k_max // 2]
     targets = _descriptors(for_descriptors(config, sets.target), bank, edges, view, rows)
-    wanted = np.unique(table.rows[rows][:, places])
-    sources = _descriptors(for_descriptors(config, sets.source), bank, edges, view, wanted)
+    wanted = np.unique(table.rows[rows][:, positions])
+    sources = _descriptors(for_descriptors(config, sets.source_images()), bank, edges, view, wanted)
     for row in rows:
-        neighbors = table.rows[row, places]
+        neighbors = table.rows[row, positions]
         one, others = targets[row], np.stack([sources[int(neighbor)] for neighbor in neighbors])
         twice = np.stack([one, one])
         parts = channel_contributions(twice, others, layout)
-        distances = table.distances[row, places].astype(np.float64)
+        distances = table.distances[row, positions].astype(np.float64)
         yield from _headlines(sets, row, neighbors, distances, table.k_max)
         yield from _sum_check(parts.sum(axis=1), distances)
         yield from _shares_table(parts, channels, empty_bin_shares(twice, others, layout))
@@ -91,19 +90,19 @@ def _descriptors(
 
 
 def _headlines(sets: Sets, row: int, neighbors: np.ndarray, distances: np.ndarray, k_max: int) -> Iterator[str]:
-    assert sets.source is not None
+    source = sets.source_images()
     yield f"  explained: {sets.target.ids[row]} (row {row}, class {_class_of(sets.target, row)})"
     ranks = 1, k_max // 2 + 1
     for name, neighbor, distance, rank in zip(("nearest", "median"), neighbors, distances, ranks, strict=True):
-        whose = f"{sets.source.ids[neighbor]} (class {_class_of(sets.source, neighbor)}, rank {rank} of {k_max})"
+        whose = f"{source.ids[neighbor]} (class {_class_of(source, neighbor)}, rank {rank} of {k_max})"
         yield f"    {name:>7}: distance {distance:.5g} to {whose}"
 
 
 def _sum_check(sums: np.ndarray, distances: np.ndarray) -> Iterator[str]:
     off = np.flatnonzero(np.abs(sums - distances) > np.maximum(_RELATIVE * distances, _ABSOLUTE))
-    for place in off[:1]:
+    for row in off[:1]:
         yield (
-            f"    WARNING: the parts add up to {sums[place]:.7g}, but the table says {distances[place]:.7g}. "
+            f"    WARNING: the parts add up to {sums[row]:.7g}, but the table says {distances[row]:.7g}. "
             "It was made on another device or with another version of sjft_tf or TensorFlow; "
             "remove neighbors.npz to have it made again."
         )
@@ -136,13 +135,14 @@ def _shown(
         pixels = view(images.load(row)).numpy()
         return ExplainedImage(pixels, title, [f"class {_class_of(images, row)}", str(images.ids[row]), *lines])
 
-    assert sets.source is not None
-    found = [shown("target", sets.target, row)]
+    columns = [shown("target", sets.target, row)]
     for name, neighbor, distance, rank in zip(
         ("nearest", "median"), neighbors, distances, (1, k_max // 2 + 1), strict=True
     ):
-        found.append(shown(name, sets.source, int(neighbor), f"distance {distance:.4g}", f"rank {rank} of {k_max}"))
-    return found
+        columns.append(
+            shown(name, sets.source_images(), int(neighbor), f"distance {distance:.4g}", f"rank {rank} of {k_max}")
+        )
+    return columns
 
 
 def _write_csv(path: Path, channels: Sequence[Channel], parts: np.ndarray) -> None:

@@ -64,12 +64,12 @@ def find_rows(images: ImageSet, keys: Sequence[str]) -> list[int]:
     """
     ids = images.ids.tolist()
     by_id = {name: row for row, name in enumerate(ids)}
-    found = []
+    rows = []
     for key in keys:
         if key in by_id:
-            found.append(by_id[key])
+            rows.append(by_id[key])
         elif re.fullmatch("[0-9]+", key) and int(key) < len(ids):
-            found.append(int(key))
+            rows.append(int(key))
         else:
             ending = [name for name in ids if name.endswith(f"/{key}")][:3]
             near = ending or difflib.get_close_matches(key, ids, n=3, cutoff=0.5)
@@ -77,18 +77,19 @@ def find_rows(images: ImageSet, keys: Sequence[str]) -> list[int]:
             raise InputError(
                 f"{images.name} has no image {key!r}, neither as an id nor as a row (0 to {len(ids) - 1}). {hint}"
             )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(rows))
 
 
 def write_montage(sets: Sets, table: NeighborTable, inspection: InspectionRequest, workdir: Workdir) -> str:
     """Draws the chosen target images beside their nearest neighbors; returns the line to show."""
-    assert sets.source is not None
     chosen = np.array(find_rows(sets.target, inspection.montage))
     k = min(inspection.montage_neighbors, table.k_max)
     nearest = table.prefix(k)
     path = Path(inspection.montage_output) if inspection.montage_output else workdir.root / "montage.png"
     ids = [str(name) for name in sets.target.ids[chosen]]
-    neighbor_montage(path, sets.target, sets.source, chosen, nearest.rows[chosen], nearest.distances[chosen], ids)
+    neighbor_montage(
+        path, sets.target, sets.source_images(), chosen, nearest.rows[chosen], nearest.distances[chosen], ids
+    )
     number = f"{len(chosen)} target image" + "s" * (len(chosen) > 1)
     short = "; the lists have no more" if k < inspection.montage_neighbors else ""
     return f"  montage: {path} ({k} nearest of {number}{short})"

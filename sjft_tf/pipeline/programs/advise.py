@@ -52,14 +52,13 @@ def measure(config: RunConfig, workdir: Workdir, most_target: int = 256, most_so
     bank, view = open_bank(BANK), View(SIDE, SIDE)
     # Images that are scored play no part here, and need not even be there.
     sets = open_sets(config.replace("data", validation=NO_IMAGES, test=NO_IMAGES), workdir)
-    assert sets.source is not None
     target = _sample(sets.target, most_target, config.training.seed)
-    source = _sample(sets.source, most_source, config.training.seed)
+    source = _sample(sets.source_images(), most_source, config.training.seed)
     edges, own = target_descriptors(target, bank, view, BINS)
     others = np.empty((len(source), edges.dimensions), np.float32)
     for rows, block in extract(source, bank, edges, view):
         others[rows] = block
-    found = set_distance(own, others, Layout(edges.layer_channels, edges.bins))
+    distance = set_distance(own, others, Layout(edges.layer_channels, edges.bins))
     counts = sets.target.class_counts
     return Measurement(
         images=len(sets.target),
@@ -67,11 +66,11 @@ def measure(config: RunConfig, workdir: Workdir, most_target: int = 256, most_so
         smallest=int(counts.min()),
         median=float(np.median(counts)),
         largest=int(counts.max()),
-        source_images=len(sets.source),
-        ratio=found.ratio,
-        between=found.between,
-        within=found.within,
-        candidates=found.candidates,
+        source_images=len(sets.source_images()),
+        ratio=distance.ratio,
+        between=distance.between,
+        within=distance.within,
+        candidates=distance.candidates,
         sampled_target=len(target),
         sampled_source=len(source),
         drawn=config.training.total_steps * config.training.batch_size * config.training.accumulate,

@@ -12,19 +12,19 @@ from sjft_tf.workdir import Workdir
 
 
 def audit(config: RunConfig, workdir: Workdir) -> list[str]:
-    """Audits the sets and yields what was found."""
+    """Audits the sets and says what was found."""
     with held_back(workdir):
         sets = open_sets(config, workdir)
         if sets.source is None:
             raise InputError("There is nothing to audit: give --source")
         refuse_other_target(config, sets, workdir)
-        found = audit_of(sets, workdir)
-    count = {role: sum(leak.role == role for leak in found.leaks) for role in found.judged}
-    identical = {role: sum(leak.role == role and leak.kind == "identical" for leak in found.leaks) for role in count}
+        outcome = audit_of(sets, workdir)
+    count = {role: sum(leak.role == role for leak in outcome.leaks) for role in outcome.judged}
+    identical = {role: sum(leak.role == role and leak.kind == "identical" for leak in outcome.leaks) for role in count}
     lines = [
         f"{role:>10}: {count[role]} of {len(sets.source)} source images show one of the {len(images)} {role} images, "
         f"{identical[role]} of them byte-identical"
         for role, images in roles(sets).items()
     ]
     lines.append(f"      list: {workdir.leaks_csv}")
-    return lines + ([f"   picture: {workdir.leaks_picture}"] if found.leaks else [])
+    return lines + ([f"   picture: {workdir.leaks_picture}"] if outcome.leaks else [])

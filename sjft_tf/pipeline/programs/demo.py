@@ -47,12 +47,12 @@ class Demo:
         accuracy: dict[str, list[float]] = {SCRATCH: [], PLAIN: [], SJFT: []}
         last = root
         for seed in self.seeds:
-            for arm, found in accuracy.items():
+            for arm, accuracies in accuracy.items():
                 last = root / f"seed-{seed}" / arm.replace(" ", "-")
                 report = self._run(last, self._arm(arm, seed, start))
                 figures = report.figures.final.sets[self.judge]
-                found.append(figures.mean_class_accuracy)
-                yield f"seed {seed}: {arm:<28} {found[-1]:7.2%}  ({figures.count} {self.judge} images)"
+                accuracies.append(figures.mean_class_accuracy)
+                yield f"seed {seed}: {arm:<28} {accuracies[-1]:7.2%}  ({figures.count} {self.judge} images)"
         yield ""
         yield from table(accuracy)
         yield ""
@@ -100,8 +100,8 @@ def table(accuracy: dict[str, list[float]]) -> Iterator[str]:
     """Mean and standard deviation of each arm, and of the difference to plain fine-tuning draw by draw."""
     yield f"{'mean class accuracy':<30} {'mean':>8} {'sd':>7} {'against plain, draw by draw':>30}"
     plain = np.array(accuracy[PLAIN])
-    for arm, found in accuracy.items():
-        values = np.array(found)
+    for arm, accuracies in accuracy.items():
+        values = np.array(accuracies)
         spread = values.std(ddof=1) if len(values) > 1 else 0.0
         gains = "" if arm == PLAIN else ", ".join(f"{gain:+.2%}" for gain in values - plain)
         yield f"{arm:<30} {values.mean():8.2%} {spread:7.2%} {gains:>30}"

@@ -52,48 +52,51 @@ class EvaluationRequest:
     views: EvaluationConfig | None = None
 
 
-def evaluate(workdir: Workdir, asked: EvaluationRequest, output: str = "") -> Iterator[str]:
+def evaluate(workdir: Workdir, request: EvaluationRequest, output: str = "") -> Iterator[str]:
     """Scores labeled images with a run's model, or with several.
 
     Args:
         workdir: the run; its class names are the ones reported.
-        asked: images, rounds, other runs, views.
+        request: images, rounds, other runs, views.
         output: JSON file for the figures, with predictions (.csv) and classes (-report.csv) beside it; "" for none.
 
     Raises:
         InputError: no such round, no images, or runs of other classes.
     """
-    if asked.fuse_rounds and asked.number:
+    if request.fuse_rounds and request.number:
         raise InputError("--fuse_rounds averages all rounds: leave --round out")
     config = workdir.read_config()
     names = workdir.read_classes()["target"] if workdir.classes.is_file() else []
-    found = align_classes(names, _images(config, workdir, asked.images, names))
-    runs = [workdir, *(Workdir(path) for path in asked.fuse_with)]
-    told, each = [], []
+    images = align_classes(names, _images(config, workdir, request.images, names))
+    runs = [workdir, *(Workdir(path) for path in request.fuse_with)]
+    descriptions, fused_from = [], []
     for one in runs:
-        said, probabilities, theirs = _predictions(one, found, asked)
-        told.append(said)
-        each.append(aligned(probabilities, theirs, names, f"The run in {one.root}"))
-    refuse_changed(found)
-    fused = average_probabilities(each)
-    figures = evaluate_probabilities(fused, found.labels, names)
-    report = class_report(fused, found.labels, names)
+        description, probabilities, columns = _predictions(one, images, request)
+        descriptions.append(description)
+        fused_from.append(aligned(probabilities, columns, names, f"The run in {one.root}"))
+    refuse_changed(images)
+    fused = average_probabilities(fused_from)
+    figures = evaluate_probabilities(fused, images.labels, names)
+    report = class_report(fused, images.labels, names)
     if len(runs) > 1:
-        for one, probabilities, said in zip(runs, each, told, strict=True):
-            alone = evaluate_probabilities(probabilities, found.labels, names)
-            yield f"{one.root}, {said}: {describe(alone)}"
-        yield f"fusion of {len(runs)} runs on {found.name}: {describe(figures)}"
+        for one, probabilities, description in zip(runs, fused_from, descriptions, strict=True):
+            alone = evaluate_probabilities(probabilities, images.labels, names)
+            yield f"{one.root}, {description}: {describe(alone)}"
+        yield f"fusion of {len(runs)} runs on {images.name}: {describe(figures)}"
     else:
-        yield f"{told[0]} on {found.name}: {describe(figures)}"
-    yield (f"expected calibration error {figures.calibration_error:.2%}, mean entropy {figures.mean_entropy:.3f} nats")
+        yield f"{descriptions[0]} on {images.name}: {describe(figures)}"
+    yield f"expected calibration error {figures.calibration_error:.2%}, mean entropy {figures.mean_entropy:.3f} nats"
     if weak := weakest(report):
         yield f"weakest classes: {weak}"
     if output:
-        models = [{"workdir": str(one.root), "predictions": said} for one, said in zip(runs, told, strict=True)]
+        models = [
+            {"workdir": str(one.root), "predictions": description}
+            for one, description in zip(runs, descriptions, strict=True)
+        ]
         artifacts.write_json(output, figures.to_json() | {"models": models})
         predictions = Path(output).with_suffix(".csv")
         classes = predictions.with_name(f"{predictions.stem}-report.csv")
-        save_predictions(predictions, found.ids, names, fused, found.labels)
+        save_predictions(predictions, images.ids, names, fused, images.labels)
         save_report(classes, report)
         yield f"figures: {output}, predictions: {predictions}, classes: {classes}"
 
@@ -132,18 +135,18 @@ def _refuse_changed(config: RunConfig, workdir: Workdir, sets: Mapping[str, Imag
     )
 
 
-def _predictions(workdir: Workdir, images: ImageSet, asked: EvaluationRequest) -> tuple[str, np.ndarray, list[str]]:
+def _predictions(workdir: Workdir, images: ImageSet, request: EvaluationRequest) -> tuple[str, np.ndarray, list[str]]:
     """What was averaged in words, probabilities float32 [N, C], and the class names of their columns."""
-    config, model, names, number = restore(workdir, asked.number)
-    if asked.views is not None:
-        config = dataclasses.replace(config, evaluation=asked.views).validate()
+    config, model, names, number = restore(workdir, request.number)
+    if request.views is not None:
+        config = dataclasses.replace(config, evaluation=request.views).validate()
     scorer = make_scorer(model, evaluation_views(config), config.training.eval_batch_size)
     views = views_stamp(config)
     seen = "" if views == "center" else f" ({views})"
-    if not asked.fuse_rounds:
+    if not request.fuse_rounds:
         return f"round {number}{seen}", scorer(images, description="Evaluating"), names
-    rounds, each = finished_rounds(workdir.rounds), []
+    rounds, of_rounds = finished_rounds(workdir.rounds), []
     for index in rounds:
         load_round_weights(workdir.rounds, index, model)
-        each.append(scorer(images, description=f"Evaluating round {index + 1}"))
-    return f"fusion of {len(rounds)} rounds{seen}", average_probabilities(each), names
+        of_rounds.append(scorer(images, description=f"Evaluating round {index + 1}"))
+    return f"fusion of {len(rounds)} rounds{seen}", average_probabilities(of_rounds), names

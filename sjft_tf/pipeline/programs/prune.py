@@ -36,11 +36,11 @@ def prune(config: RunConfig, workdir: Workdir, verify: int = 0) -> Iterator[str]
     yield f"   harmful: {positive} have a positive score; {dropped.sum()} dropped, {kept} kept"
     labels = target.labels[judged.rows]
     for name, sign in (("worst", -1), ("best", 1)):
-        for place in np.argsort(sign * judged.scores, kind="stable")[:3]:
-            row = judged.rows[place]
+        for position in np.argsort(sign * judged.scores, kind="stable")[:3]:
+            row = judged.rows[position]
             yield (
-                f"{name:>10}: {target.ids[row]} ({target.class_names[labels[place]]}, fits "
-                f"{target.class_names[judged.better[place]]}) {judged.scores[place]:+.4g}"
+                f"{name:>10}: {target.ids[row]} ({target.class_names[labels[position]]}, fits "
+                f"{target.class_names[judged.better[position]]}) {judged.scores[position]:+.4g}"
             )
     yield f"      list: {folder / 'influence.csv'}"
     yield f"   picture: {folder / 'harmful.png'}, {folder / 'helpful.png'}"
@@ -71,16 +71,16 @@ def _verified(config: RunConfig, sets: Sets, workdir: Workdir, judged: Influence
     bench = InfluenceProblem(config, sets, workdir)
     drawn = np.random.default_rng(config.training.seed).permutation(len(judged.rows))[:number]
     judges = bench.examples(bench.judging)
-    found = leave_one_out(bench.head, judged.scores, judges, drawn, config.prune.damping)
+    retrained = leave_one_out(bench.head, judged.scores, judges, drawn, config.prune.damping)
     path = workdir.influence / "verify.csv"
     with artifacts.atomic_write(path, "w") as stream:
         writer = Writer(stream)
         writer.writerow(["id", "predicted", "measured"])
-        for i, predicted, measured in zip(drawn, found.predicted, found.measured, strict=True):
+        for i, predicted, measured in zip(drawn, retrained.predicted, retrained.measured, strict=True):
             writer.writerow([sets.target.ids[judged.rows[i]], f"{predicted:.8g}", f"{measured:.8g}"])
     yield f"  verified: {len(drawn)} heads trained again without one image; change of the validation loss in nats:"
-    for i in np.argsort(-np.abs(found.measured))[:5]:
+    for i in np.argsort(-np.abs(retrained.measured))[:5]:
         name = sets.target.ids[judged.rows[drawn[i]]]
-        yield f"            {name}: predicted {found.predicted[i]:+.4g}, measured {found.measured[i]:+.4g}"
+        yield f"            {name}: predicted {retrained.predicted[i]:+.4g}, measured {retrained.measured[i]:+.4g}"
     if len(drawn) > 2:
-        yield f"            Pearson {found.pearson:.4f}, Spearman {found.spearman:.4f}; all of them: {path}"
+        yield f"            Pearson {retrained.pearson:.4f}, Spearman {retrained.spearman:.4f}; all of them: {path}"

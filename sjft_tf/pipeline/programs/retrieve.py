@@ -47,18 +47,18 @@ def retrieve(config: RunConfig, workdir: Workdir, inspection: InspectionRequest 
     if by_class:
         return importance_lines(config, sets, workdir)
     table = neighbor_table(config, sets, workdir)
-    assert sets.source is not None
-    show_neighbors(sets.target, sets.source, table, workdir)
+    source = sets.source_images()
+    show_neighbors(sets.target, source, table, workdir)
     fixed, share = config.selection.fixed_k0(), config.selection.source_share
-    k0 = fixed if fixed is not None else smallest_k(table.rows, len(sets.source), share)[0]
+    k0 = fixed if fixed is not None else smallest_k(table.rows, len(source), share)[0]
     counts = np.full(len(sets.target), k0, np.int32)
     union = np.unique(table.rows[:, :k0])
     if not finished_rounds(workdir.rounds):  # else the file says what training borrowed in the end
         write_borrowed(sets, table, union, counts, workdir)
-    part = len(union) / len(sets.source)
+    part = len(union) / len(source)
     return [
         f"  table: {workdir.neighbors} ({len(sets.target)} target images, {table.k_max} neighbors each)",
-        f"  K0 = {k0}: borrows {len(union)} of {len(sets.source)} source images ({part:.1%})",
+        f"  K0 = {k0}: borrows {len(union)} of {len(source)} source images ({part:.1%})",
         f"  borrowed: {workdir.borrowed}",
         f"  picture: {workdir.picture}",
         *(inspection.lines(config, sets, table, workdir) if inspection is not None else ()),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from typing import Any
+
+import numpy as np
 
 from sjft_tf import artifacts, outputs
 from sjft_tf.config import RunConfig
@@ -57,7 +58,7 @@ def train(
     check_settings(config)
     sets = _checked_sets(config, workdir, cluster)
 
-    def record() -> dict[str, Any]:
+    def record() -> dict[str, np.ndarray]:
         source_classes = sets.source.class_names if sets.source is not None else ()
         workdir.write_config(config)
         artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": source_classes})
@@ -66,7 +67,7 @@ def train(
     cluster.once(record)
     model = learning.train(config, sets, workdir, stop, cluster, command)
 
-    def finish() -> dict[str, Any]:
+    def finish() -> dict[str, np.ndarray]:
         refuse_changed(*sets.scored().values())
         figures = summarize(sets, workdir, views_stamp(config))
         _write_last_borrowing(config, sets, workdir)
@@ -94,7 +95,7 @@ def _checked_sets(config: RunConfig, workdir: Workdir, cluster: Cluster) -> Sets
             sets = open_sets(config, workdir)
         check_sets(config, sets)
 
-        def check() -> dict[str, Any]:
+        def check() -> dict[str, np.ndarray]:
             refuse_other_run(config, workdir)
             refuse_other_classes(sets.target.class_names, workdir)
             refuse_other_target(config, sets, workdir)
@@ -106,7 +107,7 @@ def _checked_sets(config: RunConfig, workdir: Workdir, cluster: Cluster) -> Sets
             sets = pruned(config, sets, workdir)
         sets = audited(config, sets, workdir, cluster)
 
-        def check_images() -> dict[str, Any]:
+        def check_images() -> dict[str, np.ndarray]:
             refuse_other_images(config, sets, workdir, cluster.replicas)
             check_borrowing(config, sets, workdir)
             return {}

@@ -17,11 +17,11 @@ def test_an_explanation_adds_up_to_the_distances_of_the_table(world):
     assert not [line for line in lines if "WARNING" in line]
     for row, stem in ((2, "explain-2-tulip_1.jpg"), (4, "explain-4-etc_a_b")):
         with open(workdir.root / f"{stem}.csv", newline="") as stream:
-            found = list(csv.DictReader(stream))
-        assert list(found[0]) == ["channel", "layer", "name", "nearest", "median"]
-        assert [int(line["channel"]) for line in found] == list(range(48))
-        assert found[5]["name"] == "scale 0 (2.5 px), 60°, imaginary"
-        sums = [sum(float(line[name]) for line in found) for name in ("nearest", "median")]
+            channels = list(csv.DictReader(stream))
+        assert list(channels[0]) == ["channel", "layer", "name", "nearest", "median"]
+        assert [int(line["channel"]) for line in channels] == list(range(48))
+        assert channels[5]["name"] == "scale 0 (2.5 px), 60°, imaginary"
+        sums = [sum(float(line[name]) for line in channels) for name in ("nearest", "median")]
         # The list has nine, so the median is the fifth.
         np.testing.assert_allclose(sums, table.distances[row, [0, 4]], rtol=1e-6)
         with Image.open(workdir.root / f"{stem}.png") as picture:

@@ -52,15 +52,15 @@ def settings(target="digits#train?per_class=5", source="glyphs?n=260"):
 def test_letters_are_similar_to_digits(tmp_path):
     lines = list(advise(settings(), Workdir(tmp_path / "run"), True))
     assert any("50 images in 10 classes; a class has 5 to 5" in line for line in lines)
-    found = read_json(tmp_path / "run" / "advice.json")
-    assert found["case"] == "little data, similar domain"
-    assert 1 < found["measured"]["ratio"] < 2
-    assert found["measured"]["candidates"] == 49
-    assert [recipe["name"] for recipe in found["recipes"]] == ["borrow-all", "fine-tune"]
-    assert found["measured"]["drawn"] == 5 * 3200 * 10
+    advice = read_json(tmp_path / "run" / "advice.json")
+    assert advice["case"] == "little data, similar domain"
+    assert 1 < advice["measured"]["ratio"] < 2
+    assert advice["measured"]["candidates"] == 49
+    assert [recipe["name"] for recipe in advice["recipes"]] == ["borrow-all", "fine-tune"]
+    assert advice["measured"]["drawn"] == 5 * 3200 * 10
     assert any("draws 160,000 source images, 615.38 for each of 260" in line for line in lines)
-    assert f"--workdir={tmp_path}/borrow-all" in found["recipes"][0]["command"]
-    assert all(recipe["command"] in "\n".join(lines) for recipe in found["recipes"])
+    assert f"--workdir={tmp_path}/borrow-all" in advice["recipes"][0]["command"]
+    assert all(recipe["command"] in "\n".join(lines) for recipe in advice["recipes"])
     assert str(tmp_path / "run" / "advice.json") in lines[-1]
 
 
@@ -109,8 +109,8 @@ def test_every_command_is_understood():
         for median in (10, 500):
             for ratio in (1.2, 4.0):
                 for drawn in (1_000, 96_000):
-                    found = Measurement(median * 10, 10, median, median, median, 40_000, ratio, drawn=drawn)
-                    commands = commands_for(advice_for(found, trunk, weights != "none"), config, "runs")
+                    measured = Measurement(median * 10, 10, median, median, median, 40_000, ratio, drawn=drawn)
+                    commands = commands_for(advice_for(measured, trunk, weights != "none"), config, "runs")
                     compare.append(commands.pop("compare"))
                     train += commands.values()
     assert len(train) == 48

@@ -18,12 +18,12 @@ WHOLE = {
 
 
 def test_export_takes_the_figures_of_its_round(tmp_path, monkeypatch):
-    told = []
+    figures = []
     monkeypatch.setattr(f"{PROGRAM}.restore", lambda workdir, number: (None, None, ["a"], number))
-    monkeypatch.setattr(f"{PROGRAM}.export_round", lambda *given: told.append(given[-1]))
+    monkeypatch.setattr(f"{PROGRAM}.export_round", lambda *given: figures.append(given[-1]))
     workdir = Workdir(tmp_path / "run")
     for number in (1, 2, 3):  # fewer rounds in the file than there are now
         with workdir.locked():
             artifacts.write_json(workdir.metrics, WHOLE)
         list(export(workdir, number, ""))
-    assert told == [{}, {"test": METRICS.headline}, {}]
+    assert figures == [{}, {"test": METRICS.headline}, {}]
