@@ -1,7 +1,8 @@
 """Does borrowing help? Arms, the choice of their settings, statistics and tables; `pipeline.comparing` runs them.
 
 ARMS, Arm, pick_arms        named recipes: changes of a run's settings
-Asked, Found, Trial         what is compared, what is known of the images, one run
+ComparisonSpec, SetsSummary, Trial
+                            what is compared, what is known of the images, one run
 Choice, next_points, best_point
                             which rates and source weights are tried, and which are chosen
 paired_summary, bootstrap_interval, t_interval, image_interval
