@@ -10,9 +10,7 @@ from typing import Any
 
 from sjft_tf import artifacts
 from sjft_tf.api.settings import settings_of
-from sjft_tf.comparison import MAIN_ARMS
-from sjft_tf.comparison.arms import pick_arms
-from sjft_tf.comparison.planning import ComparisonSpec
+from sjft_tf.comparison import MAIN_ARMS, ComparisonSpec, pick_arms
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing.comparison import Comparison
 from sjft_tf.pipeline.comparing.launcher import Launcher

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from sjft_tf import artifacts, outputs
-from sjft_tf.comparison.planning import SetsSummary
-from sjft_tf.comparison.statistics import paired_summary
+from sjft_tf.comparison import SetsSummary, paired_summary
 from sjft_tf.csv_files import read_rows
 from sjft_tf.descriptors import DescriptorStore
 from sjft_tf.evaluation import FinalFigures, RoundFigures, RunFigures, evaluate_probabilities

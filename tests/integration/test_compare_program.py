@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from sjft_tf import artifacts
-from sjft_tf.comparison.arms import pick_arms
-from sjft_tf.comparison.planning import ComparisonSpec
+from sjft_tf.comparison import ComparisonSpec, pick_arms
 from sjft_tf.models import build_trunk
 from sjft_tf.parallel import cores
 from sjft_tf.pipeline.comparing.comparison import Comparison

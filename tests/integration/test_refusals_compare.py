@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sjft_tf.comparison.arms import pick_arms
-from sjft_tf.comparison.planning import ComparisonSpec
+from sjft_tf.comparison import ComparisonSpec, pick_arms
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing.comparison import Comparison
 from sjft_tf.pipeline.comparing.job_types import job_from_json

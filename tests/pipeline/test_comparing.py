@@ -10,8 +10,7 @@ import pytest
 
 from sjft_tf import artifacts
 from sjft_tf.artifacts import ArtifactMismatch
-from sjft_tf.comparison.arms import pick_arms
-from sjft_tf.comparison.planning import ComparisonSpec
+from sjft_tf.comparison import ComparisonSpec, pick_arms
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing.comparison import Comparison

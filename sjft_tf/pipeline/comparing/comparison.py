@@ -11,12 +11,21 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 
 from sjft_tf import artifacts
-from sjft_tf.comparison.arms import Arm
-from sjft_tf.comparison.choice import Point, Score, best_point, next_points
-from sjft_tf.comparison.planning import ComparisonSpec, held_out_note
-from sjft_tf.comparison.records import ArmRecord, ComparisonRecord, RunRecord, TrialRecord
-from sjft_tf.comparison.tables import write_tables
-from sjft_tf.comparison.trials import Trial
+from sjft_tf.comparison import (
+    Arm,
+    ArmRecord,
+    ComparisonRecord,
+    ComparisonSpec,
+    Point,
+    RunRecord,
+    Score,
+    Trial,
+    TrialRecord,
+    best_point,
+    held_out_note,
+    next_points,
+    write_tables,
+)
 from sjft_tf.parallel import side_by_side
 from sjft_tf.pipeline.comparing.runs import RESULT, ComparisonRuns, Launch, read_result
 from sjft_tf.workdir import Workdir

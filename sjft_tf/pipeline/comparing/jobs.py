@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sjft_tf import artifacts
-from sjft_tf.comparison.planning import SetsSummary
-from sjft_tf.comparison.records import ArmResult, ResultFigures
+from sjft_tf.comparison import ArmResult, ResultFigures, SetsSummary
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import SetFigures

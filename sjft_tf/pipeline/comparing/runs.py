@@ -10,10 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sjft_tf import artifacts
-from sjft_tf.comparison.arms import Arm
-from sjft_tf.comparison.planning import ComparisonSpec, SetsSummary, run_stamp, table_name, uses_table
-from sjft_tf.comparison.records import ArmResult
-from sjft_tf.comparison.trials import Trial
+from sjft_tf.comparison import Arm, ArmResult, ComparisonSpec, SetsSummary, Trial, run_stamp, table_name, uses_table
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing.job_types import HeadJob, Job, LookJob, TableJob, TrainJob
