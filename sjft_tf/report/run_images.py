@@ -42,9 +42,9 @@ def hardest_images(run: RecordedRun, pictures: Pictures) -> list[dict[str, Any]]
     last, names = run.scorings[-1], run.classes.get("target", [])
     if last is None:
         return None
-    found = []
+    lines = []
     for row in map(int, hardest(last["wrong"], last["entropy"], _HARDEST)):
-        found.append(
+        lines.append(
             {
                 **target_line(run, pictures, row, _FEW),
                 "label": _name(names, int(last["labels"][row])),
@@ -54,15 +54,15 @@ def hardest_images(run: RecordedRun, pictures: Pictures) -> list[dict[str, Any]]
                 "k": int(last["counts"][row]) if "counts" in last else None,
             }
         )
-    return found
+    return lines
 
 
 def target_line(run: RecordedRun, pictures: Pictures, row: int, beside: int) -> dict[str, Any]:
     """A target image with its nearest source images."""
     near: list[dict[str, Any]] = []
     if run.neighbors is not None and run.borrows and pictures.source is not None:
-        places = zip(run.neighbors.rows[row, :beside], run.neighbors.distances[row, :beside], strict=True)
-        near = [{**_source(pictures, int(other)), "distance": float(distance)} for other, distance in places]
+        nearest = zip(run.neighbors.rows[row, :beside], run.neighbors.distances[row, :beside], strict=True)
+        near = [{**_source(pictures, int(other)), "distance": float(distance)} for other, distance in nearest]
     label = ""
     if pictures.target is not None:
         label = str(pictures.target.class_names[int(pictures.target.labels[row])])

@@ -64,6 +64,11 @@ def _sets(root: Path) -> SetsSummary:
     return SetsSummary.from_json(artifacts.read_json(root / "sets.json", SetsSummary.FORM))
 
 
+def _comparison(root: Path) -> dict:
+    recorded = read_comparison(root)
+    return {name: value for name, value in vars(recorded).items() if name not in ("root", "damages")}
+
+
 def _make_run(root: Path) -> None:
     workdir = Workdir(root)
     writer = DescriptorStore.create(workdir.descriptors, 3, [2], [4], 2, MADE_FROM)
@@ -147,7 +152,7 @@ LOADERS = {
     "result.json": ("comparison", lambda root: read_result(root / "result.json").to_json()),
     "sets.json": ("comparison", lambda root: _sets(root).fingerprints),
     "settings.json": ("comparison", _settings),
-    "comparison.json": ("comparison", lambda root: read_comparison(root).found),
+    "comparison.json": ("comparison", lambda root: _comparison(root)),
     "saved_model.pb": ("export", _exported),
     "variables/variables.data-00000-of-00001": ("export", _exported),
     DESCRIPTION_FILE.as_posix(): ("export", _exported),
