@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import tensorflow as tf
 
@@ -76,7 +76,7 @@ def core(path: Path, read: Callable[[Path], Value]) -> Value:
         ) from error
 
 
-def _said(error: Any) -> str:
+def _said(error: BaseException) -> str:
     words = " ".join(str(error).split()).rstrip(".") or "nothing is known of why"
     return (words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…") + (
         "" if isinstance(error, InputError) else f" ({type(error).__name__})"
