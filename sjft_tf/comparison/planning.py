@@ -151,8 +151,14 @@ class SetsSummary:
     """
 
     FORM: ClassVar[dict[str, Any]] = {
-        **{"validation": bool, "holdout": float, "smallest": int, "smallest_name": str, "images": {"*": int}},
-        **{"fingerprints": {"*": str}, "source_rows": str, "warnings": [str]},
+        "validation": bool,
+        "holdout": float,
+        "smallest": int,
+        "smallest_name": str,
+        "images": {"*": int},
+        "fingerprints": {"*": str},
+        "source_rows": str,
+        "warnings": [str],
     }
 
     validation: bool

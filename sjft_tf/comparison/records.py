@@ -48,7 +48,10 @@ class ArmResult:
     """
 
     FORM: ClassVar[dict[str, Any]] = {
-        **{"made_from": str, "seconds": float, "final": ResultFigures.FORM, "fusion": ResultFigures.FORM}
+        "made_from": str,
+        "seconds": float,
+        "final": ResultFigures.FORM,
+        "fusion": ResultFigures.FORM,
     }
 
     made_from: str

@@ -19,8 +19,19 @@ log = logging.getLogger(__name__)
 Value = TypeVar("Value")
 
 DAMAGE = (
-    *(InputError, OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, EOFError),
-    *(RecursionError, csv.Error, zipfile.BadZipFile, zlib.error, tf.errors.OpError),
+    InputError,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    RecursionError,
+    csv.Error,
+    zipfile.BadZipFile,
+    zlib.error,
+    tf.errors.OpError,
 )
 """What reading a file raises, and making something of it, whose bytes or values are not those that were written."""
 

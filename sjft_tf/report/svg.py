@@ -24,13 +24,29 @@ TARGET, SOURCE, WRONG = PALETTE[0], PALETTE[1], PALETTE[6]
 _NARROW = 500  # pixels; wider charts are scrolled on a phone, where they would become too small to read
 
 _STYLE = {
-    **{"svg.fonttype": "none", "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 9},
-    **{"axes.edgecolor": INK, "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK, "ytick.color": INK},
-    **{"axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6, "legend.frameon": False},
-    **{"axes.spines.top": False, "axes.spines.right": False, "legend.fontsize": 8, "lines.linewidth": 1.6},
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.6,
     # A class may be called "$1" or "a_b^c"; none of it is mathematics.
-    **{"text.parse_math": False},
-    **{"xtick.labelsize": 8, "ytick.labelsize": 8, "legend.handlelength": 1.4, "legend.borderaxespad": 0.2},
+    "text.parse_math": False,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.handlelength": 1.4,
+    "legend.borderaxespad": 0.2,
 }
 
 
