@@ -57,8 +57,7 @@ def define() -> None:
 def main(_: list[str]) -> None:
     given = program.FLAGS
     config = program.config_from_flags(selector="nearest", holdout_test=0.0)
-    from sjft_tf.comparison.arms import pick_arms
-    from sjft_tf.comparison.planning import ComparisonSpec, numbers
+    from sjft_tf.comparison import ComparisonSpec, numbers, pick_arms
     from sjft_tf.pipeline.programs.compare import comparison
     from sjft_tf.workdir import Workdir
 

@@ -11,22 +11,21 @@ import threading
 
 from sjft_tf.scripts import program
 
-from sjft_tf.config import RunConfig
-
 
 def main(_: list[str]) -> None:
     line = sys.stdin.readline()
     if not line:
         sys.exit("error: this program is started by scripts/compare.py")
-    job = json.loads(line)
+    from sjft_tf.pipeline.comparing.job_types import job_from_json
+
+    job = job_from_json(json.loads(line))
     threading.Thread(target=_end_with_the_comparison, daemon=True).start()
-    if job["cores"]:
-        os.sched_setaffinity(0, job["cores"])  # before TensorFlow counts them
-    config = RunConfig.from_json(job["config"])
+    if job.cores:
+        os.sched_setaffinity(0, job.cores)  # before TensorFlow counts them
     from sjft_tf.pipeline.comparing.jobs import work
 
-    training = config.training
-    program.start_tensorflow(training.seed, training.deterministic, logical_cpus=config.distribution.logical_cpus)
+    training, cpus = job.config.training, job.config.distribution.logical_cpus
+    program.start_tensorflow(training.seed, training.deterministic, logical_cpus=cpus)
     work(job)
 
 

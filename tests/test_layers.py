@@ -26,7 +26,10 @@ LAYERS = {
     "summaries": (),
     "comparison": ("config",),
     "advice": ("config",),
-    "report": ("config", "evaluation", "images", "influence", "retrieval", "summaries", "training", "workdir"),
+    "report": (
+        *("comparison", "config", "evaluation", "images", "influence", "retrieval", "summaries", "training"),
+        "workdir",
+    ),
     "pipeline": (
         *("advice", "comparison", "config", "descriptors", "evaluation", "export", "images", "influence", "models"),
         *("report", "retrieval", "selection", "summaries", "training", "workdir"),

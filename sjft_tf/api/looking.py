@@ -14,8 +14,7 @@ from sjft_tf.advice import advise as advice_for
 from sjft_tf.api.inputs import Images, given, listed
 from sjft_tf.api.settings import INPUTS, Setting, started
 from sjft_tf.errors import InputError
-from sjft_tf.images import ImageSet, open_source
-from sjft_tf.images.decode import MAX_PIXELS
+from sjft_tf.images import MAX_PIXELS, ImageSet, open_source
 from sjft_tf.pipeline.programs.advise import measure
 from sjft_tf.pipeline.programs.prune import judged_images
 from sjft_tf.pipeline.programs.retrieve import retrieve

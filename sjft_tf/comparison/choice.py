@@ -54,38 +54,38 @@ class Choice:
         return [Point(rate, weight) for weight, rate in product(self.weights or (None,), self.rates)]
 
 
-def next_points(choice: Choice, found: Mapping[Point, Sequence[Score] | None]) -> list[Point]:
+def next_points(choice: Choice, scores: Mapping[Point, Sequence[Score] | None]) -> list[Point]:
     """What is to be tried next; nothing when `best_point` can say.
 
     Args:
         choice: what there is to try.
-        found: of each point tried so far its scores; None where a trial failed.
+        scores: of each point tried so far; None where a trial failed.
     """
     first = [point for point in choice.points() if choice.kind == "grid" or point.source_weight in choice.weights[:1]]
     if not choice.weights:
         first = choice.points()
-    if missing := [point for point in first if point not in found]:
+    if missing := [point for point in first if point not in scores]:
         return missing
-    best = best_point({point: found[point] for point in first})
+    best = best_point({point: scores[point] for point in first})
     if best is None:
         return []
     along = [Point(best.learning_rate, weight) for weight in choice.weights]
-    return [point for point in along if point not in found]
+    return [point for point in along if point not in scores]
 
 
-def best_point(found: Mapping[Point, Sequence[Score] | None]) -> Point | None:
+def best_point(scores: Mapping[Point, Sequence[Score] | None]) -> Point | None:
     """The point of the highest mean accuracy; of equal ones that of the lower mean loss, then the one tried first.
 
     Returns:
         None where every point failed.
     """
     best, reached = None, (-1.0, 0.0)
-    for point, scores in found.items():
-        if not scores:
+    for point, trials in scores.items():
+        if not trials:
             continue
         # Rounded, because the same accuracies summed in another order must tie.
-        accuracy = round(statistics.fmean(score.accuracy for score in scores), 12)
-        value = (accuracy, -statistics.fmean(score.loss for score in scores))
+        accuracy = round(statistics.fmean(score.accuracy for score in trials), 12)
+        value = (accuracy, -statistics.fmean(score.loss for score in trials))
         if best is None or value > reached:
             best, reached = point, value
     return best

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from sjft_tf import artifacts, outputs
+from sjft_tf.comparison.arms import BASELINE
+from sjft_tf.comparison.records import ComparisonRecord
 from sjft_tf.comparison.statistics import Interval, image_interval
 from sjft_tf.csv_files import read_rows, unescape
 from sjft_tf.errors import InputError
@@ -17,37 +18,38 @@ _TABLE = "predictions.csv"
 _REMEDY = "Remove the run's folder and start the same command again: the run is made anew."
 
 
-def image_intervals(root: Path, content: dict[str, Any]) -> dict[str, Interval | None]:
+def image_intervals(root: Path, record: ComparisonRecord) -> dict[str, Interval | None]:
     """Of each arm the interval of its difference to the baseline, over seeds and images; None where files are missing.
 
     Args:
         root: the comparison's workdir.
-        content: that of comparison.json.
+        record: of the comparison.
 
     Raises:
         InputError: a run's files are damaged, or are of other images.
     """
     right: dict[str, dict[int, np.ndarray]] = {}
     labels: np.ndarray | None = None
-    for arm in content["arms"]:
-        right[arm["name"]] = {}
-        for run in arm["runs"]:
-            folder = root / run["workdir"]
-            read = _right(folder, fused=arm["name"] == "fusion")
+    for of_arm in record.arms:
+        name = of_arm.arm.name
+        right[name] = {}
+        for run in of_arm.runs:
+            folder = root / run.workdir
+            read = _right(folder, fused=name == "fusion")
             if read is None:
                 continue
-            right[arm["name"]][run["seed"]] = read[0]
+            right[name][run.seed] = read[0]
             if labels is not None and not np.array_equal(labels, read[1]):
                 raise InputError(f"{folder / _TABLE} is not of the same images as those of other runs. {_REMEDY}")
             labels = read[1]
-    plain, found = right.get(content["baseline"], {}), {}
+    plain, intervals = right.get(BASELINE, {}), {}
     for name, of_seed in right.items():
         seeds = [seed for seed in of_seed if seed in plain]
-        if name == content["baseline"] or labels is None or len(seeds) < 2:
+        if name == BASELINE or labels is None or len(seeds) < 2:
             continue
         gains = np.stack([of_seed[seed] - plain[seed] for seed in seeds])
-        found[name] = image_interval(gains, labels)
-    return found
+        intervals[name] = image_interval(gains, labels)
+    return intervals
 
 
 def _right(run: Path, fused: bool) -> tuple[np.ndarray, np.ndarray] | None:
@@ -58,18 +60,18 @@ def _right(run: Path, fused: bool) -> tuple[np.ndarray, np.ndarray] | None:
     outputs.check(table, _REMEDY)
     lines = read_rows(table, ("label", "predicted"))
     names = artifacts.read_json(run / "classes.json", {"target": [str]}, _REMEDY)["target"]
-    place = {name: number for number, name in enumerate(names)}
+    index = {name: number for number, name in enumerate(names)}
     # A class that begins like an escaped one, from a run with --raw_csv, is found as it was written.
-    place = {unescape(name): number for name, number in place.items()} | place
-    if unknown := sorted({line[name] for line in lines for name in ("label", "predicted")} - set(place)):
+    index = {unescape(name): number for name, number in index.items()} | index
+    if unknown := sorted({line[name] for line in lines for name in ("label", "predicted")} - set(index)):
         raise InputError(f"{table} names a class that {run / 'classes.json'} does not have: {unknown[0]!r}. {_REMEDY}")
-    labels = np.array([place[line["label"]] for line in lines], np.int64)
-    predicted = np.array([place[line["predicted"]] for line in lines], np.int64)
+    labels = np.array([index[line["label"]] for line in lines], np.int64)
+    predicted = np.array([index[line["predicted"]] for line in lines], np.int64)
     if fused:
         files = sorted((run / "rounds").glob("*/probabilities-test.npz"))
         if not files:
             return None
         wanted = Schema({"probabilities": Array("float", (len(lines), len(names)), low=0, high=1.001)})
-        each = [artifacts.load_npz(path, wanted, _REMEDY)[0]["probabilities"] for path in files]
-        predicted = np.mean(each, axis=0).argmax(axis=1)
+        of_rounds = [artifacts.load_npz(path, wanted, _REMEDY)[0]["probabilities"] for path in files]
+        predicted = np.mean(of_rounds, axis=0).argmax(axis=1)
     return (predicted == labels).astype(np.float64), labels

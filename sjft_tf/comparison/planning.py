@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from sjft_tf import artifacts
 from sjft_tf.comparison.arms import Arm
@@ -88,13 +88,13 @@ class ComparisonSpec:
         weights = self.weights or _times(DEFAULT_WEIGHTS, training.target_weight)
         return Choice(rates, weights if arm.borrows else (), self.kind)
 
-    def config(self, arm: Arm, trial: Trial, found: SetsSummary, final: bool) -> RunConfig:
+    def config(self, arm: Arm, trial: Trial, sets: SetsSummary, final: bool) -> RunConfig:
         """The settings of one run.
 
         Args:
             arm: the trial's arm.
             trial: what distinguishes it.
-            found: what is known of the image sets.
+            sets: what is known of the image sets.
             final: test images are scored; without it the run does not open them.
         """
         config = arm.config(self.base, self.bank, self.bank_weights)
@@ -104,9 +104,9 @@ class ComparisonSpec:
             if trial.point.source_weight is not None:
                 training["source_weight"] = trial.point.source_weight
         # The source was audited once, for all runs.
-        data: dict[str, Any] = {"audit": False, "exclude_leaks": False, "holdout_test": found.holdout}
-        if arm.borrows and found.source_rows:
-            data["source_rows"] = found.source_rows
+        data: dict[str, Any] = {"audit": False, "exclude_leaks": False, "holdout_test": sets.holdout}
+        if arm.borrows and sets.source_rows:
+            data["source_rows"] = sets.source_rows
         if not final:
             data["test"] = "none"
         if trial.fold is not None:
@@ -150,6 +150,17 @@ class SetsSummary:
         warnings: what the user must know.
     """
 
+    FORM: ClassVar[dict[str, Any]] = {
+        "validation": bool,
+        "holdout": float,
+        "smallest": int,
+        "smallest_name": str,
+        "images": {"*": int},
+        "fingerprints": {"*": str},
+        "source_rows": str,
+        "warnings": [str],
+    }
+
     validation: bool
     holdout: float
     smallest: int
@@ -159,7 +170,17 @@ class SetsSummary:
     source_rows: str = ""
     warnings: tuple[str, ...] = ()
 
-    def folds(self, asked: ComparisonSpec) -> int:
+    def to_json(self) -> dict[str, Any]:
+        """As in sets.json."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> SetsSummary:
+        """What `to_json` made; `value` is of the form `FORM`."""
+        known = {name: value[name] for name in cls.FORM}
+        return cls(**{**known, "warnings": tuple(known["warnings"])})
+
+    def folds(self, spec: ComparisonSpec) -> int:
         """Folds that judge; 0 where there are validation images.
 
         Raises:
@@ -167,13 +188,13 @@ class SetsSummary:
         """
         if self.validation:
             return 0
-        smallest = min(self.smallest, asked.base.data.per_class or self.smallest)
+        smallest = min(self.smallest, spec.base.data.per_class or self.smallest)
         if smallest < 2:
             raise InputError(
                 "There are no validation images, and cross-validation needs two training images of each class: "
                 f"'{self.smallest_name}' has {smallest}. Give --validation, or a larger --per_class"
             )
-        return min(asked.folds, smallest)
+        return min(spec.folds, smallest)
 
 
 def uses_table(config: RunConfig) -> bool:
@@ -201,21 +222,21 @@ def table_name(config: RunConfig) -> str:
     return f"{re.sub(r'[^A-Za-z0-9_]+', '-', kind)[:24].strip('-')}-{key[:8]}"
 
 
-def run_stamp(config: RunConfig, found: SetsSummary) -> str:
+def run_stamp(config: RunConfig, sets: SetsSummary) -> str:
     """What a finished run was made from."""
     data = dataclasses.asdict(config.data)
     return artifacts.fingerprint(
         config.stamp("view", "augmentation", "retrieval", "selection", "model", "training"),
         dataclasses.asdict(config.evaluation),
         {name: value for name, value in data.items() if name not in ("target", "validation", "source", "source_rows")},
-        found.fingerprints,
+        sets.fingerprints,
     )
 
 
-def held_out_note(found: SetsSummary) -> str:
+def held_out_note(sets: SetsSummary) -> str:
     """What must be said of figures on held-out images."""
     return (
-        f"NOTE: there are no test images. {found.holdout:.0%} of each class of the target was set aside for testing: "
+        f"NOTE: there are no test images. {sets.holdout:.0%} of each class of the target was set aside for testing: "
         "the same images for all arms and seeds, trained on by none. Figures are of these images."
     )
 

@@ -1,99 +1,185 @@
-"""What comparison.json holds."""
+"""What a comparison writes down: result.json of a run, sets.json, and comparison.json of them all."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
 
 from sjft_tf.comparison.arms import BASELINE, Arm
 from sjft_tf.comparison.choice import Point
 from sjft_tf.comparison.planning import ComparisonSpec
-from sjft_tf.comparison.statistics import paired_summary
+from sjft_tf.comparison.statistics import ArmSummary, paired_summary
 from sjft_tf.comparison.trials import Trial
 
 METRIC = "mean_class_accuracy"
-_PART = {METRIC: {"*": float}, "top1": {"*": float}, "loss?": {"*": float}}
-RESULT_FORM = {"made_from": str, "seconds": (float, None), "final": _PART, "fusion": {"*": {"*": float}, METRIC: dict}}
-"""Form of a run's result.json."""
-SETS_FORM = {
-    **{"validation": bool, "holdout": float, "smallest": int, "smallest_name": str, "images": {"*": int}},
-    **{"fingerprints": {"*": str}, "source_rows": str, "warnings": [str]},
-}
-"""Form of sets.json, what opening the image sets told: `planning.SetsSummary`."""
+
+
+@dataclass(frozen=True)
+class ResultFigures:
+    """What a run reached, of each metric by image set.
+
+    Attributes:
+        mean_class_accuracy, top1: shares.
+        loss: nats.
+    """
+
+    FORM: ClassVar[dict[str, Any]] = {METRIC: {"*": float}, "top1": {"*": float}, "loss": {"*": float}}
+
+    mean_class_accuracy: dict[str, float]
+    top1: dict[str, float]
+    loss: dict[str, float]
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ResultFigures:
+        """An object of the form `FORM`."""
+        return cls(**{name: value[name] for name in cls.FORM})
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """A run's result.json.
+
+    Attributes:
+        made_from: what it was made from.
+        seconds: of all its stages.
+        final: with the weights of its last round.
+        fusion: of the mean prediction of its rounds; of no set where there is one round.
+    """
+
+    FORM: ClassVar[dict[str, Any]] = {
+        "made_from": str,
+        "seconds": float,
+        "final": ResultFigures.FORM,
+        "fusion": ResultFigures.FORM,
+    }
+
+    made_from: str
+    seconds: float
+    final: ResultFigures
+    fusion: ResultFigures
+
+    def to_json(self) -> dict[str, Any]:
+        """As in the file."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ArmResult:
+        """What `to_json` made; `value` is of the form `FORM`."""
+        final, fusion = (ResultFigures.from_json(value[part]) for part in ("final", "fusion"))
+        return cls(value["made_from"], value["seconds"], final, fusion)
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """An entry of "trials": settings, the fold that judges, and what was reached; None for what there is not."""
+
+    learning_rate: float | None
+    source_weight: float | None
+    seed: int
+    fold: int | None
+    validation: float | None
+    validation_loss: float | None
+    seconds: float | None
+    workdir: str
+
+    @classmethod
+    def of(cls, trial: Trial, result: ArmResult | None) -> TrialRecord:
+        """That of a run; `result` is None for one that failed."""
+        return cls(
+            **_point(trial.point),
+            seed=trial.seed,
+            fold=trial.fold[0] if trial.fold else None,
+            validation=result.final.mean_class_accuracy.get("validation") if result else None,
+            validation_loss=result.final.loss.get("validation") if result else None,
+            seconds=result.seconds if result else None,
+            workdir=str(trial.folder),
+        )
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """An entry of "runs": settings, and what was reached; None for what there is not."""
+
+    seed: int
+    learning_rate: float | None
+    source_weight: float | None
+    validation: float | None
+    test: float | None
+    top1: float | None
+    seconds: float | None
+    workdir: str
+
+    @classmethod
+    def of(cls, trial: Trial, figures: ResultFigures, seconds: float | None) -> RunRecord:
+        """That of a run that reached `figures`; `seconds` None where nothing was trained for it."""
+        return cls(
+            seed=trial.seed,
+            **_point(trial.point),
+            validation=figures.mean_class_accuracy.get("validation"),
+            test=figures.mean_class_accuracy.get("test"),
+            top1=figures.top1.get("test"),
+            seconds=seconds,
+            workdir=str(trial.folder),
+        )
 
 
 @dataclass
 class ArmRecord:
-    """What an arm has so far: its chosen point, and its trials and runs as in comparison.json."""
+    """What an arm has so far: its chosen point, its trials and its runs."""
 
     arm: Arm
     chosen: Point | None = None
-    trials: list[dict[str, Any]] = field(default_factory=list)
-    runs: list[dict[str, Any]] = field(default_factory=list)
+    trials: list[TrialRecord] = field(default_factory=list)
+    runs: list[RunRecord] = field(default_factory=list)
+
+    @property
+    def tests(self) -> dict[int, float]:
+        """Accuracy on test images by seed."""
+        return {run.seed: run.test for run in self.runs if run.test is not None}
+
+    def summary(self, baseline: Mapping[int, float]) -> ArmSummary:
+        """Against the baseline's accuracies by seed."""
+        return paired_summary(self.tests, baseline, [run.seconds for run in self.runs if run.seconds is not None])
 
 
-def trial_record(trial: Trial, result: dict[str, Any] | None) -> dict[str, Any]:
-    """An entry of "trials"; `result` is the run's result.json, None for one that failed."""
-    final = result["final"] if result else {}
-    return {
-        **_point(trial.point),
-        "seed": trial.seed,
-        "fold": trial.fold[0] if trial.fold else None,
-        "validation": final.get(METRIC, {}).get("validation"),
-        "validation_loss": final.get("loss", {}).get("validation"),
-        "seconds": result["seconds"] if result else None,
-        "workdir": str(trial.folder),
-    }
+@dataclass(frozen=True)
+class ComparisonRecord:
+    """comparison.json: what was compared, and every arm with its summary against the baseline."""
 
+    spec: ComparisonSpec
+    arms: tuple[ArmRecord, ...]
 
-def run_record(trial: Trial, result: dict[str, Any]) -> dict[str, Any]:
-    """An entry of "runs"; `result` is the run's result.json."""
-    final = result["final"]
-    return {
-        "seed": trial.seed,
-        **_point(trial.point),
-        "validation": final[METRIC].get("validation"),
-        "test": final[METRIC].get("test"),
-        "top1": final["top1"].get("test"),
-        "seconds": result["seconds"],
-        "workdir": str(trial.folder),
-    }
+    @property
+    def baseline(self) -> dict[int, float]:
+        """Accuracy of the baseline on test images by seed."""
+        return next((record.tests for record in self.arms if record.arm.name == BASELINE), {})
 
-
-def comparison_json(asked: ComparisonSpec, records: list[ArmRecord]) -> dict[str, Any]:
-    """The whole file."""
-    base = asked.base
-    plain = next((_tests(record) for record in records if record.arm.name == BASELINE), {})
-    settings = {name: value for section in base.to_json().values() for name, value in section.items()}
-    arms = []
-    for record in records:
-        seconds = [run["seconds"] for run in record.runs if run["seconds"] is not None]
-        arms.append(
-            {
-                "name": record.arm.name,
-                "title": record.arm.title,
-                "description": record.arm.description,
-                "chosen": _point(record.chosen),
-                "trials": record.trials,
-                "runs": record.runs,
-                "summary": paired_summary(_tests(record), plain, seconds),
-            }
-        )
-    return {
-        "target": base.data.target,
-        "source": list(base.data.source),
-        "seeds": list(asked.seeds),
-        "metric": METRIC,
-        "baseline": BASELINE,
-        "command": asked.command,
-        "per_class": base.data.per_class,
-        "settings": settings,
-        "arms": arms,
-    }
-
-
-def _tests(record: ArmRecord) -> dict[int, float]:
-    return {run["seed"]: run["test"] for run in record.runs if run["test"] is not None}
+    def to_json(self) -> dict[str, Any]:
+        """As in the file."""
+        base, plain = self.spec.base, self.baseline
+        return {
+            "target": base.data.target,
+            "source": list(base.data.source),
+            "seeds": list(self.spec.seeds),
+            "metric": METRIC,
+            "baseline": BASELINE,
+            "command": self.spec.command,
+            "per_class": base.data.per_class,
+            "settings": {name: value for section in base.to_json().values() for name, value in section.items()},
+            "arms": [
+                {
+                    "name": record.arm.name,
+                    "title": record.arm.title,
+                    "description": record.arm.description,
+                    "chosen": _point(record.chosen),
+                    "trials": [asdict(trial) for trial in record.trials],
+                    "runs": [asdict(run) for run in record.runs],
+                    "summary": asdict(record.summary(plain)),
+                }
+                for record in self.arms
+            ],
+        }
 
 
 def _point(point: Point | None) -> dict[str, float | None]:

@@ -8,7 +8,8 @@ n = 5 a nominal 95 % interval is about 1.6 times shorter than the t interval. Bo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +24,27 @@ class Interval(NamedTuple):
 
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class ArmSummary:
+    """The summary of an arm in comparison.json; None for what there is not.
+
+    Attributes:
+        n: seeds.
+        mean, sd: of the accuracy, sd with ddof 1.
+        difference: mean of the differences to the baseline, of the seeds that both have.
+        low, high: its 95 % interval, by bootstrap.
+        seconds: mean of the runs.
+    """
+
+    n: int
+    mean: float | None
+    sd: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    seconds: float | None
 
 
 def resamples(count: int, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
@@ -52,8 +74,8 @@ def bootstrap_interval(values: Sequence[float], confidence: float = CONFIDENCE) 
         return None
     # Around the mean: then a constant that is added to all values moves the interval by exactly that.
     center = x.mean()
-    found = percentiles(resamples(len(x)) @ (x - center) / len(x), confidence)
-    return Interval(min(center + found.low, center), max(center + found.high, center))
+    around = percentiles(resamples(len(x)) @ (x - center) / len(x), confidence)
+    return Interval(min(center + around.low, center), max(center + around.high, center))
 
 
 def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval | None:
@@ -100,29 +122,26 @@ def image_interval(
 
 def paired_summary(
     values: Mapping[int, float], baseline: Mapping[int, float], seconds: Sequence[float] = ()
-) -> dict[str, Any]:
+) -> ArmSummary:
     """The summary of an arm in comparison.json.
 
     Args:
         values: accuracy of each seed.
         baseline: that of the baseline; the seeds that both have are compared.
         seconds: of each run.
-
-    Returns:
-        {"n", "mean", "sd" (ddof 1), "difference", "low", "high", "seconds" (mean)}; None for what there is not.
     """
     x = np.array(list(values.values()), np.float64)
     gains = differences(values, baseline)
     around = bootstrap_interval(gains)
-    return {
-        "n": len(x),
-        "mean": float(x.mean()) if len(x) else None,
-        "sd": float(x.std(ddof=1)) if len(x) > 1 else None,
-        "difference": float(np.mean(gains)) if gains else None,
-        "low": around.low if around else None,
-        "high": around.high if around else None,
-        "seconds": float(np.mean(seconds)) if len(seconds) else None,
-    }
+    return ArmSummary(
+        n=len(x),
+        mean=float(x.mean()) if len(x) else None,
+        sd=float(x.std(ddof=1)) if len(x) > 1 else None,
+        difference=float(np.mean(gains)) if gains else None,
+        low=around.low if around else None,
+        high=around.high if around else None,
+        seconds=float(np.mean(seconds)) if len(seconds) else None,
+    )
 
 
 def differences(values: Mapping[int, float], baseline: Mapping[int, float]) -> list[float]:

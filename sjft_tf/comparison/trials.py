@@ -28,11 +28,11 @@ class Trial:
     def folder(self) -> PurePosixPath:
         """Where it lies, relative to the comparison's workdir."""
         name = f"seed{self.seed}" + (f"-fold{self.fold[0]}of{self.fold[1]}" if self.fold else "")
-        place = PurePosixPath("runs", self.arm)
+        folder = PurePosixPath("runs", self.arm)
         if self.point is not None:
             weight = self.point.source_weight
-            place /= f"rate{self.point.learning_rate:g}" + ("" if weight is None else f"-source{weight:g}")
-        return place / name
+            folder /= f"rate{self.point.learning_rate:g}" + ("" if weight is None else f"-source{weight:g}")
+        return folder / name
 
     def __str__(self) -> str:
         return str(self.folder.relative_to("runs"))

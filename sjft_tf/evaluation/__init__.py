@@ -23,13 +23,14 @@ from sjft_tf.evaluation.figures import (
     read_figures,
 )
 from sjft_tf.evaluation.fusion import aligned, average_probabilities
-from sjft_tf.evaluation.metrics import confusion_matrix, entropies, evaluate_probabilities
+from sjft_tf.evaluation.metrics import SMALLEST_PROBABILITY, confusion_matrix, entropies, evaluate_probabilities
 from sjft_tf.evaluation.predictions import save_predictions
 from sjft_tf.evaluation.report import ClassFigures, class_report, save_report, weakest
 from sjft_tf.evaluation.set_figures import Metrics, SetFigures
 
 __all__ = [
     "SCORED",
+    "SMALLEST_PROBABILITY",
     "BorrowingFigures",
     "ClassFigures",
     "EvaluationStamp",

@@ -36,14 +36,14 @@ def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> 
         bins: M, at least 1.
     """
     edges = np.arange(bins + 1) / bins
-    place = np.searchsorted(edges[1:-1], confidence, side="left")  # ((m - 1) / M, m / M], as in the paper
-    found = []
+    bin_of = np.searchsorted(edges[1:-1], confidence, side="left")  # ((m - 1) / M, m / M], as in the paper
+    table = []
     for m in range(bins):
-        own = place == m
+        own = bin_of == m
         count = int(own.sum())
         means = (float(confidence[own].mean()), float(right[own].mean())) if count else (None, None)
-        found.append(ReliabilityBin(float(edges[m]), float(edges[m + 1]), count, *means))
-    return tuple(found)
+        table.append(ReliabilityBin(float(edges[m]), float(edges[m + 1]), count, *means))
+    return tuple(table)
 
 
 def expected_calibration_error(table: tuple[ReliabilityBin, ...]) -> float:

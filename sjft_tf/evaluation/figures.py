@@ -79,7 +79,10 @@ class RoundFigures:
     """
 
     FORM: ClassVar[dict[str, Any]] = {
-        **{"round": int, "global_step": int, "borrowed?": BorrowingFigures.FORM, "scoring?": ScoringFigures.FORM},
+        "round": int,
+        "global_step": int,
+        "borrowed?": BorrowingFigures.FORM,
+        "scoring?": ScoringFigures.FORM,
         "seconds?": float,
         **{f"{name}?": SetFigures.FORM for name in SCORED},
     }
@@ -95,7 +98,9 @@ class RoundFigures:
     def to_json(self) -> dict[str, Any]:
         """As in the file."""
         return {
-            **{"round": self.round, "global_step": self.global_step, **self.training},
+            "round": self.round,
+            "global_step": self.global_step,
+            **self.training,
             **({} if self.borrowed is None else {"borrowed": asdict(self.borrowed)}),
             **({} if self.scoring is None else {"scoring": asdict(self.scoring)}),
             **({} if self.seconds is None else {"seconds": self.seconds}),
@@ -128,7 +133,8 @@ class FinalFigures:
     """
 
     FORM: ClassVar[dict[str, Any]] = {
-        **{"round?": int, "head_l2?": float},
+        "round?": int,
+        "head_l2?": float,
         **{f"{name}?": Metrics.FORM for name in SCORED},
     }
 

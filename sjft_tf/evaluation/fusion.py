@@ -57,5 +57,5 @@ def aligned(
             f"{whose} was trained for other classes: {len(missing)} are missing (e.g. {missing[:3]}), {len(more)} are "
             f"unknown here (e.g. {more[:3]}). Models can be fused that answer for the same classes."
         )
-    place = {name: column for column, name in enumerate(class_names)}
-    return probabilities[:, [place[name] for name in wanted]]
+    column_of = {name: column for column, name in enumerate(class_names)}
+    return probabilities[:, [column_of[name] for name in wanted]]

@@ -50,13 +50,13 @@ def class_report(probabilities: np.ndarray, labels: np.ndarray, class_names: Seq
     labels = np.asarray(labels)
     confusion = confusion_matrix(labels, p.argmax(axis=1), len(class_names))
     spread = entropies(p)
-    found = []
+    report = []
     for c, name in enumerate(class_names):
         images, hits, taken = int(confusion[c].sum()), int(confusion[c, c]), int(confusion[:, c].sum())
         others = confusion[c].copy()
         others[c] = 0
         most = int(others.argmax())
-        found.append(
+        report.append(
             ClassFigures(
                 name=str(name),
                 images=images,
@@ -68,7 +68,7 @@ def class_report(probabilities: np.ndarray, labels: np.ndarray, class_names: Seq
                 confused=int(others[most]),
             )
         )
-    return found
+    return report
 
 
 def save_report(path: str | os.PathLike[str], report: Sequence[ClassFigures]) -> None:

@@ -26,7 +26,11 @@ class SetFigures:
     """
 
     FORM: ClassVar[dict[str, Any]] = {
-        **{"count": int, "top1": float, "mean_class_accuracy": float, "loss": float, "calibration_error": float}
+        "count": int,
+        "top1": float,
+        "mean_class_accuracy": float,
+        "loss": float,
+        "calibration_error": float,
     }
 
     count: int

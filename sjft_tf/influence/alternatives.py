@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from sjft_tf.errors import InputError
-from sjft_tf.evaluation.metrics import SMALLEST_PROBABILITY
+from sjft_tf.evaluation import SMALLEST_PROBABILITY
 
 
 def by_loss(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:

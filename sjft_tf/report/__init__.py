@@ -3,8 +3,8 @@
 - `write_report`: finds out what lies in a workdir and writes the page.
 - `reading`, `comparison`, `curves`: what the artifacts say; `pictures`: thumbnails of the images.
 - `schema`, `damage`: what those files must hold, and what becomes of damaged ones; `bounds`: numbers for charts.
-- `run_sections`, `run_images`, `comparison_sections`: the values of each section; `run_charts`, `comparison_charts`,
-  `svg`: the charts; `page` and `templates/`: how it looks.
+- `run_sections`, `run_images`, `run_rows`, `comparison_sections`: the values of each section; `run_charts`,
+  `comparison_charts`, `svg`: the charts; `page` and `templates/`: how it looks.
 """
 
 from sjft_tf.report.write import write_report

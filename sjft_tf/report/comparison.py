@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sjft_tf import artifacts
+from sjft_tf.comparison import ArmSummary, RunRecord, TrialRecord
 from sjft_tf.report import schema
 from sjft_tf.report.damage import Damages, core
 from sjft_tf.report.reading import is_run
@@ -17,52 +18,77 @@ _ARM_KEYS = {"name", "runs", "summary"}
 
 
 @dataclasses.dataclass(frozen=True)
+class RecordedArm:
+    """An arm, as recorded; accuracies are shares of 1, what is missing is None.
+
+    Attributes:
+        name: of the arm.
+        title: what it is called.
+        description: a sentence; "" for none.
+        rate, weight: the learning rate and source weight that were chosen.
+        trials: what they were chosen by.
+        runs: one a seed.
+        summary: against the baseline.
+    """
+
+    name: str
+    title: str
+    description: str
+    rate: float | None
+    weight: float | None
+    trials: tuple[TrialRecord, ...]
+    runs: tuple[RunRecord, ...]
+    summary: ArmSummary
+
+
+@dataclasses.dataclass(frozen=True)
 class RecordedComparison:
     """Arms x seeds, as recorded.
 
     Attributes:
         root: the folder that the workdirs in it are relative to.
-        found: the file's content; accuracies are shares of 1, what is missing is None.
+        facts: what the page says of the whole, by name.
+        settings: that all arms share, by name.
+        seeds: whose runs are paired.
+        metric: the figure that arms are compared by.
+        baseline: name of the arm that others are compared with.
+        arms: in the order of the file.
+        damages: what was left out because it is damaged.
     """
 
     root: Path
-    found: dict[str, Any]
+    facts: dict[str, object]
+    settings: dict[str, object]
+    seeds: tuple[int, ...]
+    metric: str
+    baseline: str
+    arms: tuple[RecordedArm, ...]
     damages: Damages = dataclasses.field(default_factory=Damages)
 
-    @property
-    def arms(self) -> list[dict[str, Any]]:
-        """In the order of the file."""
-        return self.found["arms"]
-
-    def title(self, arm: dict[str, Any]) -> str:
-        """What an arm is called."""
-        return arm.get("title") or arm["name"]
-
-    def folder(self, entry: dict[str, Any]) -> Path | None:
-        """The workdir of a run or trial, if there is an ordinary run in it and inside of this comparison."""
-        place = entry.get("workdir")
-        if not place:
+    def folder(self, run: str) -> Path | None:
+        """The workdir `run` of a run or trial, if there is an ordinary run in it and inside of this comparison."""
+        if not run:
             return None
         try:
-            folder = (self.root / place).resolve()
+            folder = (self.root / run).resolve()
         except (OSError, ValueError, RuntimeError):  # a name too long, with NUL, a loop of links
             return None
-        return self.root / place if folder.is_relative_to(self.root.resolve()) and is_run(folder) else None
+        return self.root / run if folder.is_relative_to(self.root.resolve()) and is_run(folder) else None
 
-    def representative(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """`(arm, run)` to be shown in full: of the best arm that borrows, the run with the median figure.
+    def representative(self) -> tuple[RecordedArm, RunRecord, Path] | None:
+        """`(arm, run, its workdir)` to be shown in full: of the best arm that borrows, the run with the median figure.
 
         Arms are tried from the best mean down: the first that is not the baseline and has a run that borrowed.
         """
         ranked = sorted(
-            (arm for arm in self.arms if arm["name"] != self.found["baseline"]),
-            key=lambda arm: -(arm["summary"].get("mean") or 0.0),
+            (arm for arm in self.arms if arm.name != self.baseline), key=lambda arm: -(arm.summary.mean or 0.0)
         )
         for arm in ranked:
-            runs = [(run, folder) for run in arm["runs"] if (folder := self.folder(run)) and self._borrowed(folder)]
+            folders = [(run, self.folder(run.workdir)) for run in arm.runs]
+            runs = [(run, folder) for run, folder in folders if folder is not None and self._borrowed(folder)]
             if runs:
-                runs.sort(key=lambda pair: pair[0].get("test") or 0.0)
-                return arm, runs[(len(runs) - 1) // 2][0]
+                runs.sort(key=lambda pair: pair[0].test or 0.0)
+                return arm, *runs[(len(runs) - 1) // 2]
         return None
 
     def _borrowed(self, folder: Path) -> bool:
@@ -75,21 +101,55 @@ def read_comparison(root: Path) -> RecordedComparison:
     Raises:
         InputError: it is damaged or of another shape.
     """
-    return RecordedComparison(root, core(root / FILE, lambda path: _checked(artifacts.read_json(path))))
+    return core(root / FILE, lambda path: _comparison(root, _checked(artifacts.read_json(path))))
 
 
-def _checked(found: Any) -> dict[str, Any]:
-    missing = _KEYS - set(found) if isinstance(found, dict) else _KEYS
+def _comparison(root: Path, content: dict[str, Any]) -> RecordedComparison:
+    return RecordedComparison(
+        root,
+        facts={name: content.get(name) for name in ("target", "source", "per_class", "seeds", "command")},
+        settings=content.get("settings") or {},
+        seeds=tuple(content["seeds"]),
+        metric=content["metric"],
+        baseline=content["baseline"],
+        arms=tuple(_arm(arm) for arm in content["arms"]),
+    )
+
+
+def _arm(content: dict[str, Any]) -> RecordedArm:
+    chosen = content.get("chosen") or {}
+    return RecordedArm(
+        name=content["name"],
+        title=content.get("title") or content["name"],
+        description=content.get("description") or "",
+        rate=chosen.get("learning_rate"),
+        weight=chosen.get("source_weight"),
+        trials=tuple(_entry(TrialRecord, trial) for trial in content.get("trials") or []),
+        runs=tuple(_entry(RunRecord, run) for run in content["runs"]),
+        summary=ArmSummary(**{item.name: content["summary"].get(item.name) for item in dataclasses.fields(ArmSummary)}),
+    )
+
+
+Entry = TypeVar("Entry", TrialRecord, RunRecord)
+
+
+def _entry(kind: type[Entry], content: dict[str, Any]) -> Entry:
+    values: dict[str, Any] = {item.name: content.get(item.name) for item in dataclasses.fields(kind)}
+    return kind(**values | {"workdir": content.get("workdir") or ""})
+
+
+def _checked(content: Any) -> dict[str, Any]:
+    missing = _KEYS - set(content) if isinstance(content, dict) else _KEYS
     schema.need(not missing, f"a comparison. Missing in it: {', '.join(sorted(missing))}")
-    schema.need(all(isinstance(found[name], str) for name in ("metric", "baseline")), "`metric`, `baseline` as text")
-    seeds, arms = found["seeds"], found["arms"]
+    schema.need(all(isinstance(content[name], str) for name in ("metric", "baseline")), "`metric`, `baseline` as text")
+    seeds, arms = content["seeds"], content["arms"]
     schema.need(isinstance(seeds, list) and all(type(seed) is int for seed in seeds), "`seeds` as whole numbers")
-    schema.mapping(found.get("settings") or {}, "`settings`")
+    schema.mapping(content.get("settings") or {}, "`settings`")
     schema.need(isinstance(arms, list) and len(arms) > 0, "a comparison. Missing in it: arms")
     for arm in arms:
         _check_arm(schema.mapping(arm, "an arm"))
     schema.need(len({arm["name"] for arm in arms}) == len(arms), "arms of different names")
-    return found
+    return content
 
 
 def _check_arm(arm: dict[str, Any]) -> None:
@@ -112,5 +172,5 @@ def _check_arm(arm: dict[str, Any]) -> None:
 
 
 def _borrowed(folder: Path) -> bool:
-    found = schema.configuration(artifacts.read_json(folder / "config.json"))
-    return found["config"]["selection"]["selector"] != "none"
+    record = schema.configuration(artifacts.read_json(folder / "config.json"))
+    return record["config"]["selection"]["selector"] != "none"

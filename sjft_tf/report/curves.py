@@ -21,13 +21,13 @@ def training_curves(logs: Path) -> dict[str, Curve]:
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
     from tensorboard.util import tensor_util
 
-    found: dict[str, dict[int, float]] = {}
+    points_of: dict[str, dict[int, float]] = {}
     for path in sorted(logs.glob("*tfevents*")):
         for event in EventFileLoader(str(path)).Load():
             for value in event.summary.value:
                 if value.tag in TAGS and value.HasField("tensor"):
-                    found.setdefault(value.tag, {})[event.step] = float(tensor_util.make_ndarray(value.tensor))
-    return {tag: _sorted(points) for tag, points in found.items()}
+                    points_of.setdefault(value.tag, {})[event.step] = float(tensor_util.make_ndarray(value.tensor))
+    return {tag: _sorted(points) for tag, points in points_of.items()}
 
 
 def _sorted(points: dict[int, float]) -> Curve:

@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import tensorflow as tf
 
@@ -19,8 +19,19 @@ log = logging.getLogger(__name__)
 Value = TypeVar("Value")
 
 DAMAGE = (
-    *(InputError, OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, EOFError),
-    *(RecursionError, csv.Error, zipfile.BadZipFile, zlib.error, tf.errors.OpError),
+    InputError,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    RecursionError,
+    csv.Error,
+    zipfile.BadZipFile,
+    zlib.error,
+    tf.errors.OpError,
 )
 """What reading a file raises, and making something of it, whose bytes or values are not those that were written."""
 
@@ -76,7 +87,7 @@ def core(path: Path, read: Callable[[Path], Value]) -> Value:
         ) from error
 
 
-def _said(error: Any) -> str:
+def _said(error: BaseException) -> str:
     words = " ".join(str(error).split()).rstrip(".") or "nothing is known of why"
     return (words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…") + (
         "" if isinstance(error, InputError) else f" ({type(error).__name__})"

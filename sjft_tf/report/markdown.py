@@ -64,9 +64,8 @@ def standalone(chart: Markup) -> str:
         f"@media(prefers-color-scheme:dark){{svg{{color:{_DARK}}}}}</style>"
     )
     spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-    width = re.search(r"max-width:(\d+)px", str(chart))
-    assert width is not None
-    text = re.sub(r"<svg\b", f'<svg {spaces} width="{width[1]}"', str(chart), count=1)
+    width = "".join(re.findall(r"max-width:(\d+)px", str(chart))[:1])
+    text = re.sub(r"<svg\b", f'<svg {spaces} width="{width}"', str(chart), count=1)
     return text.replace("<title>", f"{style}<title>", 1) + "\n"
 
 
@@ -76,5 +75,5 @@ def cell(value: Any) -> str:
 
 
 def _title(chart: Markup) -> str:
-    found = re.search(r"<title>(.*?)</title>", str(chart), re.DOTALL)
-    return Markup(found[1]).unescape() if found else ""
+    title = re.search(r"<title>(.*?)</title>", str(chart), re.DOTALL)
+    return Markup(title[1]).unescape() if title else ""

@@ -28,13 +28,13 @@ def accuracies(curves: dict[str, Curve], rounds: Sequence[int], name: str) -> Ma
 def _steps(
     curves: dict[str, Curve], what: str, rounds: Sequence[int], name: str, title: str, scale: float
 ) -> Markup | None:
-    found = {head: curves[f"{what}/{head}"] for head in ("target", "source") if f"{what}/{head}" in curves}
-    if not found:
+    heads = {head: curves[f"{what}/{head}"] for head in ("target", "source") if f"{what}/{head}" in curves}
+    if not heads:
         return None
     with Chart(name) as chart:
         for end in rounds[:-1]:
             chart.axes.axvline(end, color=INK, alpha=0.25, linewidth=0.8, linestyle=(0, (3, 3)))
-        for (head, (steps, values)), color in zip(found.items(), (TARGET, SOURCE), strict=False):
+        for (head, (steps, values)), color in zip(heads.items(), (TARGET, SOURCE), strict=False):
             # The running means begin anew with every round: no line goes across.
             begin = 0
             for number, end in enumerate(rounds):
@@ -43,11 +43,11 @@ def _steps(
                 numbers = plottable(plottable(values[part]) * scale)
                 chart.axes.plot(steps[part], numbers, color=color, marker=".", markersize=3, label=label)
                 begin = end
-        top = reach(np.concatenate([values for _, values in found.values()]))
+        top = reach(np.concatenate([values for _, values in heads.values()]))
         chart.axes.set_ylim(0, reach([top * scale], 1.05))
         chart.label("training step", title)
         chart.legend()
-        return chart.svg(f"{title} of the {' and '.join(found)} head over {rounds[-1]} training steps")
+        return chart.svg(f"{title} of the {' and '.join(heads)} head over {rounds[-1]} training steps")
 
 
 def rounds_accuracy(lines: dict[str, list[float | None]], name: str) -> Markup:
@@ -56,8 +56,8 @@ def rounds_accuracy(lines: dict[str, list[float | None]], name: str) -> Markup:
         count = max(map(len, lines.values()))
         for (label, values), color in zip(lines.items(), PALETTE, strict=False):
             numbers = plottable([np.nan if value is None else 100 * value for value in values])
-            places = np.arange(1, len(values) + 1)
-            chart.axes.plot(places, numbers, color=color, marker="o", markersize=4, label=one_line(label))
+            ends = np.arange(1, len(values) + 1)
+            chart.axes.plot(ends, numbers, color=color, marker="o", markersize=4, label=one_line(label))
         chart.axes.set_xticks(range(1, count + 1))
         chart.axes.set_xlim(0.7, count + 0.3)
         chart.label("after round", "accuracy (%)")
@@ -68,11 +68,11 @@ def rounds_accuracy(lines: dict[str, list[float | None]], name: str) -> Markup:
 def hard_images(wrong: Sequence[int], uncertain: Sequence[int], total: int, name: str) -> Markup:
     """Target images found wrong or uncertain after each round, in %."""
     with Chart(f"{name}-hard") as chart:
-        places = np.arange(1, len(wrong) + 1)
+        ends = np.arange(1, len(wrong) + 1)
         low, high = (lengths(100 * lengths(part) / max(1, total)) for part in (wrong, uncertain))
-        chart.axes.bar(places, low, color=WRONG, alpha=0.85, width=0.6, linewidth=0, label="wrong")
-        chart.axes.bar(places, high, bottom=low, color=PALETTE[4], alpha=0.6, width=0.6, linewidth=0, label="uncertain")
-        chart.axes.set_xticks(places)
+        chart.axes.bar(ends, low, color=WRONG, alpha=0.85, width=0.6, linewidth=0, label="wrong")
+        chart.axes.bar(ends, high, bottom=low, color=PALETTE[4], alpha=0.6, width=0.6, linewidth=0, label="uncertain")
+        chart.axes.set_xticks(ends)
         chart.axes.set_ylim(0, reach(low + high, 1.1, 5.0))
         chart.label("after round", "training images (%)")
         chart.legend()
@@ -84,14 +84,14 @@ def neighbor_counts(counts: Sequence[np.ndarray], name: str) -> Markup:
     """A bar a round, divided by how many neighbors K the target images may draw from."""
     starts, labels = _levels(np.concatenate(counts))
     with Chart(f"{name}-k", height=0.95 + 0.32 * len(counts), grid="x") as chart:
-        left, places = np.zeros(len(counts)), np.arange(len(counts))
+        left, rows = np.zeros(len(counts)), np.arange(len(counts))
         for level, label in enumerate(labels):
-            own = [np.searchsorted(starts, each, side="right") - 1 == level for each in counts]
-            shares = np.array([100 * each.mean() if each.size else 0.0 for each in own])
+            own = [np.searchsorted(starts, of_round, side="right") - 1 == level for of_round in counts]
+            shares = np.array([100 * share.mean() if share.size else 0.0 for share in own])
             shade = opacity(0.2 + 0.8 * level / max(1, len(labels) - 1))
-            chart.axes.barh(places, shares, left=left, color=TARGET, alpha=shade, height=0.7, label=f"K {label}")
+            chart.axes.barh(rows, shares, left=left, color=TARGET, alpha=shade, height=0.7, label=f"K {label}")
             left += shares
-        chart.names(places, [f"round {number + 1}" for number in places])
+        chart.names(rows, [f"round {number + 1}" for number in rows])
         chart.axes.set_xlim(0, 100)
         chart.label("share of the target images (%)")
         chart.legend(5)
@@ -133,8 +133,8 @@ def entropy_histogram(first: np.ndarray, last: np.ndarray, rounds: int, delta: f
 def union_growth(sizes: Sequence[int], classes: Sequence[int], total: int | None, name: str) -> Markup:
     """Source images in use in each round, with their share of the source and the number of their classes."""
     with Chart(f"{name}-union") as chart:
-        places, drawn = np.arange(1, len(sizes) + 1), lengths(sizes)
-        bars = chart.axes.bar(places, drawn, color=SOURCE, alpha=0.85, width=0.6, linewidth=0)
+        numbers, drawn = np.arange(1, len(sizes) + 1), lengths(sizes)
+        bars = chart.axes.bar(numbers, drawn, color=SOURCE, alpha=0.85, width=0.6, linewidth=0)
         for bar, size, count in zip(bars, drawn, classes, strict=True):
             share = f" ({100 * size / total:.0f} %)" if total else ""
             text = f"{size:,.0f}{share}\n{count:,} {'class' if count == 1 else 'classes'}"
@@ -142,7 +142,7 @@ def union_growth(sizes: Sequence[int], classes: Sequence[int], total: int | None
             chart.axes.annotate(
                 text, (middle, size), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=7.5
             )
-        chart.axes.set_xticks(places)
+        chart.axes.set_xticks(numbers)
         chart.axes.set_ylim(0, reach(drawn, 1.25, 1.0))
         chart.label("round", "source images in use")
         return chart.svg(f"source images in use in each round: {', '.join(map(str, sizes))}")
@@ -154,12 +154,12 @@ def class_draws(names: Sequence[str], shares: np.ndarray, images: np.ndarray, na
     order = np.argsort(-shares, kind="stable")[:most]
     order = order[shares[order] > 0]
     with Chart(f"{name}-classes", height=0.7 + 0.22 * max(1, len(order)), grid="x") as chart:
-        places = np.arange(len(order))
-        chart.axes.barh(places, 100 * shares[order], color=SOURCE, alpha=0.85, height=0.7, linewidth=0)
-        for place, row in enumerate(order):
-            words = f" {images[row]:,} {'image' if images[row] == 1 else 'images'}"
-            chart.axes.text(100 * shares[row], place, words, va="center", fontsize=7.5)
-        chart.names(places, [names[row] for row in order])
+        rows = np.arange(len(order))
+        chart.axes.barh(rows, 100 * shares[order], color=SOURCE, alpha=0.85, height=0.7, linewidth=0)
+        for row, label in enumerate(order):
+            words = f" {images[label]:,} {'image' if images[label] == 1 else 'images'}"
+            chart.axes.text(100 * shares[label], row, words, va="center", fontsize=7.5)
+        chart.names(rows, [names[label] for label in order])
         chart.axes.set_xlim(0, reach(100 * shares, 1.28))
         chart.label("share of all draws (%)")
         return chart.svg(f"the {len(order)} source classes drawn on most, by share of draws")
@@ -170,11 +170,11 @@ def stage_times(times: dict[str, float], name: str) -> Markup:
     times = {stage: float(lengths(seconds)) for stage, seconds in times.items()}
     order = sorted(times, key=lambda stage: -times[stage])
     with Chart(f"{name}-times", height=0.7 + 0.24 * max(1, len(order)), grid="x") as chart:
-        places = np.arange(len(order))
-        chart.axes.barh(places, [times[stage] for stage in order], color=BASELINE, height=0.66, linewidth=0)
-        for place, stage in enumerate(order):
-            chart.axes.text(times[stage], place, f" {times[stage]:,.1f} s", va="center", fontsize=7.5)
-        chart.names(places, order)
+        rows = np.arange(len(order))
+        chart.axes.barh(rows, [times[stage] for stage in order], color=BASELINE, height=0.66, linewidth=0)
+        for row, stage in enumerate(order):
+            chart.axes.text(times[stage], row, f" {times[stage]:,.1f} s", va="center", fontsize=7.5)
+        chart.names(rows, order)
         chart.axes.set_xlim(0, reach(list(times.values()), 1.22))
         chart.label("seconds")
         return chart.svg("seconds of each stage: " + ", ".join(f"{stage} {times[stage]:.1f}" for stage in order))

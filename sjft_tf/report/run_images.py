@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from sjft_tf.report.pictures import Pictures
 from sjft_tf.report.reading import RecordedRun
+from sjft_tf.report.run_rows import BorrowedPictures, HardPicture, SourcePicture, TargetPicture
 from sjft_tf.summaries import hardest_rows
 
 _LINES = 8  # target images in the montage
@@ -17,64 +16,63 @@ _HARDEST = 12
 _FEW = 4  # neighbors beside a hard image
 
 
-def borrowed_images(run: RecordedRun, pictures: Pictures) -> dict[str, Any] | None:
+def borrowed_images(run: RecordedRun, pictures: Pictures) -> BorrowedPictures | None:
     """Target images of different classes beside their nearest source images; the source images drawn most.
 
-    Lists with `uri` None are shown as words. None where nothing is borrowed.
+    None where nothing is borrowed.
     """
     if not run.borrows:
         return None
-    lines: list[dict[str, Any]] = []
+    lines: list[TargetPicture] = []
     if pictures.target is not None and run.neighbors is not None:
         _, firsts = np.unique(pictures.target.labels, return_index=True)
         chosen = firsts[np.linspace(0, len(firsts) - 1, min(_LINES, len(firsts))).astype(int)]
         lines = [target_line(run, pictures, int(row), _BESIDE) for row in chosen]
     last = run.scorings[-1]
-    drawn: list[dict[str, Any]] = []
+    drawn: list[SourcePicture] = []
     if last is not None and "drawn_rows" in last and pictures.source is not None:
-        for row, share in zip(last["drawn_rows"][:_DRAWN], last["drawn_share"][:_DRAWN], strict=True):
-            drawn.append({**_source(pictures, int(row)), "share": float(share)})
-    return {"lines": lines, "drawn": drawn, "selector": run.config["selection"]["selector"]}
+        shares = zip(last["drawn_rows"][:_DRAWN], last["drawn_share"][:_DRAWN], strict=True)
+        drawn = [_source(pictures, int(row), share=float(share)) for row, share in shares]
+    return BorrowedPictures(lines, drawn, run.config["selection"]["selector"])
 
 
-def hardest_images(run: RecordedRun, pictures: Pictures) -> list[dict[str, Any]] | None:
+def hardest_images(run: RecordedRun, pictures: Pictures) -> list[HardPicture] | None:
     """The target images the model finds hardest at the end, surest mistakes first; None if that was not recorded."""
     last, names = run.scorings[-1], run.classes.get("target", [])
     if last is None:
         return None
-    found = []
-    for row in map(int, hardest_rows(last["wrong"], last["entropy"], _HARDEST)):
-        found.append(
-            {
-                **target_line(run, pictures, row, _FEW),
-                "label": _name(names, int(last["labels"][row])),
-                "predicted": _name(names, int(last["predicted"][row])),
-                "wrong": bool(last["wrong"][row]),
-                "entropy": float(last["entropy"][row]),
-                "k": int(last["counts"][row]) if "counts" in last else None,
-            }
-        )
-    return found
+    rows = map(int, hardest_rows(last["wrong"], last["entropy"], _HARDEST))
+    return [_hard(target_line(run, pictures, row, _FEW), last, row, names) for row in rows]
 
 
-def target_line(run: RecordedRun, pictures: Pictures, row: int, beside: int) -> dict[str, Any]:
+def _hard(line: TargetPicture, scoring: dict[str, np.ndarray], row: int, names: list[str]) -> HardPicture:
+    return HardPicture(
+        id=line.id,
+        label=_name(names, int(scoring["labels"][row])),
+        uri=line.uri,
+        neighbors=line.neighbors,
+        predicted=_name(names, int(scoring["predicted"][row])),
+        wrong=bool(scoring["wrong"][row]),
+        entropy=float(scoring["entropy"][row]),
+        k=int(scoring["counts"][row]) if "counts" in scoring else None,
+    )
+
+
+def target_line(run: RecordedRun, pictures: Pictures, row: int, beside: int) -> TargetPicture:
     """A target image with its nearest source images."""
-    near: list[dict[str, Any]] = []
+    near: list[SourcePicture] = []
     if run.neighbors is not None and run.borrows and pictures.source is not None:
-        places = zip(run.neighbors.rows[row, :beside], run.neighbors.distances[row, :beside], strict=True)
-        near = [{**_source(pictures, int(other)), "distance": float(distance)} for other, distance in places]
+        nearest = zip(run.neighbors.rows[row, :beside], run.neighbors.distances[row, :beside], strict=True)
+        near = [_source(pictures, int(other), float(distance)) for other, distance in nearest]
     label = ""
     if pictures.target is not None:
         label = str(pictures.target.class_names[int(pictures.target.labels[row])])
-    return {"id": pictures.target_id(row), "uri": pictures.target_uri(row), "label": label, "neighbors": near}
+    return TargetPicture(pictures.target_id(row), label, pictures.target_uri(row), near)
 
 
-def _source(pictures: Pictures, row: int) -> dict[str, Any]:
-    return {
-        "uri": pictures.source_uri(row),
-        "class": pictures.source_class(row),
-        "id": str(pictures.source.ids[row]) if pictures.source is not None else f"row {row}",
-    }
+def _source(pictures: Pictures, row: int, distance: float | None = None, share: float | None = None) -> SourcePicture:
+    name = str(pictures.source.ids[row]) if pictures.source is not None else f"row {row}"
+    return SourcePicture(name, pictures.source_class(row), pictures.source_uri(row), distance, share)
 
 
 def _name(names: list[str], label: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from sjft_tf.config import RunConfig
 from sjft_tf.evaluation import SCORED
@@ -12,6 +13,17 @@ from sjft_tf.report import run_charts
 from sjft_tf.report.pictures import Pictures
 from sjft_tf.report.reading import RecordedRun
 from sjft_tf.report.run_images import borrowed_images, hardest_images
+from sjft_tf.report.run_rows import (
+    BorrowedPictures,
+    ChangedSetting,
+    ClassGap,
+    ClassRow,
+    Confusion,
+    LeakCount,
+    Leaks,
+    RoundRow,
+    Tile,
+)
 
 _PAIRS = 12  # confusions in the table
 _CLASSES = 8  # weakest, and strongest, classes
@@ -53,63 +65,54 @@ def run_context(run: RecordedRun, pictures: Pictures, name: str = "run") -> dict
     return {**context, "damages": run.damages.notes}
 
 
-def _unknown(run: RecordedRun) -> dict[str, Any] | None:
+def _unknown(run: RecordedRun) -> BorrowedPictures | None:
     """What `borrowed_images` would say without pictures."""
-    return {"lines": [], "drawn": [], "selector": run.config["selection"]["selector"]} if run.borrows else None
+    return BorrowedPictures([], [], run.config["selection"]["selector"]) if run.borrows else None
 
 
-def _headline(run: RecordedRun) -> list[dict[str, Any]]:
-    """The figures one looks at first: kind of number, value, what it is."""
+def _headline(run: RecordedRun) -> list[Tile]:
+    """The figures one looks at first."""
     tiles = []
     if run.judge:
         figures = run.figures[-1][run.judge]
         images = f"{figures.count:,} {run.judge} images"
-        tiles.append({"share": figures.mean_class_accuracy, "what": "mean class accuracy", "note": images})
-        tiles.append({"share": figures.top1, "what": "top-1 accuracy", "note": images})
+        tiles.append(Tile("share", figures.mean_class_accuracy, "mean class accuracy", images))
+        tiles.append(Tile("share", figures.top1, "top-1 accuracy", images))
         if run.judge in run.fused:
             fused = run.fused[run.judge].mean_class_accuracy
             note = f"mean prediction of {len(run.states)} rounds"
-            tiles.append({"share": fused, "what": "mean class accuracy, fused", "note": note})
+            tiles.append(Tile("share", fused, "mean class accuracy, fused", note))
     else:
         scoring = run.rounds[-1].scoring
         share, note = scoring.train_top1 if scoring else None, "no test or validation images"
-        tiles.append({"share": share, "what": "accuracy on the training images", "note": note})
+        tiles.append(Tile("share", share, "accuracy on the training images", note))
     if (last := run.rounds[-1].borrowed) is not None:
         part = f" ({100 * last.union_size / run.source_size:.0f} % of the source)" if run.source_size else ""
         note = f"of {last.source_classes:,} classes, in the last round{part}"
-        tiles.append({"number": last.union_size, "what": "source images borrowed", "note": note})
+        tiles.append(Tile("number", last.union_size, "source images borrowed", note))
     if run.times:
         note = f"{len(run.states)} rounds, {run.states[-1].global_step:,} training steps"
-        tiles.append({"seconds": sum(run.times.values()), "what": "in all", "note": note})
+        tiles.append(Tile("seconds", sum(run.times.values()), "in all", note))
     return tiles
 
 
-def _changed(run: RecordedRun) -> list[dict[str, Any]]:
+def _changed(run: RecordedRun) -> list[ChangedSetting]:
     """The settings that are not at their defaults."""
     usual = RunConfig().to_json()
     return [
-        {"name": name, "value": value, "default": usual.get(section, {}).get(name)}
+        ChangedSetting(name, value, usual.get(section, {}).get(name))
         for section, settings in run.config.items()
         for name, value in settings.items()
         if value != usual.get(section, {}).get(name)
     ]
 
 
-def _rounds(run: RecordedRun) -> list[dict[str, Any]]:
-    return [
-        {
-            "number": told.round,
-            "step": told.global_step,
-            "seconds": told.seconds,
-            **(vars(told.scoring) if told.scoring else {}),
-            **{f"{name}_accuracy": figures.mean_class_accuracy for name, figures in sets.items()},
-            **(vars(told.borrowed) if told.borrowed else {}),
-        }
-        for told, sets in zip(run.rounds, run.figures, strict=True)
-    ]
+def _rounds(run: RecordedRun) -> list[RoundRow]:
+    pairs = zip(run.rounds, run.figures, strict=True)
+    return [RoundRow(told, sets.get("validation"), sets.get("test")) for told, sets in pairs]
 
 
-def _curves(run: RecordedRun, name: str) -> list[Any]:
+def _curves(run: RecordedRun, name: str) -> list[Markup]:
     ends = [told.global_step for told in run.rounds]
     lines: dict[str, list[float | None]] = {}
     for kind in SCORED:
@@ -128,7 +131,7 @@ def _curves(run: RecordedRun, name: str) -> list[Any]:
     return [chart for chart in charts if chart is not None]
 
 
-def _hard(run: RecordedRun, name: str) -> Any:
+def _hard(run: RecordedRun, name: str) -> Markup | None:
     scorings = [told.scoring for told in run.rounds if told.scoring is not None]
     if len(scorings) < len(run.rounds):
         return None
@@ -136,14 +139,14 @@ def _hard(run: RecordedRun, name: str) -> Any:
     return run_charts.hard_images(wrong, uncertain, len(run.states[0].counts), name)
 
 
-def _neighbors(run: RecordedRun, name: str) -> Any:
+def _neighbors(run: RecordedRun, name: str) -> Markup | None:
     if not run.borrows:
         return None
     counts = [of_round for index in range(len(run.states)) if (of_round := run.counts(index)) is not None]
     return run_charts.neighbor_counts(counts, name)
 
 
-def _entropy(run: RecordedRun, name: str) -> Any:
+def _entropy(run: RecordedRun, name: str) -> Markup | None:
     first, last = run.scorings[0], run.scorings[-1]
     if first is None or last is None:
         return None
@@ -151,7 +154,7 @@ def _entropy(run: RecordedRun, name: str) -> Any:
     return run_charts.entropy_histogram(first["entropy"], last["entropy"], len(run.states), delta, name)
 
 
-def _union(run: RecordedRun, name: str) -> Any:
+def _union(run: RecordedRun, name: str) -> Markup | None:
     borrowed = [told.borrowed for told in run.rounds if told.borrowed is not None]
     if len(borrowed) < len(run.rounds):
         return None
@@ -159,14 +162,14 @@ def _union(run: RecordedRun, name: str) -> Any:
     return run_charts.union_growth(sizes, classes, run.source_size, name)
 
 
-def _classes(run: RecordedRun, name: str) -> Any:
+def _classes(run: RecordedRun, name: str) -> Markup | None:
     last, names = run.scorings[-1], run.classes.get("source", [])
     if last is None or "class_share" not in last or len(names) != len(last["class_share"]):
         return None
     return run_charts.class_draws(names, last["class_share"], last["class_images"], name)
 
 
-def _confusions(run: RecordedRun) -> list[dict[str, Any]]:
+def _confusions(run: RecordedRun) -> list[Confusion]:
     """The most frequent mistakes on the judging images."""
     if not run.judge:
         return []
@@ -175,48 +178,44 @@ def _confusions(run: RecordedRun) -> list[dict[str, Any]]:
     wrong = confusion * (1 - np.eye(len(confusion), dtype=confusion.dtype))
     order = np.argsort(-wrong, axis=None, kind="stable")[:_PAIRS]
     cells = [(*divmod(int(cell), len(confusion)), int(wrong.flat[cell])) for cell in order if wrong.flat[cell]]
-    return [
-        {"label": names[label], "predicted": names[other], "count": count, "of": int(confusion[label].sum())}
-        for label, other, count in cells
-    ]
+    return [Confusion(names[label], names[other], count, int(confusion[label].sum())) for label, other, count in cells]
 
 
-def _per_class(run: RecordedRun) -> list[dict[str, Any]]:
+def _per_class(run: RecordedRun) -> list[ClassRow | ClassGap]:
     """Weakest and strongest classes; all of them where they are few. A gap stands between the two ends."""
-    lines = [
-        {
-            "name": line["class"],
-            "recall": float(line["recall"]),
-            "images": int(line["images"]),
-            "precision": float(line["precision"]) if line["precision"] else None,
-            "taken_for": line["confused_with"],
-            "confused": int(line["confused"]),
-        }
+    lines: list[ClassRow | ClassGap] = [
+        ClassRow(
+            name=line["class"],
+            recall=float(line["recall"]),
+            images=int(line["images"]),
+            precision=float(line["precision"]) if line["precision"] else None,
+            taken_for=line["confused_with"],
+            confused=int(line["confused"]),
+        )
         for line in run.class_lines
         if line["recall"]
     ]
     if len(lines) <= 2 * _CLASSES + 4:
         return lines
-    return [*lines[:_CLASSES], {"gap": len(lines) - 2 * _CLASSES}, *lines[-_CLASSES:]]
+    return [*lines[:_CLASSES], ClassGap(len(lines) - 2 * _CLASSES), *lines[-_CLASSES:]]
 
 
-def _leaks(run: RecordedRun) -> dict[str, Any] | None:
+def _leaks(run: RecordedRun) -> Leaks | None:
     if run.leaks is None:
         return None
     kinds: dict[tuple[str, str], int] = {}
     for line in run.leaks:
         key = (line["role"], line["kind"])
         kinds[key] = kinds.get(key, 0) + 1
-    counts = [{"role": role, "kind": kind, "count": count} for (role, kind), count in sorted(kinds.items())]
-    excluded = bool(run.config["data"]["exclude_leaks"])
-    return {"total": len(run.leaks), "counts": counts, "lines": run.leaks[:_LEAKS], "excluded": excluded}
+    counts = [LeakCount(role, kind, count) for (role, kind), count in sorted(kinds.items())]
+    return Leaks(len(run.leaks), counts, run.leaks[:_LEAKS], bool(run.config["data"]["exclude_leaks"]))
 
 
-def _times(run: RecordedRun, name: str) -> Any:
+def _times(run: RecordedRun, name: str) -> Markup | None:
     return run_charts.stage_times(run.times, name) if run.times else None
 
 
-def _versions(run: RecordedRun) -> dict[str, Any]:
+def _versions(run: RecordedRun) -> dict[str, object]:
     facts = {"sjft_tf": run.recorded.get("sjft_tf"), "revision": run.recorded.get("revision")}
     facts |= {"Python": run.recorded.get("python"), "platform": run.recorded.get("platform")}
     facts |= run.recorded.get("packages", {})

@@ -132,8 +132,8 @@ def scoring_record(arrays: dict[str, np.ndarray], count: int) -> dict[str, np.nd
 
 def class_lines(lines: list[dict[str, str]]) -> list[dict[str, str]]:
     """report.csv."""
-    for place, line in enumerate(lines, start=2):
-        what = f"in line {place}"
+    for line_number, line in enumerate(lines, start=2):
+        what = f"in line {line_number}"
         for name, high in (("images", MOST), ("confused", MOST), ("recall", 1.0), ("precision", 1.0)):
             if line[name] or high == MOST:
                 value = int(line[name]) if high == MOST else float(line[name])

@@ -6,8 +6,10 @@ import html
 import io
 import re
 import warnings
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
+import numpy as np
 from markupsafe import Markup
 
 from sjft_tf.summaries import one_line, showable
@@ -22,13 +24,29 @@ TARGET, SOURCE, WRONG = PALETTE[0], PALETTE[1], PALETTE[6]
 _NARROW = 500  # pixels; wider charts are scrolled on a phone, where they would become too small to read
 
 _STYLE = {
-    **{"svg.fonttype": "none", "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 9},
-    **{"axes.edgecolor": INK, "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK, "ytick.color": INK},
-    **{"axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6, "legend.frameon": False},
-    **{"axes.spines.top": False, "axes.spines.right": False, "legend.fontsize": 8, "lines.linewidth": 1.6},
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.6,
     # A class may be called "$1" or "a_b^c"; none of it is mathematics.
-    **{"text.parse_math": False},
-    **{"xtick.labelsize": 8, "ytick.labelsize": 8, "legend.handlelength": 1.4, "legend.borderaxespad": 0.2},
+    "text.parse_math": False,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.handlelength": 1.4,
+    "legend.borderaxespad": 0.2,
 }
 
 
@@ -65,11 +83,11 @@ class Chart:
         self.axes.set_xlabel(shortened(one_line(x), 90) if x else "")
         self.axes.set_ylabel(shortened(one_line(y), 90) if y else "")
 
-    def names(self, places: Any, texts: Any, longest: int = 26) -> None:
+    def names(self, rows: Sequence[int] | np.ndarray, texts: Sequence[str], longest: int = 26) -> None:
         """Words at the upright axis, first on top. They may hold anything: none of it is mathematics."""
-        self.axes.set_yticks(places, [shortened(one_line(text), longest) for text in texts])
+        self.axes.set_yticks(rows, [shortened(one_line(text), longest) for text in texts])
         self.axes.tick_params(axis="y", length=0)
-        self.axes.set_ylim(len(places) - 0.45, -0.55)
+        self.axes.set_ylim(len(rows) - 0.45, -0.55)
 
     def legend(self, columns: int = 3) -> None:
         """Names of the lines above the axes, where they cover nothing."""
@@ -109,11 +127,10 @@ def inline(text: str, name: str, description: str, width: int) -> Markup:
     """
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r"<[^!][^>]*>", lambda tag: _own_tag(tag[0], name), text)  # text content has no bare < or >
-    view = re.search(r'viewBox="([^"]*)"', text)
-    assert view is not None
+    view = "".join(re.findall(r'viewBox="([^"]*)"', text)[:1])
     said = html.escape(description)
     kind = "chart wide" if width > _NARROW else "chart"
-    head = f'<svg class="{kind}" viewBox="{view[1]}" role="img" aria-label="{said}" style="max-width:{width}px">'
+    head = f'<svg class="{kind}" viewBox="{view}" role="img" aria-label="{said}" style="max-width:{width}px">'
     return Markup(re.sub(r"<svg\b[^>]*>", lambda _: f"{head}<title>{said}</title>", text, count=1))
 
 

@@ -82,15 +82,11 @@ def _run(folder: Path, photographs: bool, target: str, source: Sequence[str]) ->
 def _comparison(
     comparison: RecordedComparison, path: Path, photographs: bool, target: str, source: Sequence[str]
 ) -> dict[str, Any]:
-    shown = comparison.representative()
     run, chosen = None, None
-    if shown is not None:
-        arm, entry = shown
-        folder = comparison.folder(entry)
-        assert folder is not None
-        where = folder
-        run = comparison.damages.part(f"The run in {folder}", lambda: _run(where, photographs, target, source), None)
-        chosen = {"arm": comparison.title(arm), "seed": entry["seed"]}
+    if (shown := comparison.representative()) is not None:
+        arm, entry, folder = shown
+        run = comparison.damages.part(f"The run in {folder}", lambda: _run(folder, photographs, target, source), None)
+        chosen = {"arm": arm.title, "seed": entry.seed}
     context = {**comparison_context(comparison, path), "damages": comparison.damages.notes}
     title = f"Comparison of {len(comparison.arms)} arms"
     return {"title": title, "comparison": context, "run": run, "chosen": chosen}

@@ -10,11 +10,11 @@ from sjft_tf.errors import InputError
 
 def search(choice, judge):
     """`(all that was tried, in order, the choice)`, with `judge` saying what a point scores."""
-    found = {}
-    while points := next_points(choice, found):
-        assert not set(points) & set(found)
-        found |= {point: judge(point) for point in points}
-    return list(found), best_point(found)
+    scores = {}
+    while points := next_points(choice, scores):
+        assert not set(points) & set(scores)
+        scores |= {point: judge(point) for point in points}
+    return list(scores), best_point(scores)
 
 
 def test_coordinate_tries_rates_first_and_then_weights_at_the_best():
@@ -46,7 +46,7 @@ def test_the_search_ends_and_the_best_of_what_was_tried_wins(rates, weights, kin
     assert set(tried) <= set(choice.points())
     if kind == "grid":
         assert tried == choice.points()
-    good = {point: found[0] for point, found in scores.items() if found}
+    good = {point: reached[0] for point, reached in scores.items() if reached}
     if not good:
         assert best is None
     else:

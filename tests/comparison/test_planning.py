@@ -12,15 +12,15 @@ from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 
 BASE = RunConfig().replace("data", target="digits", source=["glyphs"])
-FOUND = SetsSummary(True, 0.0, 7, "rose", {"target": 70}, {"target": "abc"})
+SETS = SetsSummary(True, 0.0, 7, "rose", {"target": 70}, {"target": "abc"})
 ASKED = ComparisonSpec(BASE, tuple(pick_arms([])))
 
 
 POINT = Point(0.1, 0.3)
 
 
-def config(arm, point=POINT, seed=3, fold=None, final=True, asked=ASKED, found=FOUND):
-    return asked.config(ARMS[arm], Trial(arm, point, seed, fold), found, final)
+def config(arm, point=POINT, seed=3, fold=None, final=True, asked=ASKED, sets=SETS):
+    return asked.config(ARMS[arm], Trial(arm, point, seed, fold), sets, final)
 
 
 def table(*args, asked=ASKED, **more):
@@ -36,31 +36,31 @@ def test_a_run_has_the_trials_settings_and_no_test_images_unless_it_is_final():
     assert replace(trial, data=replace(trial.data, test="")) == run
     fold = config("selective", fold=(2, 3), final=False).data
     assert (fold.validation, fold.validation_fold, fold.test) == ("none", "2/3", "none")
-    held = config("selective", found=replace(FOUND, holdout=0.3, source_rows="kept.json")).data
+    held = config("selective", sets=replace(SETS, holdout=0.3, source_rows="kept.json")).data
     assert (held.holdout_test, held.source_rows) == (0.3, "kept.json")
-    assert config("fine-tune", found=replace(FOUND, source_rows="kept.json")).data.source_rows == ""
+    assert config("fine-tune", sets=replace(SETS, source_rows="kept.json")).data.source_rows == ""
 
 
 def test_a_stamp_tells_runs_apart_by_all_that_changes_results():
     stamps = [
-        run_stamp(one, found)
-        for one, found in [
-            (config("selective"), FOUND),
-            (config("selective", final=False), FOUND),
-            (config("selective", seed=4), FOUND),
-            (config("random"), FOUND),
-            (config("selective", Point(0.2, 0.3)), FOUND),
-            (config("selective", fold=(1, 3), final=False), FOUND),
-            (config("selective", fold=(2, 3), final=False), FOUND),
-            (config("selective"), replace(FOUND, fingerprints={"target": "abd"})),
+        run_stamp(one, sets)
+        for one, sets in [
+            (config("selective"), SETS),
+            (config("selective", final=False), SETS),
+            (config("selective", seed=4), SETS),
+            (config("random"), SETS),
+            (config("selective", Point(0.2, 0.3)), SETS),
+            (config("selective", fold=(1, 3), final=False), SETS),
+            (config("selective", fold=(2, 3), final=False), SETS),
+            (config("selective"), replace(SETS, fingerprints={"target": "abd"})),
         ]
     ]
     assert len(set(stamps)) == len(stamps)
     free = BASE.replace("training", eval_batch_size=3)
-    assert run_stamp(config("selective", asked=replace(ASKED, base=free)), FOUND) == stamps[0]
+    assert run_stamp(config("selective", asked=replace(ASKED, base=free)), SETS) == stamps[0]
     # An arm without a source does not care what a source weighs.
     heavy = replace(ASKED, base=BASE.replace("training", source_weight=7.0))
-    assert run_stamp(config("fine-tune", asked=heavy), FOUND) == run_stamp(config("fine-tune"), FOUND)
+    assert run_stamp(config("fine-tune", asked=heavy), SETS) == run_stamp(config("fine-tune"), SETS)
 
 
 def test_a_table_is_shared_by_arms_seeds_and_settings():
@@ -97,8 +97,8 @@ def test_folders():
 
 
 def test_folds_fit_the_smallest_class():
-    none = replace(FOUND, validation=False)
-    assert FOUND.folds(ASKED) == 0
+    none = replace(SETS, validation=False)
+    assert SETS.folds(ASKED) == 0
     assert none.folds(ASKED) == 3
     assert replace(none, smallest=2).folds(ASKED) == 2
     few = replace(ASKED, base=BASE.replace("data", per_class=1))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sjft_tf.comparison.statistics import (
+    ArmSummary,
     bootstrap_interval,
     differences,
     image_interval,
@@ -83,23 +84,23 @@ def test_a_constant_added_to_both_arms_changes_no_difference(values, constant):
     before = paired_summary(arm, plain)
     after = paired_summary(*({s: v + constant for s, v in one.items()} for one in (arm, plain)))
     for name in ("difference", "low", "high", "sd"):
-        assert after[name] == pytest.approx(before[name], abs=1e-9)
-    assert after["mean"] == pytest.approx(before["mean"] + constant)
+        assert getattr(after, name) == pytest.approx(getattr(before, name), abs=1e-9)
+    assert after.mean == pytest.approx(before.mean + constant)
 
 
 def test_summary_by_hand():
-    found = paired_summary({0: 0.5, 1: 0.7, 2: 0.6}, {0: 0.4, 2: 0.3, 9: 1.0}, [10.0, 20.0, 30.0])
-    assert (found["n"], found["seconds"]) == (3, 20.0)
-    assert found["mean"] == pytest.approx(0.6)
-    assert found["sd"] == pytest.approx(0.1)
-    assert found["difference"] == pytest.approx((0.1 + 0.3) / 2)  # of the seeds both have
+    summary = paired_summary({0: 0.5, 1: 0.7, 2: 0.6}, {0: 0.4, 2: 0.3, 9: 1.0}, [10.0, 20.0, 30.0])
+    assert (summary.n, summary.seconds) == (3, 20.0)
+    assert summary.mean == pytest.approx(0.6)
+    assert summary.sd == pytest.approx(0.1)
+    assert summary.difference == pytest.approx((0.1 + 0.3) / 2)  # of the seeds both have
     assert differences({1: 0.5}, {0: 0.1}) == []
     empty = paired_summary({}, {})
-    assert empty == {"n": 0} | dict.fromkeys(("mean", "sd", "difference", "low", "high", "seconds"))
+    assert empty == ArmSummary(0, *[None] * 6)
     one = paired_summary({0: 0.5}, {0: 0.4})
-    assert one["sd"] is None
-    assert one["low"] is None
-    assert one["difference"] == pytest.approx(0.1)
+    assert one.sd is None
+    assert one.low is None
+    assert one.difference == pytest.approx(0.1)
 
 
 def test_images_and_seeds_together():

@@ -6,28 +6,29 @@ import numpy as np
 import pytest
 
 from sjft_tf import artifacts
+from sjft_tf.comparison import Arm, ComparisonSpec, Point, SetsSummary, image_interval
 from sjft_tf.comparison.images import image_intervals
-from sjft_tf.comparison.planning import SetsSummary
-from sjft_tf.comparison.statistics import image_interval, paired_summary
+from sjft_tf.comparison.records import ArmRecord, ComparisonRecord, RunRecord
 from sjft_tf.comparison.tables import csv_lines, markdown, verdicts
+from sjft_tf.config import RunConfig
 from sjft_tf.evaluation import save_predictions
 
-FOUND = SetsSummary(True, 0.0, 7, "rose", {"target": 70, "test": 12}, {})
+SETS = SetsSummary(True, 0.0, 7, "rose", {"target": 70, "test": 12}, {})
 PLAIN = [0.50, 0.52, 0.51, 0.53, 0.49]
 
 
-def arm(name, values, plain=PLAIN, title=None):
-    runs = [{"seed": seed, "test": value, "workdir": f"runs/{name}/seed{seed}"} for seed, value in enumerate(values)]
-    chosen = {"learning_rate": 0.01, "source_weight": None if name == "fine-tune" else 0.3}
-    summary = paired_summary(dict(enumerate(values)), dict(enumerate(plain)), [90.0])
-    return {"name": name, "title": title or name.title(), "chosen": chosen, "runs": runs, "summary": summary}
+def arm(name, values):
+    chosen = Point(0.01, None if name == "fine-tune" else 0.3)
+    runs = [
+        RunRecord(seed, *chosen, None, value, None, 90.0, f"runs/{name}/seed{seed}")
+        for seed, value in enumerate(values or [None])
+    ]
+    return ArmRecord(Arm(name, name.title(), ""), chosen, [], runs)
 
 
 def content(*arms):
-    return {
-        **{"target": "folder:A", "source": ["folder:B", "glyphs"], "per_class": 3, "baseline": "fine-tune"},
-        "arms": [arm("fine-tune", PLAIN), *arms],
-    }
+    base = RunConfig().replace("data", target="folder:A", source=["folder:B", "glyphs"], per_class=3)
+    return ComparisonRecord(ComparisonSpec(base, ()), (arm("fine-tune", PLAIN), *arms))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_the_sentence_says_what_the_numbers_say(gains, said):
 
 
 def test_of_one_seed_nothing_is_told():
-    one = content(arm("rounds", [0.9], PLAIN[:1]))
+    one = content(arm("rounds", [0.9]))
     assert verdicts(one) == [
         "- Rounds (`rounds`): +40.0 points against fine-tuning, from one seed: nothing can be told of it."
     ]
@@ -58,8 +59,8 @@ def test_of_one_seed_nothing_is_told():
 
 
 def test_the_table_has_a_line_an_arm():
-    found = content(arm("rounds", [value + 0.01 for value in PLAIN]), arm("all", []))
-    lines = markdown(found, ["Look out."], FOUND, {})
+    record = content(arm("rounds", [value + 0.01 for value in PLAIN]), arm("all", []))
+    lines = markdown(record, ["Look out."], SETS, {})
     table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     assert {len(row) for row in table} == {9}
     assert table[2] == ["Fine-Tune (`fine-tune`)", "5", "51.00 ± 1.58", "-", "-", "-", "0.01", "-", "1.5"]
@@ -71,8 +72,8 @@ def test_the_table_has_a_line_an_arm():
 
 
 def test_csv_has_fractions_and_empty_cells():
-    found = content(arm("rounds", [value + 0.01 for value in PLAIN]), arm("all", []))
-    head, plain, rounds, nothing = csv_lines(found, {})
+    record = content(arm("rounds", [value + 0.01 for value in PLAIN]), arm("all", []))
+    head, plain, rounds, nothing = csv_lines(record, {})
     assert {len(line) for line in (head, plain, rounds, nothing)} == {len(head)}
     of = dict(zip(head, rounds, strict=True))
     assert (of["arm"], of["n"], of["learning_rate"], of["source_weight"]) == ("rounds", 5, 0.01, 0.3)
@@ -84,8 +85,8 @@ def test_csv_has_fractions_and_empty_cells():
 def test_right_images_are_read_from_the_runs(tmp_path):
     rng = np.random.default_rng(0)
     labels, names = np.repeat([0, 1, 2], 4), ["a", "b", "c"]
-    found, right = content(arm("rounds", PLAIN[:2]), arm("fusion", PLAIN[:2]), arm("all", PLAIN)), {}
-    found["arms"][2]["runs"] = found["arms"][1]["runs"]  # the fusion lies in the runs of rounds
+    record, right = content(arm("rounds", PLAIN[:2]), arm("fusion", PLAIN[:2]), arm("all", PLAIN)), {}
+    record.arms[2].runs[:] = record.arms[1].runs  # the fusion lies in the runs of rounds
     for name in ("fine-tune", "rounds"):
         for seed in range(2):
             run = tmp_path / "runs" / name / f"seed{seed}"
@@ -97,7 +98,7 @@ def test_right_images_are_read_from_the_runs(tmp_path):
                 artifacts.save_npz(path, {"probabilities": each[number]}, {})
             right[name, seed] = each[1].argmax(axis=1) == labels
             right["fusion", seed] = each.mean(axis=0).argmax(axis=1) == labels
-    got = image_intervals(tmp_path, found)
+    got = image_intervals(tmp_path, record)
     assert set(got) == {"rounds", "fusion"}
     for name in ("rounds", "fusion"):
         gains = [right[name, seed].astype(float) - right["fine-tune", seed] for seed in range(2)]

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from sjft_tf import artifacts, outputs
-from sjft_tf.comparison.records import SETS_FORM
-from sjft_tf.comparison.statistics import paired_summary
+from sjft_tf.comparison import SetsSummary, paired_summary
 from sjft_tf.csv_files import read_rows
 from sjft_tf.descriptors import DescriptorStore
 from sjft_tf.evaluation import FinalFigures, RoundFigures, RunFigures, evaluate_probabilities
@@ -61,6 +60,15 @@ def _settings(root: Path) -> bool:
     return True
 
 
+def _sets(root: Path) -> SetsSummary:
+    return SetsSummary.from_json(artifacts.read_json(root / "sets.json", SetsSummary.FORM))
+
+
+def _comparison(root: Path) -> dict:
+    recorded = read_comparison(root)
+    return {name: value for name, value in vars(recorded).items() if name not in ("root", "damages")}
+
+
 def _make_run(root: Path) -> None:
     workdir = Workdir(root)
     writer = DescriptorStore.create(workdir.descriptors, 3, [2], [4], 2, MADE_FROM)
@@ -99,7 +107,7 @@ def _make_comparison(root: Path) -> None:
     entry = {"seed": 0, "learning_rate": 0.1, "source_weight": None, "validation": 0.5, "test": 0.5, "top1": 0.5}
     entry |= {"seconds": 2.5, "workdir": "runs/plain/seed0"}
     arm = {"name": "plain", "title": "Plain", "description": "", "chosen": {"learning_rate": 0.1}}
-    arm |= {"trials": [entry], "runs": [entry], "summary": paired_summary({0: 0.5}, {0: 0.5}, [2.5])}
+    arm |= {"trials": [entry], "runs": [entry], "summary": vars(paired_summary({0: 0.5}, {0: 0.5}, [2.5]))}
     whole = {"target": "folder:a", "source": ["folder:b"], "seeds": [0], "metric": "mean_class_accuracy"}
     whole |= {"baseline": "plain", "command": "", "per_class": 0, "settings": {"depth": 8}, "arms": [arm]}
     artifacts.write_json(root / "comparison.json", whole)
@@ -141,10 +149,10 @@ LOADERS = {
     "leaks.csv": ("run", lambda root: _table(root / "leaks.csv")),
     "outputs.json": ("run", lambda root: outputs.intact(root / "leaks.csv"), False),
     f"logs/{FOLDER}/{STAMP}": ("run", lambda root: projector_made_from(root / "logs"), None),
-    "result.json": ("comparison", lambda root: read_result(root / "result.json")),
-    "sets.json": ("comparison", lambda root: artifacts.read_json(root / "sets.json", SETS_FORM)["fingerprints"]),
+    "result.json": ("comparison", lambda root: read_result(root / "result.json").to_json()),
+    "sets.json": ("comparison", lambda root: _sets(root).fingerprints),
     "settings.json": ("comparison", _settings),
-    "comparison.json": ("comparison", lambda root: read_comparison(root).found),
+    "comparison.json": ("comparison", lambda root: _comparison(root)),
     "saved_model.pb": ("export", _exported),
     "variables/variables.data-00000-of-00001": ("export", _exported),
     DESCRIPTION_FILE.as_posix(): ("export", _exported),

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from sjft_tf import artifacts
-from sjft_tf.comparison.arms import pick_arms
-from sjft_tf.comparison.planning import ComparisonSpec
+from sjft_tf.comparison import ComparisonSpec, pick_arms
 from sjft_tf.models import build_trunk
 from sjft_tf.parallel import cores
 from sjft_tf.pipeline.comparing.comparison import Comparison
 from sjft_tf.pipeline.comparing.frozen_head import evaluate_head
+from sjft_tf.pipeline.comparing.job_types import job_from_json
 from sjft_tf.pipeline.comparing.jobs import work
 from sjft_tf.training.checkpoints.rounds import finished_rounds
 from sjft_tf.workdir import Workdir
@@ -29,7 +29,7 @@ ARMS = ("frozen", "fine-tune", "selective", "rounds", "fusion")
 def directly(job, log):
     """A job in this process: no seconds for a start."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    work(json.loads(json.dumps(job)))
+    work(job_from_json(json.loads(json.dumps(job.to_json()))))
     return ""
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sjft_tf.comparison.arms import pick_arms
-from sjft_tf.comparison.planning import ComparisonSpec
+from sjft_tf.comparison import ComparisonSpec, pick_arms
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing.comparison import Comparison
+from sjft_tf.pipeline.comparing.job_types import job_from_json
 from sjft_tf.pipeline.comparing.jobs import work
 from sjft_tf.workdir import Workdir
 
@@ -25,7 +25,7 @@ def launch(job, log):
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("opening\n")
     try:
-        work(json.loads(json.dumps(job)))
+        work(job_from_json(json.loads(json.dumps(job.to_json()))))
     except InputError as error:
         return f"{error} (status 2; all of its output: {log})"
     return ""

@@ -1,5 +1,7 @@
 """The page of a comparison: table, charts, links and one run in full."""
 
+from dataclasses import replace
+
 import pytest
 
 from sjft_tf import artifacts
@@ -27,19 +29,21 @@ def test_links_follow_the_page(comparison, opened, tmp_path):
 
 
 def test_the_run_shown_is_the_median_of_the_best_that_borrows(comparison):
-    arm, entry = read_comparison(comparison).representative()
-    assert (arm["name"], entry["seed"]) == ("sjft", 1)  # fusion is better, but has no run of its own
+    arm, entry, folder = read_comparison(comparison).representative()
+    assert folder == comparison / "sjft/seed 1"
+    assert (arm.name, entry.seed) == ("sjft", 1)  # fusion is better, but has no run of its own
 
 
 def test_fused_rounds_are_drawn_as_what_they_reach_together(comparison, monkeypatch, tmp_path):
-    found = read_comparison(comparison)
-    for fused, alone in zip(found.arms[2]["runs"], found.arms[1]["runs"], strict=True):
-        fused["workdir"] = alone["workdir"]
+    recorded = read_comparison(comparison)
+    plain, rounds, fusion = recorded.arms
+    pairs = zip(fusion.runs, rounds.runs, strict=True)
+    fusion = replace(fusion, runs=tuple(replace(fused, workdir=alone.workdir) for fused, alone in pairs))
     drawn = {}
-    monkeypatch.setattr(comparison_charts, "arm_curves", lambda arms, *_: drawn.update({a["name"]: a for a in arms}))
-    comparison_context(found, tmp_path / "page.html")
-    assert [drawn[name]["values"].shape for name in ("fine-tune", "sjft", "fusion")] == [(3, 2), (3, 2), (3, 1)]
-    assert drawn["fusion"]["values"].ravel() == pytest.approx([66, 68, 70])
+    monkeypatch.setattr(comparison_charts, "arm_curves", lambda arms, *_: drawn.update({a.name: a for a in arms}))
+    comparison_context(replace(recorded, arms=(plain, rounds, fusion)), tmp_path / "page.html")
+    assert [drawn[name].values.shape for name in ("fine-tune", "sjft", "fusion")] == [(3, 2), (3, 2), (3, 1)]
+    assert drawn["fusion"].values.ravel() == pytest.approx([66, 68, 70])
 
 
 def test_few_figures(comparison, opened, tmp_path):
@@ -56,9 +60,9 @@ def test_few_figures(comparison, opened, tmp_path):
 
 
 def test_a_folder_outside_is_not_linked(comparison):
-    found = read_comparison(comparison)
-    assert found.folder({"workdir": "../.."}) is None
-    assert found.folder({"workdir": "sjft/seed 0"}) == comparison / "sjft/seed 0"
+    recorded = read_comparison(comparison)
+    assert recorded.folder("../..") is None
+    assert recorded.folder("sjft/seed 0") == comparison / "sjft/seed 0"
 
 
 def test_another_shape_is_refused(tmp_path):

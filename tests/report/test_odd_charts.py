@@ -101,19 +101,25 @@ def test_draws_and_times(values):
     drawn(run_charts.stage_times(dict(zip(names, values, strict=True)), "a"))
 
 
-def arm(value, title="x"):
-    arm = {"name": "a", "title": title, "mean": value, "half": value, "values": [value, value], "difference": value}
-    lines = {"": [(value, value)], "1": [(0.1, value)]}
-    return arm | {"low": value, "high": value, "differences": [value, None], "lines": lines, "chosen": (value, value)}
+def bar(value, title="x"):
+    return comparison_charts.ArmBar("a", title, value, value, [value, value])
+
+
+def difference(value, title="x"):
+    return comparison_charts.ArmDifference("a", title, value, value, value, [value, None])
+
+
+def trials(value, title="x"):
+    return comparison_charts.ArmTrials("a", title, {"": [(value, value)], "1": [(0.1, value)]}, (value, value))
 
 
 @pytest.mark.parametrize("value", ENDS)
 def test_comparisons(value):
-    drawn(comparison_charts.accuracy_bars([arm(value)], ROOM, "t", "m"))
-    drawn(comparison_charts.paired_differences([arm(value)], [0, 1], ROOM, "t"))
-    drawn(comparison_charts.trials([arm(value)], ROOM))
-    curve = {"name": "a", "title": "x", "values": np.full((2, 3), value)}
-    drawn(comparison_charts.arm_curves([curve, {**curve, "values": curve["values"][:1, :1]}], ROOM, "t"))
+    drawn(comparison_charts.accuracy_bars([bar(value)], ROOM, "t", "m"))
+    drawn(comparison_charts.paired_differences([difference(value)], [0, 1], ROOM, "t"))
+    drawn(comparison_charts.trials([trials(value)], ROOM))
+    curves = [comparison_charts.ArmCurves("a", "x", np.full(shape, value)) for shape in ((2, 3), (1, 1))]
+    drawn(comparison_charts.arm_curves(curves, ROOM, "t"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -122,9 +128,9 @@ def test_names_are_only_names(name):
         drawn(run_charts.class_draws([name] * 2, np.ones(2), np.arange(2), "a")),
         drawn(run_charts.rounds_accuracy({name: [0.5]}, "a")),
         drawn(run_charts.stage_times({name: 1.0}, "a")),
-        drawn(comparison_charts.accuracy_bars([arm(1.0, name)], ROOM, name, name)),
-        drawn(comparison_charts.paired_differences([arm(1.0, name)], [0, 1], ROOM, name)),
-        drawn(comparison_charts.trials([arm(1.0, name)], ROOM)),
+        drawn(comparison_charts.accuracy_bars([bar(1.0, name)], ROOM, name, name)),
+        drawn(comparison_charts.paired_differences([difference(1.0, name)], [0, 1], ROOM, name)),
+        drawn(comparison_charts.trials([trials(1.0, name)], ROOM)),
     ):
         text = "".join(root.itertext())
         assert name not in ("$\\frac$", "_hidden") or name in text  # neither set as mathematics nor left out

@@ -7,16 +7,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from sjft_tf import artifacts
-from sjft_tf.comparison import Arm, ComparisonSpec, Point, Trial, best_point, next_points
-from sjft_tf.comparison.choice import Score
-from sjft_tf.comparison.planning import held_out_note
-from sjft_tf.comparison.records import ArmRecord, comparison_json, run_record, trial_record
-from sjft_tf.comparison.tables import write_tables
+from sjft_tf.comparison import (
+    Arm,
+    ArmRecord,
+    ComparisonRecord,
+    ComparisonSpec,
+    Point,
+    RunRecord,
+    Score,
+    Trial,
+    TrialRecord,
+    best_point,
+    held_out_note,
+    next_points,
+    write_tables,
+)
 from sjft_tf.parallel import side_by_side
 from sjft_tf.pipeline.comparing.runs import RESULT, ComparisonRuns, Launch, read_result
 from sjft_tf.workdir import Workdir
@@ -26,7 +35,7 @@ class Comparison:
     """All runs of a comparison, each resumable in its own folder.
 
     Args:
-        asked: what for.
+        spec: what is compared.
         workdir: folder of everything; the caller holds its lock.
         launch: does a job in a process. If `at_once` is above 1, several threads call it, and it makes them wait.
         at_once: runs that `launch` does at the same time.
@@ -38,15 +47,15 @@ class Comparison:
 
     def __init__(
         self,
-        asked: ComparisonSpec,
+        spec: ComparisonSpec,
         workdir: Workdir,
         launch: Launch,
         at_once: int = 1,
         stop: Callable[[], object] = lambda: None,
     ) -> None:
-        self.asked, self.root = asked.check(), workdir.root
+        self.spec, self.root = spec.check(), workdir.root
         self._at_once, self._stop, self._writing = at_once, stop, threading.Lock()
-        self._runs = ComparisonRuns(asked, workdir.root, launch)
+        self._runs = ComparisonRuns(spec, workdir.root, launch)
         self.failed = self._runs.failed
         self._records: list[ArmRecord] = []
 
@@ -74,9 +83,8 @@ class Comparison:
     def _arm(self, record: ArmRecord) -> Iterator[str]:
         yield from self._choose(record)
         yield from self._all_seeds(record)
-        if not self.asked.keep_weights:
-            places = [[entry["workdir"] for entry in part] for part in (record.runs, record.trials)]
-            self._runs.drop_weights(*places)
+        if not self.spec.keep_weights:
+            self._runs.drop_weights([run.workdir for run in record.runs], [trial.workdir for trial in record.trials])
 
     def _report(self) -> Path:
         # Late: pictures open the image sets, and with them TensorFlow, when all processes that train are done.
@@ -91,14 +99,14 @@ class Comparison:
             if arm.kind == "fusion":
                 yield f"{arm.name}: from the runs of rounds, nothing is trained"
                 continue
-            points = self.asked.choice(arm).points() if arm.kind == "train" else [None]
-            first = next_points(self.asked.choice(arm), {}) if self._has_choice(arm) else []
+            points = self.spec.choice(arm).points() if arm.kind == "train" else [None]
+            first = next_points(self.spec.choice(arm), {}) if self._has_choice(arm) else []
             for trial in (trial for point in first for trial in self._trials(arm, point)):
                 yield f"choose  {trial}{self._done(arm, trial, final=False)}"
             later = self._trial_count(arm) - len(first) * len(self._judges())
             if later:
                 yield f"choose  {arm.name}: {later} more, with other source weights at the best rate"
-            for seed in self.asked.seeds:
+            for seed in self.spec.seeds:
                 if self._has_choice(arm):
                     yield f"run     {arm.name}, seed {seed}, as chosen"
                 else:
@@ -109,16 +117,16 @@ class Comparison:
     def _open(self) -> Iterator[str]:
         begun = time.perf_counter()
         self._runs.look()
-        found = self._runs.found
-        yield from found.warnings
-        sizes = ", ".join(f"{count} {role}" for role, count in found.images.items())
+        sets = self._runs.sets
+        yield from sets.warnings
+        sizes = ", ".join(f"{count} {role}" for role, count in sets.images.items())
         yield f"{sizes} images; opened in {time.perf_counter() - begun:.0f} s"
-        if found.holdout:
-            yield held_out_note(found)
+        if sets.holdout:
+            yield held_out_note(sets)
         if self._runs.folds:
             yield f"No validation images: settings are chosen by {self._runs.folds} folds of the training images."
-        for arm in self.asked.arms:
-            if arm.learned_bank and not self.asked.bank_weights:
+        for arm in self.spec.arms:
+            if arm.learned_bank and not self.spec.bank_weights:
                 yield f"{arm.name}: left out, because --learned_bank_weights names no file for its bank"
             else:
                 self._records.append(ArmRecord(arm))
@@ -126,19 +134,19 @@ class Comparison:
     # What is to be run
 
     def _has_choice(self, arm: Arm) -> bool:
-        return arm.kind == "train" and len(self.asked.choice(arm).points()) > 1
+        return arm.kind == "train" and len(self.spec.choice(arm).points()) > 1
 
     def _judges(self) -> list[tuple[int, tuple[int, int] | None]]:
         """The (seed, fold) pairs that a point is tried with."""
         folds = self._runs.folds
         parts: list[tuple[int, int] | None] = [(number, folds) for number in range(1, folds + 1)] if folds else [None]
-        return [(seed, part) for seed in self.asked.choice_seeds for part in parts]
+        return [(seed, part) for seed in self.spec.choice_seeds for part in parts]
 
     def _trials(self, arm: Arm, point: Point) -> list[Trial]:
         return [Trial(arm.name, point, seed, fold) for seed, fold in self._judges()]
 
     def _trial_count(self, arm: Arm) -> int:
-        choice = self.asked.choice(arm)
+        choice = self.spec.choice(arm)
         number = len(choice.points()) if choice.kind == "grid" else len(choice.rates) + max(0, len(choice.weights) - 1)
         return number * len(self._judges()) if self._has_choice(arm) else 0
 
@@ -146,10 +154,10 @@ class Comparison:
         """Runs that are trained, at most; a trial that is also a run counts once."""
         if arm.kind == "fusion":
             return 0
-        both = {*self.asked.seeds} & {*self.asked.choice_seeds}
+        both = {*self.spec.seeds} & {*self.spec.choice_seeds}
         return (
             self._trial_count(arm)
-            + len(self.asked.seeds)
+            + len(self.spec.seeds)
             - (0 if self._runs.folds or not self._has_choice(arm) else len(both))
         )
 
@@ -159,74 +167,84 @@ class Comparison:
     # Running
 
     def _choose(self, record: ArmRecord) -> Iterator[str]:
-        arm, choice = record.arm, self.asked.choice(record.arm)
+        arm, choice = record.arm, self.spec.choice(record.arm)
         if not self._has_choice(arm):
             record.chosen = choice.points()[0] if arm.kind == "train" else None
             return
-        found: dict[Point, list[Score] | None] = {}
-        while points := next_points(choice, found):
+        scores: dict[Point, list[Score] | None] = {}
+        while points := next_points(choice, scores):
             for point in points:
-                scores: list[Score | None] = []
-                for trial in self._trials(arm, point):
-                    entry = yield from self._one(record, trial, final=False)
-                    failed = entry["validation"] is None
-                    scores.append(None if failed else Score(entry["validation"], entry["validation_loss"]))
-                found[point] = None if None in scores else [score for score in scores if score is not None]
-        record.chosen = best_point(found)
+                scores[point] = yield from self._scores(record, point)
+        record.chosen = best_point(scores)
         if record.chosen is None:
             yield f"{arm.name}: every setting failed, so none can be chosen"
 
+    def _scores(self, record: ArmRecord, point: Point) -> Generator[str, None, list[Score] | None]:
+        """Runs what a point is tried with; yields lines, returns the scores, None where a trial failed."""
+        scores: list[Score] = []
+        trials = self._trials(record.arm, point)
+        for trial in trials:
+            entry = yield from self._tried(record, trial)
+            if entry.validation is not None and entry.validation_loss is not None:
+                scores.append(Score(entry.validation, entry.validation_loss))
+        return scores if len(scores) == len(trials) else None
+
     def _all_seeds(self, record: ArmRecord) -> Iterator[str]:
         if record.arm.kind == "head" or record.chosen is not None:
-            for seed in self.asked.seeds:
-                yield from self._one(record, Trial(record.arm.name, record.chosen, seed), final=True)
+            for seed in self.spec.seeds:
+                yield from self._reported(record, Trial(record.arm.name, record.chosen, seed))
 
-    def _one(self, record: ArmRecord, trial: Trial, final: bool) -> Generator[str, None, dict[str, Any]]:
-        """Runs and records one; yields its line, returns its entry."""
-        result, worked = self._runs.one(record.arm, trial, final)
-        entry = trial_record(trial, result)
-        if not final:
-            record.trials.append(entry)
-        elif result is not None:
-            entry = run_record(trial, result)
-            record.runs.append(entry)
+    def _tried(self, record: ArmRecord, trial: Trial) -> Generator[str, None, TrialRecord]:
+        """Runs and records a trial; yields its line, returns its entry."""
+        result, worked = self._runs.one(record.arm, trial, final=False)
+        entry = TrialRecord.of(trial, result)
+        record.trials.append(entry)
         if worked:
             self._write()
-            yield self._line(trial, entry)
+            yield self._line(trial, {"validation": entry.validation}, entry.seconds)
         return entry
 
-    def _line(self, trial: Trial, entry: dict[str, Any]) -> str:
-        if str(trial) in self.failed:
+    def _reported(self, record: ArmRecord, trial: Trial) -> Iterator[str]:
+        """Runs and records a run that is reported; yields its line."""
+        result, worked = self._runs.one(record.arm, trial, final=True)
+        reached: dict[str, float] = {}
+        if result is not None:
+            record.runs.append(RunRecord.of(trial, result.final, result.seconds))
+            reached = result.final.mean_class_accuracy
+        if worked:
+            self._write()
+            yield self._line(trial, reached, result.seconds if result else None)
+
+    def _line(self, trial: Trial, accuracy: Mapping[str, float | None], seconds: float | None) -> str:
+        if seconds is None:
             return f"{trial}: FAILED: {self.failed[str(trial)]}"
-        reached = ", ".join(
-            f"{name} {entry[name]:.2%}" for name in ("validation", "test") if entry.get(name) is not None
-        )
+        shares = [(name, accuracy.get(name)) for name in ("validation", "test")]
+        reached = ", ".join(f"{name} {share:.2%}" for name, share in shares if share is not None)
         # A trial that is also a run comes twice, the second time for its test images alone.
-        steps = {one.arm.name: self._trial_count(one.arm) + len(self.asked.seeds) for one in self._records}
+        steps = {one.arm.name: self._trial_count(one.arm) + len(self.spec.seeds) for one in self._records}
         left = sum(
             max(0, steps[one.arm.name] - len(one.trials) - len(one.runs))
             for one in self._records
             if one.arm.kind != "fusion"
         )
         estimate = left * (time.perf_counter() - self._begun) / self._runs.done
-        return f"{trial}: {reached or 'done'}; {entry['seconds']:.0f} s; about {_duration(estimate)} left"
+        return f"{trial}: {reached or 'done'}; {seconds:.0f} s; about {_duration(estimate)} left"
 
     def _fuse(self, record: ArmRecord) -> None:
         rounds = next(one for one in self._records if one.arm.name == "rounds")
         record.chosen = rounds.chosen
         for run in rounds.runs:
-            result = read_result(self.root / run["workdir"] / RESULT)
-            if result["fusion"]["mean_class_accuracy"]:
-                trial = Trial("rounds", rounds.chosen, run["seed"])
-                record.runs.append(run_record(trial, {"final": result["fusion"], "seconds": None}))
+            result = read_result(self.root / run.workdir / RESULT)
+            if result.fusion.mean_class_accuracy:
+                record.runs.append(RunRecord.of(Trial("rounds", rounds.chosen, run.seed), result.fusion, None))
 
     def _write(self, complete: bool = False) -> None:
         with self._writing:
-            content = comparison_json(self.asked, self._records)
-            artifacts.write_json(self.root / "comparison.json", content)
-            notes = [held_out_note(self._runs.found)] if self._runs.found.holdout else []
+            content, sets = ComparisonRecord(self.spec, tuple(self._records)), self._runs.sets
+            artifacts.write_json(self.root / "comparison.json", content.to_json())
+            notes = [held_out_note(sets)] if sets.holdout else []
             notes += [f"Failed: {name}: {error}" for name, error in self.failed.items()]
-            write_tables(self.root, content, notes, self._runs.found, with_images=complete)
+            write_tables(self.root, content, notes, sets, with_images=complete)
 
 
 def _duration(seconds: float) -> str:

@@ -15,7 +15,7 @@ from sjft_tf.evaluation import (
     save_predictions,
     save_report,
 )
-from sjft_tf.images import fold
+from sjft_tf.images import ImageSet, fold
 from sjft_tf.influence import Examples, Scaling, SoftmaxObjective, choose_l2, fit_head
 from sjft_tf.models import trunk_features
 from sjft_tf.pipeline.inputs import Sets, network_view, open_sets
@@ -72,9 +72,10 @@ def _fit_and_score(config: RunConfig, sets: Sets, workdir: Workdir, features: np
 
 
 def _folds(sets: Sets, config: RunConfig, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    place = {name: row for row, name in enumerate(sets.target.ids.tolist())}
-    found = []
-    for number in range(1, count + 1):
-        parts = fold(sets.target, number, count, config.training.seed)
-        found.append(tuple(np.array([place[name] for name in part.ids.tolist()]) for part in parts))
-    return found  # type: ignore[return-value]
+    row_of = {name: row for row, name in enumerate(sets.target.ids.tolist())}
+
+    def rows(part: ImageSet) -> np.ndarray:
+        return np.array([row_of[name] for name in part.ids.tolist()])
+
+    pairs = [fold(sets.target, number, count, config.training.seed) for number in range(1, count + 1)]
+    return [(rows(learned), rows(judging)) for learned, judging in pairs]

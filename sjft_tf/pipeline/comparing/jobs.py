@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from sjft_tf import artifacts
+from sjft_tf.comparison import ArmResult, ResultFigures, SetsSummary
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
+from sjft_tf.evaluation import SetFigures
 from sjft_tf.images import ImageSet, few_of_each
 from sjft_tf.influence import save_kept
 from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.checking.settings import check_sets, check_settings
 from sjft_tf.pipeline.comparing.frozen_head import evaluate_head
+from sjft_tf.pipeline.comparing.job_types import HeadJob, Job, LookJob, TableJob, TrainJob
 from sjft_tf.pipeline.comparing.runs import RESULT
 from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.programs import train as training_program
@@ -28,38 +32,41 @@ from sjft_tf.training import StopRequest, finished_rounds, kept_rounds, open_clu
 from sjft_tf.workdir import Workdir
 
 
-def work(job: dict[str, Any]) -> None:
-    """Does a job: `{"kind": "look", "table", "train" or "head", "config": ..., ...}`, see the functions below."""
-    config = RunConfig.from_json(job["config"])
-    {"look": look, "table": make_table, "train": train, "head": head}[job["kind"]](config, job)
+def work(job: Job) -> None:
+    """Does a job."""
+    match job:
+        case LookJob():
+            look(job)
+        case TableJob():
+            make_table(job)
+        case TrainJob():
+            train(job)
+        case HeadJob():
+            head(job)
 
 
-def look(config: RunConfig, job: dict[str, Any]) -> None:
+def look(job: LookJob) -> None:
     """Opens all image sets, audits the source, and writes what a comparison must know (`planning.SetsSummary`).
-
-    Args:
-        config: the base settings.
-        job: "shared": folder for scans and the audit; "holdout_test": share for testing where no test images are;
-            "output": the file; "known": fingerprints of the sets a comparison was begun with, None for a new one.
 
     Raises:
         ArtifactMismatch: the sets are not those that are known; nothing has been written then.
     """
-    check_settings(config)
-    shared, known = Workdir(job["shared"]), job["known"]
+    check_settings(job.config)
+    shared, known = Workdir(job.shared), job.known
     with held_back(shared, begun=known is not None):
-        content, kept = _looked(config, job["holdout_test"], shared)
+        sets, kept = _looked(job.config, job.holdout_test, shared)
         if known is not None:
-            artifacts.check_made_from(shared.root, known, content["fingerprints"], artifacts.OTHER_WORKDIR)
+            artifacts.check_made_from(shared.root, known, sets.fingerprints, artifacts.OTHER_WORKDIR)
     if kept is not None:
-        content["source_rows"] = str(shared.root / "source-kept.json")
-        save_kept(content["source_rows"], *kept, {"audit": "--exclude_leaks"})
-    artifacts.write_json(job["output"], content)
+        path = str(shared.root / "source-kept.json")
+        save_kept(path, *kept, {"audit": "--exclude_leaks"})
+        sets = dataclasses.replace(sets, source_rows=path)
+    artifacts.write_json(job.output, sets.to_json())
 
 
 def _looked(
     config: RunConfig, holdout_test: float, shared: Workdir
-) -> tuple[dict[str, Any], tuple[ImageSet, np.ndarray] | None]:
+) -> tuple[SetsSummary, tuple[ImageSet, np.ndarray] | None]:
     """What is to be known, and the source with the images of it that are kept, bool [N], unless all are."""
     sets, holdout = open_sets(config.replace("data", per_class=0), shared), 0.0
     if sets.test is None:
@@ -70,57 +77,57 @@ def _looked(
     if config.data.per_class:
         few_of_each(sets.target, config.data.per_class, config.training.seed)  # said now rather than by every run
     check_sets(config, sets)
-    told, rest = [], None
+    leaks: list[str] = []
+    rest = None
     if sets.source is not None and config.data.audit:
         audit = audit_of(sets, shared)
-        told = warnings(sets.source, audit, shared, config.data.exclude_leaks)
+        leaks = warnings(sets.source, audit, shared, config.data.exclude_leaks)
         if config.data.exclude_leaks and audit.leaks:
-            leaks = {leak.source_row for leak in audit.leaks}
-            rest = sets.source, np.array([row not in leaks for row in range(len(sets.source))])
+            rows = {leak.source_row for leak in audit.leaks}
+            rest = sets.source, np.array([row not in rows for row in range(len(sets.source))])
     counts = sets.target.class_counts
     roles = {"target": sets.target, "source": sets.source, **sets.scored()}
-    content = {
-        "validation": sets.validation is not None,
-        "holdout": holdout,
-        "smallest": int(counts.min()),
-        "smallest_name": sets.target.class_names[int(counts.argmin())],
-        "images": {role: len(images) for role, images in roles.items() if images is not None},
-        "fingerprints": {role: images.fingerprint for role, images in roles.items() if images is not None},
-        "source_rows": "",
-        "warnings": told,
-    }
-    return content, rest
+    summary = SetsSummary(
+        validation=sets.validation is not None,
+        holdout=holdout,
+        smallest=int(counts.min()),
+        smallest_name=sets.target.class_names[int(counts.argmin())],
+        images={role: len(images) for role, images in roles.items() if images is not None},
+        fingerprints={role: images.fingerprint for role, images in roles.items() if images is not None},
+        warnings=tuple(leaks),
+    )
+    return summary, rest
 
 
-def make_table(config: RunConfig, job: dict[str, Any]) -> None:
-    """Makes the neighbor table (or the importances of classes) "table" in "shared"."""
-    workdir = run_workdir(job["folder"], job["shared"], job["table"])
+def make_table(job: TableJob) -> None:
+    """Makes the neighbor table (or the importances of classes)."""
+    config, workdir = job.config, run_workdir(job.folder, job.shared, job.table)
     with workdir.timed("opening image sets"):
         sets = open_sets(config, workdir)
     (class_importance if config.selection.selector == "class_importance" else neighbor_table)(config, sets, workdir)
 
 
-def train(config: RunConfig, job: dict[str, Any]) -> None:
-    """One run in "folder", as scripts/train.py makes it, but without a SavedModel; "stamp" goes into its result."""
-    workdir = run_workdir(job["folder"], job["shared"], job["table"])
+def train(job: TrainJob) -> None:
+    """One run, as scripts/train.py makes it, but without a SavedModel."""
+    workdir = run_workdir(job.folder, job.shared, job.table)
     with workdir.locked():
         finished = finished_rounds(workdir.rounds)
         if finished and finished != kept_rounds(workdir.rounds):
             # Trained, not chosen, its weights removed; now it is chosen after all.
             artifacts.remove_directory(workdir.rounds)
-        cluster = open_cluster(config.distribution, config.training.batch_size)
-        training_program.train(config, workdir, StopRequest(), cluster, job["command"], saved_model=False)
+        cluster = open_cluster(job.config.distribution, job.config.training.batch_size)
+        training_program.train(job.config, workdir, StopRequest(), cluster, job.command, saved_model=False)
         _link(workdir)
-        _write_result(workdir, job["stamp"])
+        _write_result(workdir, job.stamp)
 
 
-def head(config: RunConfig, job: dict[str, Any]) -> None:
-    """The convex head on the frozen trunk, in "folder"."""
-    workdir = run_workdir(job["folder"], job["shared"], "")
+def head(job: HeadJob) -> None:
+    """The convex head on the frozen trunk."""
+    workdir = run_workdir(job.folder, job.shared, "")
     with workdir.locked():
-        evaluate_head(config, workdir, job["folds"])
+        evaluate_head(job.config, workdir, job.folds)
         _link(workdir)
-        _write_result(workdir, job["stamp"])
+        _write_result(workdir, job.stamp)
 
 
 def run_workdir(folder: str, shared: str, table: str) -> Workdir:
@@ -136,19 +143,22 @@ def run_workdir(folder: str, shared: str, table: str) -> Workdir:
 def _link(workdir: Workdir) -> None:
     """Links to what is shared, so that every other program finds it in the run's folder."""
     for path in (workdir.scans, workdir.edges, workdir.neighbors, workdir.picture, workdir.importance):
-        place = workdir.root / path.name
-        if path.parent != workdir.root and path.exists() and not place.exists():
+        link = workdir.root / path.name
+        if path.parent != workdir.root and path.exists() and not link.exists():
             with contextlib.suppress(OSError):  # a file system without links: other programs make their own
-                place.symlink_to(os.path.relpath(path, workdir.root))
+                link.symlink_to(os.path.relpath(path, workdir.root))
 
 
 def _write_result(workdir: Workdir, stamp: str) -> None:
     figures = read_metrics(workdir)
-    times = workdir.read_times()
-    content: dict[str, Any] = {"made_from": stamp, "seconds": round(sum(times.values()), 3)}
-    for key, sets in (("final", figures.final.sets), ("fusion", figures.fusion)):
-        content[key] = {
-            name: {images: getattr(sets[images], name) for images in sets}
-            for name in ("mean_class_accuracy", "top1", "loss")
-        }
-    artifacts.write_json(workdir.root / RESULT, content)
+    seconds = round(sum(workdir.read_times().values()), 3)
+    result = ArmResult(stamp, seconds, _by_metric(figures.final.sets), _by_metric(figures.fusion))
+    artifacts.write_json(workdir.root / RESULT, result.to_json())
+
+
+def _by_metric(sets: Mapping[str, SetFigures]) -> ResultFigures:
+    return ResultFigures(
+        {name: figures.mean_class_accuracy for name, figures in sets.items()},
+        {name: figures.top1 for name, figures in sets.items()},
+        {name: figures.loss for name, figures in sets.items()},
+    )

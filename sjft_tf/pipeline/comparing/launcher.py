@@ -11,13 +11,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from sjft_tf.artifacts import refusal
 from sjft_tf.csv_files import writes_raw
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.parallel import cores
+from sjft_tf.pipeline.comparing.job_types import Job
 from sjft_tf.training import SIGNALS
 
 STOPPED = "Ended by {}. The same command goes on."
@@ -54,19 +56,19 @@ class Launcher:
         if at_once > cores():
             raise InputError(f"--at_once must be at most {cores()}, the processor cores there are. Received: {at_once}")
         self._shares: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
-        there = sorted(os.sched_getaffinity(0)) if at_once > 1 and hasattr(os, "sched_getaffinity") else []
+        own = sorted(os.sched_getaffinity(0)) if at_once > 1 and hasattr(os, "sched_getaffinity") else []
         for number in range(at_once):
-            self._shares.put(there[number::at_once])
+            self._shares.put(own[number::at_once])
         self._children: set[subprocess.Popen[str]] = set()
         self._starting = threading.Lock()
         self._stopped = False
         self._signal = signal.SIGTERM
 
-    def __call__(self, job: dict[str, Any], log: Path) -> str:
+    def __call__(self, job: Job, log: Path) -> str:
         """Does a job.
 
         Args:
-            job: see `pipeline.comparing.jobs.work`.
+            job: see `pipeline.comparing.job_types`.
             log: file that its output is added to.
 
         Returns:
@@ -77,11 +79,11 @@ class Launcher:
         """
         share = self._shares.get()
         try:
-            return self._do({**job, "cores": share}, log)
+            return self._do(job, share, log)
         finally:
             self._shares.put(share)
 
-    def _do(self, job: dict[str, Any], log: Path) -> str:
+    def _do(self, job: Job, share: list[int], log: Path) -> str:
         output = _opened(log)
         command = [sys.executable, "-m", "sjft_tf.scripts.compare_run", *(["--raw_csv"] if writes_raw() else [])]
         # The package is found where it was found here, also from another folder.
@@ -97,19 +99,15 @@ class Launcher:
                 self._children.add(child)
             if self._stopped:  # meanwhile
                 child.terminate()
-            assert child.stdin is not None
-            try:
+            line = json.dumps(replace(job, cores=tuple(share)).to_json())
+            with child:  # closes its input at the end
                 try:
-                    child.stdin.write(json.dumps(job) + "\n")
-                    child.stdin.flush()
-                except BrokenPipeError:
-                    pass  # it ended before it read: its status and log say why
-                status = child.wait()
-            finally:
-                self._children.discard(child)
-                child.kill()
-                child.wait()
-                child.stdin.close()
+                    with contextlib.suppress(BrokenPipeError):  # it ended before it read: its status and log say why
+                        print(line, file=child.stdin, flush=True)
+                    status = child.wait()
+                finally:
+                    self._children.discard(child)
+                    child.kill()
         if self._stopped:
             raise self._ended()
         return "" if status == 0 else reason(log, begun, status)

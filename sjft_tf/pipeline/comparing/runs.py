@@ -8,52 +8,50 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from sjft_tf import artifacts
-from sjft_tf.comparison import Arm, ComparisonSpec, SetsSummary, Trial
-from sjft_tf.comparison.planning import run_stamp, table_name, uses_table
-from sjft_tf.comparison.records import RESULT_FORM, SETS_FORM
-from sjft_tf.config import RunConfig
+from sjft_tf.comparison import Arm, ArmResult, ComparisonSpec, SetsSummary, Trial, run_stamp, table_name, uses_table
+from sjft_tf.config import RunConfig, Setting
 from sjft_tf.errors import InputError
+from sjft_tf.pipeline.comparing.job_types import HeadJob, Job, LookJob, TableJob, TrainJob
 
-Launch = Callable[[dict[str, Any], Path], str]
-"""Does a job of `comparison_jobs` in a process of its own, its output in the file; returns the error, "" for none."""
+Launch = Callable[[Job, Path], str]
+"""Does a job in a process of its own, its output in the file; returns the error, "" for none."""
 
 RESULT = "result.json"
 """Written last into a run's folder: figures, seconds, and a stamp of what it was made from."""
 
 
-def read_result(path: Path) -> dict[str, Any]:
+def read_result(path: Path) -> ArmResult:
     """A run's result.json.
 
     Raises:
         InputError: it is missing or damaged.
     """
     remedy = "Remove it and start the same command again: it is made again from the run's rounds, or from a new run."
-    return artifacts.read_json(path, RESULT_FORM, remedy)
+    return ArmResult.from_json(artifacts.read_json(path, ArmResult.FORM, remedy))
 
 
 class ComparisonRuns:
     """Opens the image sets, makes neighbor tables once, trains and scores.
 
     Args:
-        asked: what is compared.
+        spec: what is compared.
         root: the comparison's workdir.
         launch: see `Launch`.
 
     Attributes:
-        found: what opening the image sets told; set by `look`.
+        sets: what opening the image sets told; set by `look`.
         folds: folds that judge; 0 where there are validation images.
         failed: the message of each run that failed.
         done: runs that were made, not found again, or failed.
     """
 
-    found: SetsSummary
+    sets: SetsSummary
     folds: int
 
-    def __init__(self, asked: ComparisonSpec, root: Path, launch: Launch) -> None:
-        self.asked, self.root, self.shared, self._launch = asked, root, root / "shared", launch
+    def __init__(self, spec: ComparisonSpec, root: Path, launch: Launch) -> None:
+        self.spec, self.root, self.shared, self._launch = spec, root, root / "shared", launch
         self.failed: dict[str, str] = {}
         self.done = 0
         self._tables: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -69,33 +67,32 @@ class ComparisonRuns:
         for result in sorted((self.root / "runs").rglob(RESULT)):
             read_result(result)  # not after hours of other runs
         path = self.shared / "sets.json"
-        known = artifacts.read_json(path, SETS_FORM)["fingerprints"] if path.is_file() else None
-        now = self._looked(known)
+        known = _read_sets(path).fingerprints if path.is_file() else None
+        self.sets = self._looked(known)
         if known is not None:
-            artifacts.check_made_from(path, known, now["fingerprints"], artifacts.OTHER_WORKDIR)
-        self.found = SetsSummary(**{**now, "warnings": tuple(now["warnings"])})
-        self.folds = self.found.folds(self.asked)
-        artifacts.write_json(path, now)
+            artifacts.check_made_from(path, known, self.sets.fingerprints, artifacts.OTHER_WORKDIR)
+        self.folds = self.sets.folds(self.spec)
+        artifacts.write_json(path, self.sets.to_json())
         artifacts.write_json(self.root / "settings.json", settings)
 
-    def _looked(self, known: dict[str, str] | None) -> dict[str, Any]:
+    def _looked(self, known: dict[str, str] | None) -> SetsSummary:
         # Of a begun comparison also the log lies elsewhere. It stays for the one whom an error sends there.
-        place = self.shared if known is None else Path(tempfile.mkdtemp(prefix="sjft-look-"))
-        fresh, error = place / "sets-now.json", ""
-        job = self._job("look", self.asked.base, output=str(fresh), holdout_test=self.asked.holdout_test, known=known)
+        folder = self.shared if known is None else Path(tempfile.mkdtemp(prefix="sjft-look-"))
+        fresh, error, spec = folder / "sets-now.json", "", self.spec
+        job = LookJob(spec.base, str(self.shared), spec.command, str(fresh), spec.holdout_test, known)
         try:
-            if error := self._launch(job, place / "log.txt"):
+            if error := self._launch(job, folder / "log.txt"):
                 raise InputError(error)
-            now = artifacts.read_json(fresh, SETS_FORM)
+            sets = _read_sets(fresh)
             fresh.unlink()
-            return now
+            return sets
         finally:
-            if place != self.shared and not error:
-                shutil.rmtree(place, ignore_errors=True)
+            if folder != self.shared and not error:
+                shutil.rmtree(folder, ignore_errors=True)
 
-    def _settings(self) -> dict[str, Any]:
+    def _settings(self) -> dict[str, Setting]:
         """What all runs of the workdir have in common; checked if it was begun."""
-        path, base = self.root / "settings.json", self.asked.base
+        path, base = self.root / "settings.json", self.spec.base
         stamp = base.stamp("view", "augmentation", "retrieval", "selection", "model", "training")
         for chosen in ("learning_rate", "source_weight", "seed"):
             del stamp[chosen]
@@ -104,7 +101,7 @@ class ComparisonRuns:
             artifacts.check_made_from(path, artifacts.read_json(path), stamp, artifacts.OTHER_WORKDIR)
         return stamp
 
-    def one(self, arm: Arm, trial: Trial, final: bool) -> tuple[dict[str, Any] | None, bool]:
+    def one(self, arm: Arm, trial: Trial, final: bool) -> tuple[ArmResult | None, bool]:
         """Makes sure that a run is there. Several threads may call it for different runs.
 
         Args:
@@ -115,41 +112,46 @@ class ComparisonRuns:
         Returns:
             `(its result, whether something was done)`; None for a run that failed, see `failed`.
         """
-        if (there := self.finished(arm, trial, final)) is not None:
-            return there, False
-        config, folder = self.asked.config(arm, trial, self.found, final), self.root / trial.folder
+        if (result := self.finished(arm, trial, final)) is not None:
+            return result, False
+        config, folder = self.spec.config(arm, trial, self.sets, final), self.root / trial.folder
         table, error = "", ""
         if arm.kind == "train" and uses_table(config):
-            longest = self.asked.table_config(config)
+            longest = self.spec.table_config(config)
             table = table_name(longest)
             with self._tables[table]:
                 error = self._table(longest, table)
         if not error:
-            stamp = run_stamp(config, self.found)
-            job = self._job(arm.kind, config, folder=str(folder), table=table, stamp=stamp, folds=self.folds)
-            error = self._launch(job, folder / "log.txt")
+            error = self._launch(self._job(arm, config, folder, table), folder / "log.txt")
         self.done += 1
         if error:
             self.failed[str(trial)] = error
             return None, True
         return read_result(folder / RESULT), True
 
+    def _job(self, arm: Arm, config: RunConfig, folder: Path, table: str) -> Job:
+        shared, command, stamp = str(self.shared), self.spec.command, run_stamp(config, self.sets)
+        if arm.kind == "head":
+            return HeadJob(config, shared, command, str(folder), stamp, self.folds)
+        return TrainJob(config, shared, command, str(folder), table, stamp)
+
     def _table(self, longest: RunConfig, table: str) -> str:
         """Makes a shared table if it is not there; returns the error, "" for none."""
         if any((self.shared / table / name).is_file() for name in ("neighbors.npz", "class_importance.npz")):
             return ""
-        job = self._job("table", longest, folder=str(self.shared / table), table=table)
-        return self._launch(job, self.shared / table / "log.txt")
+        folder = self.shared / table
+        job = TableJob(longest, str(self.shared), self.spec.command, str(folder), table)
+        return self._launch(job, folder / "log.txt")
 
-    def finished(self, arm: Arm, trial: Trial, final: bool) -> dict[str, Any] | None:
+    def finished(self, arm: Arm, trial: Trial, final: bool) -> ArmResult | None:
         """The result of a run that is there; one that was scored on test images is a trial too."""
         path = self.root / trial.folder / RESULT
         if not path.is_file():
             return None
         result = read_result(path)
         kinds = (True,) if final else (False,) if trial.fold else (False, True)
-        stamps = [run_stamp(self.asked.config(arm, trial, self.found, kind), self.found) for kind in kinds]
-        return result if result["made_from"] in stamps else None
+        stamps = [run_stamp(self.spec.config(arm, trial, self.sets, kind), self.sets) for kind in kinds]
+        return result if result.made_from in stamps else None
 
     def drop_weights(self, chosen: Sequence[str], others: Sequence[str]) -> None:
         """Weights are the bulk of a run: those that were chosen keep them of their last round, `others` of none.
@@ -158,12 +160,12 @@ class ComparisonRuns:
             chosen: workdirs, relative to the comparison's.
             others: likewise.
         """
-        for place in {*chosen, *others}:
-            rounds = sorted((self.root / place / "rounds").glob("[0-9]*"))
-            for folder in rounds[:-1] if place in chosen else rounds:
+        for run in {*chosen, *others}:
+            rounds = sorted((self.root / run / "rounds").glob("[0-9]*"))
+            for folder in rounds[:-1] if run in chosen else rounds:
                 for name in ("optimizer.npz", "model.weights.h5"):
                     (folder / name).unlink(missing_ok=True)
 
-    def _job(self, kind: str, config: Any, **more: Any) -> dict[str, Any]:
-        common = {"kind": kind, "config": config.to_json(), "shared": str(self.shared), "command": self.asked.command}
-        return {**common, **more}
+
+def _read_sets(path: Path) -> SetsSummary:
+    return SetsSummary.from_json(artifacts.read_json(path, SetsSummary.FORM))

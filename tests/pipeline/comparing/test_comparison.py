@@ -1,6 +1,7 @@
 """A comparison with pretended runs: what is run, in which order, what is found again, chosen and written."""
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,16 +10,16 @@ import pytest
 
 from sjft_tf import artifacts
 from sjft_tf.artifacts import ArtifactMismatch
-from sjft_tf.comparison.arms import pick_arms
-from sjft_tf.comparison.planning import ComparisonSpec
+from sjft_tf.comparison import ComparisonSpec, pick_arms
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing.comparison import Comparison
+from sjft_tf.pipeline.comparing.job_types import job_from_json
 from sjft_tf.workdir import Workdir
 
 BASE = RunConfig().replace("data", target="digits", source=["glyphs"])
 BASE = BASE.replace("training", target_weight=1.0, rounds=3)
-ASKED = ComparisonSpec(
+SPEC = ComparisonSpec(
     BASE, tuple(pick_arms(["frozen", "fine-tune", "selective", "rounds", "fusion"])), seeds=(0, 1, 2), rates=(0.1, 0.2)
 )
 
@@ -26,30 +27,31 @@ ASKED = ComparisonSpec(
 class Pretended:
     """Launches that write what a run would; the higher rate and the lower source weight are better."""
 
-    def __init__(self, **found):
-        self.found = {
+    def __init__(self, **sets):
+        self.sets = {
             **{"validation": True, "holdout": 0.0, "smallest": 6, "smallest_name": "a", "source_rows": ""},
             **{"images": {"target": 60, "test": 4}, "fingerprints": {"target": "t"}, "warnings": []},
-            **found,
+            **sets,
         }
         self.jobs, self.fail, self.stop_after = [], lambda config: "", 10**9
 
     def __call__(self, job, log):
-        config = RunConfig.from_json(job["config"])
-        if job["kind"] == "look":
-            artifacts.write_json(job["output"], self.found)
+        job = job_from_json(json.loads(json.dumps(job.to_json())))
+        config = job.config
+        if job.kind == "look":
+            artifacts.write_json(job.output, self.sets)
             return ""
-        folder = Path(job["folder"])
+        folder = Path(job.folder)
         if len(self.jobs) >= self.stop_after:
             raise KeyboardInterrupt
-        self.jobs.append((job["kind"], folder.name, config))
-        if job["kind"] == "table":
+        self.jobs.append((job.kind, folder.name, config))
+        if job.kind == "table":
             artifacts.save_npz(folder / "neighbors.npz", {"rows": np.zeros(1)}, {})
             return ""
         if error := self.fail(config):
             return error
         training, judges = config.training, ["validation"] if config.data.validation_fold else []
-        judges += ["validation"] * (self.found["validation"] and not judges)
+        judges += ["validation"] * (self.sets["validation"] and not judges)
         judges += ["test"] * (config.data.test != "none")
         value = 0.5 + training.learning_rate - 0.1 * training.source_weight + 0.01 * training.seed
         value += 0.2 * (config.selection.selector == "nearest")
@@ -59,7 +61,7 @@ class Pretended:
         artifacts.write_json(
             folder / "result.json",
             {
-                **{"made_from": job["stamp"], "seconds": 60.0, "final": final},
+                **{"made_from": job.stamp, "seconds": 60.0, "final": final},
                 "fusion": fusion if config.training.rounds > 1 else nothing,
             },
         )
@@ -72,8 +74,8 @@ class Pretended:
         return [(kind, config) for kind, _, config in self.jobs if kind != "table"]
 
 
-def compare(root, launch, asked=ASKED, **more):
-    return list(Comparison(asked, Workdir(root), launch, **more).run())
+def compare(root, launch, spec=SPEC, **more):
+    return list(Comparison(spec, Workdir(root), launch, **more).run())
 
 
 def arms(root):
@@ -88,14 +90,14 @@ def test_settings_are_chosen_per_arm_and_the_result_has_its_shape(tmp_path):
         *("target", "source", "seeds", "metric", "baseline", "command", "per_class", "settings", "arms")
     ]
     assert (content["target"], content["source"], content["seeds"]) == ("digits", ["glyphs"], [0, 1, 2])
-    found = arms(tmp_path)
-    assert list(found) == ["frozen", "fine-tune", "selective", "rounds", "fusion"]
-    assert found["frozen"]["chosen"] == {"learning_rate": None, "source_weight": None}
-    assert found["fine-tune"]["chosen"] == {"learning_rate": 0.2, "source_weight": None}
-    assert found["selective"]["chosen"] == {"learning_rate": 0.2, "source_weight": 0.3}
-    tried = [(trial["learning_rate"], trial["source_weight"]) for trial in found["rounds"]["trials"]]
+    outcomes = arms(tmp_path)
+    assert list(outcomes) == ["frozen", "fine-tune", "selective", "rounds", "fusion"]
+    assert outcomes["frozen"]["chosen"] == {"learning_rate": None, "source_weight": None}
+    assert outcomes["fine-tune"]["chosen"] == {"learning_rate": 0.2, "source_weight": None}
+    assert outcomes["selective"]["chosen"] == {"learning_rate": 0.2, "source_weight": 0.3}
+    tried = [(trial["learning_rate"], trial["source_weight"]) for trial in outcomes["rounds"]["trials"]]
     assert tried == [(0.1, 1.0), (0.2, 1.0), (0.2, 0.3)]
-    for arm in found.values():
+    for arm in outcomes.values():
         assert list(arm) == ["name", "title", "description", "chosen", "trials", "runs", "summary"]
         assert [run["seed"] for run in arm["runs"]] == [0, 1, 2]
         for run in arm["runs"]:
@@ -105,21 +107,21 @@ def test_settings_are_chosen_per_arm_and_the_result_has_its_shape(tmp_path):
             assert (tmp_path / run["workdir"] / "result.json").is_file()
         for trial in arm["trials"]:
             assert list(trial)[2:] == ["seed", "fold", "validation", "validation_loss", "seconds", "workdir"]
-    summary = found["selective"]["summary"]
+    summary = outcomes["selective"]["summary"]
     plain = [0.5 + 0.2 - 0.1 * BASE.training.source_weight + 0.01 * seed for seed in range(3)]
     assert summary["n"] == 3
-    assert found["fine-tune"]["summary"]["mean"] == pytest.approx(np.mean(plain))
+    assert outcomes["fine-tune"]["summary"]["mean"] == pytest.approx(np.mean(plain))
     assert summary["sd"] == pytest.approx(0.01)
     assert summary["difference"] == pytest.approx(0.2 + 0.1 * (BASE.training.source_weight - 0.3))
-    assert found["fusion"]["runs"][1]["test"] == pytest.approx(found["rounds"]["runs"][1]["test"] + 0.05)
-    assert found["fusion"]["summary"]["seconds"] is None
+    assert outcomes["fusion"]["runs"][1]["test"] == pytest.approx(outcomes["rounds"]["runs"][1]["test"] + 0.05)
+    assert outcomes["fusion"]["summary"]["seconds"] is None
     text = (tmp_path / "comparison.md").read_text()
     assert "| Selective, one round (`selective`) | 3 | 88.00 ± 1.00 | +22.00 (+22.00 to +22.00) |" in text
     assert "(`selective`) gained 22.0 points over fine-tuning (22.0 to 22.0)." in text
     assert text.strip() in "\n".join(lines)
     with open(tmp_path / "comparison.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert [row["arm"] for row in rows] == list(found)
+    assert [row["arm"] for row in rows] == list(outcomes)
     assert float(rows[2]["difference"]) == pytest.approx(summary["difference"])
 
 
@@ -136,7 +138,7 @@ def test_test_images_are_scored_by_the_runs_that_are_reported_only(tmp_path):
 
 
 def test_a_damaged_result_is_told_before_anything_is_run(tmp_path):
-    compare(tmp_path, Pretended(), replace(ASKED, arms=ASKED.arms[:2]))
+    compare(tmp_path, Pretended(), replace(SPEC, arms=SPEC.arms[:2]))
     path = next(iter(sorted(tmp_path.rglob("result.json"))))
     artifacts.write_json(path, artifacts.read_json(path) | {"final": None})
     launch = Pretended()
@@ -167,21 +169,21 @@ def test_nothing_finished_is_repeated(tmp_path):
 
 def test_more_arms_seeds_and_rates_use_what_is_there(tmp_path):
     launch = Pretended()
-    compare(tmp_path, launch, replace(ASKED, arms=tuple(pick_arms(["fine-tune"])), seeds=(0,)))
+    compare(tmp_path, launch, replace(SPEC, arms=tuple(pick_arms(["fine-tune"])), seeds=(0,)))
     assert len(launch.jobs) == 3  # two trials, one of them once more for its test images
     launch.jobs.clear()
-    compare(tmp_path, launch, replace(ASKED, arms=tuple(pick_arms(["fine-tune"])), seeds=(0, 1)))
+    compare(tmp_path, launch, replace(SPEC, arms=tuple(pick_arms(["fine-tune"])), seeds=(0, 1)))
     assert [config.training.seed for _, config in launch.trained()] == [1]
     launch.jobs.clear()
-    wider = replace(ASKED, arms=tuple(pick_arms(["fine-tune"])), seeds=(0,), rates=(0.1, 0.2, 0.4))
+    wider = replace(SPEC, arms=tuple(pick_arms(["fine-tune"])), seeds=(0,), rates=(0.1, 0.2, 0.4))
     compare(tmp_path, launch, wider)
     assert [config.training.learning_rate for _, config in launch.trained()] == [0.4, 0.4]
 
 
 def test_other_settings_and_images_are_refused(tmp_path):
-    compare(tmp_path, Pretended(), replace(ASKED, arms=tuple(pick_arms(["fine-tune"]))))
+    compare(tmp_path, Pretended(), replace(SPEC, arms=tuple(pick_arms(["fine-tune"]))))
     with pytest.raises(ArtifactMismatch, match="batch_size: 10 there, 20 asked for"):
-        compare(tmp_path, Pretended(), replace(ASKED, base=BASE.replace("training", batch_size=20)))
+        compare(tmp_path, Pretended(), replace(SPEC, base=BASE.replace("training", batch_size=20)))
     with pytest.raises(ArtifactMismatch, match="target: 't' there, 'u' asked for"):
         compare(tmp_path, Pretended(fingerprints={"target": "u"}))
 
@@ -191,10 +193,10 @@ def test_a_failing_run_leaves_the_others(tmp_path):
     launch.fail = lambda config: "The loss is NaN" if config.training.learning_rate == 0.2 else ""
     lines = compare(tmp_path, launch)
     assert "fine-tune/rate0.2/seed0: FAILED: The loss is NaN" in lines
-    found = arms(tmp_path)
-    assert found["fine-tune"]["chosen"]["learning_rate"] == 0.1
-    assert found["fine-tune"]["summary"]["n"] == 3
-    assert [trial["validation"] is None for trial in found["fine-tune"]["trials"]] == [False, True]
+    outcomes = arms(tmp_path)
+    assert outcomes["fine-tune"]["chosen"]["learning_rate"] == 0.1
+    assert outcomes["fine-tune"]["summary"]["n"] == 3
+    assert [trial["validation"] is None for trial in outcomes["fine-tune"]["trials"]] == [False, True]
     assert "Failed: fine-tune/rate0.2/seed0: The loss is NaN" in (tmp_path / "comparison.md").read_text()
     launch.fail = lambda config: "no" if config.selection.selector == "none" and config.training.seed == 1 else ""
     compare(tmp_path / "one", launch)
@@ -208,7 +210,7 @@ def test_a_failing_run_leaves_the_others(tmp_path):
 
 def test_folds_judge_without_validation_images(tmp_path):
     launch = Pretended(validation=False, smallest=2)
-    lines = compare(tmp_path, launch, replace(ASKED, arms=tuple(pick_arms(["fine-tune", "selective"])), seeds=(0, 1)))
+    lines = compare(tmp_path, launch, replace(SPEC, arms=tuple(pick_arms(["fine-tune", "selective"])), seeds=(0, 1)))
     assert "No validation images: settings are chosen by 2 folds of the training images." in lines
     trials = arms(tmp_path)["fine-tune"]["trials"]
     assert [(trial["learning_rate"], trial["fold"]) for trial in trials] == [(0.1, 1), (0.1, 2), (0.2, 1), (0.2, 2)]
@@ -226,17 +228,17 @@ def test_held_out_test_images_are_said_loudly(tmp_path):
 
 
 def test_a_bank_without_weights_is_left_out_and_said(tmp_path):
-    asked = replace(ASKED, arms=tuple(pick_arms(["fine-tune", "selective-learned"])))
-    lines = compare(tmp_path, Pretended(), asked)
+    spec = replace(SPEC, arms=tuple(pick_arms(["fine-tune", "selective-learned"])))
+    lines = compare(tmp_path, Pretended(), spec)
     assert any(line.startswith("selective-learned: left out, because --learned_bank_weights") for line in lines)
     assert list(arms(tmp_path)) == ["fine-tune"]
-    compare(tmp_path / "with", Pretended(), replace(asked, bank_weights="w.npz"))
+    compare(tmp_path / "with", Pretended(), replace(spec, bank_weights="w.npz"))
     assert list(arms(tmp_path / "with")) == ["fine-tune", "selective-learned"]
 
 
 def test_the_plan_names_the_runs_and_starts_none(tmp_path):
     launch = Pretended()
-    lines = list(Comparison(ASKED, Workdir(tmp_path), launch).plan())
+    lines = list(Comparison(SPEC, Workdir(tmp_path), launch).plan())
     assert launch.jobs == []
     assert "choose  rounds/rate0.1-source1/seed0" in lines
     assert "choose  rounds: 1 more, with other source weights at the best rate" in lines
@@ -244,13 +246,13 @@ def test_the_plan_names_the_runs_and_starts_none(tmp_path):
     assert lines[-1] == "17 runs at most"  # 3 + (2 + 2) + 2 (3 + 2)
     compare(tmp_path, launch)
     assert len({(kind, str(config.training), config.selection.selector) for kind, config in launch.trained()}) == 17
-    lines = list(Comparison(ASKED, Workdir(tmp_path), launch).plan())
+    lines = list(Comparison(SPEC, Workdir(tmp_path), launch).plan())
     assert "run     frozen/seed2  (finished)" in lines
 
 
 @pytest.mark.parametrize("keep", [False, True])
 def test_weights_stay_where_they_are_of_use(tmp_path, keep):
-    compare(tmp_path, Pretended(), replace(ASKED, keep_weights=keep))
+    compare(tmp_path, Pretended(), replace(SPEC, keep_weights=keep))
 
     def kept(place):
         return sorted(path.parent.name for path in (tmp_path / "runs" / place).rglob("model.weights.h5"))

@@ -1,0 +1,110 @@
+"""What a process of a comparison is told to do: it comes to it as a line of JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from sjft_tf.config import RunConfig
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all jobs have.
+
+    Attributes:
+        config: settings of the run; of a look at the image sets, what all arms share.
+        shared: folder for scans, the audit and neighbor tables.
+        command: the command line, for the record.
+        cores: processor cores the process keeps to; none leaves it all.
+    """
+
+    kind: ClassVar[str]
+
+    config: RunConfig
+    shared: str
+    command: str
+    cores: tuple[int, ...] = dataclasses.field(default=(), kw_only=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """For `job_from_json`, in another process."""
+        values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return {"kind": self.kind, **values, "config": self.config.to_json()}
+
+
+@dataclass(frozen=True)
+class LookJob(Job):
+    """Opens all image sets and writes what a comparison must know of them.
+
+    Attributes:
+        output: the file.
+        holdout_test: share for testing where no test images are.
+        known: fingerprints of the sets a comparison was begun with; None for a new one.
+    """
+
+    kind: ClassVar[str] = "look"
+
+    output: str
+    holdout_test: float
+    known: dict[str, str] | None
+
+
+@dataclass(frozen=True)
+class TableJob(Job):
+    """Makes a neighbor table, or the importances of classes.
+
+    Attributes:
+        folder: where it lies.
+        table: its name, that of the folder in the shared one.
+    """
+
+    kind: ClassVar[str] = "table"
+
+    folder: str
+    table: str
+
+
+@dataclass(frozen=True)
+class TrainJob(Job):
+    """One run, as scripts/train.py makes it, but without a SavedModel.
+
+    Attributes:
+        folder: its workdir.
+        table: name of the shared table it retrieves by; "" for none.
+        stamp: what it is made from, for its result.
+    """
+
+    kind: ClassVar[str] = "train"
+
+    folder: str
+    table: str
+    stamp: str
+
+
+@dataclass(frozen=True)
+class HeadJob(Job):
+    """The convex head on the frozen trunk.
+
+    Attributes:
+        folder: its workdir.
+        stamp: what it is made from, for its result.
+        folds: without validation images its penalty is chosen by so many folds of the training images.
+    """
+
+    kind: ClassVar[str] = "head"
+
+    folder: str
+    stamp: str
+    folds: int
+
+
+KINDS: dict[str, type[Job]] = {kind.kind: kind for kind in (LookJob, TableJob, TrainJob, HeadJob)}
+
+
+def job_from_json(value: Mapping[str, Any]) -> Job:
+    """The job that `to_json` made `value` of."""
+    kind = KINDS[value["kind"]]
+    values = {item.name: value[item.name] for item in dataclasses.fields(kind)}
+    return kind(**{**values, "config": RunConfig.from_json(value["config"]), "cores": tuple(value["cores"])})
