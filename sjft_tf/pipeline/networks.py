@@ -10,9 +10,14 @@ import keras
 
 from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
-from sjft_tf.models import FeatureStream, build_trunk, momentum_for_run, precision_scope
-from sjft_tf.models.families import find_family
-from sjft_tf.models.weights import check_weight_file
+from sjft_tf.models import (
+    FeatureStream,
+    build_trunk,
+    check_weight_file,
+    find_family,
+    momentum_for_run,
+    precision_scope,
+)
 from sjft_tf.pipeline.inputs import network_view
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from sjft_tf.retrieval import NeighborTable
 from sjft_tf.training import (
     SCORING,
     STATE,
+    RoundMetrics,
     RoundState,
     check_round,
     finished_rounds,
@@ -142,7 +143,7 @@ def _state(rounds: Path, index: int, damages: Damages) -> RoundState:
         raise InputError(f"{path} is damaged: expected numbers of the round and K of each target image. Restore it.")
     what = f"Figures of round {index + 1}"
     metrics: dict[str, Any] = damages.part(what, lambda: schema.round_metrics(state.metrics), {})
-    return dataclasses.replace(state, metrics=metrics)
+    return dataclasses.replace(state, metrics=cast(RoundMetrics, metrics))
 
 
 def _figures(path: Path) -> dict[str, Any]:

@@ -13,12 +13,17 @@ import tensorflow as tf
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images.order import check_max_per_class
-from sjft_tf.models import make_optimizer, reset_from
-from sjft_tf.models.depth import layers_up_to, parse_rates, rate_factors
-from sjft_tf.models.families import find_family
-from sjft_tf.models.preact_resnet import check_form
-from sjft_tf.models.trunks import check_trunk
-from sjft_tf.models.weights import check_weight_file
+from sjft_tf.models import (
+    check_form,
+    check_trunk,
+    check_weight_file,
+    find_family,
+    layers_up_to,
+    make_optimizer,
+    parse_rates,
+    rate_factors,
+    reset_from,
+)
 from sjft_tf.pipeline.checking.memory import machine_memory, refuse_too_large
 from sjft_tf.pipeline.inputs import Sets, filter_bank
 from sjft_tf.pipeline.networks import build_run_trunk

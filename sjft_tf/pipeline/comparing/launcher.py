@@ -18,7 +18,7 @@ from sjft_tf.artifacts import refusal
 from sjft_tf.csv_files import writes_raw
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.parallel import cores
-from sjft_tf.training.stopping import SIGNALS
+from sjft_tf.training import SIGNALS
 
 STOPPED = "Ended by {}. The same command goes on."
 

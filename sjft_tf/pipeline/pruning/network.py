@@ -12,9 +12,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sjft_tf.influence import Head, NetworkLoss, Scaling, arnoldi, conjugate_gradients, largest_eigenvalue, lissa
-from sjft_tf.influence.network import PRODUCT_COST
-from sjft_tf.influence.solve import Solution
+from sjft_tf.influence import (
+    PRODUCT_COST,
+    Head,
+    NetworkLoss,
+    Scaling,
+    Solution,
+    arnoldi,
+    conjugate_gradients,
+    largest_eigenvalue,
+    lissa,
+)
 from sjft_tf.pipeline.inputs import Sets, network_view
 from sjft_tf.pipeline.pruning.head import InfluenceProblem, InfluenceScores
 
