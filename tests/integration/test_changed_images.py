@@ -12,7 +12,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.images.watching import changed_file
 from sjft_tf.pipeline.programs import commands, evaluating
 from sjft_tf.pipeline.stages import audit, learning, neighbors
-from sjft_tf.training.checkpoints.rounds import finished_rounds
+from sjft_tf.training import finished_rounds
 from sjft_tf.workdir import Workdir
 
 

@@ -19,7 +19,7 @@ from sjft_tf.parallel import cores
 from sjft_tf.pipeline.comparing.comparison import Comparison
 from sjft_tf.pipeline.comparing.frozen_head import evaluate_head
 from sjft_tf.pipeline.comparing.jobs import work
-from sjft_tf.training.checkpoints.rounds import finished_rounds
+from sjft_tf.training import finished_rounds
 from sjft_tf.workdir import Workdir
 
 pytestmark = pytest.mark.slow

@@ -23,8 +23,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, View
 from sjft_tf.images.joint import SourceStream, joint_dataset
-from sjft_tf.models import Scorer, build_joint_model, build_trunk
-from sjft_tf.models.dropout import ResumableDropout
+from sjft_tf.models import ResumableDropout, Scorer, build_joint_model, build_trunk
 from sjft_tf.training import (
     ALONE,
     CheckpointPolicy,

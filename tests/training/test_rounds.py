@@ -12,8 +12,16 @@ from sjft_tf.errors import InputError
 from sjft_tf.images.augment import ColorJitter, Cutout, RandAugment, RandomAffine
 from sjft_tf.images.joint import SourceStream, joint_dataset
 from sjft_tf.models import make_schedule
-from sjft_tf.training import CheckpointPolicy, RoundHooks, RoundSettings, TrainingSets, preparing, rounds
-from sjft_tf.training.checkpoints.rounds import finished_rounds, read_round
+from sjft_tf.training import (
+    CheckpointPolicy,
+    RoundHooks,
+    RoundSettings,
+    TrainingSets,
+    finished_rounds,
+    preparing,
+    read_round,
+    rounds,
+)
 
 MADE_FROM = {"test": "rounds"}
 
