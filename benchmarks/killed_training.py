@@ -24,9 +24,8 @@ import h5py
 import numpy as np
 
 from sjft_tf.artifacts import load_npz
+from sjft_tf.training import Checkpoints, finished_rounds, round_folder
 from sjft_tf.training.checkpoints.model_files import OPTIMIZER, WEIGHTS
-from sjft_tf.training.checkpoints.rounds import finished_rounds, round_folder
-from sjft_tf.training.checkpoints.steps import Checkpoints
 
 
 class Training:

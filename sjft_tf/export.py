@@ -20,9 +20,9 @@ Every output has the batch as its first dimension, as TensorFlow Serving asks:
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol, TypedDict, cast
 
 import keras
 import numpy as np
@@ -47,6 +47,8 @@ _DESCRIPTION: dict[str, Form] = {
 }
 _AGAIN = "Make it again with scripts/export.py."
 
+Answer = dict[str, tf.Tensor]
+"""By name what a signature gives, see above."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -69,17 +71,52 @@ def decode_bytes(encoded: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(image, [None, None, 3])
 
 
+class ServedView(Protocol):
+    """What the exported model sees of an image: uint8 [H, W, 3] -> float32 [crop, crop, 3]; `images.View`."""
+
+    @property
+    def resize(self) -> int:
+        """Side to which an image is resized, in pixels."""
+        ...
+
+    @property
+    def crop(self) -> int:
+        """Side of what is cut from its center, in pixels."""
+        ...
+
+    def __call__(self, image: tf.Tensor, /) -> tf.Tensor: ...
+
+
+class ModelDescription(TypedDict):
+    """What an exported model says of itself: classes in label order, its view, what it was made from and by."""
+
+    class_names: list[str]
+    resize: int
+    crop: int
+    made_from: dict[str, object]
+    versions: dict[str, str]
+
+
+class LoadedModel(Protocol):
+    """What `tf.saved_model.load` gives."""
+
+    @property
+    def signatures(self) -> Mapping[str, Callable[..., Answer]]:
+        """By name."""
+        ...
+
+
 class _Serving(tf.Module):
     """Holds the variables and the traced functions; the Keras model itself stays outside the file."""
 
-    def __init__(self, model: keras.Model, class_names: Sequence[str], view: Any) -> None:
+    def __init__(self, model: keras.Model, class_names: Sequence[str], view: ServedView) -> None:
         super().__init__(name="sjft_tf_serving")
         # Keras 3 wraps its variables; what a SavedModel can track is the tf.Variable inside.
         self.weights = [v if isinstance(v, tf.Variable) else v.value for v in model.variables]
         crop = tf.TensorSpec([view.crop, view.crop, 3], tf.float32)
         names = tf.constant(list(class_names), tf.string)
 
-        def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        def answer(images: tf.Tensor) -> Answer:
             p = tf.nn.softmax(tf.cast(model(images, training=False), tf.float32))
             best = tf.argmax(p, axis=-1)
             return {
@@ -96,7 +133,7 @@ class _Serving(tf.Module):
             return prepare(decode_bytes(encoded))
 
         @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="images")])
-        def serve_images(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        def serve_images(images: tf.Tensor) -> Answer:
             # The view itself is traced, image by image, so that the answer cannot drift from the one in training.
             # On the CPU, the only place its resize has a kernel, not to and fro for every image.
             with tf.device("/CPU:0"):
@@ -104,7 +141,7 @@ class _Serving(tf.Module):
             return answer(prepared)
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
-        def serve_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        def serve_bytes(image_bytes: tf.Tensor) -> Answer:
             with tf.device("/CPU:0"):
                 prepared = tf.map_fn(decode, image_bytes, fn_output_signature=crop)
             return answer(prepared)
@@ -112,7 +149,7 @@ class _Serving(tf.Module):
         side = [None, view.crop, view.crop, 3]
 
         @tf.function(input_signature=[tf.TensorSpec(side, tf.float32, name="pixels")])
-        def serve_prepared(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        def serve_prepared(pixels: tf.Tensor) -> Answer:
             return answer(pixels)
 
         self.serve_images, self.serve_bytes, self.serve_prepared = serve_images, serve_bytes, serve_prepared
@@ -121,9 +158,9 @@ class _Serving(tf.Module):
 def export_saved_model(
     model: keras.Model,
     class_names: Sequence[str],
-    view: Any,
+    view: ServedView,
     path: str | os.PathLike[str],
-    description: Mapping[str, Any] | None = None,
+    description: Mapping[str, object] | None = None,
 ) -> Path:
     """Writes the target half of a joint model as a SavedModel, atomically; an earlier one is replaced.
 
@@ -180,7 +217,7 @@ def export_saved_model(
     return Path(path)
 
 
-def read_description(path: str | os.PathLike[str], remedy: str = _AGAIN) -> dict[str, Any]:
+def read_description(path: str | os.PathLike[str], remedy: str = _AGAIN) -> ModelDescription:
     """What an exported model says of itself.
 
     Args:
@@ -197,7 +234,7 @@ def read_description(path: str | os.PathLike[str], remedy: str = _AGAIN) -> dict
         raise InputError(f"{path} must be of format {FORMAT!r}. Received: {short(format_name)}. {remedy}")
     if (reason := mismatch(description, _DESCRIPTION, "it")) is not None:
         raise InputError(f"{file} is damaged: {reason}. {_AGAIN}")
-    return description
+    return cast(ModelDescription, description)
 
 
 def check_exported(path: str | os.PathLike[str]) -> None:
@@ -220,10 +257,10 @@ class Predictor:
         description: what the file says of itself: resize, crop, made_from, versions.
     """
 
-    def __init__(self, loaded: Any, description: Mapping[str, Any]) -> None:
+    def __init__(self, loaded: LoadedModel, description: ModelDescription) -> None:
         # A signature does not keep the variables alive; the loaded object does.
         self._loaded = loaded
-        self.description = dict(description)
+        self.description = description
         self.class_names: tuple[str, ...] = tuple(description["class_names"])
 
     def predict(self, images: np.ndarray, batch_size: int = 128) -> np.ndarray:
@@ -259,7 +296,7 @@ class Predictor:
         """
         serve = self._loaded.signatures["serve_bytes"]
 
-        def score(part: Sequence[bytes]) -> dict[str, tf.Tensor]:
+        def score(part: Sequence[bytes]) -> Answer:
             return serve(image_bytes=tf.constant(list(part), tf.string))
 
         try:
@@ -286,7 +323,9 @@ class Predictor:
         serve = self._loaded.signatures["serve_prepared"]
         return self._in_batches(pixels, batch_size, lambda part: serve(pixels=tf.constant(part, tf.float32)))
 
-    def _in_batches(self, items: Any, batch_size: int, score: Any) -> np.ndarray:
+    def _in_batches(
+        self, items: np.ndarray | Sequence[bytes], batch_size: int, score: Callable[..., Answer]
+    ) -> np.ndarray:
         if batch_size < 1:
             raise InputError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
         result = np.empty((len(items), len(self.class_names)), np.float32)

@@ -9,7 +9,7 @@ from sjft_tf.scripts import program
 
 from sjft_tf.errors import Stopped
 from sjft_tf.pipeline.comparing.launcher import Launcher
-from sjft_tf.training.stopping import StopRequest
+from sjft_tf.training import StopRequest
 
 
 def interrupt(_):

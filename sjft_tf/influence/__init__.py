@@ -28,7 +28,7 @@ from sjft_tf.influence.head import Head, choose_l2, fit_head, least_l2
 from sjft_tf.influence.holdout import folds, held_out, in_focus
 from sjft_tf.influence.kept import kept_rows, save_kept
 from sjft_tf.influence.leave_one_out import LeaveOneOut, leave_one_out
-from sjft_tf.influence.network import NetworkLoss
+from sjft_tf.influence.network import PRODUCT_COST, NetworkLoss
 from sjft_tf.influence.recursion import arnoldi, largest_eigenvalue, lissa
 from sjft_tf.influence.rule import Bootstrap, choose, ranks
 from sjft_tf.influence.scores import HeadSolver, Scores, influence, influence_matrix
@@ -37,6 +37,7 @@ from sjft_tf.influence.solve import Solution, conjugate_gradients
 from sjft_tf.models import Scaling
 
 __all__ = [
+    "PRODUCT_COST",
     "Bootstrap",
     "Examples",
     "Head",

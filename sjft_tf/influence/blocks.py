@@ -42,7 +42,7 @@ class Examples:
         self._rows = np.arange(len(features)) if rows is None else np.asarray(rows)
         self._block_bytes = block_bytes
         self.width = features.shape[1] + 1
-        self._kept = next(self._read(), None) if len(self._slices()) == 1 else None
+        self._only_block = next(self._read(), None) if len(self._slices()) == 1 else None
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -54,11 +54,11 @@ class Examples:
 
     def one_block(self) -> bool:
         """Whether everything fits into one block."""
-        return self._kept is not None
+        return self._only_block is not None
 
     def blocks(self) -> Iterator[Block]:
         """All images in order."""
-        return iter([self._kept]) if self._kept is not None else self._read()
+        return iter([self._only_block]) if self._only_block is not None else self._read()
 
     def _slices(self) -> list[slice]:
         return block_slices(len(self._rows), self.width, self._block_bytes)

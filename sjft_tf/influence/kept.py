@@ -11,12 +11,13 @@ import numpy as np
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
+from sjft_tf.images import ImageSet
 from sjft_tf.schema import short
 
 KIND = "sjft_tf kept target images"
 
 
-def save_kept(path: str | os.PathLike[str], target: Any, kept: np.ndarray, made_from: Mapping[str, Any]) -> None:
+def save_kept(path: str | os.PathLike[str], target: ImageSet, kept: np.ndarray, made_from: Mapping[str, Any]) -> None:
     """Writes the ids of the kept images as JSON.
 
     Args:
@@ -36,7 +37,7 @@ def save_kept(path: str | os.PathLike[str], target: Any, kept: np.ndarray, made_
     artifacts.write_json(path, content)
 
 
-def kept_rows(path: str | os.PathLike[str], target: Any, flag: str = "--target_rows") -> np.ndarray:
+def kept_rows(path: str | os.PathLike[str], target: ImageSet, flag: str = "--target_rows") -> np.ndarray:
     """The rows of `target` that a file of `save_kept` names, ascending: int [M].
 
     Raises:

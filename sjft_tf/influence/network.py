@@ -13,7 +13,6 @@ which forward mode gives for a whole batch at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import keras
 import numpy as np
@@ -21,7 +20,7 @@ import tensorflow as tf
 
 from sjft_tf.errors import InputError
 
-Batches = Callable[[], Iterable[tuple[Any, Any]]]
+Batches = Callable[[], Iterable[tuple[tf.Tensor, tf.Tensor]]]
 """All images, batch by batch: (float [B, H, W, 3], int [B])."""
 CURVATURES = ("hessian", "gauss_newton")
 PRODUCT_COST = 2
@@ -79,22 +78,22 @@ class NetworkLoss:
             influences.append(along - (probabilities * along).sum(axis=1, keepdims=True))
         return np.concatenate(influences)
 
-    def _loss(self, images: Any, labels: Any) -> Any:
+    def _loss(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         logits = self.model(images, training=False)
         return tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
 
-    def _plain(self, images: Any, labels: Any) -> list[Any]:
+    def _plain(self, images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self.variables)
             loss = self._loss(images, labels)
         return self._dense(tape.gradient(loss, self.variables, unconnected_gradients="zero"))
 
-    def _hessian(self, images: Any, labels: Any, tangents: list[Any]) -> list[Any]:
+    def _hessian(self, images: tf.Tensor, labels: tf.Tensor, tangents: list[tf.Tensor]) -> list[tf.Tensor]:
         with tf.autodiff.ForwardAccumulator(self.variables, tangents) as forward:
             gradient = self._plain(images, labels)
         return [forward.jvp(g, unconnected_gradients="zero") for g in gradient]
 
-    def _gauss_newton(self, images: Any, labels: Any, tangents: list[Any]) -> list[Any]:
+    def _gauss_newton(self, images: tf.Tensor, labels: tf.Tensor, tangents: list[tf.Tensor]) -> list[tf.Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self.variables)
             with tf.autodiff.ForwardAccumulator(self.variables, tangents) as forward:
@@ -105,24 +104,24 @@ class NetworkLoss:
             loss = tf.reduce_sum(bent * logits)
         return self._dense(tape.gradient(loss, self.variables, unconnected_gradients="zero"))
 
-    def _logits_along(self, images: Any, tangents: list[Any]) -> tuple[Any, Any]:
+    def _logits_along(self, images: tf.Tensor, tangents: list[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.autodiff.ForwardAccumulator(self.variables, tangents) as forward:
             logits = self.model(images, training=False)
         return tf.nn.softmax(logits), forward.jvp(logits, unconnected_gradients="zero")
 
-    def _dense(self, tensors: list[Any]) -> list[Any]:
+    def _dense(self, tensors: list[tf.Tensor]) -> list[tf.Tensor]:
         return [tf.convert_to_tensor(t) for t in tensors]
 
-    def _tensors(self, vector: np.ndarray) -> list[Any]:
+    def _tensors(self, vector: np.ndarray) -> list[tf.Tensor]:
         ends = np.cumsum([int(np.prod(shape)) for shape in self._shapes])[:-1]
         pieces = zip(np.split(vector, ends), self._shapes, self.variables, strict=True)
         return [tf.constant(piece.reshape(shape), v.dtype) for piece, shape, v in pieces]
 
-    def _flat(self, tensors: Iterable[Any]) -> np.ndarray:
+    def _flat(self, tensors: Iterable[tf.Tensor]) -> np.ndarray:
         return np.concatenate([t.numpy().astype(np.float64).ravel() for t in tensors])
 
 
-def _of(model: keras.Model, layers: Iterable[str]) -> list[Any]:
+def _of(model: keras.Model, layers: Iterable[str]) -> list[tf.Variable]:
     wanted = list(layers)
     names = [layer.name for layer in model.layers]
     missing = [name for name in wanted if name not in names]

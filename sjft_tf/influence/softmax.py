@@ -12,6 +12,8 @@ Bias included, everything is regularized: then J is strictly convex with a uniqu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.special import log_softmax
 
@@ -85,7 +87,7 @@ class Curvature:
         self.floor = objective.l2 + damping  # H + damping I is at least this
         examples = objective.examples
         keep = examples.one_block() and 8 * len(examples) * self.shape[1] <= CACHE_BYTES
-        self._kept = probabilities(next(examples.blocks()).inputs, weights) if keep else None
+        self._probabilities = probabilities(next(examples.blocks()).inputs, weights) if keep else None
 
     def product(self, vectors: np.ndarray) -> np.ndarray:
         """(H + damping I) V for V float64 [D, C], or for K of them as [K, D, C]; the same shape."""
@@ -117,6 +119,8 @@ class Curvature:
         matrix[np.diag_indices(self.size)] += self.floor
         return matrix
 
-    def _blocks(self):
+    def _blocks(self) -> Iterator[tuple[Block, np.ndarray]]:
+        """Blocks of images, and their probabilities float64 [B, C]."""
         for block in self._objective.examples.blocks():
-            yield block, self._kept if self._kept is not None else probabilities(block.inputs, self._weights)
+            p = self._probabilities
+            yield block, probabilities(block.inputs, self._weights) if p is None else p

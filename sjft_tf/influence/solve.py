@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import linalg
@@ -14,6 +13,8 @@ from sjft_tf.errors import InputError
 
 Product = Callable[[np.ndarray], np.ndarray]
 """(H + damping I) times a vector float64 [P]."""
+Factors = tuple[np.ndarray, bool]
+"""Of Cholesky: a triangle of the matrix, and whether it is the lower one."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def conjugate_gradients(product: Product, vector: np.ndarray, *, tolerance: floa
     return measured(product, vector, solution, "cg", tolerance, count)
 
 
-def factorized(matrix: np.ndarray) -> Any:
+def factorized(matrix: np.ndarray) -> Factors:
     """Cholesky factors of the matrix written out, for `direct`.
 
     Raises:
@@ -105,7 +106,7 @@ def factorized(matrix: np.ndarray) -> Any:
         ) from error
 
 
-def direct(factors: Any, product: Product, vector: np.ndarray, *, tolerance: float = 1e-8) -> Solution:
+def direct(factors: Factors, product: Product, vector: np.ndarray, *, tolerance: float = 1e-8) -> Solution:
     """Solution by `factors`; `product` is there to measure the residual by other means than the factors came by."""
     return measured(product, vector, linalg.cho_solve(factors, vector), "direct", tolerance, 0)
 

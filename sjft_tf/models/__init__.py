@@ -1,8 +1,11 @@
 """The networks and what trains them: trunk, heads, masked loss, optimizer, schedule.
 
 Public surface:
-    build_trunk, trunk_names            pixels to pooled features, preprocessing and starting weights included
-    save_trunk                          a trained trunk, to start another model with
+    build_trunk, trunk_names, find_family
+                                        pixels to pooled features, preprocessing and starting weights included
+    check_trunk, check_form, check_weight_file
+                                        what is known of a trunk before it is built
+    save_trunk, load_trunk_weights      a trained trunk, to start another model with
     FeatureStream, trunk_features       what a frozen trunk makes of images
     Scaling                             one shift a feature and one factor for all features
     fit_source_head                     a convex softmax head on such features, fitted quickly
@@ -13,7 +16,8 @@ Public surface:
     Scorer                              probabilities of the target classes for whole image sets
     JointModel                          its training step: masked losses, accumulation, clipping, weight average
     head_sums, valid_rows               a head's loss and hits over the rows that have a label (-1: none)
-    freeze, rate_factors, parse_rates   layers by their place in the trunk
+    freeze, layers_up_to, rate_factors, parse_rates
+                                        layers by their place in the trunk
     precision_scope, with_loss_scale    16-bit trunks
     recompute_statistics                moving statistics of batch normalization, made anew
     make_schedule, make_optimizer       learning-rate schedules over the global step; SGD with coupled L2 and others
@@ -23,9 +27,12 @@ Public surface:
 
 from sjft_tf.catalog import OPTIMIZERS, PRECISIONS, SCHEDULES, parse_rates, trunk_names
 from sjft_tf.models.addons import make_multi_optimizer
-from sjft_tf.models.averaging import shadow
+from sjft_tf.models.averaging import plain, shadow
+from sjft_tf.models.contracts import Images, SizedView, Variable, View
 from sjft_tf.models.convex_head import Scaling
-from sjft_tf.models.depth import freeze, rate_factors
+from sjft_tf.models.depth import freeze, layers_up_to, rate_factors
+from sjft_tf.models.dropout import ResumableDropout
+from sjft_tf.models.families import find_family
 from sjft_tf.models.features import FeatureStream, trunk_features
 from sjft_tf.models.hybrid import reset_from
 from sjft_tf.models.joint import build_joint_model, target_logits
@@ -41,31 +48,43 @@ from sjft_tf.models.optimizer_state import (
 from sjft_tf.models.optimizers import make_optimizer
 from sjft_tf.models.precision import precision_scope, with_loss_scale
 from sjft_tf.models.schedules import StepDecay, make_schedule
-from sjft_tf.models.scoring import Scorer, View
+from sjft_tf.models.scoring import Scorer
 from sjft_tf.models.source_head import SourceHead, fit_source_head
 from sjft_tf.models.statistics import recompute_statistics
 from sjft_tf.models.step import JointModel
-from sjft_tf.models.trunks import build_trunk, save_trunk, trunk_of
+from sjft_tf.models.trunks import FEATURES, build_trunk, check_trunk, save_trunk, trunk_of
+from sjft_tf.models.weights import check_weight_file, load_trunk_weights
 
 __all__ = [
+    "FEATURES",
     "OPTIMIZERS",
     "PRECISIONS",
     "SCHEDULES",
     "FeatureStream",
     "FusedBatchNormalization",
+    "Images",
     "JointModel",
     "MultiViewScorer",
+    "ResumableDropout",
     "Scaling",
     "Scorer",
+    "SizedView",
     "SourceHead",
     "StepDecay",
+    "Variable",
     "View",
     "build_joint_model",
     "build_optimizer",
     "build_trunk",
+    "check_form",
+    "check_trunk",
+    "check_weight_file",
+    "find_family",
     "fit_source_head",
     "freeze",
     "head_sums",
+    "layers_up_to",
+    "load_trunk_weights",
     "make_multi_optimizer",
     "make_optimizer",
     "make_schedule",
@@ -74,6 +93,7 @@ __all__ = [
     "optimizer_state",
     "optimizer_variables",
     "parse_rates",
+    "plain",
     "precision_scope",
     "rate_factors",
     "recompute_statistics",

@@ -6,14 +6,21 @@ import importlib
 import inspect
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from types import ModuleType
+from typing import TypeAlias
+
+import keras
 
 from sjft_tf.errors import InputError
 
+Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
+"""A learning rate, or a schedule of it."""
 _DECAY_EXEMPT = ["bias", "gamma", "beta"]
 
 
-def make_addons_optimizer(name: str, schedule: Any, **settings: Any) -> Any:
+def make_addons_optimizer(
+    name: str, schedule: Rate, **settings: float | bool | list[str]
+) -> keras.optimizers.Optimizer:
     """`tfa.optimizers.NAME(schedule, ...)`, given those of `settings` that its constructor knows.
 
     Args:
@@ -26,14 +33,16 @@ def make_addons_optimizer(name: str, schedule: Any, **settings: Any) -> Any:
         InputError: TensorFlow Addons is not there.
     """
     optimizers = _addons(f"Optimizer 'tfa:{name}'")
-    optimizer = getattr(optimizers, name)
+    optimizer: type[keras.optimizers.Optimizer] = getattr(optimizers, name)
     parameters = inspect.signature(optimizer.__init__).parameters
     settings["exclude_from_weight_decay"] = _DECAY_EXEMPT
     known = {key: value for key, value in settings.items() if key in parameters}
     return optimizer(learning_rate=schedule, **known)
 
 
-def make_multi_optimizer(optimizers_and_layers: Sequence[tuple[Any, Sequence[Any]]]) -> Any:
+def make_multi_optimizer(
+    optimizers_and_layers: Sequence[tuple[keras.optimizers.Optimizer, Sequence[keras.layers.Layer]]],
+) -> keras.optimizers.Optimizer:
     """`tfa.optimizers.MultiOptimizer`: an optimizer for each group of layers.
 
     Args:
@@ -46,13 +55,15 @@ def make_multi_optimizer(optimizers_and_layers: Sequence[tuple[Any, Sequence[Any
     return optimizers.MultiOptimizer([(optimizer, list(layers)) for optimizer, layers in optimizers_and_layers])
 
 
-def parts_of(optimizer: Any) -> list[tuple[Any, frozenset[str]]] | None:
+def parts_of(
+    optimizer: keras.optimizers.Optimizer,
+) -> list[tuple[keras.optimizers.Optimizer, frozenset[str]]] | None:
     """A multi-optimizer's optimizers, each with the names of its variables; None for any other optimizer."""
     specs = getattr(optimizer, "optimizer_specs", None)
     return None if specs is None else [(spec["optimizer"], frozenset(spec["weights"])) for spec in specs]
 
 
-def _addons(what: str) -> Any:
+def _addons(what: str) -> ModuleType:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # TFA announces its end of life at import

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
 from sjft_tf.errors import InputError
+from sjft_tf.models.contracts import Variable
 
 
 class WeightAverage:
@@ -52,17 +51,17 @@ class WeightAverage:
             mine.assign(held)
         self._swapped.assign(int(average))
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, tf.Variable]:
         """Everything that must be kept to go on, by name."""
         return {f"average/{i:03d}": v for i, v in enumerate(self.variables)} | {"average/swapped": self._swapped}
 
 
-def plain(variable: Any) -> Any:
+def plain(variable: Variable) -> tf.Variable:
     """The tf.Variable inside a variable of Keras 3; Keras 2.15's is one."""
     return variable if isinstance(variable, tf.Variable) or not hasattr(variable, "value") else variable.value
 
 
-def shadow(variable: Any, name: str) -> tf.Variable:
+def shadow(variable: Variable, name: str) -> tf.Variable:
     """A float32 variable that begins equal to `variable`, lies where it lies, and is the same on all replicas."""
     return tf.Variable(
         lambda: tf.cast(tf.convert_to_tensor(variable), tf.float32),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
@@ -12,7 +11,7 @@ from sjft_tf.errors import InputError
 TRUNK = "trunk"
 
 
-def layers_up_to(trunk: keras.Model, position: str) -> list[Any]:
+def layers_up_to(trunk: keras.Model, position: str) -> list[keras.layers.Layer]:
     """The trunk's layers with weights from the input up to `position`, in order.
 
     Args:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+Shape: TypeAlias = tuple[int | None, ...] | tf.TensorShape
 
 
 @keras.saving.register_keras_serializable(package="sjft_tf")
@@ -25,7 +27,7 @@ class ResumableDropout(keras.layers.Layer):
         super().__init__(**options)
         self.rate = float(rate)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Makes the state: int32 [2], seed and number of calls."""
         seed = int(np.random.randint(2**31 - 1))  # noqa: NPY002 (the generator that set_random_seed sets)
         self.state = self.add_weight(
@@ -37,7 +39,7 @@ class ResumableDropout(keras.layers.Layer):
         )
         super().build(input_shape)
 
-    def call(self, inputs: tf.Tensor, training: Any = None) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Float tensor of any shape to the same, scaled by 1 / (1 - rate) where it is kept."""
         if not training or not self.rate:
             return inputs

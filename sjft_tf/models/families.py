@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import tensorflow as tf
 
 from sjft_tf.catalog import PREACT_RESNET, has_alpha, trunk_called
+from sjft_tf.models.dropout import Shape
 
 # Prefix of the keras.applications class -> preprocessing. The first prefix that fits counts.
 _FAMILIES: tuple[tuple[str, str], ...] = (
@@ -68,7 +68,7 @@ def find_family(name: str) -> Family:
     return Family(name, getattr(keras.applications, name), preprocessing)
 
 
-def preprocess(inputs: Any, family: Family, rescaled_by_keras: bool = False) -> Any:
+def preprocess(inputs: tf.Tensor, family: Family, rescaled_by_keras: bool = False) -> tf.Tensor:
     """Puts the family's own preprocessing in front: float32 RGB 0..255 in, what its weights were trained on out.
 
     Args:
@@ -99,10 +99,10 @@ def preprocess(inputs: Any, family: Family, rescaled_by_keras: bool = False) -> 
 class CaffePreprocessing(keras.layers.Layer):
     """RGB 0..255 to BGR minus ImageNet's mean color: what the Caffe-trained ResNet and VGG weights expect."""
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Float [N, H, W, 3] RGB to the same shape, BGR, zero-centered."""
         return tf.reverse(inputs, [-1]) - tf.constant([103.939, 116.779, 123.68], inputs.dtype)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape does not change."""
         return input_shape

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -19,7 +20,7 @@ class HeadSums(NamedTuple):
     hits: tf.Tensor
 
 
-def head_sums(labels: Any, logits: Any, label_smoothing: float = 0.0) -> HeadSums:
+def head_sums(labels: tf.Tensor | np.ndarray, logits: tf.Tensor | np.ndarray, label_smoothing: float = 0.0) -> HeadSums:
     """Softmax cross-entropy from logits, and hits, summed over the rows that have a label.
 
     The caller divides by the number of valid rows (of all micro-batches and replicas), not by the batch size: half
@@ -46,12 +47,12 @@ def head_sums(labels: Any, logits: Any, label_smoothing: float = 0.0) -> HeadSum
     )
 
 
-def valid_rows(labels: Any) -> tf.Tensor:
+def valid_rows(labels: tf.Tensor | np.ndarray) -> tf.Tensor:
     """How many rows have a label: scalar float32, from integers of any shape."""
     return tf.reduce_sum(tf.cast(tf.convert_to_tensor(labels) >= 0, tf.float32))
 
 
-def labels_and_mask(labels: Any) -> tuple[tf.Tensor, tf.Tensor]:
+def labels_and_mask(labels: tf.Tensor | np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
     """`(labels int32 [N] with 0 in place of -1, valid bool [N])` from labels of any number type, [N] or [N, 1]."""
     labels = tf.reshape(tf.cast(labels, tf.int32), [-1])
     valid = labels >= 0

@@ -10,13 +10,13 @@ averaged over scales and mirror images.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 
 from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
+from sjft_tf.models.contracts import Images, SizedView
 from sjft_tf.models.joint import TARGET, target_logits
 from sjft_tf.models.scoring import Scorer
 
@@ -68,7 +68,7 @@ class MultiViewScorer:
         num_classes: C.
     """
 
-    def __init__(self, model: keras.Model, views: Sequence[Any], batch_size: int = 128) -> None:
+    def __init__(self, model: keras.Model, views: Sequence[SizedView], batch_size: int = 128) -> None:
         if not views:
             raise InputError("`views` must name at least one view. Received: none")
         self._model = target_logits(model)
@@ -79,10 +79,10 @@ class MultiViewScorer:
             sized = model if side in (None, view.crop) else at_side(model, view.crop)
             self._parts.append((view.views, sized if sized is not model else None, Scorer(sized, view, batch_size)))
 
-    def __call__(self, image_set: Any, rows: np.ndarray | None = None, description: str = "Scoring") -> np.ndarray:
+    def __call__(self, image_set: Images, rows: np.ndarray | None = None, description: str = "Scoring") -> np.ndarray:
         """float32 [M, C] probabilities, in the order of `rows` (default: all)."""
         weights = self._model.get_weights()
-        total: np.ndarray | float = 0.0
+        total = np.zeros(())
         for count, copy, scorer in self._parts:
             if copy is not None:
                 copy.set_weights(weights)
@@ -90,7 +90,7 @@ class MultiViewScorer:
         return (total / sum(count for count, *_ in self._parts)).astype(np.float32)
 
 
-def make_scorer(model: keras.Model, views: Sequence[Any], batch_size: int = 128) -> Scorer | MultiViewScorer:
+def make_scorer(model: keras.Model, views: Sequence[SizedView], batch_size: int = 128) -> Scorer | MultiViewScorer:
     """The scorer for these views: the plain one where a single picture is all there is."""
     if len(views) == 1 and views[0].views == 1:
         return Scorer(model, views[0], batch_size)

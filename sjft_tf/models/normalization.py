@@ -7,8 +7,6 @@ kernel itself.
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
@@ -31,7 +29,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Keras 2.15 averages the corrected one, and there the stock code runs.
     """
 
-    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+    def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Normalizes float [N, H, W, C] to the same shape and dtype; arguments as in the stock layer."""
         if not (KERAS_3 and mask is None and self._kernel_applies(inputs)):
             return super().call(inputs, training=training, mask=mask)
@@ -56,7 +54,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             self.moving_variance.assign(variance * momentum + batch_variance * (1.0 - momentum))
         return outputs
 
-    def _kernel_applies(self, inputs: Any) -> bool:
+    def _kernel_applies(self, inputs: tf.Tensor) -> bool:
         return (
             len(inputs.shape) == 4
             and self.axis in (-1, 3)
@@ -92,7 +90,7 @@ def replace_batch_norm(model: keras.Model, momentum: float | None = None) -> ker
                 layer.momentum = momentum
         return model
 
-    def clone(layer: Any) -> Any:
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
         if isinstance(layer, keras.Model):
             return replace_batch_norm(layer, momentum)
         config = layer.get_config()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import keras
 import numpy as np
@@ -11,9 +10,10 @@ import tensorflow as tf
 
 from sjft_tf.errors import InputError
 from sjft_tf.models.addons import parts_of
+from sjft_tf.models.contracts import Variable
 
 
-def build_optimizer(optimizer: Any, model: keras.Model) -> None:
+def build_optimizer(optimizer: keras.optimizers.Optimizer, model: keras.Model) -> None:
     """Makes all variables of a fresh optimizer, which otherwise come with the first step."""
     parts = parts_of(optimizer)
     if parts is not None:
@@ -24,12 +24,14 @@ def build_optimizer(optimizer: Any, model: keras.Model) -> None:
     _build(optimizer, model.trainable_variables)
 
 
-def optimizer_state(optimizer: Any) -> dict[str, np.ndarray]:
+def optimizer_state(optimizer: keras.optimizers.Optimizer) -> dict[str, np.ndarray]:
     """All of the optimizer's variables (step count, momenta, ...) as arrays, keyed "000", "001", ... in order."""
     return {f"{i:03d}": np.array(v.numpy()) for i, v in enumerate(optimizer_variables(optimizer))}
 
 
-def restore_optimizer_state(optimizer: Any, model: keras.Model, state: Mapping[str, np.ndarray]) -> None:
+def restore_optimizer_state(
+    optimizer: keras.optimizers.Optimizer, model: keras.Model, state: Mapping[str, np.ndarray]
+) -> None:
     """Gives a fresh optimizer the state of another, so that training `model` continues bit for bit.
 
     Args:
@@ -56,7 +58,7 @@ def restore_optimizer_state(optimizer: Any, model: keras.Model, state: Mapping[s
         variable.assign(array)
 
 
-def _build(optimizer: Any, variables: list[Any]) -> None:
+def _build(optimizer: keras.optimizers.Optimizer, variables: list[Variable]) -> None:
     if getattr(optimizer, "built", False):  # Keras 3's loss scale would make its variables a second time
         return
     if hasattr(optimizer, "build"):
@@ -67,7 +69,7 @@ def _build(optimizer: Any, variables: list[Any]) -> None:
         optimizer._create_all_weights(variables)
 
 
-def optimizer_variables(optimizer: Any) -> list[Any]:
+def optimizer_variables(optimizer: keras.optimizers.Optimizer) -> list[Variable]:
     """All of the optimizer's variables in the order of `optimizer_state`."""
     parts = parts_of(optimizer)
     if parts is not None:

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from sjft_tf.catalog import check_optimizer
 from sjft_tf.errors import InputError
-from sjft_tf.models.addons import make_addons_optimizer
+from sjft_tf.models.addons import Rate, make_addons_optimizer
+from sjft_tf.models.contracts import Variable
 
 
 class _Regularized:
@@ -25,19 +26,19 @@ class _Regularized:
     def __init__(self, *args: Any, l2: float = 0.0, decoupled: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.l2, self.decoupled, self.l2_sp = float(l2), bool(decoupled), 0.0
-        self._starts: dict[str, Any] = {}
+        self._starts: dict[str, tf.Variable] = {}
         self._factors: dict[str, float] = {}
 
-    def pull_to_start(self, l2_sp: float, starts: Iterable[tuple[Any, Any]]) -> None:
+    def pull_to_start(self, l2_sp: float, starts: Iterable[tuple[Variable, tf.Variable]]) -> None:
         """Gives variables their starting values: `(variable, start)`; the penalty is then on the way from there."""
         self.l2_sp = float(l2_sp)
         self._starts = {self._var_key(variable): start for variable, start in starts}  # type: ignore[attr-defined]
 
-    def scale_rates(self, factors: Iterable[tuple[Any, float]]) -> None:
+    def scale_rates(self, factors: Iterable[tuple[Variable, float]]) -> None:
         """Gives variables a factor of their own on the learning rate: `(variable, factor)`. Keras 3 only."""
         self._factors = {self._var_key(variable): factor for variable, factor in factors}  # type: ignore[attr-defined]
 
-    def update_step(self, gradient: Any, variable: Any, *rate: Any) -> Any:
+    def update_step(self, gradient: tf.Tensor, variable: tf.Variable, *rate: tf.Tensor) -> tf.Operation | None:
         """Keras 3 passes the learning rate as third argument, Keras 2.15 does not."""
         key = self._var_key(variable)  # type: ignore[attr-defined]
         if rate and (factor := self._factors.get(key, 1.0)) != 1.0:
@@ -50,7 +51,7 @@ class _Regularized:
                 gradient = gradient + tf.cast(pull, gradient.dtype)
         return super().update_step(gradient, variable, *rate)  # type: ignore[misc]
 
-    def _pull(self, variable: Any, key: str) -> Any:
+    def _pull(self, variable: tf.Variable, key: str) -> tf.Tensor | None:
         if len(variable.shape) < 2:
             return None
         if key in self._starts:
@@ -74,12 +75,12 @@ class Adam(_Regularized, keras.optimizers.Adam):
 
 def make_optimizer(
     name: str,
-    schedule: Any,
+    schedule: Rate,
     *,
     momentum: float = 0.9,
     weight_decay: float = 1e-4,
     nesterov: bool = False,
-) -> Any:
+) -> keras.optimizers.Optimizer:
     """The optimizer called `name`; the defaults are the paper's (section 4.1).
 
     Args:

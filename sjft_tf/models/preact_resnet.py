@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
+import tensorflow as tf
 
 from sjft_tf.catalog import check_form
 
 
-def preact_resnet(inputs: Any, *, depth: int = 20, width: int = 16) -> Any:
+def preact_resnet(inputs: tf.Tensor, *, depth: int = 20, width: int = 16) -> tf.Tensor:
     """Features of a CIFAR-style pre-activation ResNet: three stages of (depth - 2) / 6 residual units.
 
     Every unit is BN-ReLU-conv3x3 twice, added to an untouched shortcut; the second and third stage begin with
@@ -35,7 +34,7 @@ def preact_resnet(inputs: Any, *, depth: int = 20, width: int = 16) -> Any:
     return _bn_relu(x, "final")
 
 
-def _unit(x: Any, channels: int, stride: int, name: str) -> Any:
+def _unit(x: tf.Tensor, channels: int, stride: int, name: str) -> tf.Tensor:
     active = _bn_relu(x, f"{name}_1")
     shortcut = x
     if x.shape[-1] != channels or stride > 1:
@@ -46,12 +45,12 @@ def _unit(x: Any, channels: int, stride: int, name: str) -> Any:
     return keras.layers.Add(name=f"{name}_add")([shortcut, residual])
 
 
-def _bn_relu(x: Any, name: str) -> Any:
+def _bn_relu(x: tf.Tensor, name: str) -> tf.Tensor:
     x = keras.layers.BatchNormalization(epsilon=1e-5, name=f"{name}_bn")(x)
     return keras.layers.ReLU(name=f"{name}_relu")(x)
 
 
-def _conv(x: Any, channels: int, kernel: int, stride: int, name: str) -> Any:
+def _conv(x: tf.Tensor, channels: int, kernel: int, stride: int, name: str) -> tf.Tensor:
     return keras.layers.Conv2D(
         channels, kernel, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
     )(x)

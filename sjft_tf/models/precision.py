@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -34,32 +33,32 @@ def precision_scope(precision: str) -> Iterator[None]:
         mixed.set_global_policy(before)
 
 
-def with_loss_scale(optimizer: Any, precision: str) -> Any:
+def with_loss_scale(optimizer: keras.optimizers.Optimizer, precision: str) -> keras.optimizers.Optimizer:
     """The optimizer, with dynamic loss scaling around it where float16 gradients would underflow."""
     if precision != "float16":
         return optimizer
     return keras.mixed_precision.LossScaleOptimizer(optimizer)
 
 
-def scale_loss(optimizer: Any, loss: tf.Tensor) -> tf.Tensor:
+def scale_loss(optimizer: keras.optimizers.Optimizer, loss: tf.Tensor) -> tf.Tensor:
     """The loss whose gradients `optimizer` wants: multiplied by the loss scale, if there is one."""
     if not is_scaled(optimizer):
         return loss
     return optimizer.scale_loss(loss) if KERAS_3 else optimizer.get_scaled_loss(loss)
 
 
-def prepare_gradients(optimizer: Any, gradients: list[Any]) -> list[Any]:
+def prepare_gradients(optimizer: keras.optimizers.Optimizer, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
     """Gradients as `optimizer.apply_gradients` takes them: Keras 3 divides by the loss scale itself, 2.15 does not."""
     if not is_scaled(optimizer) or KERAS_3:
         return gradients
     return optimizer.get_unscaled_gradients(gradients)
 
 
-def loss_scale(optimizer: Any) -> Any:
+def loss_scale(optimizer: keras.optimizers.Optimizer) -> tf.Tensor | float:
     """What prepared gradients are still multiplied by: a number or scalar tensor, float32."""
     return optimizer.dynamic_scale if is_scaled(optimizer) and KERAS_3 else 1.0
 
 
-def is_scaled(optimizer: Any) -> bool:
+def is_scaled(optimizer: keras.optimizers.Optimizer) -> bool:
     """Whether `with_loss_scale` put loss scaling around it."""
     return hasattr(optimizer, "inner_optimizer")

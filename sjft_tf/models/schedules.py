@@ -19,7 +19,7 @@ class _Warmup(keras.optimizers.schedules.LearningRateSchedule):
         self.learning_rate = float(learning_rate)
         self.warmup_steps = int(warmup_steps)
 
-    def __call__(self, step: Any) -> tf.Tensor:
+    def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
         """Rate, scalar float32, for the global step (scalar integer: optimizer updates made before this one)."""
         step = tf.cast(tf.convert_to_tensor(step), tf.int64)
         rate = tf.cast(self._rate(step), tf.float32)
@@ -27,7 +27,7 @@ class _Warmup(keras.optimizers.schedules.LearningRateSchedule):
             rate *= tf.minimum(1.0, tf.cast(step + 1, tf.float32) / float(self.warmup_steps))
         return rate
 
-    def _rate(self, step: tf.Tensor) -> Any:
+    def _rate(self, step: tf.Tensor) -> tf.Tensor | float:
         return self.learning_rate
 
     def get_config(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class StepDecay(_Warmup):
         self.decay_steps = int(decay_steps)
         self.decay_rate = float(decay_rate)
 
-    def _rate(self, step: tf.Tensor) -> Any:
+    def _rate(self, step: tf.Tensor) -> tf.Tensor | float:
         return self.learning_rate * tf.pow(self.decay_rate, tf.cast(step // self.decay_steps, tf.float32))
 
     def get_config(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class CosineRate(_Warmup):
         super().__init__(learning_rate, warmup_steps)
         self.total_steps = int(total_steps)
 
-    def _rate(self, step: tf.Tensor) -> Any:
+    def _rate(self, step: tf.Tensor) -> tf.Tensor | float:
         span = float(max(1, self.total_steps - self.warmup_steps))
         done = tf.clip_by_value(tf.cast(step - self.warmup_steps, tf.float32) / span, 0.0, 1.0)
         return self.learning_rate * 0.5 * (1.0 + tf.cos(3.14159265358979 * done))

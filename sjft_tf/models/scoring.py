@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -11,10 +10,9 @@ import tensorflow as tf
 
 from sjft_tf import progress
 from sjft_tf.errors import InputError
+from sjft_tf.models.contracts import Images, View
 from sjft_tf.models.joint import target_logits
 from sjft_tf.models.view_cache import ViewCache
-
-View = Callable[[tf.Tensor], tf.Tensor]
 
 LEAST_SHAPE = 128
 """Pictures to which smaller sets are filled up; a larger batch size than the set has images pads no further."""
@@ -55,7 +53,7 @@ class Scorer:
 
         self._forward = forward
 
-    def __call__(self, image_set: Any, rows: np.ndarray | None = None, description: str = "Scoring") -> np.ndarray:
+    def __call__(self, image_set: Images, rows: np.ndarray | None = None, description: str = "Scoring") -> np.ndarray:
         """Scores the images of `rows` (default: all), with a progress bar.
 
         Args:
@@ -94,7 +92,7 @@ class Scorer:
             raise InputError(f"The image set gave {filled} images where {total} were asked for. Check for bad images.")
         return result
 
-    def _prepare(self, image_set: Any, rows: np.ndarray | None) -> Iterator[tuple[tf.Tensor, int]]:
+    def _prepare(self, image_set: Images, rows: np.ndarray | None) -> Iterator[tuple[tf.Tensor, int]]:
         """Batches float32 [batch_size, (views,) crop, crop, 3] and how many images are in each; the rest is zero."""
         # By the whole set, so that its images meet one shape whichever rows are asked for.
         batch_size = min(self.batch_size, max(self._least, len(image_set)))

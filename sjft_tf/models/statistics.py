@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from sjft_tf.models.contracts import Variable
 
-def recompute_statistics(model: keras.Model, batches: Iterable[Any]) -> int:
+
+def recompute_statistics(model: keras.Model, batches: Iterable[tuple[tf.Tensor, Mapping[str, tf.Tensor]]]) -> int:
     """Sets every moving mean and variance to its average over `batches`, all seen with the present weights.
 
     A moving average looks back on weights that training has left; after few steps at a high rate it describes another
@@ -34,7 +35,7 @@ def recompute_statistics(model: keras.Model, batches: Iterable[Any]) -> int:
         return 0
     others = [(v, v.numpy()) for v in model.non_trainable_variables if not _is_statistic(v, layers)]
     momenta = [layer.momentum for layer in layers]
-    sums: list[Any] = [0.0] * len(layers)
+    sums = [np.zeros(())] * len(layers)
     seen = 0
     try:
         for layer in layers:
@@ -64,9 +65,9 @@ def recompute_statistics(model: keras.Model, batches: Iterable[Any]) -> int:
     return len(layers)
 
 
-def _number(variable: Any) -> np.ndarray:
+def _number(variable: Variable) -> np.ndarray:
     return np.asarray(variable.numpy(), np.float64)
 
 
-def _is_statistic(variable: Any, layers: list[Any]) -> bool:
+def _is_statistic(variable: Variable, layers: list[keras.layers.BatchNormalization]) -> bool:
     return any(variable is v for layer in layers for v in (layer.moving_mean, layer.moving_variance))

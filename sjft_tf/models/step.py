@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar
 
 import keras
 import tensorflow as tf
@@ -11,8 +11,17 @@ import tensorflow as tf
 from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
 from sjft_tf.models.averaging import WeightAverage
+from sjft_tf.models.contracts import Variable
 from sjft_tf.models.losses import head_sums, valid_rows
 from sjft_tf.models.precision import loss_scale, prepare_gradients, scale_loss
+
+Labels = Mapping[str, tf.Tensor]
+"""Of each head int32 [N], -1 where a row is of the other domain."""
+Counts = dict[str, tf.Tensor]
+"""Of each head how many rows have a label, scalar float32."""
+Sums = dict[str, list[tf.Tensor]]
+"""Of each head loss and hits, scalars float32; see `HeadSums`."""
+Nested = TypeVar("Nested")
 
 
 class StepRules:
@@ -85,103 +94,107 @@ class JointModel(keras.Model):
         self.rules = StepRules(self, loss_weights, label_smoothing, clip_norm, accumulate, average_momentum)
 
     @property
-    def metrics(self) -> list[Any]:
+    def metrics(self) -> list[keras.metrics.Metric]:
         """What `fit` resets at the beginning of an epoch."""
         return list(self.rules.metrics.values()) if self.rules is not None else []
 
     @property
-    def extra_variables(self) -> dict[str, Any]:
+    def extra_variables(self) -> dict[str, tf.Variable]:
         """Variables that are neither weights nor the optimizer's and must be kept to go on, by name."""
         if self.rules is None:
             return {}
         average = self.rules.average
         return {"steps": self.rules.steps} | (average.state() if average is not None else {})
 
-    def train_step(self, data: Any) -> dict[str, Any]:
+    def train_step(self, data: tuple[tf.Tensor, Labels]) -> dict[str, tf.Tensor]:
         """One step; see the class."""
-        if self.rules is None:
-            raise RuntimeError("call prepare() before fit()")
+        rules = self._prepared("fit")
         images, labels = data[:2]
         # A head's loss is a mean over the valid rows of all micro-batches and replicas, which are counted first.
-        counts = _everywhere({head: valid_rows(labels[head]) for head in self.rules.loss_weights})
+        counts = _everywhere({head: valid_rows(labels[head]) for head in rules.loss_weights})
         variables = self.trainable_variables
-        if self.rules.accumulate == 1:
-            gradients, sums = self._gradients(images, labels, counts, variables)
+        if rules.accumulate == 1:
+            gradients, sums = self._gradients(rules, images, labels, counts, variables)
         else:
-            gradients, sums = self._accumulated(images, labels, counts, variables)
+            gradients, sums = self._accumulated(rules, images, labels, counts, variables)
         gradients = prepare_gradients(self.optimizer, gradients)
-        figures = _means(_everywhere(sums), counts, self.rules.loss_weights)
-        if self.rules.clip_norm:
-            gradients, figures["gradient_norm"] = _clipped(gradients, self.rules.clip_norm, loss_scale(self.optimizer))
+        figures = _means(_everywhere(sums), counts, rules.loss_weights)
+        if rules.clip_norm:
+            gradients, figures["gradient_norm"] = _clipped(gradients, rules.clip_norm, loss_scale(self.optimizer))
         self.optimizer.apply_gradients(list(zip(gradients, variables, strict=True)))
-        if self.rules.average is not None:
-            self.rules.average.update(self.rules.steps)
-        self.rules.steps.assign_add(1)
-        for name, metric in self.rules.metrics.items():
+        if rules.average is not None:
+            rules.average.update(rules.steps)
+        rules.steps.assign_add(1)
+        for name, metric in rules.metrics.items():
             value, weight = figures[name], None
             if name == "gradient_norm":
                 # That of a step which the loss scale is going to skip is not finite, and would spoil the mean.
                 value, weight = _finite(value)
             metric.update_state(value, weight)
-        return {name: _reducible(metric.result()) for name, metric in self.rules.metrics.items()}
+        return {name: _reducible(metric.result()) for name, metric in rules.metrics.items()}
 
-    def test_step(self, data: Any) -> dict[str, Any]:
+    def test_step(self, data: tuple[tf.Tensor, Labels]) -> dict[str, tf.Tensor]:
         """The same figures without training, as `evaluate` reports them; "gradient_norm" stays 0."""
-        if self.rules is None:
-            raise RuntimeError("call prepare() before evaluate()")
+        rules = self._prepared("evaluate")
         images, labels = data[:2]
-        counts = _everywhere({head: valid_rows(labels[head]) for head in self.rules.loss_weights})
+        counts = _everywhere({head: valid_rows(labels[head]) for head in rules.loss_weights})
         outputs = self(images, training=False)
-        sums = {head: list(head_sums(labels[head], outputs[head], self.rules.label_smoothing)) for head in counts}
-        for name, value in _means(_everywhere(sums), counts, self.rules.loss_weights).items():
-            self.rules.metrics[name].update_state(value)
-        return {name: metric.result() for name, metric in self.rules.metrics.items()}
+        sums = {head: list(head_sums(labels[head], outputs[head], rules.label_smoothing)) for head in counts}
+        for name, value in _means(_everywhere(sums), counts, rules.loss_weights).items():
+            rules.metrics[name].update_state(value)
+        return {name: metric.result() for name, metric in rules.metrics.items()}
 
-    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+    def _prepared(self, caller: str) -> StepRules:
+        if self.rules is None:
+            raise RuntimeError(f"call prepare() before {caller}()")
+        return self.rules
+
+    def _maybe_symbolic_build(self, iterator: object = None, data_batch: object = None) -> None:
         # With several devices Keras 3 looks at a batch first, to build what is not built yet, and fails among several
         # processes. Here everything is built by `compile_joint`.
         return
 
-    def _gradients(self, images: Any, labels: Any, counts: Any, variables: list[Any]) -> tuple[list[Any], Any]:
-        assert self.rules is not None
+    def _gradients(
+        self, rules: StepRules, images: tf.Tensor, labels: Labels, counts: Counts, variables: list[Variable]
+    ) -> tuple[list[tf.Tensor], Sums]:
         with tf.GradientTape() as tape:
             outputs = self(images, training=True)
-            sums = {
-                head: head_sums(labels[head], outputs[head], self.rules.label_smoothing)
-                for head in self.rules.loss_weights
-            }
+            sums = {head: head_sums(labels[head], outputs[head], rules.label_smoothing) for head in rules.loss_weights}
             loss = tf.add_n(
                 [
                     weight * tf.math.divide_no_nan(sums[head].loss, counts[head])
-                    for head, weight in self.rules.loss_weights.items()
+                    for head, weight in rules.loss_weights.items()
                 ]
             )
             loss = scale_loss(self.optimizer, loss)
         gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return gradients, {head: list(parts) for head, parts in sums.items()}
 
-    def _accumulated(self, images: Any, labels: Any, counts: Any, variables: list[Any]) -> tuple[list[Any], Any]:
-        assert self.rules is not None
-        heads = list(self.rules.loss_weights)
+    def _accumulated(
+        self, rules: StepRules, images: tf.Tensor, labels: Labels, counts: Counts, variables: list[Variable]
+    ) -> tuple[list[tf.Tensor], Sums]:
+        heads = list(rules.loss_weights)
 
-        def add(i: tf.Tensor, gradients: list[Any], sums: dict[str, list[Any]]) -> tuple[tf.Tensor, Any, Any]:
-            part, new_sums = self._gradients(images[i], {head: labels[head][i] for head in heads}, counts, variables)
+        def add(i: tf.Tensor, gradients: list[tf.Tensor], sums: Sums) -> tuple[tf.Tensor, list[tf.Tensor], Sums]:
+            part, new_sums = self._gradients(
+                rules, images[i], {head: labels[head][i] for head in heads}, counts, variables
+            )
             gradients = [total + new for total, new in zip(gradients, part, strict=True)]
             return i + 1, gradients, tf.nest.map_structure(lambda total, new: total + new, sums, new_sums)
 
         nothing = [tf.zeros(v.shape, v.dtype) for v in variables]
         _, gradients, sums = tf.while_loop(
-            lambda i, *_: i < self.rules.accumulate,  # type: ignore[union-attr]
+            lambda i, *_: i < rules.accumulate,
             add,
             (tf.constant(0), nothing, {head: [tf.zeros([]), tf.zeros([])] for head in heads}),
-            maximum_iterations=self.rules.accumulate,
+            maximum_iterations=rules.accumulate,
             # Side by side they would need the memory that accumulating saves.
             parallel_iterations=1,
         )
         return gradients, sums
 
 
-def _everywhere(values: Any) -> Any:
+def _everywhere(values: Nested) -> Nested:
     # Sums over the replicas; several small numbers travel together.
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
@@ -201,7 +214,7 @@ def _multi_worker() -> bool:
     return isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy)
 
 
-def _means(sums: Any, counts: Any, weights: Mapping[str, float]) -> dict[str, tf.Tensor]:
+def _means(sums: Sums, counts: Counts, weights: Mapping[str, float]) -> dict[str, tf.Tensor]:
     means = {}
     for head in weights:
         loss, hits = sums[head]
@@ -215,7 +228,7 @@ def _finite(value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.where(good, value, 0.0), tf.cast(good, tf.float32)
 
 
-def _clipped(gradients: list[Any], limit: float, scale: Any) -> tuple[list[Any], tf.Tensor]:
+def _clipped(gradients: list[tf.Tensor], limit: float, scale: tf.Tensor | float) -> tuple[list[tf.Tensor], tf.Tensor]:
     # The norm is that of the sum over the replicas, which the optimizer adds up only later: each replica shortens its
     # share by the same factor.
     context = tf.distribute.get_replica_context()

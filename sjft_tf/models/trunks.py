@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from sjft_tf import artifacts
 from sjft_tf.catalog import check_trunk
@@ -60,7 +62,7 @@ def build_trunk(
     if family.build is None:
         maps = preact_resnet(scaled, depth=depth, width=width)
     else:
-        maps = _application(family, scaled, weights, alpha).output
+        maps = _application(family, family.build, scaled, weights, alpha).output
     pooled = keras.layers.GlobalAveragePooling2D(name="pool")(maps)
     # A float32 layer at the end, so that heads and losses see float32 under mixed precision as well.
     features = keras.layers.Activation("linear", dtype="float32", name=FEATURES)(pooled)
@@ -70,16 +72,17 @@ def build_trunk(
     return replace_batch_norm(trunk, batch_norm_momentum)
 
 
-def _application(family: Family, scaled: object, weights: str, alpha: float | None) -> keras.Model:
-    assert family.build is not None
+def _application(
+    family: Family, build: Callable[..., keras.Model], scaled: tf.Tensor, weights: str, alpha: float | None
+) -> keras.Model:
     options = {"alpha": 1.0 if alpha is None else float(alpha)} if family.has_alpha else {}
     downloads = weights == "imagenet"
-    shape = tuple(scaled.shape[1:])  # type: ignore[attr-defined]
+    shape = tuple(scaled.shape[1:])
     try:
         with warnings.catch_warnings():
             # The MobileNets warn that weights for 224 px are used at other sizes, which is what we want.
             warnings.filterwarnings("ignore", message=".*input_shape.*")
-            return family.build(
+            return build(
                 include_top=False,
                 weights="imagenet" if downloads else None,
                 input_tensor=scaled,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from typing import Any
 
 import h5py
 import keras
@@ -82,7 +81,7 @@ def _copy_prefix(trunk: keras.Model, saved: keras.Model) -> None:
             mine.finalize_state()
 
 
-def _shapes(layer: Any) -> list[tuple[int, ...]]:
+def _shapes(layer: keras.layers.Layer) -> list[tuple[int, ...]]:
     return [tuple(w.shape) for w in layer.weights]
 
 
@@ -90,7 +89,7 @@ def _numbers_in(file: Path) -> str:
     """How many numbers the file's weights are, for the message; best effort, as the file may be damaged."""
     total = 0
 
-    def add(name: str, item: Any) -> None:
+    def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
         nonlocal total
         if isinstance(item, h5py.Dataset) and "optimizer" not in name:
             total += int(np.prod(item.shape))

@@ -13,6 +13,7 @@ from sjft_tf.training.checkpoints.policy import CheckpointPolicy
 from sjft_tf.training.checkpoints.rounds import (
     SCORING,
     STATE,
+    RoundMetrics,
     RoundState,
     check_round,
     finished_rounds,
@@ -47,6 +48,7 @@ __all__ = [
     "HardSampleMining",
     "MiningState",
     "RoundHooks",
+    "RoundMetrics",
     "RoundSettings",
     "RoundState",
     "StopRequest",

@@ -23,7 +23,7 @@ import tensorflow as tf
 from sjft_tf.config import DistributionConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import WHOLE_BATCH, BatchShard
-from sjft_tf.models.averaging import plain
+from sjft_tf.models import plain
 from sjft_tf.training.tf_config import place_in_cluster
 
 Arrays = dict[str, np.ndarray]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
 
 import keras
 import tensorflow as tf
 
 from sjft_tf.models import recompute_statistics
+
+Batch = tuple[tf.Tensor, Mapping[str, tf.Tensor]]
+"""Images and, of each head, labels."""
 
 
 class FinishWeights(keras.callbacks.Callback):
@@ -21,7 +23,7 @@ class FinishWeights(keras.callbacks.Callback):
         batches: gives batches as in training for `recompute_statistics`; None leaves the statistics alone.
     """
 
-    def __init__(self, batches: Callable[[], Iterable[Any]] | None = None) -> None:
+    def __init__(self, batches: Callable[[], Iterable[Batch]] | None = None) -> None:
         super().__init__()
         self._batches = batches
 

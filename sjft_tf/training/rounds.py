@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import keras
 import numpy as np
@@ -29,7 +29,15 @@ from sjft_tf.selection import Selector
 from sjft_tf.training.callbacks import HardSampleMining, MiningState, StepProgress, StopOnNonFiniteLoss
 from sjft_tf.training.checkpoints.callback import StepCheckpoints
 from sjft_tf.training.checkpoints.policy import CheckpointPolicy
-from sjft_tf.training.checkpoints.rounds import RoundState, finished_rounds, load_round, run_variables, save_round
+from sjft_tf.training.checkpoints.rounds import (
+    BorrowingFigures,
+    RoundMetrics,
+    RoundState,
+    finished_rounds,
+    load_round,
+    run_variables,
+    save_round,
+)
 from sjft_tf.training.checkpoints.steps import Resumed
 from sjft_tf.training.compiling import compile_joint, largest_divisor, run_in_steps_of, wanted_execution
 from sjft_tf.training.distribution import ALONE, Arrays, Cluster, JoinReplicas
@@ -183,9 +191,10 @@ class _Loop:
             callbacks=self._callbacks(index, first, extra, resumed, stream),
         ).history
         scores = self.mining.last_scores()
-        metrics: dict[str, Any] = {name: float(values[-1]) for name, values in history.items()}
-        metrics |= {"borrowed": borrowing.summary()} if borrowing else {}
-        metrics |= {"scoring": scores.summary(), "seconds": time.perf_counter() - begun}
+        metrics = cast(RoundMetrics, {name: float(values[-1]) for name, values in history.items()})
+        if borrowing:
+            metrics["borrowed"] = cast(BorrowingFigures, borrowing.summary())
+        metrics["scoring"], metrics["seconds"] = scores.summary(), time.perf_counter() - begun
         record = round_record(self.sets.target.labels, scores, counts, borrowing)
         return RoundState(index, end, self.mining.k0, self.mining.counts, metrics, self.mining.hard, record)
 

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 
 from sjft_tf.images import ImageSet
 from sjft_tf.models import Scorer
 from sjft_tf.selection import hardness
+
+
+class ScoringFigures(TypedDict):
+    """The numbers that a round records of a scoring: share of right answers, how many images are hard, mean nats."""
+
+    train_top1: float
+    wrong: int
+    uncertain: int
+    mean_entropy: float
 
 
 @dataclass(frozen=True)
@@ -32,8 +42,8 @@ class TargetScores:
         """bool [N]: wrong or uncertain."""
         return self.wrong | self.uncertain
 
-    def summary(self) -> dict[str, float | int]:
-        """The numbers that a round records of it."""
+    def summary(self) -> ScoringFigures:
+        """The numbers that a round records."""
         return {
             "train_top1": float(1 - self.wrong.mean()),
             "wrong": int(self.wrong.sum()),

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any
+from collections.abc import Callable
+from types import FrameType
+from typing import TypeAlias
 
 SIGNALS = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "Ctrl-C"}
+
+Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
+"""What Python calls, or does, when a signal comes."""
 
 
 class StopRequest:
@@ -23,7 +28,7 @@ class StopRequest:
     def __init__(self) -> None:
         self.made = False
         self.signal = signal.SIGTERM
-        self._before: dict[signal.Signals, Any] = {}
+        self._before: dict[signal.Signals, Handler] = {}
 
     @property
     def name(self) -> str:
@@ -43,7 +48,7 @@ class StopRequest:
             signal.signal(number, handler)
         self._before = {}
 
-    def _note(self, number: int, _: Any) -> None:
+    def _note(self, number: int, _: FrameType | None) -> None:
         if self.made and number == signal.SIGINT:
             raise KeyboardInterrupt
         if not self.made:

@@ -154,8 +154,7 @@ def test_the_stages_of_the_smallest_trunk_exist():
 
 
 def check_stages(trunk, size=64, **settings):
-    from sjft_tf.models import build_trunk
-    from sjft_tf.models.depth import layers_up_to
+    from sjft_tf.models import build_trunk, layers_up_to
 
     model = build_trunk(trunk, size, weights="none", **settings)
     early, middle = (len(layers_up_to(model, name(trunk))) for name in (early_stage, middle_stage))

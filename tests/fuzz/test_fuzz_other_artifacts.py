@@ -21,7 +21,7 @@ from sjft_tf.report.comparison import read_comparison
 from sjft_tf.retrieval import Layout, Search, SearchCheckpoint
 from sjft_tf.sealed import file_digest
 from sjft_tf.summaries.projector import CONFIG, FOLDER, STAMP, projector_made_from
-from sjft_tf.training.checkpoints.steps import Checkpoints
+from sjft_tf.training import Checkpoints
 from sjft_tf.workdir import Workdir
 
 MADE_FROM = {"target": "abc", "view": [8, 8]}

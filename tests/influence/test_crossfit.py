@@ -2,8 +2,15 @@
 
 import numpy as np
 
-from sjft_tf.influence import HeadSolver, SoftmaxObjective, cross_fitted, fit_head, influence, parts
-from sjft_tf.influence.crossfit import parts_with_validation
+from sjft_tf.influence import (
+    HeadSolver,
+    SoftmaxObjective,
+    cross_fitted,
+    fit_head,
+    influence,
+    parts,
+    parts_with_validation,
+)
 
 
 def solver_of(problem):

@@ -94,7 +94,7 @@ def test_the_better_class_is_the_one_with_the_least_influence(problem):
     by_label = np.empty((24, 3))
     for label in range(3):
         other = problem.examples(problem.rows)
-        other._kept.labels[:] = label
+        other._only_block.labels[:] = label
         by_label[:, label] = influence(HeadSolver(head), other, validation).influence
     np.testing.assert_array_equal(scores.better_class, by_label.argmin(axis=1))
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from sjft_tf.errors import InputError
-from sjft_tf.influence import Examples, Scaling, SoftmaxObjective
+from sjft_tf.influence import Examples, SoftmaxObjective
 
 L2 = 0.05
 
@@ -60,15 +59,6 @@ def test_products_are_the_matrix_times_the_vectors(problem, rng):
 def test_large_logits_do_not_overflow(problem):
     objective = SoftmaxObjective(problem.examples(problem.rows), 3, L2)
     assert np.isfinite(objective.value(np.full((5, 3), 1e4) * np.arange(3)))
-
-
-def test_features_that_cannot_be_used_are_refused():
-    flat = np.ones((4, 2), np.float32)
-    with pytest.raises(InputError, match="All 4 images have the same features"):
-        Scaling.of(flat, np.arange(4))
-    flat[1, 0] = np.nan
-    with pytest.raises(InputError, match="NaN or infinite"):
-        Scaling.of(flat, np.arange(4))
 
 
 def test_examples_read_the_same_in_any_blocks(problem, tmp_path):

@@ -16,7 +16,7 @@ from sjft_tf.pipeline.programs.evaluate import EvaluationRequest, evaluate
 from sjft_tf.pipeline.programs.retrieve import retrieve
 from sjft_tf.pipeline.programs.train import train
 from sjft_tf.pipeline.stages import audit, learning, neighbors
-from sjft_tf.training.checkpoints.rounds import finished_rounds
+from sjft_tf.training import finished_rounds
 from sjft_tf.workdir import Workdir
 
 

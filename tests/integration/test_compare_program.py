@@ -18,7 +18,7 @@ from sjft_tf.pipeline.comparing.comparison import Comparison
 from sjft_tf.pipeline.comparing.frozen_head import evaluate_head
 from sjft_tf.pipeline.comparing.job_types import job_from_json
 from sjft_tf.pipeline.comparing.jobs import work
-from sjft_tf.training.checkpoints.rounds import finished_rounds
+from sjft_tf.training import finished_rounds
 from sjft_tf.workdir import Workdir
 
 pytestmark = pytest.mark.slow

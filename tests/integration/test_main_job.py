@@ -23,7 +23,7 @@ from sjft_tf.pipeline.programs.train import train
 from sjft_tf.pipeline.stages import learning
 from sjft_tf.pipeline.stages.results import round_figures
 from sjft_tf.retrieval import NeighborTable
-from sjft_tf.training.checkpoints.rounds import finished_rounds, kept_rounds, read_round
+from sjft_tf.training import finished_rounds, kept_rounds, read_round
 from sjft_tf.workdir import Workdir
 
 

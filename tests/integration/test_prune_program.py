@@ -9,7 +9,7 @@ from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.programs.prune import prune
 from sjft_tf.pipeline.programs.train import train
-from sjft_tf.training.checkpoints.rounds import finished_rounds
+from sjft_tf.training import finished_rounds
 from sjft_tf.workdir import Workdir
 
 

@@ -11,8 +11,7 @@ from sjft_tf.errors import InputError, Stopped
 from sjft_tf.pipeline.programs.retrieve import retrieve
 from sjft_tf.pipeline.programs.train import train
 from sjft_tf.retrieval import NeighborTable, SearchCheckpoint
-from sjft_tf.training.checkpoints.rounds import finished_rounds
-from sjft_tf.training.stopping import StopRequest
+from sjft_tf.training import StopRequest, finished_rounds
 from sjft_tf.workdir import Workdir
 
 

@@ -19,7 +19,7 @@ from sjft_tf.pipeline.programs.train import train
 from sjft_tf.pipeline.stages import retrieving
 from sjft_tf.pipeline.stages.importance import class_importance
 from sjft_tf.retrieval import NeighborTable
-from sjft_tf.training.checkpoints.rounds import read_round
+from sjft_tf.training import read_round
 from sjft_tf.workdir import Workdir
 
 

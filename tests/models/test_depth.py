@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from sjft_tf.errors import InputError
-from sjft_tf.models import build_joint_model, build_trunk, freeze, parse_rates, rate_factors, trunk_of
-from sjft_tf.models.depth import layers_up_to
+from sjft_tf.models import build_joint_model, build_trunk, freeze, layers_up_to, parse_rates, rate_factors, trunk_of
 
 
 @pytest.fixture(scope="module")

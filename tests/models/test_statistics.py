@@ -4,8 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from sjft_tf.models import FusedBatchNormalization, recompute_statistics
-from sjft_tf.models.dropout import ResumableDropout
+from sjft_tf.models import FusedBatchNormalization, ResumableDropout, recompute_statistics
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ import pytest
 
 from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
-from sjft_tf.models import build_joint_model, build_trunk
-from sjft_tf.models.weights import load_trunk_weights
+from sjft_tf.models import build_joint_model, build_trunk, load_trunk_weights
 
 
 def _preact(**options):

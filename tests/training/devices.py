@@ -22,8 +22,7 @@ import tensorflow as tf
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import BatchPlan, ImageSet, SourceStream, View, joint_dataset
-from sjft_tf.models import Scorer, build_joint_model, build_trunk
-from sjft_tf.models.dropout import ResumableDropout
+from sjft_tf.models import ResumableDropout, Scorer, build_joint_model, build_trunk
 from sjft_tf.training import (
     ALONE,
     CheckpointPolicy,

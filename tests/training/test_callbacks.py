@@ -121,6 +121,15 @@ def test_what_is_found_is_reported(sets, selector, rng):
     assert scorer.scored == ["target"]
 
 
+@pytest.mark.parametrize("hard", [None, np.array([True, False])])
+def test_what_a_round_begins_with_comes_through_arrays(hard):
+    arrays = MiningState(3, np.array([3, 5], np.int32), hard).to_arrays()
+    assert all(isinstance(value, np.ndarray) for value in arrays.values())
+    again = MiningState.from_arrays(arrays)
+    assert (again.k0, again.counts.tolist()) == (3, [3, 5])
+    assert again.hard is hard
+
+
 def test_without_a_selector_it_only_reports(sets, rng):
     mining = HardSampleMining(
         sets.target, None, FakeScorer(answers(rng, sets.target.labels, 1)), MiningState(0, np.zeros(9, np.int32))

@@ -14,9 +14,17 @@ from sjft_tf import artifacts
 from sjft_tf.artifacts import ArtifactMismatch, NoSpace
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.models import build_joint_model, build_trunk, optimizer_state
-from sjft_tf.training import CheckpointPolicy, Checkpoints, RoundHooks, RoundSettings, StopRequest, rounds
+from sjft_tf.training import (
+    CheckpointPolicy,
+    Checkpoints,
+    RoundHooks,
+    RoundSettings,
+    StopRequest,
+    finished_rounds,
+    read_round,
+    rounds,
+)
 from sjft_tf.training.checkpoints import model_files
-from sjft_tf.training.checkpoints.rounds import finished_rounds, read_round
 from sjft_tf.training.checkpoints.steps import metric_variables, restore_metrics
 
 MADE_FROM = {"test": "checkpoints"}

@@ -12,7 +12,7 @@ import pytest
 
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.training.distribution import ALONE, open_cluster
+from sjft_tf.training import ALONE, open_cluster
 from sjft_tf.training.tf_config import place_in_cluster
 
 DEVICES = Path(__file__).with_name("devices.py")

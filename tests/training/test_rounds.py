@@ -11,8 +11,16 @@ from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.errors import InputError
 from sjft_tf.images import BatchPlan, ColorJitter, Cutout, RandAugment, RandomAffine, SourceStream, joint_dataset
 from sjft_tf.models import make_schedule
-from sjft_tf.training import CheckpointPolicy, RoundHooks, RoundSettings, TrainingSets, preparing, rounds
-from sjft_tf.training.checkpoints.rounds import finished_rounds, read_round
+from sjft_tf.training import (
+    CheckpointPolicy,
+    RoundHooks,
+    RoundSettings,
+    TrainingSets,
+    finished_rounds,
+    preparing,
+    read_round,
+    rounds,
+)
 
 MADE_FROM = {"test": "rounds"}
 

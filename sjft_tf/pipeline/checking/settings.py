@@ -15,8 +15,7 @@ import tensorflow as tf
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import check_max_per_class
-from sjft_tf.models import make_optimizer, parse_rates, rate_factors, reset_from
-from sjft_tf.models.depth import layers_up_to
+from sjft_tf.models import layers_up_to, make_optimizer, parse_rates, rate_factors, reset_from
 from sjft_tf.pipeline.checking.memory import machine_memory, refuse_too_large
 from sjft_tf.pipeline.inputs import Sets, filter_bank
 from sjft_tf.pipeline.networks import build_run_trunk

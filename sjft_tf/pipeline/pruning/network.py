@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from sjft_tf.influence import (
+    PRODUCT_COST,
     Head,
     NetworkLoss,
     Scaling,
@@ -22,7 +23,6 @@ from sjft_tf.influence import (
     largest_eigenvalue,
     lissa,
 )
-from sjft_tf.influence.network import PRODUCT_COST
 from sjft_tf.pipeline.inputs import Sets, network_view
 from sjft_tf.pipeline.pruning.head import InfluenceProblem, InfluenceScores
 

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from sjft_tf.config import RunConfig
-from sjft_tf.evaluation import SetFigures
+from sjft_tf.evaluation import BorrowingFigures, SetFigures
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.stages.results import round_figures
 from sjft_tf.selection import TABLE_SELECTORS
@@ -106,7 +106,8 @@ class Board:
             self._scored(board, state)
             self._hard(board, step, state, scores)
             if "borrowed" in state.metrics:
-                board.scalars(step, {f"borrowed/{name}": value for name, value in state.metrics["borrowed"].items()})
+                borrowed = vars(BorrowingFigures.from_json(state.metrics["borrowed"]))
+                board.scalars(step, {f"borrowed/{name}": value for name, value in borrowed.items()})
                 counts = np.full(len(state.counts), state.k0) if self._counts is None else self._counts
                 board.histogram(step, "borrowed/k_per_target", counts)
             if state.index == 0 and self._config.selection.selector in TABLE_SELECTORS:

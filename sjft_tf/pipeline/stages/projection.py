@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from sjft_tf.config import RunConfig
 from sjft_tf.images import ImageSet, View
-from sjft_tf.models.trunks import FEATURES
+from sjft_tf.models import FEATURES
 from sjft_tf.pipeline.inputs import Sets, network_view
 from sjft_tf.selection import entropy
 from sjft_tf.summaries import projector_made_from, remove_projector, thumbnail_side, write_projector

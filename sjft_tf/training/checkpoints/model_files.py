@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
-from sjft_tf.models import optimizer_state, optimizer_variables, restore_optimizer_state
+from sjft_tf.models import Variable, optimizer_state, optimizer_variables, restore_optimizer_state
 
 WEIGHTS = "model.weights.h5"
 OPTIMIZER = "optimizer.npz"
 
 
-def extra_state(model: keras.Model) -> dict[str, Any]:
+def extra_state(model: keras.Model) -> dict[str, Variable]:
     """The variables that training changes and that are neither weights nor the optimizer's, by name.
 
     These are the seed generators of a trunk's own dropout layers (EfficientNet, ConvNeXt), which Keras 3 keeps among

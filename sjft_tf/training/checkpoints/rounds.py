@@ -10,17 +10,18 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import keras
 import numpy as np
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
-from sjft_tf.models import optimizer_variables
+from sjft_tf.models import Variable, optimizer_variables
 from sjft_tf.schema import Array, Schema
 from sjft_tf.training.checkpoints import model_files
 from sjft_tf.training.checkpoints.model_files import OPTIMIZER, WEIGHTS
+from sjft_tf.training.scoring import ScoringFigures
 
 STATE = "state.npz"
 SCORING = "scoring.npz"
@@ -29,8 +30,13 @@ _FIGURES = {"scoring?": dict, "borrowed?": dict, "seconds?": float}
 _STATE = Schema(
     {"counts": Array("int", ("targets",), low=0), "hard": Array("bool", ("targets",), optional=True)},
     {
-        **{"made_from": dict, "index": int, "global_step": int, "k0": int, "metrics": _FIGURES},
-        **{"weights": str, "optimizer": str},
+        "made_from": dict,
+        "index": int,
+        "global_step": int,
+        "k0": int,
+        "metrics": _FIGURES,
+        "weights": str,
+        "optimizer": str,
     },
 )
 _SCORING = Schema(
@@ -47,6 +53,29 @@ _SCORING = Schema(
     },
     {"weights": str},
 )
+
+
+class BorrowingFigures(TypedDict):
+    """`Borrowing.summary`."""
+
+    union_size: int
+    source_classes: int
+    mean_k: float
+    max_k: int
+
+
+class RoundMetrics(TypedDict, total=False):
+    """Figures of a round: what `JointModel` reports of its steps, what was borrowed, how the target was scored."""
+
+    loss: float
+    target_loss: float
+    source_loss: float
+    target_accuracy: float
+    source_accuracy: float
+    gradient_norm: float
+    borrowed: BorrowingFigures
+    scoring: ScoringFigures
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -67,7 +96,7 @@ class RoundState:
     global_step: int
     k0: int
     counts: np.ndarray
-    metrics: dict[str, Any]
+    metrics: RoundMetrics
     hard: np.ndarray | None = None
     scoring: dict[str, np.ndarray] | None = None
 
@@ -257,7 +286,7 @@ def _state(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> RoundState:
     )
 
 
-def run_variables(model: keras.Model) -> list[Any]:
+def run_variables(model: keras.Model) -> list[Variable]:
     """Every variable of a compiled joint model that a run goes on with, in a fixed order."""
     extra = model_files.extra_state(model)
     return [*model.weights, *optimizer_variables(model.optimizer), *(extra[name] for name in sorted(extra))]

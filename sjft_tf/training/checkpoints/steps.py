@@ -17,6 +17,7 @@ import numpy as np
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
+from sjft_tf.models import Variable
 from sjft_tf.schema import Schema
 from sjft_tf.training.checkpoints import model_files
 
@@ -160,7 +161,7 @@ class Checkpoints:
         )
 
 
-def metric_variables(model: keras.Model) -> list[Any]:
+def metric_variables(model: keras.Model) -> list[Variable]:
     """The variables behind the running means that `fit` reports."""
     return [variable for metric in model.metrics for variable in metric.variables]
 

@@ -11,7 +11,7 @@ from sjft_tf.evaluation import evaluate_probabilities
 from sjft_tf.pipeline.stages.results import round_figures
 from sjft_tf.report.damage import Damages
 from sjft_tf.report.reading import _figures, _scoring
-from sjft_tf.training.checkpoints.rounds import read_scoring
+from sjft_tf.training import read_scoring
 from sjft_tf.workdir import Workdir
 
 
