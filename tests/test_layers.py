@@ -21,10 +21,10 @@ LAYERS = {
     "models": (),
     "evaluation": (),
     "influence": ("evaluation", "images", "models"),
-    "training": ("config", "images", "models", "selection"),
+    "training": ("config", "images", "models", "selection", "workdir"),
     "export": ("models",),
     "summaries": (),
-    "comparison": ("config",),
+    "comparison": ("config", "workdir"),
     "advice": ("config",),
     "report": (
         *("comparison", "config", "evaluation", "images", "influence", "retrieval", "summaries", "training"),

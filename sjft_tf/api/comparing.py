@@ -16,7 +16,7 @@ from sjft_tf.config import Setting
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing.comparison import Comparison
 from sjft_tf.pipeline.comparing.launcher import Launcher
-from sjft_tf.workdir import Workdir
+from sjft_tf.workdir import ComparisonFiles, Workdir
 
 log = logging.getLogger(__name__)
 
@@ -64,4 +64,4 @@ def compare(
                 log.info("%s", line)
             if comparison.failed:
                 raise InputError("; ".join(f"{name}: {why}" for name, why in comparison.failed.items()))
-            return artifacts.read_json(folder.root / "comparison.json", {"arms": list})
+            return artifacts.read_json(folder.root / ComparisonFiles.RECORD, {"arms": list})

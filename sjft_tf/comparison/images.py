@@ -13,8 +13,8 @@ from sjft_tf.comparison.statistics import Interval, image_interval
 from sjft_tf.csv_files import read_rows, unescape
 from sjft_tf.errors import InputError
 from sjft_tf.schema import Array, Schema
+from sjft_tf.workdir import RoundFiles, Workdir
 
-_TABLE = "predictions.csv"
 _REMEDY = "Remove the run's folder and start the same command again: the run is made anew."
 
 
@@ -40,7 +40,9 @@ def image_intervals(root: Path, record: ComparisonRecord) -> dict[str, Interval 
                 continue
             right[name][run.seed] = read[0]
             if labels is not None and not np.array_equal(labels, read[1]):
-                raise InputError(f"{folder / _TABLE} is not of the same images as those of other runs. {_REMEDY}")
+                raise InputError(
+                    f"{Workdir(folder).predictions} is not of the same images as those of other runs. {_REMEDY}"
+                )
             labels = read[1]
     plain, intervals = right.get(BASELINE, {}), {}
     for name, of_seed in right.items():
@@ -54,12 +56,12 @@ def image_intervals(root: Path, record: ComparisonRecord) -> dict[str, Interval 
 
 def _right(run: Path, fused: bool) -> tuple[np.ndarray, np.ndarray] | None:
     """`(right float64 [N], labels int64 [N])` of a run's test images, in order; None if it has no predictions."""
-    table = run / _TABLE
+    table = Workdir(run).predictions
     if not table.is_file():
         return None
     outputs.check(table, _REMEDY)
     lines = read_rows(table, ("label", "predicted"))
-    names = artifacts.read_json(run / "classes.json", {"target": [str]}, _REMEDY)["target"]
+    names = artifacts.read_json(Workdir(run).classes, {"target": [str]}, _REMEDY)["target"]
     index = {name: number for number, name in enumerate(names)}
     # A class that begins like an escaped one, from a run with --raw_csv, is found as it was written.
     index = {unescape(name): number for name, number in index.items()} | index
@@ -68,7 +70,7 @@ def _right(run: Path, fused: bool) -> tuple[np.ndarray, np.ndarray] | None:
     labels = np.array([index[line["label"]] for line in lines], np.int64)
     predicted = np.array([index[line["predicted"]] for line in lines], np.int64)
     if fused:
-        files = sorted((run / "rounds").glob("*/probabilities-test.npz"))
+        files = sorted(Workdir(run).rounds.glob(f"*/{RoundFiles.probabilities('test')}"))
         if not files:
             return None
         wanted = Schema({"probabilities": Array("float", (len(lines), len(names)), low=0, high=1.001)})

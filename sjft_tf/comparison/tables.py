@@ -12,6 +12,7 @@ from sjft_tf.comparison.planning import SetsSummary
 from sjft_tf.comparison.records import ArmRecord, ComparisonRecord
 from sjft_tf.comparison.statistics import ArmSummary, Interval, differences, t_interval
 from sjft_tf.csv_files import Writer
+from sjft_tf.workdir import ComparisonFiles
 
 
 def write_tables(
@@ -27,9 +28,9 @@ def write_tables(
         with_images: compute the intervals over seeds and images, about a second an arm for thousands of images.
     """
     both = image_intervals(root, record) if with_images else {}
-    with atomic_write(root / "comparison.md", "w") as stream:
+    with atomic_write(root / ComparisonFiles.MARKDOWN, "w") as stream:
         stream.write("\n".join(markdown(record, notes, sets, both)) + "\n")
-    with atomic_write(root / "comparison.csv", "w") as stream:
+    with atomic_write(root / ComparisonFiles.CSV, "w") as stream:
         writer = Writer(stream)
         writer.writerows(csv_lines(record, both))
 

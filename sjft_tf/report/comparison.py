@@ -11,8 +11,8 @@ from sjft_tf.comparison import ArmSummary, RunRecord, TrialRecord
 from sjft_tf.report import schema
 from sjft_tf.report.damage import Damages, core
 from sjft_tf.report.reading import is_run
+from sjft_tf.workdir import ComparisonFiles, Workdir
 
-FILE = "comparison.json"
 _KEYS = {"target", "source", "seeds", "metric", "baseline", "arms"}
 _ARM_KEYS = {"name", "runs", "summary"}
 
@@ -92,7 +92,7 @@ class RecordedComparison:
         return None
 
     def _borrowed(self, folder: Path) -> bool:
-        return self.damages.read(folder / "config.json", lambda _: _borrowed(folder), False)
+        return self.damages.read(Workdir(folder).config, lambda _: _borrowed(folder), False)
 
 
 def read_comparison(root: Path) -> RecordedComparison:
@@ -101,7 +101,7 @@ def read_comparison(root: Path) -> RecordedComparison:
     Raises:
         InputError: it is damaged or of another shape.
     """
-    return core(root / FILE, lambda path: _comparison(root, _checked(artifacts.read_json(path))))
+    return core(root / ComparisonFiles.RECORD, lambda path: _comparison(root, _checked(artifacts.read_json(path))))
 
 
 def _comparison(root: Path, content: dict[str, Any]) -> RecordedComparison:
@@ -172,5 +172,5 @@ def _check_arm(arm: dict[str, Any]) -> None:
 
 
 def _borrowed(folder: Path) -> bool:
-    record = schema.configuration(artifacts.read_json(folder / "config.json"))
+    record = schema.configuration(artifacts.read_json(Workdir(folder).config))
     return record["config"]["selection"]["selector"] != "none"

@@ -15,6 +15,7 @@ from sjft_tf import artifacts
 from sjft_tf.comparison import ArmSummary, RunRecord
 from sjft_tf.report import comparison_charts, schema
 from sjft_tf.report.comparison import RecordedArm, RecordedComparison
+from sjft_tf.workdir import Workdir
 
 METRICS = {"mean_class_accuracy": "mean class accuracy", "top1": "top-1 accuracy"}
 
@@ -172,14 +173,15 @@ def _curves(comparison: RecordedComparison, colors: dict[str, str], judge: str) 
         curves: list[list[float]] = []
         for run in arm.runs:
             folder = comparison.folder(run.workdir)
-            if folder is None or not (folder / "metrics.json").is_file():
+            if folder is None or not Workdir(folder).metrics.is_file():
                 continue
             if folder in drawn:
                 # The fused rounds of an arm drawn before: what they reach together belongs at their end.
                 values = [_accuracy(run, judge)]
             else:
                 drawn.add(folder)
-                values = comparison.damages.read(folder / "metrics.json", lambda path: _rounds(path, judge, metric), [])
+                path = Workdir(folder).metrics
+                values = comparison.damages.read(path, lambda path: _rounds(path, judge, metric), [])
             known = [100 * value for value in values if value is not None]
             if known and len(known) == len(values):
                 curves.append(known)

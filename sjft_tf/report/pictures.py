@@ -102,7 +102,7 @@ def _target(run: RecordedRun, config: RunConfig, spec: str) -> ImageSet:
         max_pixels=config.data.max_pixels,
         cache=run.workdir.scans,
     )
-    kept = run.workdir.influence / "kept.json"
+    kept = run.workdir.kept
     if config.data.target_rows or config.data.prune_target:
         images = images.subset(kept_rows(config.data.target_rows or kept, images))
     _check("target", images, len(run.states[0].counts), run)

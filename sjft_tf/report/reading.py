@@ -18,15 +18,13 @@ from sjft_tf.report.curves import Curve, training_curves
 from sjft_tf.report.damage import Damages, core
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.training import (
-    SCORING,
-    STATE,
     RoundState,
     check_round,
     finished_rounds,
     read_round,
     round_folder,
 )
-from sjft_tf.workdir import Workdir
+from sjft_tf.workdir import RoundFiles, Workdir
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +95,7 @@ class RecordedRun:
 
 def is_run(folder: Path) -> bool:
     """Whether a run lies in this folder."""
-    return (folder / "config.json").is_file() and (folder / "rounds").is_dir()
+    return folder.is_dir() and Workdir(folder).config.is_file() and Workdir(folder).rounds.is_dir()
 
 
 def read_run(folder: Path) -> RecordedRun:
@@ -123,8 +121,10 @@ def read_run(folder: Path) -> RecordedRun:
         recorded=recorded,
         states=states,
         rounds=rounds,
-        figures=[damages.read(folder / "metrics.json", _figures, nothing) for folder in folders],
-        scorings=[damages.read(folder / SCORING, lambda path: _scoring(path, count), None) for folder in folders],
+        figures=[damages.read(folder / RoundFiles.METRICS, _figures, nothing) for folder in folders],
+        scorings=[
+            damages.read(folder / RoundFiles.SCORING, lambda path: _scoring(path, count), None) for folder in folders
+        ],
         fused=damages.read(workdir.metrics, _fused, nothing),
         classes=damages.read(workdir.classes, _classes, {}),
         curves=damages.part("The curves of the training", lambda: training_curves(workdir.logs), {}),
@@ -139,7 +139,7 @@ def read_run(folder: Path) -> RecordedRun:
 
 
 def _state(rounds: Path, index: int) -> RoundState:
-    path = round_folder(rounds, index) / STATE
+    path = round_folder(rounds, index) / RoundFiles.STATE
     state = core(path, lambda _: read_round(rounds, index))
     counts = state.counts
     whole = all(type(value) is int and 0 <= value <= MOST for value in (state.index, state.global_step, state.k0))

@@ -9,13 +9,14 @@ from typing import Any
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
-from sjft_tf.report.comparison import FILE, RecordedComparison, read_comparison
+from sjft_tf.report.comparison import RecordedComparison, read_comparison
 from sjft_tf.report.comparison_sections import comparison_context
 from sjft_tf.report.markdown import charts_folder, write_markdown
 from sjft_tf.report.page import render
 from sjft_tf.report.pictures import Pictures, open_pictures
 from sjft_tf.report.reading import is_run, read_run
 from sjft_tf.report.run_sections import run_context
+from sjft_tf.workdir import ComparisonFiles, Workdir
 
 _PAGES = (".html", ".htm", ".md")
 
@@ -41,18 +42,19 @@ def write_report(
         InputError: there is neither, what is there is damaged, or the file cannot be one; nothing is written then.
     """
     workdir = Path(workdir)
-    path = Path(output) if output else workdir / "report.html"
+    path = Path(output) if output else Workdir(workdir).page
     markdown = path.suffix.lower() == ".md"
     if (reason := _unfit(path, workdir, markdown)) is not None:
         raise InputError(f"The report cannot be written to {path}: {reason}. Choose another --output.")
-    if (workdir / FILE).is_file():
+    if (workdir / ComparisonFiles.RECORD).is_file():
         kind, values = "comparison", _comparison(read_comparison(workdir), path, not markdown, target, source)
     elif is_run(workdir):
         title = f"Training run {workdir.resolve().name}"
         kind, values = "run", {"title": title, "run": _run(workdir, not markdown, target, source)}
     else:
         raise InputError(
-            f"There is nothing to report in {workdir}: expected a run (config.json, rounds/) or a comparison ({FILE})"
+            f"There is nothing to report in {workdir}: expected a run (config.json, rounds/) or a comparison "
+            f"({ComparisonFiles.RECORD})"
         )
     if markdown:
         return write_markdown(path, f"{kind}.md", **values)

@@ -11,8 +11,6 @@
 from sjft_tf.training.callbacks import HardSampleMining, MiningState
 from sjft_tf.training.checkpoints.policy import CheckpointPolicy
 from sjft_tf.training.checkpoints.rounds import (
-    SCORING,
-    STATE,
     RoundMetrics,
     RoundState,
     check_round,
@@ -38,9 +36,7 @@ from sjft_tf.training.stopping import SIGNALS, StopRequest
 
 __all__ = [
     "ALONE",
-    "SCORING",
     "SIGNALS",
-    "STATE",
     "CheckpointPolicy",
     "Checkpoints",
     "Cluster",

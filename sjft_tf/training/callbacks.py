@@ -16,8 +16,9 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.models import Scorer
 from sjft_tf.selection import Borrowing, Selector, update_counts
-from sjft_tf.training.checkpoints.model_files import WEIGHTS, first_not_finite
+from sjft_tf.training.checkpoints.model_files import first_not_finite
 from sjft_tf.training.scoring import TargetScores, score_target
+from sjft_tf.workdir import RoundFiles
 
 Arrays = dict[str, np.ndarray]
 
@@ -165,7 +166,7 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
         else:
             way = (
                 f"The last good state is kept in {folder}, but the same command would most likely take it to the same "
-                f"end. Start in a new --workdir with {gentler}; with --weights={folder / WEIGHTS} too, its trunk "
-                "begins where that state is."
+                f"end. Start in a new --workdir with {gentler}; with --weights={folder / RoundFiles.MODEL} too, its "
+                "trunk begins where that state is."
             )
         return InputError(f"{what} at step {self._step}. {way}")

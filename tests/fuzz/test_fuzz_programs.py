@@ -32,7 +32,7 @@ from sjft_tf.sealed import file_digest
 from sjft_tf.training import TrainingSets, finished_rounds, read_round
 from sjft_tf.training.checkpoints import model_files
 from sjft_tf.training.checkpoints.rounds import RoundState, round_made_from, save_round
-from sjft_tf.workdir import Workdir
+from sjft_tf.workdir import RoundFiles, Workdir
 
 # What a start that ends well leaves as it was. Not NPZ: it has bits, such as dates, that say nothing.
 LEFT = {
@@ -50,9 +50,9 @@ def _scorer(*_, **__):
 
 
 def _save_model(folder, _):
-    for name in (model_files.WEIGHTS, model_files.OPTIMIZER):
+    for name in (RoundFiles.MODEL, RoundFiles.OPTIMIZER):
         (folder / name).write_bytes(folder.name.encode() * 20)
-    return {"weights": model_files._digest(folder / model_files.WEIGHTS), "optimizer": "o"}
+    return {"weights": model_files._digest(folder / RoundFiles.MODEL), "optimizer": "o"}
 
 
 def _load_weights(folder, digests, _):

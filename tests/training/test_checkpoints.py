@@ -26,6 +26,7 @@ from sjft_tf.training import (
 )
 from sjft_tf.training.checkpoints import model_files
 from sjft_tf.training.checkpoints.steps import metric_variables, restore_metrics
+from sjft_tf.workdir import RoundFiles
 
 MADE_FROM = {"test": "checkpoints"}
 STEPS = 6
@@ -232,7 +233,7 @@ def test_damaged_checkpoints_are_named_with_the_way_on(store, model):
 
     path, whole = store.path(4), store.path(4).with_name("whole")
     shutil.copytree(path, whole)
-    for name in (model_files.WEIGHTS, model_files.OPTIMIZER, "state.npz"):
+    for name in (RoundFiles.MODEL, RoundFiles.OPTIMIZER, "state.npz"):
         for share in (None, 0.0, 0.5, 0.99):
             (path / name).unlink() if share is None else damage(4, name, share)
             message = rf"{path} is damaged .*Remove that folder .* to go on from step 2 \({store.path(2)}\)"
@@ -240,8 +241,8 @@ def test_damaged_checkpoints_are_named_with_the_way_on(store, model):
                 store.resume(0, STEPS, model, "the beginning")
             shutil.rmtree(path)
             shutil.copytree(whole, path)
-    damage(2, model_files.WEIGHTS, 0.5)
-    damage(4, model_files.OPTIMIZER, 0.5)
+    damage(2, RoundFiles.MODEL, 0.5)
+    damage(4, RoundFiles.OPTIMIZER, 0.5)
     with pytest.raises(InputError, match="to go on from the beginning"):
         store.resume(0, STEPS, model, "the beginning")
     assert store.steps() == [2, 4]
@@ -278,7 +279,7 @@ def test_the_last_state_is_the_newest_of_all(store, tmp_path):
     for name in ("00", "01"):
         (tmp_path / "rounds" / name).mkdir(parents=True)
         (tmp_path / "rounds" / name / "state.npz").touch()
-    (tmp_path / "rounds" / "00" / model_files.WEIGHTS).touch()
+    (tmp_path / "rounds" / "00" / RoundFiles.MODEL).touch()
     assert policy.last_state() == tmp_path / "rounds" / "00"
     message = r"room left \(No space left on device\)\. Free .*rounds/00\."
     with pytest.raises(NoSpace, match=message), policy._guarded():

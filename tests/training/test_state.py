@@ -11,6 +11,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.models import optimizer_state
 from sjft_tf.training import RoundState, compile_joint
 from sjft_tf.training.checkpoints import rounds
+from sjft_tf.workdir import RoundFiles
 
 MADE_FROM = {"learning_rate": 0.01, "target images": "abc"}
 METRICS = {"loss": 0.1 + 0.2, "borrowed": {"union_size": 7}, "scoring": {"wrong": 3}}
@@ -89,7 +90,7 @@ def test_only_complete_folders_are_rounds(saved, tmp_path):
     shutil.copytree(saved / "01", saved / "00")
     shutil.copytree(saved / "01", saved / "123")
     (saved / "02").mkdir()
-    shutil.copy(saved / "01" / rounds.WEIGHTS, saved / "02")
+    shutil.copy(saved / "01" / RoundFiles.MODEL, saved / "02")
     (saved / "notes").mkdir()
     assert rounds.finished_rounds(saved) == [0, 1, 123]
     remove_leftovers(saved)
@@ -115,7 +116,7 @@ def test_a_round_written_again_replaces_the_old_one(saved, trained, state):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.6, 0.9, 0.99])
-@pytest.mark.parametrize("name", [rounds.WEIGHTS, rounds.STATE])
+@pytest.mark.parametrize("name", [RoundFiles.MODEL, RoundFiles.STATE])
 def test_a_cut_off_file_is_named(name, share, saved, fresh):
     path = saved / "01" / name
     content = path.read_bytes()
@@ -125,7 +126,7 @@ def test_a_cut_off_file_is_named(name, share, saved, fresh):
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("name", [rounds.WEIGHTS, rounds.STATE])
+@pytest.mark.parametrize("name", [RoundFiles.MODEL, RoundFiles.STATE])
 def test_overwritten_bytes_never_pass_for_the_round(name, saved, trained, fresh, rng):
     """Whatever part of a file is damaged: either what was saved is read, or an InputError names it."""
     path = saved / "01" / name
@@ -146,7 +147,7 @@ def test_overwritten_bytes_never_pass_for_the_round(name, saved, trained, fresh,
 
 
 def test_a_missing_weight_file_is_named(saved, fresh):
-    (saved / "01" / rounds.WEIGHTS).unlink()
+    (saved / "01" / RoundFiles.MODEL).unlink()
     with pytest.raises(InputError, match=r"model\.weights\.h5 cannot be read.*Remove .*01 to train again from the"):
         rounds.load_round(saved, 1, fresh, MADE_FROM)
 
@@ -194,7 +195,7 @@ def test_the_last_rounds_and_the_best_stay(four, keep, scores, wanted):
     assert rounds.kept_rounds(four) == wanted
     assert sorted([*removed, *wanted]) == [0, 1, 2, 3]
     assert rounds.finished_rounds(four) == [0, 1, 2, 3]
-    assert [(four / f"{i:02d}" / rounds.OPTIMIZER).exists() for i in range(4)] == [i in wanted for i in range(4)]
+    assert [(four / f"{i:02d}" / RoundFiles.OPTIMIZER).exists() for i in range(4)] == [i in wanted for i in range(4)]
     assert rounds.prune_rounds(four, keep, scores.get) == []
     for index in range(4):
         assert rounds.read_round(four, index).metrics == METRICS
@@ -205,6 +206,6 @@ def test_a_pruned_round_is_refused_with_those_that_are_there(four, fresh):
     with pytest.raises(InputError, match=r"weights of round 1 are not kept \(--keep_rounds.*are there: 2, 4$"):
         rounds.load_round_weights(four, 0, fresh)
     rounds.load_round_weights(four, 1, fresh)
-    (four / "03" / rounds.WEIGHTS).write_bytes(b"damaged")
+    (four / "03" / RoundFiles.MODEL).write_bytes(b"damaged")
     with pytest.raises(InputError, match=r"Remove \S*02, \S*03 to train again after round 2; other rounds stay"):
         rounds.load_round(four, 3, fresh, MADE_FROM)

@@ -13,7 +13,6 @@ from sjft_tf.pipeline.inputs import Sets, views_stamp
 from sjft_tf.pipeline.stages.learning import training_made_from
 from sjft_tf.pipeline.stages.results import evaluated
 from sjft_tf.training import (
-    STATE,
     Checkpoints,
     DamagedCheckpoint,
     TrainingSets,
@@ -21,7 +20,7 @@ from sjft_tf.training import (
     round_folder,
     round_made_from,
 )
-from sjft_tf.workdir import Workdir
+from sjft_tf.workdir import RoundFiles, Workdir
 
 _DIVIDED_BY = ("target_rows", "prune_target", "per_class", "holdout_test", "validation_fold")
 
@@ -69,7 +68,7 @@ def refuse_other_target(config: RunConfig, sets: Sets, workdir: Workdir) -> None
     if ours != theirs or run.data.prune_target or (run.data.per_class and config.training.seed != run.training.seed):
         return
     if done:
-        path = round_folder(workdir.rounds, done[-1]) / STATE
+        path = round_folder(workdir.rounds, done[-1]) / RoundFiles.STATE
         stamp = round_made_from(workdir.rounds, done[-1])
     else:
         try:
@@ -109,7 +108,7 @@ def refuse_other_images(config: RunConfig, sets: Sets, workdir: Workdir, replica
 
     done = finished_rounds(workdir.rounds)
     for index in done:
-        path = round_folder(workdir.rounds, index) / STATE
+        path = round_folder(workdir.rounds, index) / RoundFiles.STATE
         compare(path, round_made_from(workdir.rounds, index), "neighbors", "pool")
         evaluated(sets, workdir, index, views_stamp(config))
     # With finished rounds a checkpoint says nothing new. Several devices make none and start the round again.

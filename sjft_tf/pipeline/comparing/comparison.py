@@ -27,8 +27,8 @@ from sjft_tf.comparison import (
     write_tables,
 )
 from sjft_tf.parallel import side_by_side
-from sjft_tf.pipeline.comparing.runs import RESULT, ComparisonRuns, Launch, read_result
-from sjft_tf.workdir import Workdir
+from sjft_tf.pipeline.comparing.runs import ComparisonRuns, Launch, read_result
+from sjft_tf.workdir import ComparisonFiles, Workdir
 
 
 class Comparison:
@@ -76,7 +76,7 @@ class Comparison:
         self._write(complete=True)
         page = self._report()
         yield ""
-        yield from (self.root / "comparison.md").read_text(encoding="utf-8").splitlines()
+        yield from (self.root / ComparisonFiles.MARKDOWN).read_text(encoding="utf-8").splitlines()
         yield ""
         yield f"results: {', '.join(str(self.root / f'comparison.{kind}') for kind in ('json', 'md', 'csv'))}, {page}"
 
@@ -234,14 +234,14 @@ class Comparison:
         rounds = next(one for one in self._records if one.arm.name == "rounds")
         record.chosen = rounds.chosen
         for run in rounds.runs:
-            result = read_result(self.root / run.workdir / RESULT)
+            result = read_result(self.root / run.workdir / ComparisonFiles.RESULT)
             if result.fusion.mean_class_accuracy:
                 record.runs.append(RunRecord.of(Trial("rounds", rounds.chosen, run.seed), result.fusion, None))
 
     def _write(self, complete: bool = False) -> None:
         with self._writing:
             content, sets = ComparisonRecord(self.spec, tuple(self._records)), self._runs.sets
-            artifacts.write_json(self.root / "comparison.json", content.to_json())
+            artifacts.write_json(self.root / ComparisonFiles.RECORD, content.to_json())
             notes = [held_out_note(sets)] if sets.holdout else []
             notes += [f"Failed: {name}: {error}" for name, error in self.failed.items()]
             write_tables(self.root, content, notes, sets, with_images=complete)

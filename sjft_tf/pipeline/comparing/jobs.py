@@ -21,7 +21,6 @@ from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.checking.settings import check_sets, check_settings
 from sjft_tf.pipeline.comparing.frozen_head import evaluate_head
 from sjft_tf.pipeline.comparing.job_types import HeadJob, Job, LookJob, TableJob, TrainJob
-from sjft_tf.pipeline.comparing.runs import RESULT
 from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.programs import train as training_program
 from sjft_tf.pipeline.stages.audit import audit_of, warnings
@@ -29,7 +28,7 @@ from sjft_tf.pipeline.stages.importance import class_importance
 from sjft_tf.pipeline.stages.neighbors import neighbor_table
 from sjft_tf.pipeline.stages.results import read_metrics
 from sjft_tf.training import StopRequest, finished_rounds, kept_rounds, open_cluster
-from sjft_tf.workdir import Workdir
+from sjft_tf.workdir import ComparisonFiles, Workdir
 
 
 def work(job: Job) -> None:
@@ -58,7 +57,7 @@ def look(job: LookJob) -> None:
         if known is not None:
             artifacts.check_made_from(shared.root, known, sets.fingerprints, artifacts.OTHER_WORKDIR)
     if kept is not None:
-        path = str(shared.root / "source-kept.json")
+        path = str(shared.root / ComparisonFiles.SOURCE)
         save_kept(path, *kept, {"audit": "--exclude_leaks"})
         sets = dataclasses.replace(sets, source_rows=path)
     artifacts.write_json(job.output, sets.to_json())
@@ -153,7 +152,7 @@ def _write_result(workdir: Workdir, stamp: str) -> None:
     figures = read_metrics(workdir)
     seconds = round(sum(workdir.read_times().values()), 3)
     result = ArmResult(stamp, seconds, _by_metric(figures.final.sets), _by_metric(figures.fusion))
-    artifacts.write_json(workdir.root / RESULT, result.to_json())
+    artifacts.write_json(workdir.root / ComparisonFiles.RESULT, result.to_json())
 
 
 def _by_metric(sets: Mapping[str, SetFigures]) -> ResultFigures:

@@ -14,12 +14,10 @@ from sjft_tf.comparison import Arm, ArmResult, ComparisonSpec, SetsSummary, Tria
 from sjft_tf.config import RunConfig, Setting
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing.job_types import HeadJob, Job, LookJob, TableJob, TrainJob
+from sjft_tf.workdir import ComparisonFiles, RoundFiles
 
 Launch = Callable[[Job, Path], str]
 """Does a job in a process of its own, its output in the file; returns the error, "" for none."""
-
-RESULT = "result.json"
-"""Written last into a run's folder: figures, seconds, and a stamp of what it was made from."""
 
 
 def read_result(path: Path) -> ArmResult:
@@ -51,7 +49,7 @@ class ComparisonRuns:
     folds: int
 
     def __init__(self, spec: ComparisonSpec, root: Path, launch: Launch) -> None:
-        self.spec, self.root, self.shared, self._launch = spec, root, root / "shared", launch
+        self.spec, self.root, self.shared, self._launch = spec, root, root / ComparisonFiles.SHARED, launch
         self.failed: dict[str, str] = {}
         self.done = 0
         self._tables: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -64,16 +62,16 @@ class ComparisonRuns:
             InputError: the sets do not fit together, or cannot be divided; a result that is there is damaged.
         """
         settings = self._settings()
-        for result in sorted((self.root / "runs").rglob(RESULT)):
+        for result in sorted((self.root / ComparisonFiles.RUNS).rglob(ComparisonFiles.RESULT)):
             read_result(result)  # not after hours of other runs
-        path = self.shared / "sets.json"
+        path = self.shared / ComparisonFiles.SETS
         known = _read_sets(path).fingerprints if path.is_file() else None
         self.sets = self._looked(known)
         if known is not None:
             artifacts.check_made_from(path, known, self.sets.fingerprints, artifacts.OTHER_WORKDIR)
         self.folds = self.sets.folds(self.spec)
         artifacts.write_json(path, self.sets.to_json())
-        artifacts.write_json(self.root / "settings.json", settings)
+        artifacts.write_json(self.root / ComparisonFiles.SETTINGS, settings)
 
     def _looked(self, known: dict[str, str] | None) -> SetsSummary:
         # Of a begun comparison also the log lies elsewhere. It stays for the one whom an error sends there.
@@ -81,7 +79,7 @@ class ComparisonRuns:
         fresh, error, spec = folder / "sets-now.json", "", self.spec
         job = LookJob(spec.base, str(self.shared), spec.command, str(fresh), spec.holdout_test, known)
         try:
-            if error := self._launch(job, folder / "log.txt"):
+            if error := self._launch(job, folder / ComparisonFiles.LOG):
                 raise InputError(error)
             sets = _read_sets(fresh)
             fresh.unlink()
@@ -92,7 +90,7 @@ class ComparisonRuns:
 
     def _settings(self) -> dict[str, Setting]:
         """What all runs of the workdir have in common; checked if it was begun."""
-        path, base = self.root / "settings.json", self.spec.base
+        path, base = self.root / ComparisonFiles.SETTINGS, self.spec.base
         stamp = base.stamp("view", "augmentation", "retrieval", "selection", "model", "training")
         for chosen in ("learning_rate", "source_weight", "seed"):
             del stamp[chosen]
@@ -122,12 +120,12 @@ class ComparisonRuns:
             with self._tables[table]:
                 error = self._table(longest, table)
         if not error:
-            error = self._launch(self._job(arm, config, folder, table), folder / "log.txt")
+            error = self._launch(self._job(arm, config, folder, table), folder / ComparisonFiles.LOG)
         self.done += 1
         if error:
             self.failed[str(trial)] = error
             return None, True
-        return read_result(folder / RESULT), True
+        return read_result(folder / ComparisonFiles.RESULT), True
 
     def _job(self, arm: Arm, config: RunConfig, folder: Path, table: str) -> Job:
         shared, command, stamp = str(self.shared), self.spec.command, run_stamp(config, self.sets)
@@ -141,11 +139,11 @@ class ComparisonRuns:
             return ""
         folder = self.shared / table
         job = TableJob(longest, str(self.shared), self.spec.command, str(folder), table)
-        return self._launch(job, folder / "log.txt")
+        return self._launch(job, folder / ComparisonFiles.LOG)
 
     def finished(self, arm: Arm, trial: Trial, final: bool) -> ArmResult | None:
         """The result of a run that is there; one that was scored on test images is a trial too."""
-        path = self.root / trial.folder / RESULT
+        path = self.root / trial.folder / ComparisonFiles.RESULT
         if not path.is_file():
             return None
         result = read_result(path)
@@ -163,7 +161,7 @@ class ComparisonRuns:
         for run in {*chosen, *others}:
             rounds = sorted((self.root / run / "rounds").glob("[0-9]*"))
             for folder in rounds[:-1] if run in chosen else rounds:
-                for name in ("optimizer.npz", "model.weights.h5"):
+                for name in (RoundFiles.OPTIMIZER, RoundFiles.MODEL):
                     (folder / name).unlink(missing_ok=True)
 
 

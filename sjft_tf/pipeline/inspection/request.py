@@ -85,7 +85,7 @@ def write_montage(sets: Sets, table: NeighborTable, inspection: InspectionReques
     chosen = np.array(find_rows(sets.target, inspection.montage))
     k = min(inspection.montage_neighbors, table.k_max)
     nearest = table.prefix(k)
-    path = Path(inspection.montage_output) if inspection.montage_output else workdir.root / "montage.png"
+    path = Path(inspection.montage_output) if inspection.montage_output else workdir.montage
     ids = [str(name) for name in sets.target.ids[chosen]]
     neighbor_montage(
         path, sets.target, sets.source_images(), chosen, nearest.rows[chosen], nearest.distances[chosen], ids

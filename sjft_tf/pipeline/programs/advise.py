@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
@@ -134,7 +133,7 @@ def advise(
     for note in advice.notes:
         yield f"      note: {note}"
     if keep:
-        path = Path(workdir.root) / "advice.json"
+        path = workdir.advice
         artifacts.write_json(
             path,
             {

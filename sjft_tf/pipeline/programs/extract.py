@@ -24,7 +24,7 @@ def extract(config: RunConfig, workdir: Workdir) -> list[str]:
         edges = target_edges(config, target, bank, workdir)
     _, histograms = target_descriptors(target, bank, descriptor_view(config), edges.bins, edges=edges)
     refuse_changed(sets.target)
-    path = workdir.root / "descriptors-target.npz"
+    path = workdir.target_descriptors
     made_from = {"target": sets.target.fingerprint, "edges": edges.fingerprint}
     artifacts.save_npz(path, {"histograms": histograms, "ids": sets.target.ids}, {"made_from": made_from})
     return [

@@ -29,7 +29,7 @@ def prune(config: RunConfig, workdir: Workdir, verify: int = 0) -> Iterator[str]
             f"--cross_fit nor --influence_layers nor another --prune_by. Received: --verify={verify}"
         )
     sets, judged, dropped = _judged_anew(config, workdir)
-    folder, target = workdir.influence, sets.target
+    target = sets.target
     yield f"    judged: {len(judged.rows)} of {len(target)} target images; {judged.how}"
     positive = int((judged.scores > 0).sum())
     kept = len(target) - dropped.sum()
@@ -42,9 +42,9 @@ def prune(config: RunConfig, workdir: Workdir, verify: int = 0) -> Iterator[str]
                 f"{name:>10}: {target.ids[row]} ({target.class_names[labels[position]]}, fits "
                 f"{target.class_names[judged.better[position]]}) {judged.scores[position]:+.4g}"
             )
-    yield f"      list: {folder / 'influence.csv'}"
-    yield f"   picture: {folder / 'harmful.png'}, {folder / 'helpful.png'}"
-    yield f"     train: --target_rows={folder / 'kept.json'}"
+    yield f"      list: {workdir.influence_csv}"
+    yield f"   picture: {', '.join(map(str, workdir.influence_pictures.values()))}"
+    yield f"     train: --target_rows={workdir.kept}"
     if verify:
         yield from _verified(config, sets, workdir, judged, verify)
 
@@ -72,7 +72,7 @@ def _verified(config: RunConfig, sets: Sets, workdir: Workdir, judged: Influence
     drawn = np.random.default_rng(config.training.seed).permutation(len(judged.rows))[:number]
     judges = bench.examples(bench.judging)
     retrained = leave_one_out(bench.head, judged.scores, judges, drawn, config.prune.damping)
-    path = workdir.influence / "verify.csv"
+    path = workdir.influence_check
     with artifacts.atomic_write(path, "w") as stream:
         writer = Writer(stream)
         writer.writerow(["id", "predicted", "measured"])

@@ -54,18 +54,15 @@ def audited(config: RunConfig, sets: Sets, workdir: Workdir, cluster: Cluster = 
 
 
 def _kept(config: RunConfig, sets: Sets, workdir: Workdir) -> np.ndarray:
-    assert sets.source is not None
-    found = audit_of(sets, workdir)
-    for line in warnings(sets.source, found, workdir, config.data.exclude_leaks):
+    source, report = sets.source_images(), audit_of(sets, workdir)
+    for line in warnings(source, report, workdir, config.data.exclude_leaks):
         log.warning("%s", line)
-    rows = np.arange(len(sets.source))
+    rows = np.arange(len(source))
     if not config.data.exclude_leaks:
         return rows
-    kept = np.setdiff1d(rows, [leak.source_row for leak in found.leaks])
+    kept = np.setdiff1d(rows, [leak.source_row for leak in report.leaks])
     if not len(kept):
-        raise InputError(
-            f"--exclude_leaks leaves nothing of the source: all {len(sets.source)} images are the target's"
-        )
+        raise InputError(f"--exclude_leaks leaves nothing of the source: all {len(source)} images are the target's")
     return kept
 
 
@@ -73,11 +70,9 @@ def audit_of(sets: Sets, workdir: Workdir) -> Audit:
     """The audit of these sets, from the workdir if it was made from them, else made now.
 
     It is cheap beside what depends on it, so one of other images is simply replaced, but for a finished run's. Writes
-    the list for the user (leaks.csv, leaks.png), then the audit itself (leaks.npz): where that is, the others are
-    complete.
+    the audit itself (leaks.npz) and, where they are not what was written, the list and the picture for the user.
     """
-    assert sets.source is not None
-    source, targets = sets.source, roles(sets)
+    source, targets = sets.source_images(), roles(sets)
 
     def make() -> Audit:
         with workdir.timed("leakage audit"):

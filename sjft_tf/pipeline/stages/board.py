@@ -73,14 +73,13 @@ class Board:
 
     def callbacks(self, index: int) -> list[keras.callbacks.Callback]:
         """What round `index`, which `mark` opened, writes while it trains."""
-        assert self._summaries is not None
         training = self._config.training
         images = training.batch_size * training.accumulate * (2 if self._sets.source is not None else 1)
         every = max(1, min(50, training.steps_per_round // 20))
         self._profiler = StepProfiler(
             self._workdir.logs, self._config.monitor.profiled_steps(self._config.training.total_steps), self._begin
         )
-        return [TrainingSummaries(self._summaries, every, images), self._profiler]
+        return [TrainingSummaries(self._open(), every, images), self._profiler]
 
     def resumed(self, state: RoundState) -> None:
         """Takes note of the last round of an earlier start."""
@@ -97,8 +96,7 @@ class Board:
             model: with the round's weights.
             scores: how the target was scored at its end.
         """
-        board, step = self._summaries, state.global_step
-        assert board is not None
+        board, step = self._open(), state.global_step
         with board:
             for name, of_set in figures.items():
                 told = of_set.headline.to_json()
@@ -116,19 +114,24 @@ class Board:
             board.scalars(step, {"speed/round_seconds": state.metrics["seconds"]})
         self._counts, self._summaries, self._profiler = state.counts, None, None
 
+    def _open(self) -> RoundSummaries:
+        if self._summaries is None:
+            raise ValueError("no round is open: `mark` opens one")
+        return self._summaries
+
     def _tell(self, step: int) -> None:
-        assert self._summaries is not None
+        summaries = self._open()
         recorded = self._workdir.read_record() if self._workdir.config.is_file() else {}
         versions = {"sjft_tf": recorded.get("sjft_tf"), "revision": recorded.get("revision")}
         versions |= {"Python": recorded.get("python"), "platform": recorded.get("platform")}
         facts = {"command": self._command, "devices": ", ".join(_devices())} | versions | recorded.get("packages", {})
         card = configuration_card(self._config.to_json(), RunConfig().to_json(), facts)
-        self._summaries.text(step, "run/configuration", card)
+        summaries.text(step, "run/configuration", card)
         sets = {"target": self._sets.target, **self._sets.scored()}
         sets |= {"source": self._sets.source} if self._sets.source is not None else {}
-        self._summaries.text(step, "run/image_sets", image_set_card(sets))
+        summaries.text(step, "run/image_sets", image_set_card(sets))
         if not step:
-            self._summaries.layout(chart_layout())
+            summaries.layout(chart_layout())
         steps = self._config.monitor.profiled_steps(self._config.training.total_steps)
         if steps and steps.start < step:
             log.info("--profile=%s: this start goes on at step %d, no trace", self._config.monitor.profile, step)

@@ -31,8 +31,7 @@ def feature_table(config: RunConfig, sets: Sets, k: int, workdir: Workdir) -> Ne
         ArtifactMismatch: there is a table, but of something else or too short.
         InputError: no such trunk or weights.
     """
-    assert sets.source is not None
-    artifact, source = feature_artifact(config, sets, k, workdir), sets.source
+    artifact, source = feature_artifact(config, sets, k, workdir), sets.source_images()
 
     def make() -> NeighborTable:
         with workdir.timed("features and retrieval"):
@@ -70,11 +69,11 @@ def feature_artifact(config: RunConfig, sets: Sets, k: int, workdir: Workdir) ->
 
 def feature_stamp(config: RunConfig, sets: Sets) -> dict[str, Any]:
     """The stamp of a table of features: images, trunk, digest of its weights, view."""
-    assert sets.source is not None
+    source = sets.source_images()
     return {
         "target": sets.target.fingerprint,
-        "source": sets.source.fingerprint,
-        "source_size": len(sets.source),
+        "source": source.fingerprint,
+        "source_size": len(source),
         "bank": "features",
         "distance": COSINE,
         **starting_stamp(config),

@@ -86,15 +86,14 @@ def check_importance(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
 
 def importance_lines(config: RunConfig, sets: Sets, workdir: Workdir) -> list[str]:
     """What scripts/retrieve.py shows in place of a table: the most important classes, and how much is borrowed."""
-    found = class_importance(config, sets, workdir)
-    assert sets.source is not None
-    weights, images = found.weights, len(np.unique(found.pool))
+    source, importance = sets.source_images(), class_importance(config, sets, workdir)
+    weights, images = importance.weights, len(np.unique(importance.pool))
     lines = [f"  {'importance':>10}  {'P_t':>7}  {'P_s':>7}  source class"]
     for label in np.argsort(-weights.weight, kind="stable")[:10]:
         numbers = f"{weights.weight[label]:10.3f}  {weights.target[label]:7.4f}  {weights.source[label]:7.4f}"
-        lines.append(f"  {numbers}  {sets.source.class_names[label]}")
-    part = images / len(sets.source)
-    lines.append(f"  borrows {images} of {len(sets.source)} source images ({part:.1%}) in {len(found.pool)} places")
+        lines.append(f"  {numbers}  {source.class_names[label]}")
+    part = images / len(source)
+    lines.append(f"  borrows {images} of {len(source)} source images ({part:.1%}) in {len(importance.pool)} places")
     return [*lines, f"  list: {workdir.importance_csv}"]
 
 
@@ -107,18 +106,17 @@ def _artifact(config: RunConfig, sets: Sets, workdir: Workdir) -> artifacts.Arti
         artifacts.save_npz(path, weights._asdict(), {"made_from": made_from})
 
     def unfit(weights: ClassWeights) -> str | None:
-        count, classes = len(weights.weight), sets.source.num_classes if sets.source is not None else 0
+        count, classes = len(weights.weight), sets.source_images().num_classes
         return None if count == classes else f"it is of {count} source classes, there are {classes}"
 
     return artifacts.Artifact(workdir.importance, _made_from(config, sets), load, save, unfit=unfit)
 
 
 def _made_from(config: RunConfig, sets: Sets) -> dict[str, Any]:
-    assert sets.source is not None
     head = [source_head.STRENGTHS, source_head.STEPS, source_head.HELD_OUT, MOST_IMAGES]
     return {
         "target": sets.target.fingerprint,
-        "source": sets.source.fingerprint,
+        "source": sets.source_images().fingerprint,
         "head": artifacts.fingerprint("l-bfgs", 1, head),
         **starting_stamp(config),
     }

@@ -85,8 +85,7 @@ def neighbor_table(config: RunConfig, sets: Sets, workdir: Workdir) -> NeighborT
 
 def check_table(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
     """Raises ArtifactMismatch if there is a table, or the beginning of one, but of something else or too short."""
-    assert sets.source is not None
-    k, there = list_length(config, len(sets.source)), workdir.neighbors.exists()
+    k, there = list_length(config, len(sets.source_images())), workdir.neighbors.exists()
     if config.retrieval.bank == "features":
         if there:
             feature_artifact(config, sets, k, workdir).stored()
@@ -117,8 +116,7 @@ def _paths(config: RunConfig, workdir: Workdir) -> RetrievalPaths:
 
 
 def _request(config: RunConfig, sets: Sets, k: int) -> RetrievalRequest:
-    assert sets.source is not None
-    target, source = for_descriptors(config, sets.target), for_descriptors(config, sets.source)
+    target, source = for_descriptors(config, sets.target), for_descriptors(config, sets.source_images())
     return RetrievalRequest(target, source, filter_bank(config), descriptor_view(config), config.retrieval.bins, k)
 
 

@@ -34,7 +34,6 @@ from sjft_tf.retrieval import NeighborTable
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import neighbor_montage
 from sjft_tf.training import (
-    STATE,
     check_round,
     finished_rounds,
     read_round,
@@ -42,7 +41,7 @@ from sjft_tf.training import (
     way_back,
     weights_digest,
 )
-from sjft_tf.workdir import Workdir
+from sjft_tf.workdir import RoundFiles, Workdir
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +62,7 @@ def evaluate_round(
         The figures of each scored set.
     """
     folder = round_folder(workdir.rounds, index)
-    path = folder / "metrics.json"
+    path = folder / RoundFiles.METRICS
     if not evaluated(sets, workdir, index, views):
         path.unlink(missing_ok=True)  # it is written last: as long as it is missing the round counts as not evaluated
         scored = {}
@@ -74,7 +73,7 @@ def evaluate_round(
             metrics = evaluate_probabilities(probabilities, images.labels, images.class_names)
             scored[name] = StampedMetrics(metrics, stamp)
             made_from = {"made_from": stamp.to_json()}
-            artifacts.save_npz(folder / f"probabilities-{name}.npz", {"probabilities": probabilities}, made_from)
+            artifacts.save_npz(folder / RoundFiles.probabilities(name), {"probabilities": probabilities}, made_from)
         artifacts.write_json(path, RoundEvaluation(scored).to_json())
     return round_figures(workdir, index)
 
@@ -91,7 +90,7 @@ def round_figures(workdir: Workdir, index: int) -> dict[str, Metrics]:
     Raises:
         InputError: the file is damaged, or of another round.
     """
-    path = round_folder(workdir.rounds, index) / "metrics.json"
+    path = round_folder(workdir.rounds, index) / RoundFiles.METRICS
     return _evaluation(path, workdir, index).metrics if path.exists() else {}
 
 
@@ -111,15 +110,15 @@ def evaluated(sets: Sets, workdir: Workdir, index: int, views: str) -> bool:
         ArtifactMismatch: they were made from other images.
     """
     folder = round_folder(workdir.rounds, index)
-    if not (folder / "metrics.json").is_file():
+    if not (folder / RoundFiles.METRICS).is_file():
         return False
     for name, images in sets.scored().items():
-        path = folder / f"probabilities-{name}.npz"
+        path = folder / RoundFiles.probabilities(name)
         if not path.is_file():
             return False
         try:
             made_from = artifacts.load_npz(path, _PROBABILITIES)[1]["made_from"]
-            evaluation = _evaluation(folder / "metrics.json", workdir, index)
+            evaluation = _evaluation(folder / RoundFiles.METRICS, workdir, index)
         except InputError as error:
             log.warning("%s It is evaluated again.", error)
             return False
@@ -138,7 +137,7 @@ def scored_images(workdir: Workdir, index: int, name: str) -> str | None:
     Raises:
         InputError: the round's probabilities are damaged.
     """
-    path = round_folder(workdir.rounds, index) / f"probabilities-{name}.npz"
+    path = round_folder(workdir.rounds, index) / RoundFiles.probabilities(name)
     remedy = "Remove it and start the training's command again: the round is scored anew."
     return artifacts.load_npz(path, _PROBABILITIES, remedy)[1]["made_from"]["images"] if path.is_file() else None
 
@@ -179,7 +178,7 @@ def _round_entry(workdir: Workdir, index: int, scored: dict[str, Metrics]) -> Ro
     """What a run's metrics.json says of round `index`, whose figures by set are `scored`."""
     state = read_round(workdir.rounds, index)
     told = {"round": index + 1, "global_step": state.global_step, **state.metrics}
-    path = round_folder(workdir.rounds, index) / STATE
+    path = round_folder(workdir.rounds, index) / RoundFiles.STATE
     figures = figures_of(RoundFigures, told, path, way_back(workdir.rounds, index))
     return dataclasses.replace(figures, sets={name: metrics.headline for name, metrics in scored.items()})
 
@@ -233,7 +232,7 @@ def show_neighbors(target: ImageSet, source: ImageSet, table: NeighborTable, wor
 
 
 def _probabilities(workdir: Workdir, index: int, name: str, images: ImageSet, views: str) -> np.ndarray:
-    path = round_folder(workdir.rounds, index) / f"probabilities-{name}.npz"
+    path = round_folder(workdir.rounds, index) / RoundFiles.probabilities(name)
     arrays, meta = artifacts.load_npz(path, _PROBABILITIES, way_back(workdir.rounds, index))
     artifacts.check_made_from(path, meta["made_from"], _stamp(images, workdir, index, views).to_json())
     if arrays["probabilities"].shape != (len(images), images.num_classes):

@@ -19,10 +19,9 @@ def retrieved(config: RunConfig, sets: Sets, workdir: Workdir, cluster: Cluster 
     selector = config.selection.selector
 
     def table() -> dict[str, np.ndarray]:
-        found = neighbor_table(config, sets, workdir)
-        assert sets.source is not None
-        show_neighbors(sets.target, sets.source, found, workdir)
-        return {"rows": found.rows}
+        neighbors = neighbor_table(config, sets, workdir)
+        show_neighbors(sets.target, sets.source_images(), neighbors, workdir)
+        return {"rows": neighbors.rows}
 
     rows, pool = None, None
     if selector in TABLE_SELECTORS:

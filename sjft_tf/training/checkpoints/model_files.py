@@ -11,9 +11,7 @@ import numpy as np
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.models import Variable, optimizer_state, optimizer_variables, restore_optimizer_state
-
-WEIGHTS = "model.weights.h5"
-OPTIMIZER = "optimizer.npz"
+from sjft_tf.workdir import RoundFiles
 
 
 def extra_state(model: keras.Model) -> dict[str, Variable]:
@@ -37,17 +35,17 @@ def save_model(folder: Path, model: keras.Model) -> dict[str, str]:
     """
     numbers = sum(variable.numpy().nbytes for variable in model.weights)
     # HDF5 keeps each variable in a group of its own.
-    artifacts.check_room(folder / WEIGHTS, numbers + 4096 * (len(model.weights) + 8))
-    _bare(model).save_weights(str(folder / WEIGHTS))
+    artifacts.check_room(folder / RoundFiles.MODEL, numbers + 4096 * (len(model.weights) + 8))
+    _bare(model).save_weights(str(folder / RoundFiles.MODEL))
     optimizer = {f"optimizer/{name}": value for name, value in optimizer_state(model.optimizer).items()}
     extra = {name: np.array(variable.numpy()) for name, variable in extra_state(model).items()}
-    artifacts.save_npz(folder / OPTIMIZER, {**optimizer, **extra}, {})
-    return {"weights": _digest(folder / WEIGHTS), "optimizer": _digest(folder / OPTIMIZER)}
+    artifacts.save_npz(folder / RoundFiles.OPTIMIZER, {**optimizer, **extra}, {})
+    return {"weights": _digest(folder / RoundFiles.MODEL), "optimizer": _digest(folder / RoundFiles.OPTIMIZER)}
 
 
 def check_weights(folder: Path, digests: Mapping[str, str]) -> None:
     """As `check_files`, of the weights alone."""
-    _check(folder / WEIGHTS, digests["weights"])
+    _check(folder / RoundFiles.MODEL, digests["weights"])
 
 
 def check_files(folder: Path, digests: Mapping[str, str]) -> None:
@@ -57,7 +55,7 @@ def check_files(folder: Path, digests: Mapping[str, str]) -> None:
         InputError: one is missing or is not the file that was written.
     """
     check_weights(folder, digests)
-    _check(folder / OPTIMIZER, digests["optimizer"])
+    _check(folder / RoundFiles.OPTIMIZER, digests["optimizer"])
 
 
 def load_model(folder: Path, digests: Mapping[str, str], model: keras.Model) -> None:
@@ -68,15 +66,19 @@ def load_model(folder: Path, digests: Mapping[str, str], model: keras.Model) -> 
     """
     check_files(folder, digests)
     load_weights(folder, digests, model)
-    arrays, _ = artifacts.load_npz(folder / OPTIMIZER)
+    arrays, _ = artifacts.load_npz(folder / RoundFiles.OPTIMIZER)
     optimizer = {name.split("/", 1)[1]: value for name, value in arrays.items() if name.startswith("optimizer/")}
     restore_optimizer_state(model.optimizer, model, optimizer)
     wanted = extra_state(model)
     if (names := arrays.keys() - {f"optimizer/{name}" for name in optimizer}) != wanted.keys():
-        raise InputError(f"{folder / OPTIMIZER} is of another model: {sorted(names)} there, {sorted(wanted)} here")
+        raise InputError(
+            f"{folder / RoundFiles.OPTIMIZER} is of another model: {sorted(names)} there, {sorted(wanted)} here"
+        )
     for name, variable in wanted.items():
         if arrays[name].shape != tuple(variable.shape):
-            raise InputError(f"{folder / OPTIMIZER} is of another model: {name} has shape {arrays[name].shape} there")
+            raise InputError(
+                f"{folder / RoundFiles.OPTIMIZER} is of another model: {name} has shape {arrays[name].shape} there"
+            )
         variable.assign(arrays[name])
 
 
@@ -86,7 +88,7 @@ def load_weights(folder: Path, digests: Mapping[str, str], model: keras.Model) -
     Raises:
         InputError: as `load_model`.
     """
-    path = folder / WEIGHTS
+    path = folder / RoundFiles.MODEL
     # Keras leaves layers whose place in a damaged file it cannot find as they are, with a warning at most.
     _check(path, digests["weights"])
     try:
@@ -117,5 +119,5 @@ def _digest(path: Path) -> str:
 
 def _bare(model: keras.Model) -> keras.Model:
     # A compiled model of Keras 3 puts its optimizer into the weight file, and an optimizer that has not stepped yet
-    # cannot read it. Ours is in OPTIMIZER; this model shares the layers and has none.
+    # cannot read it. Ours is in RoundFiles.OPTIMIZER; this model shares the layers and has none.
     return keras.Model(model.input, model.output)

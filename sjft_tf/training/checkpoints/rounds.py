@@ -20,11 +20,9 @@ from sjft_tf.errors import InputError
 from sjft_tf.models import Variable, optimizer_variables
 from sjft_tf.schema import Array, Schema
 from sjft_tf.training.checkpoints import model_files
-from sjft_tf.training.checkpoints.model_files import OPTIMIZER, WEIGHTS
 from sjft_tf.training.scoring import ScoringFigures
+from sjft_tf.workdir import RoundFiles
 
-STATE = "state.npz"
-SCORING = "scoring.npz"
 _ROUND = re.compile(r"\d{2,}")
 _FIGURES = {"scoring?": dict, "borrowed?": dict, "seconds?": float}
 _STATE = Schema(
@@ -110,12 +108,14 @@ def finished_rounds(folder: Path) -> list[int]:
     """Numbers of the rounds that were written completely, ascending."""
     if not folder.is_dir():
         return []
-    return sorted(int(p.name) for p in folder.iterdir() if _ROUND.fullmatch(p.name) and (p / STATE).is_file())
+    return sorted(
+        int(p.name) for p in folder.iterdir() if _ROUND.fullmatch(p.name) and (p / RoundFiles.STATE).is_file()
+    )
 
 
 def kept_rounds(folder: Path) -> list[int]:
     """Numbers of the finished rounds whose weights are there; `prune_rounds` removes those of others."""
-    return [index for index in finished_rounds(folder) if (round_folder(folder, index) / WEIGHTS).is_file()]
+    return [index for index in finished_rounds(folder) if (round_folder(folder, index) / RoundFiles.MODEL).is_file()]
 
 
 def save_round(folder: Path, state: RoundState, model: keras.Model, made_from: dict[str, Any]) -> Path:
@@ -132,9 +132,9 @@ def save_round(folder: Path, state: RoundState, model: keras.Model, made_from: d
             **digests,
         }
         arrays = {"counts": state.counts} | ({} if state.hard is None else {"hard": state.hard})
-        artifacts.save_npz(temporary / STATE, arrays, meta)
+        artifacts.save_npz(temporary / RoundFiles.STATE, arrays, meta)
         if state.scoring is not None:
-            artifacts.save_npz(temporary / SCORING, state.scoring, {"weights": digests["weights"]})
+            artifacts.save_npz(temporary / RoundFiles.SCORING, state.scoring, {"weights": digests["weights"]})
     return path
 
 
@@ -145,7 +145,7 @@ def load_round(folder: Path, index: int, model: keras.Model, made_from: dict[str
         ArtifactMismatch: if the round was trained from other settings or inputs.
         InputError: if its files are damaged or removed.
     """
-    path = round_folder(folder, index) / STATE
+    path = round_folder(folder, index) / RoundFiles.STATE
     arrays, meta = _read(folder, index)
     artifacts.check_made_from(path, meta["made_from"], made_from, artifacts.OTHER_WORKDIR)
     try:
@@ -172,7 +172,7 @@ def read_round(folder: Path, index: int) -> RoundState:
 
 def read_scoring(folder: Path, index: int) -> dict[str, np.ndarray] | None:
     """What `record.round_record` gave in round `index`; None where that was not written."""
-    path = round_folder(folder, index) / SCORING
+    path = round_folder(folder, index) / RoundFiles.SCORING
     if not path.exists():
         return None
     arrays, meta = artifacts.load_npz(path, _SCORING, way_back(folder, index))
@@ -210,7 +210,7 @@ def load_round_weights(folder: Path, index: int, model: keras.Model) -> None:
     if index not in stored and index != finished_rounds(folder)[-1]:
         numbers = ", ".join(str(number + 1) for number in stored) or "none"
         raise InputError(
-            f"The weights of round {index + 1} are not kept (--keep_rounds; {path / WEIGHTS} is not there). "
+            f"The weights of round {index + 1} are not kept (--keep_rounds; {path / RoundFiles.MODEL} is not there). "
             f"Rounds whose weights are there: {numbers}"
         )
     try:
@@ -240,8 +240,8 @@ def prune_rounds(folder: Path, keep: int, score: Callable[[int], float | None]) 
     removed = [index for index in stored[:-keep] if index != best]
     for index in removed:
         # The optimizer first: weights without it can still be exported.
-        (round_folder(folder, index) / OPTIMIZER).unlink(missing_ok=True)
-        (round_folder(folder, index) / WEIGHTS).unlink(missing_ok=True)
+        (round_folder(folder, index) / RoundFiles.OPTIMIZER).unlink(missing_ok=True)
+        (round_folder(folder, index) / RoundFiles.MODEL).unlink(missing_ok=True)
     return removed
 
 
@@ -265,7 +265,9 @@ def _what_to_do(folder: Path, index: int, weights_only: bool = False) -> str:
 
 def way_back(folder: Path, index: int) -> str:
     """What to do about damaged files of round `index`."""
-    before = [i for i in kept_rounds(folder) if i < index and (round_folder(folder, i) / OPTIMIZER).is_file()]
+    before = [
+        i for i in kept_rounds(folder) if i < index and (round_folder(folder, i) / RoundFiles.OPTIMIZER).is_file()
+    ]
     first = before[-1] + 1 if before else 0
     names = ", ".join(str(round_folder(folder, i)) for i in finished_rounds(folder) if i >= first)
     start = f"after round {first}" if first else "from the beginning"
@@ -273,7 +275,7 @@ def way_back(folder: Path, index: int) -> str:
 
 
 def _read(folder: Path, index: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    path = round_folder(folder, index) / STATE
+    path = round_folder(folder, index) / RoundFiles.STATE
     arrays, meta = artifacts.load_npz(path, _STATE, way_back(folder, index))
     if meta["index"] != index:
         raise InputError(f"{path} is of round {meta['index'] + 1}, not {index + 1}. {way_back(folder, index)}")

@@ -20,8 +20,8 @@ from sjft_tf.errors import InputError
 from sjft_tf.models import Variable
 from sjft_tf.schema import Schema
 from sjft_tf.training.checkpoints import model_files
+from sjft_tf.workdir import RoundFiles
 
-STATE = "state.npz"
 _SCHEMA = Schema(meta={"made_from": dict, "step": int, "seconds": float, "weights": str, "optimizer": str}, others=True)
 _STEP = re.compile(r"step-(\d{8,})")
 
@@ -93,7 +93,7 @@ class Checkpoints:
             meta = {"made_from": self.made_from, "step": step, "seconds": seconds}
             meta |= model_files.save_model(temporary, model)
             values = {f"{i:03d}": np.array(v) for i, v in enumerate(metric_variables(model))}
-            artifacts.save_npz(temporary / STATE, values, meta)
+            artifacts.save_npz(temporary / RoundFiles.STATE, values, meta)
         for old in self.steps()[: -self.keep]:
             artifacts.remove_directory(self.path(old))
         return path
@@ -142,14 +142,14 @@ class Checkpoints:
 
     def _read(self, step: int, origin: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         try:
-            return artifacts.load_npz(self.path(step) / STATE, _SCHEMA, remedy="")
+            return artifacts.load_npz(self.path(step) / RoundFiles.STATE, _SCHEMA, remedy="")
         except (InputError, FileNotFoundError, KeyError) as error:
             raise self._damaged(step, origin, error) from error
 
     def _damaged(self, step: int, origin: str, error: Exception) -> DamagedCheckpoint:
         for before in reversed([other for other in self.steps() if other < step]):
             try:
-                _, meta = artifacts.load_npz(self.path(before) / STATE, _SCHEMA)
+                _, meta = artifacts.load_npz(self.path(before) / RoundFiles.STATE, _SCHEMA)
                 model_files.check_files(self.path(before), meta)
             except (InputError, FileNotFoundError, KeyError):
                 continue
