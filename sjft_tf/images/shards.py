@@ -8,11 +8,11 @@ import concurrent.futures
 import dataclasses
 import gzip
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from absl import logging
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
@@ -204,12 +204,8 @@ def index(
         "features": dataclasses.asdict(features),
     }
     path = cache / f"shard_{artifacts.fingerprint(shard.path, stamp['features'])}.npz" if cache else None
-    known = _read_cached(path, stamp) if path else None
-    if known is None:
-        known = _scan(shard, content, features, pool, max_pixels)
-        if path:
-            _write_cached(path, stamp, known)
-    return known
+    scan = partial(_scan, shard, content, features, pool, max_pixels)
+    return _cached(path, stamp).get(scan) if path else scan()
 
 
 def _scan(
@@ -283,25 +279,21 @@ def _blocks(images: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield block
 
 
-def _write_cached(path: Path, stamp: Mapping[str, object], known: Index) -> None:
-    meta = {"made_from": stamp, "names": known.names, "errors": sorted(known.errors.items()), "ids": known.ids}
-    artifacts.save_npz(path, {name: getattr(known, name) for name in _ARRAYS}, meta)
+def _cached(path: Path, stamp: Mapping[str, object]) -> artifacts.Artifact[Index]:
+    """What is known of a shard, kept for the next start."""
 
-
-def _read_cached(path: Path, stamp: Mapping[str, object]) -> Index | None:
-    try:
+    def load(path: Path) -> tuple[Index, Mapping[str, object]]:
         arrays, meta = artifacts.load_npz(path, _SCHEMA)
-        artifacts.check_made_from(path, meta["made_from"], stamp)
-    except (FileNotFoundError, artifacts.ArtifactMismatch):
-        return None
-    except InputError as error:
-        logging.warning("%s The shard is read again.", error)
-        return None
-    try:
-        return _known(arrays, meta["names"], meta["errors"], meta["ids"])
-    except (TypeError, ValueError, OverflowError) as error:
-        logging.warning("%s does not hold what it should (%s). The shard is read again.", path, error)
-        return None
+        try:
+            return _known(arrays, meta["names"], meta["errors"], meta["ids"]), meta["made_from"]
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"{path} does not hold what it should ({error}). {artifacts.REMAKE}") from error
+
+    def save(path: Path, known: Index, stamp: Mapping[str, object]) -> None:
+        meta = {"made_from": stamp, "names": known.names, "errors": sorted(known.errors.items()), "ids": known.ids}
+        artifacts.save_npz(path, {name: getattr(known, name) for name in _ARRAYS}, meta)
+
+    return artifacts.Artifact(path, stamp, load, save, replaceable=True)
 
 
 def _known(

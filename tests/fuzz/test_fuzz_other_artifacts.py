@@ -87,7 +87,7 @@ def _make_run(root: Path) -> None:
         *(np.array([16, 90]), np.array([60, 70], np.int32), np.ones(2, bool), np.zeros((2, 32), np.uint8)),
         *(np.array([0, 1], np.int32), [("cat", ""), ("dog", "1")], {1: "cut off"}, ["x", "y"]),
     )
-    shards._write_cached(workdir.scans / "shard.npz", MADE_FROM, index)
+    shards._cached(workdir.scans / "shard.npz", MADE_FROM).get(lambda: index)
     place = workdir.checkpoints / "step-00000003"
     meta = {"made_from": MADE_FROM, "step": 3, "seconds": 1.5, "weights": "w", "optimizer": "o"}
     artifacts.save_npz(place / "state.npz", {"000": np.ones(2, np.float32)}, meta)
@@ -139,7 +139,7 @@ LOADERS = {
     "images/target.npz": ("run", lambda root: scan._Store(root / "images/target.npz", 100).read(), {}),
     "images/shard.npz": (
         "run",
-        lambda root: (one := shards._read_cached(root / "images/shard.npz", MADE_FROM)) and vars(one),
+        lambda root: (one := shards._cached(root / "images/shard.npz", MADE_FROM).stored()) and vars(one),
         None,
     ),
     "checkpoints/step-00000003/state.npz": (

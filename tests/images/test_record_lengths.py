@@ -103,4 +103,4 @@ def test_a_damaged_entry_of_the_cache_is_made_again(tmp_path, caplog):
         meta = known[1] | {"names": []}
         shards_module.artifacts.save_npz(path, known[0], meta)
         assert indexed().names == [("3",)]
-    assert caplog.text.count("The shard is read again") == 3
+    assert caplog.text.count("It is made again") == 3

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,21 +64,22 @@ def evaluate_round(
     Returns:
         The figures of each scored set.
     """
-    folder = round_folder(workdir.rounds, index)
-    path = folder / RoundFiles.METRICS
+    path = round_folder(workdir.rounds, index) / RoundFiles.METRICS
     if not evaluated(sets, workdir, index, views):
         path.unlink(missing_ok=True)  # it is written last: as long as it is missing the round counts as not evaluated
         scored = {}
         for name, images in sets.scored().items():
-            probabilities = scorer(images, description=f"Evaluating on {name}")
-            refuse_changed(images)
-            stamp = _stamp(images, workdir, index, views)
+            probabilities = _artifact(workdir, index, name, images, views).get(partial(_score, scorer, name, images))
             metrics = evaluate_probabilities(probabilities, images.labels, images.class_names)
-            scored[name] = StampedMetrics(metrics, stamp)
-            made_from = {"made_from": stamp.to_json()}
-            artifacts.save_npz(folder / RoundFiles.probabilities(name), {"probabilities": probabilities}, made_from)
+            scored[name] = StampedMetrics(metrics, _stamp(images, workdir, index, views))
         artifacts.write_json(path, RoundEvaluation(scored).to_json())
     return round_figures(workdir, index)
+
+
+def _score(scorer: Scorer | MultiViewScorer, name: str, images: ImageSet) -> np.ndarray:
+    probabilities = scorer(images, description=f"Evaluating on {name}")
+    refuse_changed(images)
+    return probabilities
 
 
 def validation_score(workdir: Workdir, index: int) -> float | None:
@@ -109,26 +113,19 @@ def evaluated(sets: Sets, workdir: Workdir, index: int, views: str) -> bool:
     Raises:
         ArtifactMismatch: they were made from other images.
     """
-    folder = round_folder(workdir.rounds, index)
-    if not (folder / RoundFiles.METRICS).is_file():
+    path = round_folder(workdir.rounds, index) / RoundFiles.METRICS
+    if not path.is_file():
         return False
     for name, images in sets.scored().items():
-        path = folder / RoundFiles.probabilities(name)
-        if not path.is_file():
+        if _artifact(workdir, index, name, images, views).stored() is None:
             return False
-        try:
-            made_from = artifacts.load_npz(path, _PROBABILITIES)[1]["made_from"]
-            evaluation = _evaluation(folder / RoundFiles.METRICS, workdir, index)
-        except InputError as error:
-            log.warning("%s It is evaluated again.", error)
-            return False
-        own = {f"{name} images": images.fingerprint}
-        artifacts.check_made_from(path, {f"{name} images": made_from["images"]}, own, artifacts.OTHER_WORKDIR)
-        wanted = _stamp(images, workdir, index, views)
-        stamped = evaluation.sets.get(name)
-        if stamped is None or made_from != wanted.to_json() or stamped.made_from != wanted:
-            return False
-    return True
+    try:
+        figures = _evaluation(path, workdir, index).sets
+    except InputError as error:
+        log.warning("%s It is made again.", error)
+        return False
+    wanted = {name: _stamp(images, workdir, index, views) for name, images in sets.scored().items()}
+    return all(name in figures and figures[name].made_from == stamp for name, stamp in wanted.items())
 
 
 def scored_images(workdir: Workdir, index: int, name: str) -> str | None:
@@ -231,10 +228,28 @@ def show_neighbors(target: ImageSet, source: ImageSet, table: NeighborTable, wor
     outputs.record(workdir.picture)
 
 
-def _probabilities(workdir: Workdir, index: int, name: str, images: ImageSet, views: str) -> np.ndarray:
+def _artifact(workdir: Workdir, index: int, name: str, images: ImageSet, views: str) -> artifacts.Artifact[np.ndarray]:
+    """The probabilities of a scored set after a round; those of other views give way, those of other images do not."""
+
+    def load(path: Path) -> tuple[np.ndarray, dict[str, str]]:
+        arrays, meta = artifacts.load_npz(path, _PROBABILITIES, way_back(workdir.rounds, index))
+        return arrays["probabilities"], meta["made_from"]
+
+    def save(path: Path, probabilities: np.ndarray, made_from: Mapping[str, Any]) -> None:
+        artifacts.save_npz(path, {"probabilities": probabilities}, {"made_from": made_from})
+
+    def unfit(probabilities: np.ndarray) -> str | None:
+        fits = probabilities.shape == (len(images), images.num_classes)
+        return None if fits else f"it is not of {len(images)} images and {images.num_classes} classes"
+
     path = round_folder(workdir.rounds, index) / RoundFiles.probabilities(name)
-    arrays, meta = artifacts.load_npz(path, _PROBABILITIES, way_back(workdir.rounds, index))
-    artifacts.check_made_from(path, meta["made_from"], _stamp(images, workdir, index, views).to_json())
-    if arrays["probabilities"].shape != (len(images), images.num_classes):
-        raise InputError(f"{path} is not of {len(images)} images. {way_back(workdir.rounds, index)}")
-    return arrays["probabilities"]
+    stamp = _stamp(images, workdir, index, views).to_json()
+    return artifacts.Artifact(path, stamp, load, save, replaceable=True, fixed=["images"], unfit=unfit)
+
+
+def _probabilities(workdir: Workdir, index: int, name: str, images: ImageSet, views: str) -> np.ndarray:
+    """As they were written when the round was evaluated; raises where they are not."""
+    artifact = dataclasses.replace(_artifact(workdir, index, name, images, views), replaceable=False)
+    if (probabilities := artifact.stored()) is None:
+        raise artifacts.Missing(f"{artifact.path} is missing. {way_back(workdir.rounds, index)}")
+    return probabilities
