@@ -2,7 +2,10 @@
 # Keras 2.15 and TensorFlow Addons instead of the current TensorFlow with Keras 3.
 STACK ?= current
 PYTHON ?= python3
+# Another Python beside it: make test PYTHON=python3.13 VENV=.venv-3.13
 VENV := .venv-$(STACK)
+# TensorFlow 2.15 has no wheels for newer ones.
+PYTHONS := $(if $(filter addons,$(STACK)),3.11,3.11 3.12 3.13)
 BIN := $(VENV)/bin
 # The CPU wheel is a third of the size; with a GPU (or GPU=1) the full one with its CUDA libraries is installed.
 GPU ?= $(if $(shell command -v nvidia-smi 2>/dev/null),1,)
@@ -16,9 +19,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: setup demo test test-slow lint format docs wheel clean
 
+# An environment that is there stays what it is: asked for another Python, say so rather than go on with this one.
 setup: $(VENV)/ready
+	@[ "$(origin PYTHON)" != "command line" ] || [ "$$($(PYTHON) -V)" = "$$($(BIN)/python -V)" ] || { \
+	  echo "$(VENV) has $$($(BIN)/python -V), $(PYTHON) is $$($(PYTHON) -V): remove it, or add VENV=.venv-NAME"; exit 1; }
 
 $(VENV)/ready: requirements/$(STACK).txt setup.py
+	@case " $(PYTHONS) " in *" $$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])') "*) ;; *) \
+	  echo "The $(STACK) stack needs Python $(PYTHONS), $(PYTHON) is $$($(PYTHON) -V): add PYTHON=python3.11"; exit 1;; esac
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	sed 's/^tensorflow-cpu==/$(TENSORFLOW)==/' requirements/$(STACK).txt > $(VENV)/requirements.txt

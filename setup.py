@@ -60,6 +60,7 @@ setup(
     },
     classifiers=[
         "Programming Language :: Python :: 3",
+        *(f"Programming Language :: Python :: {version}" for version in ("3.11", "3.12", "3.13")),
         "License :: OSI Approved :: Apache Software License",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],

@@ -35,9 +35,13 @@ def check(path: Path, remedy: str) -> None:
 
 
 def _recorded(folder: Path) -> dict[str, str | None]:
+    # Not left to the exception: on Python 3.13 one that is caught here keeps the frames of all callers, with what they
+    # hold, until the next collection of garbage.
+    if not (folder / FILE).is_file():
+        return {}
     try:
         return artifacts.read_json(folder / FILE, _FORM)["files"]
-    except InputError:  # missing or damaged: everything is made again, which is cheap
+    except InputError:  # damaged: everything is made again, which is cheap
         return {}
 
 

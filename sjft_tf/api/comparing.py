@@ -52,6 +52,17 @@ def compare(
 
     Raises:
         InputError: sets or settings that do not fit, or a run that failed.
+
+    Example:
+        >>> import numpy as np
+        >>> x, y = np.random.default_rng(0).integers(0, 256, (36, 8, 8, 3), np.uint8), np.arange(36) % 3
+        >>> small = {"trunk": "preact_resnet", "weights": "none", "depth": 8, "width": 4, "image_size": 8, "resize": 8,
+        ...     "descriptor_resize": 8, "descriptor_crop": 8, "k0": "2", "rounds": 1, "steps_per_round": 2}
+        >>> result = compare((x[:12], y[:12]), "glyphs?n=104&size=8", validation=(x[12:24], y[12:24]),
+        ...     test=(x[24:], y[24:]), arms=("fine-tune", "selective"), seeds=(0,), rates=(0.01,),
+        ...     batch_size=4, **small)
+        >>> {arm["name"]: 0 <= arm["summary"]["mean"] <= 1 for arm in result["arms"]}
+        {'fine-tune': True, 'selective': True}
     """
     sets = {"target": target, "source": source, "validation": validation, "test": test}
     with tempfile.TemporaryDirectory(prefix="sjft-compare-") as temporary:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import sjft_tf
-from sjft_tf.api import looking, runs
+from sjft_tf.api import comparing, looking, runs
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.config import run as config_module
 from sjft_tf.errors import InputError
@@ -107,15 +107,6 @@ def test_advice(sets):
     assert advice.recipes
 
 
-@pytest.mark.slow
-def test_compare(sets):
-    held, test = (stripes(np.random.default_rng(seed), 9, 3) for seed in (1, 2))
-    chosen = {"validation": held, "test": test, "arms": ("fine-tune", "selective"), "seeds": (0,), "rates": (0.01,)}
-    comparison = sjft_tf.compare(sets["target"], sets["source"], **chosen, **{**SMALL, "rounds": 1})
-    assert [arm["name"] for arm in comparison["arms"]] == ["fine-tune", "selective"]
-    assert all(0 <= arm["summary"]["mean"] <= 1 for arm in comparison["arms"])
-
-
 def test_refusals(sets, tmp_path):
     with pytest.raises(InputError, match="no setting 'learning_rat'. Did you mean 'learning_rate'"):
         sjft_tf.fine_tune(sets["target"], workdir=tmp_path / "a", learning_rat=1)
@@ -131,7 +122,7 @@ def test_refusals(sets, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", [looking, runs, config_module], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [comparing, looking, runs, config_module], ids=lambda module: module.__name__)
 def test_the_examples_run(module, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     failed, tried = doctest.testmod(
