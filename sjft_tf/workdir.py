@@ -192,8 +192,8 @@ class Workdir:
         """
         refuse_patterns(self.root, "--workdir")
         refuse_foreign(self.root)
-        # Of a run by attribute: a comparison's run has some of its places elsewhere.
-        own = [place for name, place in vars(self).items() if isinstance(place, Path) and name != "root"]
+        # Of a run by attribute: a comparison's run has some of its files elsewhere.
+        own = [path for name, path in vars(self).items() if isinstance(path, Path) and name != "root"]
         files = ComparisonFiles
         of_a_comparison = (files.RECORD, files.MARKDOWN, files.CSV, files.SETTINGS, files.SHARED, files.RUNS)
         refuse_misplaced([*own, *(self.root / name for name in of_a_comparison)])
@@ -284,11 +284,11 @@ class Workdir:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in _PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+            versions[name] = metadata.version(name)
+    return versions
 
 
 def _revision() -> str | None:

@@ -59,20 +59,20 @@ def _cut(text: str, longest: int = 400) -> str:
 
 
 def check_made_from(
-    path: str | os.PathLike[str], found: Mapping[str, Any], wanted: Mapping[str, Any], advice: str = _MADE_AGAIN
+    path: str | os.PathLike[str], stamp: Mapping[str, Any], wanted: Mapping[str, Any], advice: str = _MADE_AGAIN
 ) -> None:
     """Raises ArtifactMismatch naming both sides if the artifact's stamp differs from what this run asks for.
 
     Args:
         path: the artifact, for the message.
-        found: the `made_from` mapping stored in it.
+        stamp: the `made_from` mapping stored in it.
         wanted: the mapping this run would store.
         advice: what to do; nobody is to be told to remove what took hours because other images were named.
     """
     canonical = json.loads(json.dumps(dict(wanted), default=jsonable))
-    differing = sorted(k for k in {*found, *canonical} if found.get(k) != canonical.get(k))
+    differing = sorted(k for k in {*stamp, *canonical} if stamp.get(k) != canonical.get(k))
     if differing:
         sides = "; ".join(
-            f"{k}: {_cut(repr(found.get(k)))} there, {_cut(repr(canonical.get(k)))} asked for" for k in differing
+            f"{k}: {_cut(repr(stamp.get(k)))} there, {_cut(repr(canonical.get(k)))} asked for" for k in differing
         )
         raise ArtifactMismatch(f"{path} was made from other inputs ({_cut(sides, 1500)}). {advice}")

@@ -58,8 +58,8 @@ def refusal(error: BaseException | None) -> str | None:
             for one in _REFUSED:
                 said = os.strerror(one)
                 if number == one or said in str(error):
-                    place = re.search(rf"name = '([^']+)'|(?:^|\s)(/[^;]*); {re.escape(said)}", str(error))
-                    return f"{said}: {place[1] or place[2]}" if place else said
+                    path = re.search(rf"name = '([^']+)'|(?:^|\s)(/[^;]*); {re.escape(said)}", str(error))
+                    return f"{said}: {path[1] or path[2]}" if path else said
         error = error.__cause__
     return None
 

@@ -68,10 +68,10 @@ def _judged_anew(config: RunConfig, workdir: Workdir) -> tuple[Sets, InfluenceSc
 
 
 def _verified(config: RunConfig, sets: Sets, workdir: Workdir, judged: InfluenceScores, number: int) -> Iterator[str]:
-    bench = InfluenceProblem(config, sets, workdir)
+    problem = InfluenceProblem(config, sets, workdir)
     drawn = np.random.default_rng(config.training.seed).permutation(len(judged.rows))[:number]
-    judges = bench.examples(bench.judging)
-    retrained = leave_one_out(bench.head, judged.scores, judges, drawn, config.prune.damping)
+    judges = problem.examples(problem.judging)
+    retrained = leave_one_out(problem.head, judged.scores, judges, drawn, config.prune.damping)
     path = workdir.influence_check
     with artifacts.atomic_write(path, "w") as stream:
         writer = Writer(stream)

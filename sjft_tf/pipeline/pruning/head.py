@@ -147,64 +147,64 @@ class InfluenceProblem:
         return self.fit(self.train, self.l2((self.train, rows)))
 
 
-def by_head(bench: InfluenceProblem) -> InfluenceScores:
+def by_head(problem: InfluenceProblem) -> InfluenceScores:
     """Influence on the convex head."""
-    settings, head = bench.settings, bench.head
+    settings, head = problem.settings, problem.head
     solver = HeadSolver(head, settings.solver, settings.damping, settings.solve_tolerance or HEAD_TOLERANCE)
-    candidates, judges = bench.examples(bench.train), bench.examples(bench.judging)
-    found = influence(solver, candidates, judges)
-    bound = found.influence
+    candidates, judges = problem.examples(problem.train), problem.examples(problem.judging)
+    result = influence(solver, candidates, judges)
+    bound = result.influence
     if settings.drop_confidence:
         bound = Bootstrap(block for _, block in influence_matrix(solver, candidates, judges)).lower(
             settings.drop_confidence
         )
     how = (
         f"convex head (l2 {head.objective.l2:.3g}, gradient norm {head.gradient_norm:.1e}) judged by {len(judges)} "
-        f"validation images; {found.solution}"
+        f"validation images; {result.solution}"
     )
-    return InfluenceScores(bench.train, found.influence, bound, found.better_class, how)
+    return InfluenceScores(problem.train, result.influence, bound, result.better_class, how)
 
 
-def cross_fit(bench: InfluenceProblem) -> InfluenceScores:
+def cross_fit(problem: InfluenceProblem) -> InfluenceScores:
     """Influence by heads that trained neither on the image nor on its judges."""
-    settings, target = bench.settings, bench.target
-    fold_of = folds(target.labels, target.class_names, settings.cross_fit, bench.config.training.seed)
-    everyone = np.concatenate([np.arange(bench.count), bench.given])
-    pool = bench.given if len(bench.given) else np.arange(bench.count)
+    settings, target = problem.settings, problem.target
+    fold_of = folds(target.labels, target.class_names, settings.cross_fit, problem.config.training.seed)
+    everyone = np.concatenate([np.arange(problem.count), problem.given])
+    pool = problem.given if len(problem.given) else np.arange(problem.count)
     judges = np.zeros(len(everyone), bool)
-    judges[pool] = in_focus(bench.labels[pool], target.class_names, settings.focus_class)
-    work = parts_with_validation(fold_of, bench.given) if len(bench.given) else parts(fold_of)
+    judges[pool] = in_focus(problem.labels[pool], target.class_names, settings.focus_class)
+    work = parts_with_validation(fold_of, problem.given) if len(problem.given) else parts(fold_of)
     # Two of the heads tell which strength suits all: there are as many as pairs of folds.
-    l2 = bench.l2(*((part.train, part.judged[0][1]) for part in work[:2]))
+    l2 = problem.l2(*((part.train, part.judged[0][1]) for part in work[:2]))
     tolerance = settings.solve_tolerance or HEAD_TOLERANCE
     by_label = cross_fitted(
         work,
-        lambda rows: HeadSolver(bench.fit(rows, l2), settings.solver, settings.damping, tolerance),
-        bench.examples,
+        lambda rows: HeadSolver(problem.fit(rows, l2), settings.solver, settings.damping, tolerance),
+        problem.examples,
         judges,
-        bench.count,
+        problem.count,
         target.num_classes,
     )
-    scores = by_label[np.arange(bench.count), target.labels]
+    scores = by_label[np.arange(problem.count), target.labels]
     how = f"{len(work)} convex heads (l2 {l2:.3g}) of {settings.cross_fit} folds, every solve within {tolerance:.0e}"
-    return InfluenceScores(np.arange(bench.count), scores, scores, by_label.argmin(axis=1), how)
+    return InfluenceScores(np.arange(problem.count), scores, scores, by_label.argmin(axis=1), how)
 
 
-def by_alternative(bench: InfluenceProblem) -> InfluenceScores:
+def by_alternative(problem: InfluenceProblem) -> InfluenceScores:
     """By loss, confident learning or chance, from heads that did not train on the image."""
-    name, target, seed = bench.settings.prune_by, bench.target, bench.config.training.seed
-    count = bench.settings.cross_fit or FOLDS
+    name, target, seed = problem.settings.prune_by, problem.target, problem.config.training.seed
+    count = problem.settings.cross_fit or FOLDS
     fold_of = folds(target.labels, target.class_names, count, seed)
     splits = ((np.flatnonzero(fold_of != f), np.flatnonzero(fold_of == f)) for f in range(2))
-    l2 = bench.l2(*splits, judging=False)
-    p = held_out_probabilities(fold_of, lambda rows: bench.fit(rows, l2), bench.examples, target.num_classes)
+    l2 = problem.l2(*splits, judging=False)
+    p = held_out_probabilities(fold_of, lambda rows: problem.fit(rows, l2), problem.examples, target.num_classes)
     if name == "loss":
         scores = by_loss(p, target.labels)
     elif name == "confident":
         scores = by_confident_learning(p, target.labels)
     else:
-        scores = at_random(bench.count, seed)
-    if name != "confident" and bench.settings.drop_share == 1.0:
+        scores = at_random(problem.count, seed)
+    if name != "confident" and problem.settings.drop_share == 1.0:
         raise InputError(f"--prune_by={name} ranks, but does not say how many to drop: give --drop_share")
     how = f"ranked by {name}; probabilities of {count} convex heads (l2 {l2:g})"
-    return InfluenceScores(np.arange(bench.count), scores, scores, p.argmax(axis=1), how)
+    return InfluenceScores(np.arange(problem.count), scores, scores, p.argmax(axis=1), how)

@@ -34,52 +34,55 @@ TOLERANCE = {"cg": 1e-3, "lissa": 0.1, "arnoldi": 0.1}
 POWER_STEPS = 10
 
 
-def by_network(bench: InfluenceProblem, sets: Sets, folder: Path) -> InfluenceScores:
+def by_network(problem: InfluenceProblem, sets: Sets, folder: Path) -> InfluenceScores:
     """Influence over `--influence_layers` of the trunk with the head on it; says first what it will cost.
 
     Args:
-        bench: trunk, head and rows.
+        problem: trunk, head and rows.
         sets: the images.
         folder: for the file of views.
 
     Raises:
         InputError: the solve did not converge, or the matrix is not positive definite.
     """
-    settings, seed = bench.settings, bench.config.training.seed
-    network = classifier(bench.trunk, bench.head, bench.scaling)
+    settings, seed = problem.settings, problem.config.training.seed
+    network = classifier(problem.trunk, problem.head, problem.scaling)
     layers = [] if settings.influence_layers == ["all"] else settings.influence_layers
     loss = NetworkLoss(network, layers, settings.curvature)
     method = "cg" if settings.solver == "auto" else settings.solver
     steps, damping = settings.solve_steps or STEPS[method], settings.damping or DAMPING
     tolerance = settings.solve_tolerance or TOLERANCE[method]
-    feed = Feed(bench, sets, folder)
-    for line in cost(loss.size, method, steps, len(bench.train), len(bench.judging), feed.batch_size, settings):
+    feed = Feed(problem, sets, folder)
+    for line in cost(loss.size, method, steps, len(problem.train), len(problem.judging), feed.batch_size, settings):
         log.info("%s", line)
-    vector = loss.gradient(lambda: feed.batches(bench.judging))
+    vector = loss.gradient(lambda: feed.batches(problem.judging))
 
     def product(x: np.ndarray) -> np.ndarray:
-        return loss.product(x, lambda: feed.batches(bench.train), damping)
+        return loss.product(x, lambda: feed.batches(problem.train), damping)
 
     def of_batch(x: np.ndarray, step: int) -> np.ndarray:
-        rows = np.random.default_rng([seed, step]).choice(bench.train, min(feed.batch_size, len(bench.train)), False)
+        rows = np.random.default_rng([seed, step]).choice(
+            problem.train, min(feed.batch_size, len(problem.train)), False
+        )
         return loss.product(x, lambda: feed.batches(rows), damping)
 
-    found: Solution
+    solution: Solution
     if method == "lissa":
         scale = settings.lissa_scale or 3 * largest_eigenvalue(product, loss.size, POWER_STEPS, seed)
         repeats = settings.lissa_repeats
-        found = lissa(of_batch, product, vector, depth=steps, scale=scale, repeats=repeats, tolerance=tolerance)
+        solution = lissa(of_batch, product, vector, depth=steps, scale=scale, repeats=repeats, tolerance=tolerance)
     elif method == "arnoldi":
-        found = arnoldi(product, vector, dimension=steps, damping=damping, seed=seed, tolerance=tolerance)
+        solution = arnoldi(product, vector, dimension=steps, damping=damping, seed=seed, tolerance=tolerance)
     else:
-        found = conjugate_gradients(product, vector, tolerance=tolerance, steps=steps)
-    by_label = loss.label_influence(found.check().vector, lambda: feed.batches(bench.train))
-    scores = by_label[np.arange(len(by_label)), bench.labels[bench.train]]
+        solution = conjugate_gradients(product, vector, tolerance=tolerance, steps=steps)
+    by_label = loss.label_influence(solution.check().vector, lambda: feed.batches(problem.train))
+    scores = by_label[np.arange(len(by_label)), problem.labels[problem.train]]
     how = (
-        f"{settings.curvature} over {loss.size:,} weights, damping {damping:g}, judged by {len(bench.judging)} "
-        f"validation images; {found}. Over a deep network influence is an approximation: check it before you trust it"
+        f"{settings.curvature} over {loss.size:,} weights, damping {damping:g}, judged by {len(problem.judging)} "
+        f"validation images; {solution}. Over a deep network influence is an approximation: check it before you trust "
+        "it"
     )
-    return InfluenceScores(bench.train, scores, scores, by_label.argmin(axis=1), how)
+    return InfluenceScores(problem.train, scores, scores, by_label.argmin(axis=1), how)
 
 
 def classifier(trunk: keras.Model, head: Head, scaling: Scaling) -> keras.Model:
@@ -120,11 +123,11 @@ class Feed:
     longer than the product.
     """
 
-    def __init__(self, bench: InfluenceProblem, sets: Sets, folder: Path) -> None:
-        self._labels, self.batch_size = bench.labels, bench.config.training.eval_batch_size
-        side, view, filled = bench.config.view.image_size, network_view(bench.config), 0
+    def __init__(self, problem: InfluenceProblem, sets: Sets, folder: Path) -> None:
+        self._labels, self.batch_size = problem.labels, problem.config.training.eval_batch_size
+        side, view, filled = problem.config.view.image_size, network_view(problem.config), 0
         with tempfile.TemporaryFile(dir=folder) as file:
-            self._views = np.memmap(file, np.float32, "w+", shape=(len(bench.labels), side, side, 3))
+            self._views = np.memmap(file, np.float32, "w+", shape=(len(problem.labels), side, side, 3))
         for images in (sets.target, sets.validation):
             if images is not None:
                 made = images.dataset().map(

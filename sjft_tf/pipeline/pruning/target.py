@@ -70,15 +70,15 @@ def judgement(config: RunConfig, sets: Sets, workdir: Workdir) -> Judgement:
 
 
 def _made(config: RunConfig, sets: Sets, workdir: Workdir) -> Judgement:
-    bench = InfluenceProblem(config, sets, workdir)
+    problem = InfluenceProblem(config, sets, workdir)
     if config.prune.prune_by != "influence":
-        judged = by_alternative(bench)
+        judged = by_alternative(problem)
     elif config.prune.influence_layers:
         from sjft_tf.pipeline.pruning.network import by_network
 
-        judged = by_network(bench, sets, workdir.influence)
+        judged = by_network(problem, sets, workdir.influence)
     else:
-        judged = cross_fit(bench) if config.prune.cross_fit else by_head(bench)
+        judged = cross_fit(problem) if config.prune.cross_fit else by_head(problem)
     dropped = choose(
         judged.bound,
         sets.target.labels[judged.rows],
@@ -132,26 +132,26 @@ def _artifact(config: RunConfig, sets: Sets, workdir: Workdir) -> artifacts.Arti
 
 
 def _by_row(judged: InfluenceScores, dropped: np.ndarray, target: ImageSet) -> np.ndarray:
-    found = np.zeros(len(target), bool)
-    found[judged.rows[dropped]] = True
-    return found
+    left_out = np.zeros(len(target), bool)
+    left_out[judged.rows[dropped]] = True
+    return left_out
 
 
 def _write(
     target: ImageSet, judged: InfluenceScores, dropped: np.ndarray, workdir: Workdir, made_from: Mapping[str, Any]
 ) -> None:
     names = target.class_names
-    place, order = ranks(judged.scores), np.argsort(-judged.scores, kind="stable")
+    rank, order = ranks(judged.scores), np.argsort(-judged.scores, kind="stable")
     with artifacts.atomic_write(workdir.influence_csv, "w") as stream:
         writer = Writer(stream)
         writer.writerow(["id", "class", "influence", "rank", "dropped", "better_class"])
         for i in order:
             row = judged.rows[i]
-            cells = (target.ids[row], names[target.labels[row]], f"{judged.scores[i]:.8g}", place[i], int(dropped[i]))
+            cells = (target.ids[row], names[target.labels[row]], f"{judged.scores[i]:.8g}", rank[i], int(dropped[i]))
             writer.writerow([*cells, names[judged.better[i]]])
     pictures = workdir.influence_pictures
     for name, chosen in (("harmful", order[:_SHOWN]), ("helpful", order[::-1][:_SHOWN])):
-        pair_montage(pictures[name], [_pair(target, judged, i, int(place[i])) for i in chosen])
+        pair_montage(pictures[name], [_pair(target, judged, i, int(rank[i])) for i in chosen])
     influence_summary(workdir.logs, judged.scores, pictures)
     save_kept(workdir.kept, target, ~_by_row(judged, dropped, target), made_from)
     outputs.record(*_told(workdir))
@@ -161,7 +161,7 @@ def _told(workdir: Workdir) -> list[Path]:
     return [workdir.influence_csv, *workdir.influence_pictures.values(), workdir.kept]
 
 
-def _pair(target: ImageSet, judged: InfluenceScores, i: int, place: int) -> Pair:
+def _pair(target: ImageSet, judged: InfluenceScores, i: int, rank: int) -> Pair:
     """An image beside the most helpful other image of the class that would fit it better."""
     row, better = judged.rows[i], judged.better[i]
     alike = np.flatnonzero((target.labels[judged.rows] == better) & (judged.rows != row))
@@ -173,6 +173,6 @@ def _pair(target: ImageSet, judged: InfluenceScores, i: int, place: int) -> Pair
     return Pair(
         target.load(row).numpy(),
         target.load(other).numpy(),
-        f"{place}: {label[:18]}, {judged.scores[i]:+.3g}",
+        f"{rank}: {label[:18]}, {judged.scores[i]:+.3g}",
         f"fits {fits[:24]} (right)" if better != target.labels[row] else "its label fits (right: the same)",
     )

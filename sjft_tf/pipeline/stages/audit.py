@@ -96,14 +96,14 @@ def roles(sets: Sets) -> dict[str, ImageSet]:
     return {role: images for role, images in named.items() if images is not None}
 
 
-def warnings(source: ImageSet, found: Audit, workdir: Workdir, excluded: bool) -> list[str]:
+def warnings(source: ImageSet, report: Audit, workdir: Workdir, excluded: bool) -> list[str]:
     """What the user must know: how many leaks of each role, where they are listed, what can be done."""
-    if not found.leaks:
+    if not report.leaks:
         return []
-    rows = {leak.source_row for leak in found.leaks}
+    rows = {leak.source_row for leak in report.leaks}
     parts = []
-    for role in found.judged:
-        kinds = [leak.kind for leak in found.leaks if leak.role == role]
+    for role in report.judged:
+        kinds = [leak.kind for leak in report.leaks if leak.role == role]
         if kinds:
             parts.append(f"{len(kinds)} show {role} images ({kinds.count('identical')} byte-identical)")
     what = "They are left out." if excluded else "--exclude_leaks leaves them out, --noaudit does not look for them."
@@ -184,13 +184,13 @@ def _end(name: str, longest: int = 26) -> str:
     return name if len(name) <= longest else f"…{name[1 - longest :]}"
 
 
-def _tell_limits(source: ImageSet, targets: dict[str, ImageSet], found: Audit) -> None:
-    tiny = [role for role, images in targets.items() if found.judged[role] < len(images)]
+def _tell_limits(source: ImageSet, targets: dict[str, ImageSet], report: Audit) -> None:
+    tiny = [role for role, images in targets.items() if report.judged[role] < len(images)]
     if tiny:
         log.info(
             "Leakage audit: images with a side below %d pixels (%s) were compared with the %d source images byte by "
             "byte only.",
             MIN_AUDITED_SIDE,
-            ", ".join(f"{len(targets[role]) - found.judged[role]} {role}" for role in tiny),
+            ", ".join(f"{len(targets[role]) - report.judged[role]} {role}" for role in tiny),
             len(source),
         )

@@ -146,9 +146,9 @@ class Board:
                 board.image(step, f"{name}/confusion", picture)
 
     def _hard(self, board: RoundSummaries, step: int, state: RoundState, scores: TargetScores) -> None:
-        found = state.metrics["scoring"]
-        board.scalars(step, {f"hard/{name}": found[name] for name in ("wrong", "uncertain", "mean_entropy")})
-        board.scalars(step, {"train/top1": found["train_top1"]})
+        scoring = state.metrics["scoring"]
+        board.scalars(step, {f"hard/{name}": scoring[name] for name in ("wrong", "uncertain", "mean_entropy")})
+        board.scalars(step, {"train/top1": scoring["train_top1"]})
         board.histogram(step, "hard/entropy", scores.entropy)
         rows = hardest_rows(scores.wrong, scores.entropy, _HARDEST)
         picture = hardest_picture(self._sets.target, rows, scores.wrong, scores.predicted, scores.entropy)

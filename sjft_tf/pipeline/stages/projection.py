@@ -25,8 +25,8 @@ def chosen_rows(sizes: list[int], most: int) -> list[int]:
     """
     shown, left = [0] * len(sizes), most
     by_size = sorted(range(len(sizes)), key=lambda i: sizes[i])
-    for place, i in enumerate(by_size):
-        shown[i] = min(sizes[i], left // (len(by_size) - place))
+    for position, i in enumerate(by_size):
+        shown[i] = min(sizes[i], left // (len(by_size) - position))
         left -= shown[i]
     return shown
 
@@ -61,7 +61,7 @@ def write_projection(config: RunConfig, sets: Sets, model: keras.Model, workdir:
     counts = chosen_rows([len(images) for images in shown.values()], most)
     side = thumbnail_side(sum(counts))
     network = _Network(model, network_view(config), config.training.eval_batch_size)
-    found: dict[str, list[Any]] = {
+    columns: dict[str, list[Any]] = {
         name: [] for name in ("id", "class", "class number", "predicted", "right", "entropy", "set")
     }
     features, thumbnails = [], []
@@ -71,16 +71,16 @@ def write_projection(config: RunConfig, sets: Sets, model: keras.Model, workdir:
         rows = spread_rows(images.labels, count)
         described, probabilities = network(images, rows)
         predicted, labels = probabilities.argmax(axis=-1), images.labels[rows]
-        found["id"] += [images.ids[row] for row in rows]
-        found["class"] += [images.class_names[label] for label in labels]
-        found["class number"] += labels.tolist()
-        found["predicted"] += [images.class_names[label] for label in predicted]
-        found["right"] += ["right" if hit else "wrong" for hit in predicted == labels]
-        found["entropy"] += [f"{value:.4f}" for value in entropy(probabilities).numpy()]
-        found["set"] += [name] * count
+        columns["id"] += [images.ids[row] for row in rows]
+        columns["class"] += [images.class_names[label] for label in labels]
+        columns["class number"] += labels.tolist()
+        columns["predicted"] += [images.class_names[label] for label in predicted]
+        columns["right"] += ["right" if hit else "wrong" for hit in predicted == labels]
+        columns["entropy"] += [f"{value:.4f}" for value in entropy(probabilities).numpy()]
+        columns["set"] += [name] * count
         features.append(described)
         thumbnails.append(_thumbnails(images, rows, side))
-    write_projector(workdir.logs, np.concatenate(features), found, np.concatenate(thumbnails), made_from)
+    write_projector(workdir.logs, np.concatenate(features), columns, np.concatenate(thumbnails), made_from)
 
 
 class _Network:
@@ -102,11 +102,11 @@ class _Network:
         views = images.dataset(rows).map(
             lambda element: self._view(element["image"]), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
-        found = []
+        blocks = []
         for batch in views.batch(self._size).prefetch(tf.data.AUTOTUNE):
             filled = tf.pad(batch, [[0, self._size - len(batch)], [0, 0], [0, 0], [0, 0]])
-            found.append([answer.numpy()[: len(batch)] for answer in self._forward(filled)])
-        features, probabilities = zip(*found, strict=True)
+            blocks.append([answer.numpy()[: len(batch)] for answer in self._forward(filled)])
+        features, probabilities = zip(*blocks, strict=True)
         return np.concatenate(features), np.concatenate(probabilities)
 
 
@@ -116,5 +116,5 @@ def _thumbnails(images: ImageSet, rows: np.ndarray, side: int) -> np.ndarray:
     def thumbnail(element: dict[str, tf.Tensor]) -> tf.Tensor:
         return tf.cast(tf.clip_by_value(tf.round(small(element["image"])), 0, 255), tf.uint8)
 
-    found = images.dataset(rows).map(thumbnail, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).batch(256)
-    return np.concatenate(list(found.as_numpy_iterator()))
+    thumbnails = images.dataset(rows).map(thumbnail, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).batch(256)
+    return np.concatenate(list(thumbnails.as_numpy_iterator()))
