@@ -16,12 +16,6 @@ from sjft_tf.errors import InputError
 
 MARKER = ".sjft-workdir"
 _TEXT = "A working directory of sjft_tf: its programs replace and remove what they made in here.\n"
-# Made before there was a marker, and by nobody else.
-_OWN_NAMES = (
-    *("comparison.json", "rounds", "checkpoints", "neighbors.npz", "edges.npz", "search.npz", "leaks.npz"),
-    *("class_importance.npz", "times.json", "outputs.json", "descriptors-source", "descriptors-target.npz"),
-    *("influence", "advice.json"),
-)
 _ENDINGS = (".json", ".npz", ".npy", ".csv", ".png", ".h5", ".md")
 _PART = re.compile(r"\d{2,}|step-\d{8,}")  # a round, a checkpoint
 # What may lie in a folder that is new: the lock, output that is written into it, what a file system puts there.
@@ -67,7 +61,7 @@ def refuse_foreign(root: Path) -> None:
     except OSError as error:
         raise InputError(f"--workdir={root} cannot be read ({error.strerror}); choose another") from error
     foreign = [name for name in names if name not in _NOTHING and not name.endswith(_NOTHING_ENDS)]
-    if foreign and MARKER not in names and not any(name in _OWN_NAMES for name in names) and not _is_record(root):
+    if foreign and MARKER not in names and not _is_record(root):
         raise InputError(
             f"--workdir={root} holds other things ({', '.join(foreign[:3])}{', ...' if foreign[3:] else ''}) and "
             "no run. Files in a workdir are replaced and removed: name a new or an empty folder. If it is a workdir "

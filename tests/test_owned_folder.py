@@ -48,13 +48,6 @@ def test_the_root_and_the_home_folder_are_refused(tmp_path, monkeypatch):
     assert names(tmp_path) == ["link"]
 
 
-@pytest.mark.parametrize("name", ["rounds", "comparison.json", "neighbors.npz", "edges.npz", "influence"])
-def test_folders_of_earlier_runs_are_ours(name, tmp_path):
-    (tmp_path / name).touch() if "." in name else (tmp_path / name).mkdir()
-    (tmp_path / "other").write_text("")
-    assert MARKER in lock(tmp_path)
-
-
 def test_a_record_of_ours_is_told_from_another_package_s(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"sjft_tf": "0.1.0", "config": {}}))
     assert MARKER in lock(tmp_path)
