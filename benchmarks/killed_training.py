@@ -25,7 +25,7 @@ import numpy as np
 
 from sjft_tf.artifacts import load_npz
 from sjft_tf.training import Checkpoints, finished_rounds, round_folder
-from sjft_tf.training.checkpoints.model_files import OPTIMIZER, WEIGHTS
+from sjft_tf.workdir import RoundFiles
 
 
 class Training:
@@ -75,9 +75,9 @@ class Training:
 
         for index in finished_rounds(self.workdir / "rounds"):
             place = round_folder(self.workdir / "rounds", index)
-            with h5py.File(place / WEIGHTS) as file:
+            with h5py.File(place / RoundFiles.MODEL) as file:
                 file.visititems(add)
-            found |= {f"{index}/{name}": value for name, value in load_npz(place / OPTIMIZER)[0].items()}
+            found |= {f"{index}/{name}": value for name, value in load_npz(place / RoundFiles.OPTIMIZER)[0].items()}
         return found
 
 

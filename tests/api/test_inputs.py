@@ -46,9 +46,9 @@ def test_the_same_again_is_not_written_again(arrays, tmp_path):
 
 
 def test_images_of_different_sizes_are_files(rng, tmp_path):
-    images = [rng.integers(0, 256, (size, 8, 3), np.uint8) for size in (5, 6, 7, 8)]
+    arrays = [rng.integers(0, 256, (size, 8, 3), np.uint8) for size in (5, 6, 7, 8)]
     made = tf.data.Dataset.from_generator(
-        lambda: zip(images, [1, 0, 1, 0], strict=True),
+        lambda: zip(arrays, [1, 0, 1, 0], strict=True),
         output_signature=(tf.TensorSpec([None, 8, 3], tf.uint8), tf.TensorSpec([], tf.int64)),
     ).apply(tf.data.experimental.assert_cardinality(4))
     images = opened(made, tmp_path)

@@ -195,7 +195,7 @@ def pretended():
 
 
 def test_comparisons_end_well(pretended, tmp_path, request, mutate):
-    spec = replace(pretended.ASKED, arms=pretended.ASKED.arms[1:], seeds=(0, 1), rates=(0.1,))
+    spec = replace(pretended.SPEC, arms=pretended.SPEC.arms[1:], seeds=(0, 1), rates=(0.1,))
     whole, root, refused, again = tmp_path / "whole", tmp_path / "compared", 0, 0
 
     def compare(folder):

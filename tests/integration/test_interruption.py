@@ -14,8 +14,9 @@ from PIL import Image
 
 from sjft_tf.artifacts import fingerprint, load_npz, read_json
 from sjft_tf.export import load_predictor
-from sjft_tf.training.checkpoints.model_files import OPTIMIZER, check_files
-from sjft_tf.training.checkpoints.rounds import STATE, WEIGHTS, finished_rounds, round_folder
+from sjft_tf.training import finished_rounds, round_folder
+from sjft_tf.training.checkpoints.model_files import check_files
+from sjft_tf.workdir import RoundFiles
 
 pytestmark = pytest.mark.slow
 
@@ -102,9 +103,11 @@ def check_everything_loads(root: Path):
     assert done == list(range(len(done)))
     for index in done:
         folder = round_folder(root / "rounds", index)
-        assert load_npz(folder / STATE)[1]["weights"] == fingerprint((folder / WEIGHTS).read_bytes())
+        assert load_npz(folder / RoundFiles.STATE)[1]["weights"] == fingerprint(
+            (folder / RoundFiles.MODEL).read_bytes()
+        )
     for folder in (root / "checkpoints").glob("step-*"):
-        check_files(folder, load_npz(folder / STATE)[1])
+        check_files(folder, load_npz(folder / RoundFiles.STATE)[1])
     if (root / "saved_model").exists():
         load_predictor(root / "saved_model")
 
@@ -121,7 +124,7 @@ def arrays_in(path: Path) -> dict[str, np.ndarray]:
 def stamps(root: Path):
     """When the finished stages were written: these files must never be written again."""
     done = [root / "edges.npz", root / "neighbors.npz"]
-    done += [round_folder(root / "rounds", i) / STATE for i in finished_rounds(root / "rounds")]
+    done += [round_folder(root / "rounds", i) / RoundFiles.STATE for i in finished_rounds(root / "rounds")]
     return {path: path.stat().st_mtime_ns for path in done if path.exists()}
 
 
@@ -143,9 +146,9 @@ def check_same_end(one: Path, other: Path):
         same(load_npz(one / name)[0], load_npz(other / name)[0])
     for index in range(ROUNDS):
         a, b = (round_folder(root / "rounds", index) for root in (one, other))
-        same(arrays_in(a / WEIGHTS), arrays_in(b / WEIGHTS))
-        same(load_npz(a / OPTIMIZER)[0], load_npz(b / OPTIMIZER)[0])
-        states = [load_npz(folder / STATE) for folder in (a, b)]
+        same(arrays_in(a / RoundFiles.MODEL), arrays_in(b / RoundFiles.MODEL))
+        same(load_npz(a / RoundFiles.OPTIMIZER)[0], load_npz(b / RoundFiles.OPTIMIZER)[0])
+        states = [load_npz(folder / RoundFiles.STATE) for folder in (a, b)]
         same(*(arrays for arrays, _ in states))
         metrics = [{**meta["metrics"], "seconds": None} for _, meta in states]
         assert metrics[0] == metrics[1]

@@ -10,6 +10,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.checking.begun_run import refuse_other_classes, refuse_other_images, refuse_other_target
 from sjft_tf.pipeline.checking.changes import changed_sets
+from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.pruning import target as pruning
 from sjft_tf.pipeline.stages import importance
 from sjft_tf.workdir import Workdir
@@ -77,4 +78,4 @@ def test_of_scores_and_importances(workdir):
     with pytest.raises(InputError, match=r"scores\.npz .*must be an object"):
         artifacts.load_npz(workdir.influence / "scores.npz", pruning._SCHEMA)
     with pytest.raises(InputError, match=r"class_importance\.npz .*must be an object"):
-        importance.check_importance(RunConfig(), SimpleNamespace(target=SETS.target, source=SETS.target), workdir)
+        importance.check_importance(RunConfig(), Sets(SETS.target, source=SETS.target), workdir)
