@@ -96,7 +96,7 @@ def start_tensorflow(seed: int = 0, deterministic: bool = False, aside: bool = F
     import keras
     import tensorflow as tf
 
-    from sjft_tf.training.seeding import set_seeds
+    from sjft_tf.training import set_seeds
 
     if logical_cpus > 1:
         part = tf.config.LogicalDeviceConfiguration()

@@ -93,7 +93,7 @@ class ModelDescription(TypedDict):
     class_names: list[str]
     resize: int
     crop: int
-    made_from: dict[str, object]
+    made_from: artifacts.Stamp
     versions: dict[str, str]
 
 

@@ -10,7 +10,7 @@ from sjft_tf.api.inputs import GivenImages, Images, given, listed
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.config import RunConfig, Setting
 from sjft_tf.errors import InputError
-from sjft_tf.training.seeding import set_seeds
+from sjft_tf.training import set_seeds
 from sjft_tf.workdir import Workdir
 
 INPUTS = "inputs"

@@ -5,7 +5,7 @@ An artifact is complete or absent, and found again only by what was made from th
 
 from sjft_tf.artifacts.artifact import Artifact
 from sjft_tf.artifacts.formats import REMAKE, Missing, load_npz, read_json, save_npz, write_json
-from sjft_tf.artifacts.stamps import OTHER_WORKDIR, ArtifactMismatch, check_made_from, fingerprint
+from sjft_tf.artifacts.stamps import OTHER_WORKDIR, ArtifactMismatch, Stamp, check_made_from, fingerprint
 from sjft_tf.artifacts.writing import (
     FREE_SPACE,
     NoSpace,
@@ -26,6 +26,7 @@ __all__ = [
     "ArtifactMismatch",
     "Missing",
     "NoSpace",
+    "Stamp",
     "atomic_directory",
     "atomic_write",
     "check_made_from",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from sjft_tf.artifacts.formats import REMAKE
-from sjft_tf.artifacts.stamps import OTHER_WORKDIR, ArtifactMismatch, check_made_from
+from sjft_tf.artifacts.stamps import OTHER_WORKDIR, ArtifactMismatch, Stamp, check_made_from
 from sjft_tf.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -45,9 +45,9 @@ class Artifact(Generic[Value]):
     """
 
     path: Path
-    made_from: Mapping[str, Any]
-    load: Callable[[Path], tuple[Value, Mapping[str, Any]]]
-    save: Callable[[Path, Value, Mapping[str, Any]], None]
+    made_from: Stamp
+    load: Callable[[Path], tuple[Value, Stamp]]
+    save: Callable[[Path, Value, Stamp], None]
     replaceable: bool = False
     fixed: Collection[str] = ()
     unfit: Callable[[Value], str | None] = lambda _: None
@@ -76,7 +76,7 @@ class Artifact(Generic[Value]):
             return None
         return value
 
-    def _compare(self, stamp: Mapping[str, Any]) -> bool:
+    def _compare(self, stamp: Stamp) -> bool:
         """Whether the stamp is the one wanted; raises ArtifactMismatch where a difference is not to be replaced."""
         if not self.replaceable:
             check_made_from(self.path, stamp, self.made_from)

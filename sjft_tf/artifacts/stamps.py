@@ -7,12 +7,14 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from sjft_tf.errors import InputError
 
+Stamp: TypeAlias = Mapping[str, Any]
+"""What an artifact was made from: names, and values that JSON can hold, compared as a whole."""
 OTHER_WORKDIR = "Choose another --workdir; what is in this one stays as it is."
 _MADE_AGAIN = "Choose another --workdir, or remove the file (and what was made from it) to make it again."
 
@@ -58,9 +60,7 @@ def _cut(text: str, longest: int = 400) -> str:
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
-def check_made_from(
-    path: str | os.PathLike[str], stamp: Mapping[str, Any], wanted: Mapping[str, Any], advice: str = _MADE_AGAIN
-) -> None:
+def check_made_from(path: str | os.PathLike[str], stamp: Stamp, wanted: Stamp, advice: str = _MADE_AGAIN) -> None:
     """Raises ArtifactMismatch naming both sides if the artifact's stamp differs from what this run asks for.
 
     Args:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
 
-from sjft_tf.artifacts import fingerprint, load_npz, save_npz
+from sjft_tf.artifacts import Stamp, fingerprint, load_npz, save_npz
 from sjft_tf.descriptors.bank import FilterBank
 from sjft_tf.descriptors.bank_counting import BankCounter
 from sjft_tf.descriptors.chunks import answers
@@ -39,7 +38,7 @@ class BinEdges:
     edges: tuple[np.ndarray, ...]
     low: tuple[np.ndarray, ...]
     high: tuple[np.ndarray, ...]
-    made_from: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    made_from: Stamp = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.edges or len({layer.shape[1:] for layer in self.edges}) != 1 or self.edges[0].ndim != 2:
@@ -106,7 +105,7 @@ def fit_bin_edges(
     batches: Iterable[tf.Tensor],
     bins: int = 100,
     cells: int = FINE_CELLS,
-    made_from: Mapping[str, Any] | None = None,
+    made_from: Stamp | None = None,
 ) -> BinEdges:
     """Scans the target images twice and returns equal-mass bin edges (SJFT paper, section 3.2).
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 import mmap
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from sjft_tf.artifacts import check_made_from, remove_directory, write_json
+from sjft_tf.artifacts import Stamp, check_made_from, remove_directory, write_json
 from sjft_tf.descriptors.store_files import (
     COUNTS,
     META,
@@ -77,7 +76,7 @@ class DescriptorStore:
         layer_channels: Sequence[int],
         layer_positions: Sequence[int],
         bins: int,
-        made_from: Mapping[str, Any],
+        made_from: Stamp,
     ) -> StoreWriter:
         """Starts a store, or goes on with one that was broken off.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sjft_tf.artifacts import Missing, NoSpace, atomic_write, load_npz, read_json, save_npz, shortage
+from sjft_tf.artifacts import Missing, NoSpace, Stamp, atomic_write, load_npz, read_json, save_npz, shortage
 from sjft_tf.errors import InputError
 from sjft_tf.schema import Array, Form, Schema, mismatch
 
@@ -44,7 +44,7 @@ class StoreDescription:
     layer_channels: tuple[int, ...]
     layer_positions: tuple[int, ...]
     bins: int
-    made_from: Mapping[str, Any]
+    made_from: Stamp
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -57,7 +57,7 @@ class StoreDescription:
         return np.dtype("<u2" if max(self.layer_positions) <= np.iinfo(np.uint16).max else "<u4")
 
     @property
-    def stamp(self) -> Mapping[str, Any]:
+    def stamp(self) -> Stamp:
         """What has to be the same for an unfinished store to be gone on with."""
         described = self.to_json()
         return {**described.pop("made_from"), **described}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
 from sjft_tf import progress
+from sjft_tf.artifacts import Stamp
 from sjft_tf.descriptors.bank import FilterBank
 from sjft_tf.descriptors.chunks import chunk_size
 from sjft_tf.descriptors.edges import FINE_CELLS, BinEdges, fit_bin_edges
@@ -73,9 +74,7 @@ def fit_target_edges(
         return fit_bin_edges(bank, _Progressing(batches, shown), bins, cells, made_from)
 
 
-def edges_made_from(
-    image_set: Images, bank: FilterBank, view: View, bins: int, cells: int = FINE_CELLS
-) -> Mapping[str, Any]:
+def edges_made_from(image_set: Images, bank: FilterBank, view: View, bins: int, cells: int = FINE_CELLS) -> Stamp:
     """The stamp of bin edges: what has to be the same for them to be used again."""
     return {
         "target": image_set.fingerprint,

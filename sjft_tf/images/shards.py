@@ -198,7 +198,7 @@ def index(
     `content` is the uncompressed shard, which a compressed one has in a spool.
     """
     judgment = [JUDGMENT, max_pixels]
-    stamp: dict[str, object] = {
+    stamp: artifacts.Stamp = {
         "judgment": judgment,
         "shard": dataclasses.asdict(shard),
         "features": dataclasses.asdict(features),
@@ -279,17 +279,17 @@ def _blocks(images: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield block
 
 
-def _cached(path: Path, stamp: Mapping[str, object]) -> artifacts.Artifact[Index]:
+def _cached(path: Path, stamp: artifacts.Stamp) -> artifacts.Artifact[Index]:
     """What is known of a shard, kept for the next start."""
 
-    def load(path: Path) -> tuple[Index, Mapping[str, object]]:
+    def load(path: Path) -> tuple[Index, artifacts.Stamp]:
         arrays, meta = artifacts.load_npz(path, _SCHEMA)
         try:
             return _known(arrays, meta["names"], meta["errors"], meta["ids"]), meta["made_from"]
         except (TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{path} does not hold what it should ({error}). {artifacts.REMAKE}") from error
 
-    def save(path: Path, known: Index, stamp: Mapping[str, object]) -> None:
+    def save(path: Path, known: Index, stamp: artifacts.Stamp) -> None:
         meta = {"made_from": stamp, "names": known.names, "errors": sorted(known.errors.items()), "ids": known.ids}
         artifacts.save_npz(path, {name: getattr(known, name) for name in _ARRAYS}, meta)
 

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sjft_tf.models import Scaling
-from sjft_tf.models.convex_head import BLOCK_BYTES, block_slices
+from sjft_tf.models import BLOCK_BYTES, Scaling, block_slices
 
 
 class Block(NamedTuple):

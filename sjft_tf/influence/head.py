@@ -12,7 +12,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 from sjft_tf.errors import InputError
 from sjft_tf.influence.blocks import Examples
 from sjft_tf.influence.softmax import SoftmaxObjective, probabilities
-from sjft_tf.models.convex_head import strongest_to_weakest
+from sjft_tf.models import strongest_to_weakest
 
 log = logging.getLogger(__name__)
 

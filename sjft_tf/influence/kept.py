@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +15,7 @@ from sjft_tf.schema import short
 KIND = "sjft_tf kept target images"
 
 
-def save_kept(path: str | os.PathLike[str], target: ImageSet, kept: np.ndarray, made_from: Mapping[str, Any]) -> None:
+def save_kept(path: str | os.PathLike[str], target: ImageSet, kept: np.ndarray, made_from: artifacts.Stamp) -> None:
     """Writes the ids of the kept images as JSON.
 
     Args:

@@ -3,11 +3,10 @@
 Public surface:
     build_trunk, trunk_names, find_family
                                         pixels to pooled features, preprocessing and starting weights included
-    check_trunk, check_form, check_weight_file
-                                        what is known of a trunk before it is built
     save_trunk, load_trunk_weights      a trained trunk, to start another model with
     FeatureStream, trunk_features       what a frozen trunk makes of images
-    Scaling                             one shift a feature and one factor for all features
+    Scaling, strongest_to_weakest, block_slices
+                                        what both convex heads share: scaled features, the choice of L2, blocks of rows
     fit_source_head                     a convex softmax head on such features, fitted quickly
     reset_from                          hybrid starts: first layers pre-trained, the rest random
     FusedBatchNormalization, replace_batch_norm, momentum_for_run
@@ -29,7 +28,7 @@ from sjft_tf.catalog import OPTIMIZERS, PRECISIONS, SCHEDULES, parse_rates, trun
 from sjft_tf.models.addons import make_multi_optimizer
 from sjft_tf.models.averaging import plain, shadow
 from sjft_tf.models.contracts import Images, SizedView, Variable, View
-from sjft_tf.models.convex_head import Scaling
+from sjft_tf.models.convex_head import BLOCK_BYTES, Scaling, block_slices, strongest_to_weakest
 from sjft_tf.models.depth import freeze, layers_up_to, rate_factors
 from sjft_tf.models.dropout import ResumableDropout
 from sjft_tf.models.families import find_family
@@ -56,6 +55,7 @@ from sjft_tf.models.trunks import FEATURES, build_trunk, check_trunk, save_trunk
 from sjft_tf.models.weights import check_weight_file, load_trunk_weights
 
 __all__ = [
+    "BLOCK_BYTES",
     "FEATURES",
     "OPTIMIZERS",
     "PRECISIONS",
@@ -73,6 +73,7 @@ __all__ = [
     "StepDecay",
     "Variable",
     "View",
+    "block_slices",
     "build_joint_model",
     "build_optimizer",
     "build_trunk",
@@ -102,6 +103,7 @@ __all__ = [
     "restore_optimizer_state",
     "save_trunk",
     "shadow",
+    "strongest_to_weakest",
     "target_logits",
     "trunk_features",
     "trunk_names",

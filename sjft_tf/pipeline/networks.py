@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import keras
 
@@ -42,7 +41,7 @@ def starting_features(config: RunConfig) -> FeatureStream:
     return FeatureStream(starting_trunk(config), network_view(config), config.training.eval_batch_size)
 
 
-def starting_stamp(config: RunConfig) -> dict[str, Any]:
+def starting_stamp(config: RunConfig) -> artifacts.Stamp:
     """What such features depend on beside the images: trunk, digest of its weights, view.
 
     Raises:

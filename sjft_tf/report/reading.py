@@ -167,7 +167,7 @@ def _scoring(path: Path, count: int) -> dict[str, np.ndarray] | None:
     return schema.scoring_record(arrays, count)
 
 
-def _of_its_round(path: Path, stamp: dict[str, Any]) -> None:
+def _of_its_round(path: Path, stamp: artifacts.Stamp) -> None:
     check_round(path.parent.parent, int(path.parent.name), path, stamp.get("weights", ""))
 
 

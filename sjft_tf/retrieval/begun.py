@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from sjft_tf.artifacts import check_made_from, load_npz
+from sjft_tf.artifacts import Stamp, check_made_from, load_npz
 from sjft_tf.descriptors import BinEdges, DescriptorStore, partial_store, view_stamp
 from sjft_tf.errors import InputError
 from sjft_tf.retrieval.request import RetrievalPaths, RetrievalRequest
@@ -43,7 +41,7 @@ def check_begun(request: RetrievalRequest, edges: BinEdges | None, paths: Retrie
         check_begun_search(paths.checkpoint, wanted, request.k)
 
 
-def check_begun_search(path: Path, wanted: Mapping[str, Any], k: int) -> None:
+def check_begun_search(path: Path, wanted: Stamp, k: int) -> None:
     """Raises ArtifactMismatch if there is a checkpoint at `path`, but of another search.
 
     Args:
@@ -58,6 +56,6 @@ def check_begun_search(path: Path, wanted: Mapping[str, Any], k: int) -> None:
     _compare(path, made_from, {**wanted, "neighbors": k})
 
 
-def _compare(path: Path, made_from: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+def _compare(path: Path, made_from: Stamp, wanted: Stamp) -> None:
     both = [name for name in wanted if name in made_from]
     check_made_from(path, {name: made_from[name] for name in both}, {name: wanted[name] for name in both})

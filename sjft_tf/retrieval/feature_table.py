@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from sjft_tf.artifacts import Stamp
 from sjft_tf.descriptors import full_float32
 from sjft_tf.errors import InputError
 from sjft_tf.parallel import ahead
@@ -40,7 +40,7 @@ def build_feature_table(
     target: np.ndarray,
     source: FeatureSource,
     k: int,
-    made_from: Mapping[str, Any],
+    made_from: Stamp,
     checkpoint: Path | None = None,
     *,
     memory_mb: float = 0,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from sjft_tf.artifacts import atomic_write, load_npz, save_npz
+from sjft_tf.artifacts import Stamp, atomic_write, load_npz, save_npz
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.schema import Array, Schema
@@ -35,7 +34,7 @@ class NeighborTable:
 
     rows: np.ndarray
     distances: np.ndarray
-    made_from: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    made_from: Stamp = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rows, distances = self.rows, self.distances

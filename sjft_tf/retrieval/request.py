@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from sjft_tf.artifacts import Stamp
 from sjft_tf.descriptors import BinEdges, FilterBank, Images, View, view_stamp
 from sjft_tf.retrieval.divergence import Layout
 
@@ -55,9 +54,7 @@ NO_FILES = RetrievalPaths()
 """Nothing is kept."""
 
 
-def neighbors_made_from(
-    request: RetrievalRequest, edges: BinEdges, candidates: float | None = None
-) -> Mapping[str, Any]:
+def neighbors_made_from(request: RetrievalRequest, edges: BinEdges, candidates: float | None = None) -> Stamp:
     """The stamp of a neighbor table; `candidates` of an approximate one."""
     return {
         "target": request.target.fingerprint,
@@ -72,7 +69,7 @@ def neighbors_made_from(
     }
 
 
-def store_made_from(request: RetrievalRequest, edges: BinEdges) -> Mapping[str, Any]:
+def store_made_from(request: RetrievalRequest, edges: BinEdges) -> Stamp:
     """The stamp of the source's kept descriptors."""
     return {
         "source": request.source.fingerprint,

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from sjft_tf.artifacts import check_made_from, load_npz, save_npz
+from sjft_tf.artifacts import Stamp, check_made_from, load_npz, save_npz
 from sjft_tf.errors import InputError
 from sjft_tf.retrieval.search import Search
 from sjft_tf.schema import Array, Schema, short
@@ -30,7 +28,7 @@ class SearchCheckpoint:
         every: source images between two writings, at least 1.
     """
 
-    def __init__(self, path: str | os.PathLike[str], made_from: Mapping[str, Any], k: int, every: int):
+    def __init__(self, path: str | os.PathLike[str], made_from: Stamp, k: int, every: int):
         if every < 1:
             raise InputError(f"--checkpoint_images must be at least 1. Received: {every}")
         self._path, self._every, self._since = Path(path), every, 0

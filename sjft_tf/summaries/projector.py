@@ -33,7 +33,7 @@ def write_projector(
     features: np.ndarray,
     columns: Mapping[str, Sequence[object]],
     thumbnails: np.ndarray,
-    made_from: Mapping[str, object],
+    made_from: artifacts.Stamp,
     name: str = "features",
 ) -> Path:
     """Writes `projector_config.pbtxt` and, as one folder, the points, their metadata and the sprite.

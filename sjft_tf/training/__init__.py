@@ -2,7 +2,7 @@
 
 - `train_rounds`, `RoundSettings`, `TrainingSets`, `RoundHooks`: the loop; `compile_joint`: losses and optimizer.
 - `HardSampleMining`: the callback that scores the target and expands neighbors between fits.
-- `make_selector`, `first_counts`, `augmentation`: what the loop begins with, from the settings.
+- `set_seeds`, `make_selector`, `first_counts`, `augmentation`: what the loop begins with, from the settings.
 - `Cluster`, `open_cluster`, `ALONE`: the devices.
 - `CheckpointPolicy`, `Checkpoints`, `StopRequest`: what is kept within a round, and the end on request.
 - `RoundState`, `finished_rounds`, `read_round`, `load_round_weights`, ...: what a round leaves behind.
@@ -31,6 +31,7 @@ from sjft_tf.training.distribution import ALONE, Cluster, open_cluster
 from sjft_tf.training.preparing import TrainingSets, augmentation, first_counts, make_selector
 from sjft_tf.training.rounds import RoundHooks, train_rounds
 from sjft_tf.training.scoring import TargetScores, score_target
+from sjft_tf.training.seeding import set_seeds
 from sjft_tf.training.settings import RoundSettings
 from sjft_tf.training.stopping import SIGNALS, StopRequest
 
@@ -65,6 +66,7 @@ __all__ = [
     "round_folder",
     "round_made_from",
     "score_target",
+    "set_seeds",
     "train_rounds",
     "way_back",
     "weights_digest",

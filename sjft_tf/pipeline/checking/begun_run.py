@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
@@ -82,7 +81,7 @@ def refuse_other_target(config: RunConfig, sets: Sets, workdir: Workdir) -> None
     artifacts.check_made_from(path, trained_on, {"target images": sets.target.fingerprint}, artifacts.OTHER_WORKDIR)
 
 
-def newest_checkpoint(workdir: Workdir) -> tuple[Path, dict[str, Any]] | None:
+def newest_checkpoint(workdir: Workdir) -> tuple[Path, artifacts.Stamp] | None:
     """Folder and stamp of the newest checkpoint of a run's first round; None without any.
 
     Raises:
@@ -102,7 +101,7 @@ def refuse_other_images(config: RunConfig, sets: Sets, workdir: Workdir, replica
     """
     current = training_made_from(config, TrainingSets(sets.target, sets.source), replicas)
 
-    def compare(path: Path, recorded: dict[str, Any], *later: str) -> None:
+    def compare(path: Path, recorded: artifacts.Stamp, *later: str) -> None:
         before, now = ({k: v for k, v in stamp.items() if k not in later} for stamp in (recorded, current))
         artifacts.check_made_from(path, before, now, artifacts.OTHER_WORKDIR)
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -88,7 +86,7 @@ def _made(config: RunConfig, sets: Sets, workdir: Workdir) -> Judgement:
     return judged, dropped
 
 
-def _made_from(config: RunConfig, sets: Sets) -> dict[str, Any]:
+def _made_from(config: RunConfig, sets: Sets) -> artifacts.Stamp:
     return {
         **{name: value for name, value in config.stamp("view", "prune").items() if name not in ("pad", "mirror")},
         **{name: getattr(config.model, name) for name in ("trunk", "alpha", "depth", "width")},
@@ -102,12 +100,12 @@ def _made_from(config: RunConfig, sets: Sets) -> dict[str, Any]:
 def _artifact(config: RunConfig, sets: Sets, workdir: Workdir) -> artifacts.Artifact[Judgement]:
     made_from, target = _made_from(config, sets), sets.target
 
-    def load(path: Path) -> tuple[Judgement, dict[str, Any]]:
+    def load(path: Path) -> tuple[Judgement, artifacts.Stamp]:
         arrays, meta = artifacts.load_npz(path, _SCHEMA)
         dropped = arrays.pop("dropped")
         return (InfluenceScores(**arrays, how=meta["how"]), dropped), meta["made_from"]
 
-    def save(path: Path, value: Judgement, made_from: Mapping[str, Any]) -> None:
+    def save(path: Path, value: Judgement, made_from: artifacts.Stamp) -> None:
         judged, dropped = value
         arrays = {name: getattr(judged, name) for name in ("rows", "scores", "bound", "better")}
         artifacts.save_npz(path, {**arrays, "dropped": dropped}, {"made_from": made_from, "how": judged.how})
@@ -138,7 +136,7 @@ def _by_row(judged: InfluenceScores, dropped: np.ndarray, target: ImageSet) -> n
 
 
 def _write(
-    target: ImageSet, judged: InfluenceScores, dropped: np.ndarray, workdir: Workdir, made_from: Mapping[str, Any]
+    target: ImageSet, judged: InfluenceScores, dropped: np.ndarray, workdir: Workdir, made_from: artifacts.Stamp
 ) -> None:
     names = target.class_names
     rank, order = ranks(judged.scores), np.argsort(-judged.scores, kind="stable")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -118,7 +116,7 @@ def _artifact(source: ImageSet, targets: dict[str, ImageSet], workdir: Workdir) 
     images = {"source": source.fingerprint} | {f"{role} images": one.fingerprint for role, one in targets.items()}
     sizes = {role: len(one) for role, one in targets.items()}
 
-    def load(path: Path) -> tuple[Audit, dict[str, Any]]:
+    def load(path: Path) -> tuple[Audit, artifacts.Stamp]:
         arrays, meta = artifacts.load_npz(path, _SCHEMA)
         report = Audit(
             tuple(Leak(*leak) for leak in zip(*(arrays[name].tolist() for name in Leak._fields), strict=True)),
@@ -142,7 +140,7 @@ def _artifact(source: ImageSet, targets: dict[str, ImageSet], workdir: Workdir) 
     return artifacts.Artifact(workdir.leaks, stamp, load, _save, replaceable=True, fixed=fixed, unfit=unfit)
 
 
-def _save(path: Path, report: Audit, made_from: Mapping[str, Any]) -> None:
+def _save(path: Path, report: Audit, made_from: artifacts.Stamp) -> None:
     types = (np.int32, np.str_, np.int32, np.str_, np.float32)
     columns = zip(*report.leaks, strict=True) if report.leaks else [()] * len(types)
     arrays: dict[str, np.ndarray] = {

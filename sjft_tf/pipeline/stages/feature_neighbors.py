@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from sjft_tf import progress
-from sjft_tf.artifacts import Artifact
+from sjft_tf.artifacts import Artifact, Stamp
 from sjft_tf.config import RunConfig
 from sjft_tf.images import refuse_changed
 from sjft_tf.pipeline.inputs import Sets
@@ -67,7 +66,7 @@ def feature_artifact(config: RunConfig, sets: Sets, k: int, workdir: Workdir) ->
     return table_artifact(workdir.neighbors, feature_stamp(config, sets), k)
 
 
-def feature_stamp(config: RunConfig, sets: Sets) -> dict[str, Any]:
+def feature_stamp(config: RunConfig, sets: Sets) -> Stamp:
     """The stamp of a table of features: images, trunk, digest of its weights, view."""
     source = sets.source_images()
     return {

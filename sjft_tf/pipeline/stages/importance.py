@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -98,11 +96,11 @@ def importance_lines(config: RunConfig, sets: Sets, workdir: Workdir) -> list[st
 
 
 def _artifact(config: RunConfig, sets: Sets, workdir: Workdir) -> artifacts.Artifact[ClassWeights]:
-    def load(path: Path) -> tuple[ClassWeights, dict[str, Any]]:
+    def load(path: Path) -> tuple[ClassWeights, artifacts.Stamp]:
         arrays, meta = artifacts.load_npz(path, _SCHEMA)
         return ClassWeights(**arrays), meta["made_from"]
 
-    def save(path: Path, weights: ClassWeights, made_from: Mapping[str, Any]) -> None:
+    def save(path: Path, weights: ClassWeights, made_from: artifacts.Stamp) -> None:
         artifacts.save_npz(path, weights._asdict(), {"made_from": made_from})
 
     def unfit(weights: ClassWeights) -> str | None:
@@ -112,7 +110,7 @@ def _artifact(config: RunConfig, sets: Sets, workdir: Workdir) -> artifacts.Arti
     return artifacts.Artifact(workdir.importance, _made_from(config, sets), load, save, unfit=unfit)
 
 
-def _made_from(config: RunConfig, sets: Sets) -> dict[str, Any]:
+def _made_from(config: RunConfig, sets: Sets) -> artifacts.Stamp:
     head = [source_head.STRENGTHS, source_head.STEPS, source_head.HELD_OUT, MOST_IMAGES]
     return {
         "target": sets.target.fingerprint,

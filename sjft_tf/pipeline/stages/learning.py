@@ -55,7 +55,7 @@ def build_model(
         return build_joint_model(trunk, target_classes, source_classes, dropout=settings.dropout)
 
 
-def training_made_from(config: RunConfig, sets: TrainingSets, replicas: int = 1) -> dict[str, Any]:
+def training_made_from(config: RunConfig, sets: TrainingSets, replicas: int = 1) -> artifacts.Stamp:
     """What the trained rounds depend on: settings, images, neighbors or pool, starting weights, devices if several."""
     more: dict[str, Any] = {"devices": replicas} if replicas > 1 else {}
     more |= {"pool": artifacts.fingerprint(sets.pool)} if sets.pool is not None else {}

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from sjft_tf.artifacts import Artifact, write_json
+from sjft_tf.artifacts import Artifact, Stamp, write_json
 from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import BinEdges, FilterBank, Images, edges_made_from, fit_target_edges, partial_store
 from sjft_tf.errors import InputError
@@ -158,7 +156,7 @@ def _artifact(
 def edges_artifact(config: RunConfig, target: Images, bank: FilterBank, workdir: Workdir) -> Artifact[BinEdges]:
     """The bin edges of the target (as `for_descriptors` gives it)."""
 
-    def load(path: Path) -> tuple[BinEdges, Mapping[str, Any]]:
+    def load(path: Path) -> tuple[BinEdges, Stamp]:
         edges = BinEdges.load(path)
         return edges, edges.made_from
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -231,11 +229,11 @@ def show_neighbors(target: ImageSet, source: ImageSet, table: NeighborTable, wor
 def _artifact(workdir: Workdir, index: int, name: str, images: ImageSet, views: str) -> artifacts.Artifact[np.ndarray]:
     """The probabilities of a scored set after a round; those of other views give way, those of other images do not."""
 
-    def load(path: Path) -> tuple[np.ndarray, dict[str, str]]:
+    def load(path: Path) -> tuple[np.ndarray, artifacts.Stamp]:
         arrays, meta = artifacts.load_npz(path, _PROBABILITIES, way_back(workdir.rounds, index))
         return arrays["probabilities"], meta["made_from"]
 
-    def save(path: Path, probabilities: np.ndarray, made_from: Mapping[str, Any]) -> None:
+    def save(path: Path, probabilities: np.ndarray, made_from: artifacts.Stamp) -> None:
         artifacts.save_npz(path, {"probabilities": probabilities}, {"made_from": made_from})
 
     def unfit(probabilities: np.ndarray) -> str | None:

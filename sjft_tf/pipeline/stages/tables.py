@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from sjft_tf.artifacts import Artifact
+from sjft_tf.artifacts import Artifact, Stamp
 from sjft_tf.retrieval import NeighborTable
 
 
-def table_artifact(path: Path, made_from: Mapping[str, Any], k: int) -> Artifact[NeighborTable]:
+def table_artifact(path: Path, made_from: Stamp, k: int) -> Artifact[NeighborTable]:
     """The table of the k nearest; one with longer lists will do, one with shorter lists is another.
 
     Args:
@@ -19,7 +17,7 @@ def table_artifact(path: Path, made_from: Mapping[str, Any], k: int) -> Artifact
         k: neighbors of each target image.
     """
 
-    def load(path: Path) -> tuple[NeighborTable, dict[str, Any]]:
+    def load(path: Path) -> tuple[NeighborTable, Stamp]:
         table = NeighborTable.load(path)
         length = min(k, table.k_max)
         return table.prefix(length), {**table.made_from, "neighbors": length}

@@ -7,11 +7,10 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 
-from sjft_tf.artifacts import FREE_SPACE, NoSpace, shortage
+from sjft_tf.artifacts import FREE_SPACE, NoSpace, Stamp, shortage
 from sjft_tf.errors import Stopped
 from sjft_tf.training.checkpoints.rounds import kept_rounds, round_folder
 from sjft_tf.training.checkpoints.steps import Checkpoints, Resumed
@@ -35,7 +34,7 @@ class CheckpointPolicy:
     """
 
     rounds: Path
-    made_from: dict[str, Any]
+    made_from: Stamp
     checkpoints: Checkpoints | None = None
     every: int = 0
     mark: Callable[[int, int], None] = lambda *_: None

@@ -118,7 +118,7 @@ def kept_rounds(folder: Path) -> list[int]:
     return [index for index in finished_rounds(folder) if (round_folder(folder, index) / RoundFiles.MODEL).is_file()]
 
 
-def save_round(folder: Path, state: RoundState, model: keras.Model, made_from: dict[str, Any]) -> Path:
+def save_round(folder: Path, state: RoundState, model: keras.Model, made_from: artifacts.Stamp) -> Path:
     """Writes weights, optimizer variables and `state`; returns the round's folder."""
     path = round_folder(folder, state.index)
     with artifacts.atomic_directory(path) as temporary:
@@ -138,7 +138,7 @@ def save_round(folder: Path, state: RoundState, model: keras.Model, made_from: d
     return path
 
 
-def load_round(folder: Path, index: int, model: keras.Model, made_from: dict[str, Any]) -> RoundState:
+def load_round(folder: Path, index: int, model: keras.Model, made_from: artifacts.Stamp) -> RoundState:
     """Puts the weights, optimizer variables and extra state of round `index` into `model`; returns its state.
 
     Raises:
@@ -160,7 +160,7 @@ def weights_digest(folder: Path, index: int) -> str:
     return _read(folder, index)[1]["weights"]
 
 
-def round_made_from(folder: Path, index: int) -> dict[str, Any]:
+def round_made_from(folder: Path, index: int) -> artifacts.Stamp:
     """What round `index` was made from."""
     return _read(folder, index)[1]["made_from"]
 

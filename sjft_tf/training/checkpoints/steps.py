@@ -54,7 +54,7 @@ class Checkpoints:
         made_from: what the run was made from; a checkpoint made from something else is refused.
     """
 
-    def __init__(self, folder: Path, keep: int, made_from: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, keep: int, made_from: artifacts.Stamp) -> None:
         self.folder, self.keep, self.made_from = folder, keep, made_from
 
     def path(self, step: int) -> Path:
