@@ -74,6 +74,20 @@ def test_imports_keep_to_the_table(part):
     assert set(LAYERS.get(part, ())) <= found, f"{part} no longer imports all that the table allows"
 
 
+def test_nobody_reaches_past_a_public_surface():
+    """What a package offers stands in its `__init__`; `pipeline` offers its rooms."""
+    packages = {path.name for path in (ROOT / "sjft_tf").iterdir() if (path / "__init__.py").is_file()} - {"pipeline"}
+    past = [
+        f"{path.relative_to(ROOT)}: {node.module}"
+        for part in [*LAYERS, *sorted(GROUND)]
+        for path in files(part)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (names := (node.module or "").split("."))[0] == "sjft_tf"
+        if len(names) > 2 and names[1] in packages - {part}
+    ]
+    assert past == []
+
+
 def test_everything_is_in_the_table():
     parts = {path.stem for path in (ROOT / "sjft_tf").iterdir() if not path.name.startswith("__")}
     assert parts | {"scripts"} == GROUND | set(LAYERS)
