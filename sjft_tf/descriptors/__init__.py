@@ -5,7 +5,8 @@
 - `histograms`: responses and edges to descriptors, as TensorFlow ops.
 - `target_descriptors`, `extract`: whole image sets, in memory (`TargetDescriptors`) or as a stream of blocks (source).
 - `fit_target_edges`, `edges_made_from`: the edges alone, and what has to be the same for them to be used again.
-- `Images`, `View`: what is needed of an image set and of a view; `image_batches`, `chunk_size`: images in batches.
+- `DescribedImages`, `DescriptorView`: what is needed of an image set and of a view; `image_batches`,
+  `chunk_size`: images in batches.
 - `DescriptorStore`, `StoreWriter`: descriptors kept on disk, lossless.
 - `extract_counts`, `bank_positions`, `histograms_of`: the same stream as whole numbers, and back to histograms.
 """
@@ -22,19 +23,19 @@ from sjft_tf.descriptors.openers import open_bank
 from sjft_tf.descriptors.store import DescriptorStore, StoreWriter
 from sjft_tf.descriptors.store_files import partial_store
 from sjft_tf.descriptors.target import TargetDescriptors, edges_made_from, fit_target_edges, target_descriptors
-from sjft_tf.descriptors.viewing import Images, View, image_batches, view_stamp
+from sjft_tf.descriptors.viewing import DescribedImages, DescriptorView, image_batches, view_stamp
 
 __all__ = [
     "BANKS",
     "BinEdges",
     "ConvNetBank",
+    "DescribedImages",
     "DescriptorStore",
+    "DescriptorView",
     "FilterBank",
     "GaborBank",
-    "Images",
     "StoreWriter",
     "TargetDescriptors",
-    "View",
     "bank_positions",
     "chunk_size",
     "edges_made_from",

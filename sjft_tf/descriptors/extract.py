@@ -14,7 +14,7 @@ from sjft_tf.descriptors.bank_counting import BankCounter
 from sjft_tf.descriptors.chunks import answers, chunk_size, compiled
 from sjft_tf.descriptors.edges import BinEdges
 from sjft_tf.descriptors.histogram import histograms_of
-from sjft_tf.descriptors.viewing import Images, View, image_batches
+from sjft_tf.descriptors.viewing import DescribedImages, DescriptorView, image_batches
 from sjft_tf.errors import InputError
 
 Block = tuple[np.ndarray, np.ndarray]
@@ -28,10 +28,10 @@ _WAITING = 2
 
 
 def extract(
-    image_set: Images,
+    image_set: DescribedImages,
     bank: FilterBank,
     edges: BinEdges,
-    view: View,
+    view: DescriptorView,
     rows: np.ndarray | Sequence[int] | None = None,
     batch_size: int = 64,
 ) -> Iterator[Block]:
@@ -59,10 +59,10 @@ def extract(
 
 
 def extract_counts(
-    image_set: Images,
+    image_set: DescribedImages,
     bank: FilterBank,
     edges: BinEdges,
-    view: View,
+    view: DescriptorView,
     rows: np.ndarray | Sequence[int] | None = None,
     batch_size: int = 64,
 ) -> Iterator[Block]:
@@ -102,7 +102,7 @@ def extract_counts(
         chunks.close()
 
 
-def bank_positions(bank: FilterBank, view: View) -> tuple[int, ...]:
+def bank_positions(bank: FilterBank, view: DescriptorView) -> tuple[int, ...]:
     """Positions h_l * w_l at which each layer of a bank answers an image: what counts are divided by.
 
     Args:
@@ -132,7 +132,7 @@ def check_fit(bank: FilterBank, edges: BinEdges) -> None:
 
 
 def _counted_chunks(
-    image_set: Images, bank: FilterBank, edges: BinEdges, view: View, rows: np.ndarray | None
+    image_set: DescribedImages, bank: FilterBank, edges: BinEdges, view: DescriptorView, rows: np.ndarray | None
 ) -> Generator[Block, None, None]:
     """Rows and counts of one chunk of images after the other."""
     size = chunk_size(bank, image_batches(image_set, view, rows, 1).element_spec[1].shape)
@@ -153,7 +153,7 @@ def _counted_chunks(
             yield _finished(*waiting.popleft(), bank, image_set)
 
 
-def _finished(rows: np.ndarray, counting: Counting, bank: FilterBank, image_set: Images) -> Block:
+def _finished(rows: np.ndarray, counting: Counting, bank: FilterBank, image_set: DescribedImages) -> Block:
     counts, finite = counting()
     if not finite.all():
         raise InputError(

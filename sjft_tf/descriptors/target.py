@@ -15,7 +15,7 @@ from sjft_tf.descriptors.bank import FilterBank
 from sjft_tf.descriptors.chunks import chunk_size
 from sjft_tf.descriptors.edges import FINE_CELLS, BinEdges, fit_bin_edges
 from sjft_tf.descriptors.extract import extract
-from sjft_tf.descriptors.viewing import Images, View, image_batches, view_stamp
+from sjft_tf.descriptors.viewing import DescribedImages, DescriptorView, image_batches, view_stamp
 
 
 class TargetDescriptors(NamedTuple):
@@ -31,9 +31,9 @@ class TargetDescriptors(NamedTuple):
 
 
 def target_descriptors(
-    image_set: Images,
+    image_set: DescribedImages,
     bank: FilterBank,
-    view: View,
+    view: DescriptorView,
     bins: int = 100,
     *,
     edges: BinEdges | None = None,
@@ -64,7 +64,7 @@ def target_descriptors(
 
 
 def fit_target_edges(
-    image_set: Images, bank: FilterBank, view: View, bins: int = 100, cells: int = FINE_CELLS
+    image_set: DescribedImages, bank: FilterBank, view: DescriptorView, bins: int = 100, cells: int = FINE_CELLS
 ) -> BinEdges:
     """Bin edges of the target images alone, stamped with `edges_made_from`; arguments as for `target_descriptors`."""
     made_from = edges_made_from(image_set, bank, view, bins, cells)
@@ -74,7 +74,9 @@ def fit_target_edges(
         return fit_bin_edges(bank, _Progressing(batches, shown), bins, cells, made_from)
 
 
-def edges_made_from(image_set: Images, bank: FilterBank, view: View, bins: int, cells: int = FINE_CELLS) -> Stamp:
+def edges_made_from(
+    image_set: DescribedImages, bank: FilterBank, view: DescriptorView, bins: int, cells: int = FINE_CELLS
+) -> Stamp:
     """The stamp of bin edges: what has to be the same for them to be used again."""
     return {
         "target": image_set.fingerprint,

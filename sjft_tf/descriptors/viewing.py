@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 
-class Images(Protocol):
+class DescribedImages(Protocol):
     """What is needed of an `images.ImageSet` here.
 
     Attributes:
@@ -31,7 +31,7 @@ class Images(Protocol):
         ...
 
 
-class View(Protocol):
+class DescriptorView(Protocol):
     """What is needed of an `images.View` here: the part of an image that the filters see."""
 
     @property
@@ -49,13 +49,13 @@ class View(Protocol):
         ...
 
 
-def view_stamp(view: View) -> list[int]:
+def view_stamp(view: DescriptorView) -> list[int]:
     """A view in the stamps of what was made through it."""
     return [int(view.resize), int(view.crop)]
 
 
 def image_batches(
-    image_set: Images, view: View, rows: np.ndarray | None = None, batch_size: int = 64
+    image_set: DescribedImages, view: DescriptorView, rows: np.ndarray | None = None, batch_size: int = 64
 ) -> tf.data.Dataset:
     """Viewed images in batches, decoded and viewed ahead of the consumer.
 

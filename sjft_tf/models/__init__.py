@@ -27,7 +27,7 @@ Public surface:
 from sjft_tf.catalog import OPTIMIZERS, PRECISIONS, SCHEDULES, parse_rates, trunk_names
 from sjft_tf.models.addons import make_multi_optimizer
 from sjft_tf.models.averaging import plain, shadow
-from sjft_tf.models.contracts import Images, SizedView, Variable, View
+from sjft_tf.models.contracts import ImageDataset, ImageView, SizedView, Variable
 from sjft_tf.models.convex_head import BLOCK_BYTES, Scaling, block_slices, strongest_to_weakest
 from sjft_tf.models.depth import freeze, layers_up_to, rate_factors
 from sjft_tf.models.dropout import ResumableDropout
@@ -62,7 +62,8 @@ __all__ = [
     "SCHEDULES",
     "FeatureStream",
     "FusedBatchNormalization",
-    "Images",
+    "ImageDataset",
+    "ImageView",
     "JointModel",
     "MultiViewScorer",
     "ResumableDropout",
@@ -72,7 +73,6 @@ __all__ = [
     "SourceHead",
     "StepDecay",
     "Variable",
-    "View",
     "block_slices",
     "build_joint_model",
     "build_optimizer",

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 
-class Images(Protocol):
+class ImageDataset(Protocol):
     """A set of images, such as `images.ImageSet`. One with a `fingerprint` is recognized when it is scored again."""
 
     def __len__(self) -> int: ...
@@ -18,13 +18,13 @@ class Images(Protocol):
         ...
 
 
-class View(Protocol):
+class ImageView(Protocol):
     """What the network sees of an image: uint8 [H, W, 3] -> float32 [crop, crop, 3]."""
 
     def __call__(self, image: tf.Tensor, /) -> tf.Tensor: ...
 
 
-class SizedView(View, Protocol):
+class SizedView(ImageView, Protocol):
     """One of some side, or several pictures [views, crop, crop, 3] of it, such as `images.View`."""
 
     @property

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from sjft_tf import progress
 from sjft_tf.errors import InputError
-from sjft_tf.models.contracts import Images, View
+from sjft_tf.models.contracts import ImageDataset, ImageView
 from sjft_tf.models.scoring import LEAST_SHAPE
 from sjft_tf.rounding import PANEL, independent_batch
 
@@ -32,7 +32,7 @@ class FeatureStream:
         width: F.
     """
 
-    def __init__(self, trunk: keras.Model, view: View, batch_size: int = 128) -> None:
+    def __init__(self, trunk: keras.Model, view: ImageView, batch_size: int = 128) -> None:
         self._view, self._most, self.width = view, batch_size, int(trunk.output.shape[-1])
         self._forward = tf.function(lambda images: trunk(images, training=False), reduce_retracing=True)
         self._sizes: dict[tuple[tuple[int, ...], int], int] = {}
@@ -47,7 +47,9 @@ class FeatureStream:
             )
         return self._sizes[shape, most]
 
-    def blocks(self, image_set: Images, rows: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def blocks(
+        self, image_set: ImageDataset, rows: np.ndarray | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields `(rows int32 [n], features float32 [n, F])` in the order of `rows` (default: all).
 
         Args:
@@ -74,7 +76,7 @@ class FeatureStream:
 
 
 def trunk_features(
-    trunk: keras.Model, image_sets: Sequence[Images], view: View, folder: Path, batch_size: int = 128
+    trunk: keras.Model, image_sets: Sequence[ImageDataset], view: ImageView, folder: Path, batch_size: int = 128
 ) -> np.ndarray:
     """The features of all images of all sets, one set after the other.
 

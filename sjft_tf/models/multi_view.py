@@ -16,7 +16,7 @@ import numpy as np
 
 from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
-from sjft_tf.models.contracts import Images, SizedView
+from sjft_tf.models.contracts import ImageDataset, SizedView
 from sjft_tf.models.joint import TARGET, target_logits
 from sjft_tf.models.scoring import Scorer
 
@@ -79,7 +79,9 @@ class MultiViewScorer:
             sized = model if side in (None, view.crop) else at_side(model, view.crop)
             self._parts.append((view.views, sized if sized is not model else None, Scorer(sized, view, batch_size)))
 
-    def __call__(self, image_set: Images, rows: np.ndarray | None = None, description: str = "Scoring") -> np.ndarray:
+    def __call__(
+        self, image_set: ImageDataset, rows: np.ndarray | None = None, description: str = "Scoring"
+    ) -> np.ndarray:
         """float32 [M, C] probabilities, in the order of `rows` (default: all)."""
         weights = self._model.get_weights()
         total = np.zeros(())

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from sjft_tf import progress
 from sjft_tf.errors import InputError
-from sjft_tf.models.contracts import Images, View
+from sjft_tf.models.contracts import ImageDataset, ImageView
 from sjft_tf.models.joint import target_logits
 from sjft_tf.models.view_cache import ViewCache
 
@@ -34,7 +34,7 @@ class Scorer:
             fit; 0 (default) keeps none.
     """
 
-    def __init__(self, model: keras.Model, view: View, batch_size: int = 128, cache_mb: int = 0) -> None:
+    def __init__(self, model: keras.Model, view: ImageView, batch_size: int = 128, cache_mb: int = 0) -> None:
         if batch_size < 1:
             raise InputError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
         self._model = target_logits(model)
@@ -53,7 +53,9 @@ class Scorer:
 
         self._forward = forward
 
-    def __call__(self, image_set: Images, rows: np.ndarray | None = None, description: str = "Scoring") -> np.ndarray:
+    def __call__(
+        self, image_set: ImageDataset, rows: np.ndarray | None = None, description: str = "Scoring"
+    ) -> np.ndarray:
         """Scores the images of `rows` (default: all), with a progress bar.
 
         Args:
@@ -92,7 +94,7 @@ class Scorer:
             raise InputError(f"The image set gave {filled} images where {total} were asked for. Check for bad images.")
         return result
 
-    def _prepare(self, image_set: Images, rows: np.ndarray | None) -> Iterator[tuple[tf.Tensor, int]]:
+    def _prepare(self, image_set: ImageDataset, rows: np.ndarray | None) -> Iterator[tuple[tf.Tensor, int]]:
         """Batches float32 [batch_size, (views,) crop, crop, 3] and how many images are in each; the rest is zero."""
         # By the whole set, so that its images meet one shape whichever rows are asked for.
         batch_size = min(self.batch_size, max(self._least, len(image_set)))

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from sjft_tf.artifacts import Stamp
-from sjft_tf.descriptors import BinEdges, FilterBank, Images, View, view_stamp
+from sjft_tf.descriptors import BinEdges, DescribedImages, DescriptorView, FilterBank, view_stamp
 from sjft_tf.retrieval.divergence import Layout
 
 
@@ -23,10 +23,10 @@ class RetrievalRequest:
         k: neighbors for each target image, from 1 to len(source).
     """
 
-    target: Images
-    source: Images
+    target: DescribedImages
+    source: DescribedImages
     bank: FilterBank
-    view: View
+    view: DescriptorView
     bins: int = 100
     k: int = 100
 

@@ -10,8 +10,8 @@ import numpy as np
 from sjft_tf.artifacts import check_made_from
 from sjft_tf.descriptors import (
     BinEdges,
+    DescribedImages,
     DescriptorStore,
-    Images,
     StoreWriter,
     bank_positions,
     extract,
@@ -77,7 +77,7 @@ class SourceDescriptors:
             writer.write(*block)
             yield block
 
-    def check(self, *others: Images) -> None:
+    def check(self, *others: DescribedImages) -> None:
         """Refuses, and gives up the unfinished store, if an image of the source or of `others` is not what it was."""
         try:
             refuse_changed(self._source, *others)

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 
-class DescribedImages(Protocol):
+class CardImages(Protocol):
     """What the card says of an `images.ImageSet`."""
 
     @property
@@ -53,7 +53,7 @@ def configuration_card(
     return "\n".join(lines)
 
 
-def image_set_card(sets: Mapping[str, DescribedImages]) -> str:
+def image_set_card(sets: Mapping[str, CardImages]) -> str:
     """A table of the image sets.
 
     Args:

@@ -30,7 +30,7 @@ from sjft_tf.training.callbacks import HardSampleMining, MiningState, StepProgre
 from sjft_tf.training.checkpoints.callback import StepCheckpoints
 from sjft_tf.training.checkpoints.policy import CheckpointPolicy
 from sjft_tf.training.checkpoints.rounds import (
-    BorrowingFigures,
+    BorrowingMetrics,
     RoundMetrics,
     RoundState,
     finished_rounds,
@@ -193,7 +193,7 @@ class _Loop:
         scores = self.mining.last_scores()
         metrics = cast(RoundMetrics, {name: float(values[-1]) for name, values in history.items()})
         if borrowing:
-            metrics["borrowed"] = cast(BorrowingFigures, borrowing.summary())
+            metrics["borrowed"] = cast(BorrowingMetrics, borrowing.summary())
         metrics["scoring"], metrics["seconds"] = scores.summary(), time.perf_counter() - begun
         record = round_record(self.sets.target.labels, scores, counts, borrowing)
         return RoundState(index, end, self.mining.k0, self.mining.counts, metrics, self.mining.hard, record)

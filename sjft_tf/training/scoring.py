@@ -12,7 +12,7 @@ from sjft_tf.models import Scorer
 from sjft_tf.selection import hardness
 
 
-class ScoringFigures(TypedDict):
+class ScoringMetrics(TypedDict):
     """The numbers that a round records of a scoring: share of right answers, how many images are hard, mean nats."""
 
     train_top1: float
@@ -42,7 +42,7 @@ class TargetScores:
         """bool [N]: wrong or uncertain."""
         return self.wrong | self.uncertain
 
-    def summary(self) -> ScoringFigures:
+    def summary(self) -> ScoringMetrics:
         """The numbers that a round records."""
         return {
             "train_top1": float(1 - self.wrong.mean()),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sjft_tf.artifacts import Artifact, Stamp, write_json
 from sjft_tf.config import RunConfig
-from sjft_tf.descriptors import BinEdges, FilterBank, Images, edges_made_from, fit_target_edges, partial_store
+from sjft_tf.descriptors import BinEdges, DescribedImages, FilterBank, edges_made_from, fit_target_edges, partial_store
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, reduction_error, refuse_changed
 from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors
@@ -153,7 +153,9 @@ def _artifact(
     return table_artifact(workdir.neighbors, neighbors_made_from(request, edges, candidates), request.k)
 
 
-def edges_artifact(config: RunConfig, target: Images, bank: FilterBank, workdir: Workdir) -> Artifact[BinEdges]:
+def edges_artifact(
+    config: RunConfig, target: DescribedImages, bank: FilterBank, workdir: Workdir
+) -> Artifact[BinEdges]:
     """The bin edges of the target (as `for_descriptors` gives it)."""
 
     def load(path: Path) -> tuple[BinEdges, Stamp]:
@@ -164,7 +166,7 @@ def edges_artifact(config: RunConfig, target: Images, bank: FilterBank, workdir:
     return Artifact(workdir.edges, made_from, load, lambda path, edges, _: edges.save(path))
 
 
-def target_edges(config: RunConfig, target: Images, bank: FilterBank, workdir: Workdir) -> BinEdges:
+def target_edges(config: RunConfig, target: DescribedImages, bank: FilterBank, workdir: Workdir) -> BinEdges:
     """The bin edges fitted to the target, found in the workdir or fitted."""
 
     def make() -> BinEdges:

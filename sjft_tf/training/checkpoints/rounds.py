@@ -20,7 +20,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.models import Variable, optimizer_variables
 from sjft_tf.schema import Array, Schema
 from sjft_tf.training.checkpoints import model_files
-from sjft_tf.training.scoring import ScoringFigures
+from sjft_tf.training.scoring import ScoringMetrics
 from sjft_tf.workdir import RoundFiles
 
 _ROUND = re.compile(r"\d{2,}")
@@ -53,7 +53,7 @@ _SCORING = Schema(
 )
 
 
-class BorrowingFigures(TypedDict):
+class BorrowingMetrics(TypedDict):
     """`Borrowing.summary`."""
 
     union_size: int
@@ -71,8 +71,8 @@ class RoundMetrics(TypedDict, total=False):
     target_accuracy: float
     source_accuracy: float
     gradient_norm: float
-    borrowed: BorrowingFigures
-    scoring: ScoringFigures
+    borrowed: BorrowingMetrics
+    scoring: ScoringMetrics
     seconds: float
 
 
