@@ -19,8 +19,8 @@ autoapi_root = "docs/api"
 autoapi_add_toctree_entry = False
 autoapi_options = ["members", "show-inheritance", "show-module-summary"]
 autoapi_python_class_content = "both"
-# It does not see constants that are unpacked from a tuple.
-suppress_warnings = ["autoapi.python_import_resolution"]
+# It does not see constants that are unpacked from a tuple, and takes attributes for references to any of that name.
+suppress_warnings = ["autoapi.python_import_resolution", "ref.python"]
 
 highlight_language = "none"
 html_theme = "furo"
