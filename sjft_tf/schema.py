@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
@@ -76,6 +76,17 @@ class Schema:
             elif (reason := _array(arrays[name], wanted, sizes)) is not None:
                 return f"`{name}` {reason}"
         return None
+
+
+class Formed:
+    """Base of a dataclass whose fields are the names of its `FORM`, the form it has as JSON."""
+
+    FORM: ClassVar[dict[str, Any]]
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """From an object of the form `FORM`."""
+        return cls(**{name: value[name] for name in cls.FORM})
 
 
 def mismatch(value: object, form: Form, where: str) -> str | None:

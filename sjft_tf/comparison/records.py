@@ -11,12 +11,13 @@ from sjft_tf.comparison.choice import Point
 from sjft_tf.comparison.planning import ComparisonSpec
 from sjft_tf.comparison.statistics import ArmSummary, paired_summary
 from sjft_tf.comparison.trials import Trial
+from sjft_tf.schema import Formed
 
 METRIC = "mean_class_accuracy"
 
 
 @dataclass(frozen=True)
-class ResultFigures:
+class ResultFigures(Formed):
     """What a run reached, of each metric by image set.
 
     Attributes:
@@ -29,11 +30,6 @@ class ResultFigures:
     mean_class_accuracy: dict[str, float]
     top1: dict[str, float]
     loss: dict[str, float]
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> ResultFigures:
-        """An object of the form `FORM`."""
-        return cls(**{name: value[name] for name in cls.FORM})
 
 
 @dataclass(frozen=True)

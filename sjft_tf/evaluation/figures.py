@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation.set_figures import Metrics, SetFigures
-from sjft_tf.schema import mismatch
+from sjft_tf.schema import Formed, mismatch
 
 SCORED = ("validation", "test")
 """Image sets that a run is judged by, in the order they are told in."""
@@ -18,7 +18,7 @@ FUSION = "fusion of rounds"
 
 
 @dataclass(frozen=True)
-class ScoringFigures:
+class ScoringFigures(Formed):
     """How the target's training images were scored at the end of a round.
 
     Attributes:
@@ -35,14 +35,9 @@ class ScoringFigures:
     uncertain: int
     mean_entropy: float
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> ScoringFigures:
-        """An object of the form `FORM`."""
-        return cls(**{name: value[name] for name in cls.FORM})
-
 
 @dataclass(frozen=True)
-class BorrowingFigures:
+class BorrowingFigures(Formed):
     """What a round drew source images from.
 
     Attributes:
@@ -57,11 +52,6 @@ class BorrowingFigures:
     source_classes: int
     mean_k: float
     max_k: int
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> BorrowingFigures:
-        """An object of the form `FORM`."""
-        return cls(**{name: value[name] for name in cls.FORM})
 
 
 @dataclass(frozen=True)
@@ -197,7 +187,7 @@ class RunFigures:
 
 
 @dataclass(frozen=True)
-class EvaluationStamp:
+class EvaluationStamp(Formed):
     """What the figures of a round were made from: fingerprint of the images, views, digest of the round's weights."""
 
     FORM: ClassVar[dict[str, Any]] = {"images": str, "views": str, "weights": str}
@@ -246,7 +236,7 @@ class RoundEvaluation:
             {
                 name: StampedMetrics(
                     Metrics.from_json(figures),
-                    EvaluationStamp(**{key: figures["made_from"][key] for key in EvaluationStamp.FORM}),
+                    EvaluationStamp.from_json(figures["made_from"]),
                 )
                 for name, figures in value.items()
             }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -61,4 +62,12 @@ def weights_identity(weights: str) -> str:
     """
     if weights in ("none", "imagenet"):
         return weights
-    return artifacts.fingerprint(Path(check_weight_file(weights)).read_bytes())
+    path = Path(check_weight_file(weights))
+    status = path.stat()
+    return _digest(path, status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _digest(path: Path, size: int, time: int) -> str:
+    # Several stamps of a run name the weights, which may be hundreds of MB: one reading for as long as they stay.
+    return artifacts.fingerprint(path.read_bytes())

@@ -113,7 +113,7 @@ def _no_networks():
         patch.setattr(pruning, "pair_montage", lambda path, pairs: Image.new("L", (len(pairs), 1)).save(path))
         patch.setattr(pruning, "InfluenceProblem", _Problem)
         patch.setattr(pruning, "by_head", _judged)
-        patch.setattr("sjft_tf.pipeline.programs.prune.check_network", lambda *_: None)
+        patch.setattr("sjft_tf.config.RunConfig.check_network", lambda _: None)
         yield
 
 

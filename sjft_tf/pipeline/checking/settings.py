@@ -35,7 +35,7 @@ def check_settings(config: RunConfig) -> None:
     make_optimizer(config.training.optimizer, config.training.learning_rate)
     rates = parse_rates(config.training.layer_rate)
     augmentation(config.view, config.augmentation)
-    check_network(config)
+    config.check_network()
     batches = 1 if config.selection.selector == "none" else 2
     side, count = config.view.image_size, config.training.batch_size
     refuse_too_large(
@@ -46,15 +46,6 @@ def check_settings(config: RunConfig) -> None:
     if model.freeze or rates or model.reset_from or local:
         _aside(lambda: _build_and_look(config, rates))
     check_bank(config)
-
-
-def check_network(config: RunConfig) -> None:
-    """Checks what is known of the trunk without building it: its name, options and smallest image.
-
-    Raises:
-        InputError: there is no such trunk, or not with these options, this image size or these weights.
-    """
-    config.check_network()
 
 
 def check_bank(config: RunConfig) -> None:

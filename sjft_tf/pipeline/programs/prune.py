@@ -13,7 +13,6 @@ from sjft_tf.errors import InputError
 from sjft_tf.influence import leave_one_out
 from sjft_tf.pipeline.checking.begun_run import refuse_other_target
 from sjft_tf.pipeline.checking.held_back import held_back
-from sjft_tf.pipeline.checking.settings import check_network
 from sjft_tf.pipeline.inputs import Sets, open_sets
 from sjft_tf.pipeline.pruning.head import InfluenceProblem, InfluenceScores
 from sjft_tf.pipeline.pruning.target import judgement
@@ -60,7 +59,7 @@ def judged_images(config: RunConfig, workdir: Workdir) -> tuple[np.ndarray, np.n
 
 
 def _judged_anew(config: RunConfig, workdir: Workdir) -> tuple[Sets, InfluenceScores, np.ndarray]:
-    check_network(config)
+    config.check_network()
     with held_back(workdir):
         sets = open_sets(config, workdir)
         refuse_other_target(config, sets, workdir)

@@ -8,7 +8,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.checking.begun_run import refuse_other_classes, refuse_other_target
 from sjft_tf.pipeline.checking.held_back import held_back
-from sjft_tf.pipeline.checking.settings import check_bank, check_network, check_sets
+from sjft_tf.pipeline.checking.settings import check_bank, check_sets
 from sjft_tf.pipeline.inputs import filter_bank, open_sets
 from sjft_tf.pipeline.inspection.request import InspectionRequest
 from sjft_tf.pipeline.stages.audit import audited
@@ -34,7 +34,7 @@ def retrieve(config: RunConfig, workdir: Workdir, inspection: InspectionRequest 
             filter_bank(config)  # refuses where there is none
     check_bank(config)
     if by_class or config.retrieval.bank == "features":
-        check_network(config)
+        config.check_network()
     with held_back(workdir):
         sets = open_sets(config, workdir)
         check_sets(config, sets)
