@@ -21,8 +21,18 @@ def define() -> None:
     program.define_config(without=("holdout_test", "validation_fold", "source_rows"))
     flags.DEFINE_list("arms", list(MAIN_ARMS), f"ways to learn that are compared; there are {', '.join(ARMS)}")
     flags.DEFINE_multi_string("seeds", ["0,1,2,3,4"], "seeds of the runs: of weights, batches and few-shot draws")
-    flags.DEFINE_multi_string("choice_seeds", ["0"], "seeds of the trials that settings are chosen by")
-    flags.DEFINE_multi_string("rates", [], "learning rates to choose from; default: 0.3, 1 and 3 times --learning_rate")
+    flags.DEFINE_multi_string(
+        "choice_seeds", [], "seeds of the trials that settings are chosen by; default: 0 and 1, with folds 0"
+    )
+    flags.DEFINE_multi_string(
+        "rates", [], "learning rates to choose from; default: 0.1, 0.3 and 1 times --learning_rate"
+    )
+    flags.DEFINE_integer(
+        "choice_steps",
+        2,
+        "further rates tried at most, one at a time, as long as the best one is the lowest or highest",
+        lower_bound=0,
+    )
     flags.DEFINE_multi_string(
         "source_weights", [], "weights of the source loss to choose from; default: 1 and 0.3 times --target_weight"
     )
@@ -69,6 +79,7 @@ def main(_: list[str]) -> None:
         rates=numbers(given.rates, "--rates"),
         weights=numbers(given.source_weights, "--source_weights"),
         kind=given.choice,
+        steps=given.choice_steps,
         folds=given.choice_folds,
         holdout_test=given.holdout_test,
         bank=given.learned_bank,

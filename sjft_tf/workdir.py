@@ -63,6 +63,7 @@ class ComparisonFiles:
         SOURCE: in SHARED: the source without its leaks (JSON).
         RESULT: in a run's folder, written last: figures, seconds, stamp (JSON).
         LOG: in a run's folder: what its process printed.
+        OUTCOMES: in a run's folder: its `Workdir.outcomes`, named here since no `Workdir` is made to look for it.
     """
 
     RECORD = "comparison.json"
@@ -75,6 +76,7 @@ class ComparisonFiles:
     SOURCE = "source-kept.json"
     RESULT = "result.json"
     LOG = "log.txt"
+    OUTCOMES = "outcomes.npz"
 
 
 class Workdir:
@@ -104,6 +106,7 @@ class Workdir:
         metrics: figures of every round and of the end (JSON).
         report: figures of every class (CSV).
         predictions: the predictions on the test images (CSV).
+        outcomes: of each validation image whether it was right, and its loss (NPZ).
         saved_model: the exported model.
         trunk: the trained trunk, to start another run with (`--weights`).
         logs: TensorBoard event files.
@@ -142,6 +145,7 @@ class Workdir:
         self.metrics = self.root / "metrics.json"
         self.report = self.root / "report.csv"
         self.predictions = self.root / "predictions.csv"
+        self.outcomes = self.root / ComparisonFiles.OUTCOMES
         self.saved_model = self.root / "saved_model"
         self.trunk = self.root / "trunk.weights.h5"
         self.logs = self.root / "logs"

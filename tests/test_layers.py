@@ -24,7 +24,7 @@ LAYERS = {
     "training": ("config", "images", "models", "selection", "workdir"),
     "export": ("models",),
     "summaries": (),
-    "comparison": ("config", "workdir"),
+    "comparison": ("config", "evaluation", "workdir"),
     "advice": ("config",),
     "report": (
         *("comparison", "config", "evaluation", "images", "influence", "retrieval", "summaries", "training"),

@@ -5,14 +5,16 @@ ComparisonSpec, SetsSummary, Trial
                             what is compared, what is known of the images, one run
 ArmResult, ComparisonRecord, write_tables
                             what is written down of a run, of all arms, and as tables
-Choice, next_points, best_point
-                            which rates and source weights are tried, and which are chosen
+Choice, search, Decision    which rates and source weights are tried, which are chosen, and how sure that is
 paired_summary, bootstrap_interval, t_interval, image_interval
                             mean, spread and paired differences with intervals
 """
 
 from sjft_tf.comparison.arms import ARMS, BASELINE, MAIN_ARMS, Arm, pick_arms
-from sjft_tf.comparison.choice import Choice, Point, Score, best_point, next_points
+from sjft_tf.comparison.choice import Choice, Point
+from sjft_tf.comparison.choice_record import CHOICE_RULE, ChoiceRecord, SecondRecord, SettingRecord, choice_sentence
+from sjft_tf.comparison.decision import Decision, Search, Tried, search
+from sjft_tf.comparison.judging import Estimate, Standing
 from sjft_tf.comparison.planning import (
     ComparisonSpec,
     SetsSummary,
@@ -37,31 +39,39 @@ from sjft_tf.comparison.trials import Trial
 __all__ = [
     "ARMS",
     "BASELINE",
+    "CHOICE_RULE",
     "MAIN_ARMS",
     "Arm",
     "ArmRecord",
     "ArmResult",
     "ArmSummary",
     "Choice",
+    "ChoiceRecord",
     "ComparisonRecord",
     "ComparisonSpec",
+    "Decision",
+    "Estimate",
     "Interval",
     "Point",
     "ResultFigures",
     "RunRecord",
-    "Score",
+    "Search",
+    "SecondRecord",
     "SetsSummary",
+    "SettingRecord",
+    "Standing",
     "Trial",
     "TrialRecord",
-    "best_point",
+    "Tried",
     "bootstrap_interval",
+    "choice_sentence",
     "held_out_note",
     "image_interval",
-    "next_points",
     "numbers",
     "paired_summary",
     "pick_arms",
     "run_stamp",
+    "search",
     "t_interval",
     "table_name",
     "uses_table",

@@ -1,9 +1,9 @@
-"""Which learning rate and source weight an arm gets: tried on validation images, never on test images."""
+"""Which learning rates and source weights are tried for an arm: on validation images, never on test images."""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
@@ -20,13 +20,6 @@ class Point(NamedTuple):
     source_weight: float | None = None
 
 
-class Score(NamedTuple):
-    """What one trial reached on its validation images: mean class accuracy in 0..1, loss in nats."""
-
-    accuracy: float
-    loss: float
-
-
 @dataclass(frozen=True)
 class Choice:
     """What is tried.
@@ -35,11 +28,13 @@ class Choice:
         rates: learning rates, each once.
         weights: weights of the source's loss; empty for an arm without a source.
         kind: "grid" tries all pairs; "coordinate" all rates at the first weight, then the other weights at the best.
+        steps: further rates at most, one at a time, as long as the best one is the lowest or the highest.
     """
 
     rates: tuple[float, ...]
     weights: tuple[float, ...] = ()
     kind: str = "coordinate"
+    steps: int = 0
 
     def __post_init__(self) -> None:
         for flag, values, least in (("--rates", self.rates, 1), ("--source_weights", self.weights, 0)):
@@ -48,44 +43,41 @@ class Choice:
                 raise InputError(f"{flag} must be different numbers above 0, at least one. Received: {given}")
         if self.kind not in KINDS:
             raise InputError(f"--choice must be one of {', '.join(KINDS)}. Received: {self.kind!r}")
+        if self.steps < 0:
+            raise InputError(f"--choice_steps must be 0 or more. Received: {self.steps}")
 
     def points(self) -> list[Point]:
-        """All that may be tried, in order."""
+        """All that may be tried, in order, without further rates."""
         return [Point(rate, weight) for weight, rate in product(self.weights or (None,), self.rates)]
 
+    def first(self, rates: Sequence[float]) -> list[Point]:
+        """What is tried at first with these rates."""
+        weights = self.weights if self.kind == "grid" else self.weights[:1]
+        return [Point(rate, weight) for weight, rate in product(weights or (None,), rates)]
 
-def next_points(choice: Choice, scores: Mapping[Point, Sequence[Score] | None]) -> list[Point]:
-    """What is to be tried next; nothing when `best_point` can say.
+    def along(self, best: Point) -> list[Point]:
+        """What is tried when the best rate is known: it with every weight."""
+        return [Point(best.learning_rate, weight) for weight in self.weights]
 
-    Args:
-        choice: what there is to try.
-        scores: of each point tried so far; None where a trial failed.
+    @property
+    def most(self) -> int:
+        """Points tried at most."""
+        further = self.steps if len(self.rates) > 1 else 0
+        if self.kind == "grid":
+            return (len(self.rates) + further) * max(1, len(self.weights))
+        return len(self.rates) + further + max(0, len(self.weights) - 1)
+
+
+def outward(rates: Sequence[float], best: float) -> float | None:
+    """The rate a step beyond the best one, if that is the lowest or the highest of several; else None.
+
+    The step is that between it and its neighbor; the result has one digit where that is about as far.
     """
-    first = [point for point in choice.points() if choice.kind == "grid" or point.source_weight in choice.weights[:1]]
-    if not choice.weights:
-        first = choice.points()
-    if missing := [point for point in first if point not in scores]:
-        return missing
-    best = best_point({point: scores[point] for point in first})
-    if best is None:
-        return []
-    along = [Point(best.learning_rate, weight) for weight in choice.weights]
-    return [point for point in along if point not in scores]
-
-
-def best_point(scores: Mapping[Point, Sequence[Score] | None]) -> Point | None:
-    """The point of the highest mean accuracy; of equal ones that of the lower mean loss, then the one tried first.
-
-    Returns:
-        None where every point failed.
-    """
-    best, reached = None, (-1.0, 0.0)
-    for point, trials in scores.items():
-        if not trials:
-            continue
-        # Rounded, because the same accuracies summed in another order must tie.
-        accuracy = round(statistics.fmean(score.accuracy for score in trials), 12)
-        value = (accuracy, -statistics.fmean(score.loss for score in trials))
-        if best is None or value > reached:
-            best, reached = point, value
-    return best
+    ordered = sorted(rates)
+    if len(ordered) < 2 or best not in (ordered[0], ordered[-1]):
+        return None
+    ratio = ordered[0] / ordered[1] if best == ordered[0] else ordered[-1] / ordered[-2]
+    exact = best * ratio
+    rounded = float(f"{exact:.0e}")
+    near = abs(math.log(rounded / exact)) < abs(math.log(ratio)) / 4
+    return rounded if near else float(f"{exact:.3g}")

@@ -15,8 +15,8 @@ from sjft_tf.comparison.trials import Trial
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 
-DEFAULT_RATES = (0.3, 1.0, 3.0)
-"""Times `--learning_rate`."""
+DEFAULT_RATES = (0.1, 0.3, 1.0)
+"""Times `--learning_rate`; the choice goes beyond them where the best is at an end."""
 DEFAULT_WEIGHTS = (1.0, 0.3)
 """Times `--target_weight`: as heavy as the target's loss, and about a third of it."""
 
@@ -29,10 +29,10 @@ class ComparisonSpec:
         base: what all arms share.
         arms: in the order of tables.
         seeds: of the runs that are reported.
-        choice_seeds: of the trials that settings are chosen by.
+        choice_seeds: of the trials that settings are chosen by; empty: 0 and 1, with folds 0.
         rates: learning rates to choose from; empty: `DEFAULT_RATES` times the base's.
         weights: source weights to choose from; empty: `DEFAULT_WEIGHTS` times the target's.
-        kind: see `Choice`.
+        kind, steps: see `Choice`.
         folds: most folds where training images are the judges.
         holdout_test: share of each class set aside for testing where there are no test images.
         bank: the learned bank of arms that use one.
@@ -44,10 +44,11 @@ class ComparisonSpec:
     base: RunConfig
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    choice_seeds: tuple[int, ...] = (0,)
+    choice_seeds: tuple[int, ...] = ()
     rates: tuple[float, ...] = ()
     weights: tuple[float, ...] = ()
     kind: str = "coordinate"
+    steps: int = 2
     folds: int = 3
     holdout_test: float = 0.3
     bank: str = "squeezenet_conv1"
@@ -61,7 +62,7 @@ class ComparisonSpec:
         Raises:
             InputError: what cannot, and what to do.
         """
-        for flag, values in (("--seeds", self.seeds), ("--choice_seeds", self.choice_seeds)):
+        for flag, values in (("--seeds", self.seeds), ("--choice_seeds", self.judging_seeds(0))):
             if not values or len(set(values)) < len(values) or min(values) < 0:
                 raise InputError(f"{flag} must be different numbers from 0, at least one. Received: {list(values)}")
         if self.base.data.prune_target:
@@ -86,7 +87,11 @@ class ComparisonSpec:
         training = self.base.training
         rates = self.rates or _times(DEFAULT_RATES, training.learning_rate)
         weights = self.weights or _times(DEFAULT_WEIGHTS, training.target_weight)
-        return Choice(rates, weights if arm.borrows else (), self.kind)
+        return Choice(rates, weights if arm.borrows else (), self.kind, self.steps)
+
+    def judging_seeds(self, folds: int) -> tuple[int, ...]:
+        """Seeds of the trials; each fold is a training of its own already, so that one seed of them does."""
+        return self.choice_seeds or ((0,) if folds else (0, 1))
 
     def config(self, arm: Arm, trial: Trial, sets: SetsSummary, final: bool) -> RunConfig:
         """The settings of one run.

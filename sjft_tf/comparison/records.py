@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 from sjft_tf.comparison.arms import BASELINE, Arm
 from sjft_tf.comparison.choice import Point
+from sjft_tf.comparison.choice_record import ChoiceRecord
+from sjft_tf.comparison.decision import Decision
 from sjft_tf.comparison.planning import ComparisonSpec
 from sjft_tf.comparison.statistics import ArmSummary, paired_summary
 from sjft_tf.comparison.trials import Trial
@@ -122,12 +124,13 @@ class RunRecord:
 
 @dataclass
 class ArmRecord:
-    """What an arm has so far: its chosen point, its trials and its runs."""
+    """What an arm has so far: its chosen point, its trials and its runs, and how the point was chosen, if by trials."""
 
     arm: Arm
     chosen: Point | None = None
     trials: list[TrialRecord] = field(default_factory=list)
     runs: list[RunRecord] = field(default_factory=list)
+    decision: Decision | None = None
 
     @property
     def tests(self) -> dict[int, float]:
@@ -169,6 +172,7 @@ class ComparisonRecord:
                     "title": record.arm.title,
                     "description": record.arm.description,
                     "chosen": _point(record.chosen),
+                    "choice": ChoiceRecord.of(record.decision).to_json() if record.decision else None,
                     "trials": [asdict(trial) for trial in record.trials],
                     "runs": [asdict(run) for run in record.runs],
                     "summary": asdict(record.summary(plain)),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sjft_tf.artifacts import atomic_write
 from sjft_tf.comparison.arms import BASELINE, Arm
+from sjft_tf.comparison.choice_record import CHOICE_RULE, ChoiceRecord, choice_sentence
 from sjft_tf.comparison.images import image_intervals
 from sjft_tf.comparison.planning import SetsSummary
 from sjft_tf.comparison.records import ArmRecord, ComparisonRecord
@@ -61,6 +62,7 @@ def markdown(
         *(f"| {' | '.join(_cells(of_arm, record.baseline, both))} |" for of_arm in record.arms),
         "",
         *verdicts(record),
+        *_choices(record),
     ]
 
 
@@ -77,6 +79,13 @@ def _cells(of_arm: ArmRecord, baseline: Mapping[int, float], both: Mapping[str, 
         cells += [_range(both.get(arm.name)) or "-"]
     cells += [_plain(chosen.learning_rate if chosen else None), _plain(chosen.source_weight if chosen else None)]
     return [*cells, "-" if summary.seconds is None else f"{summary.seconds / 60:.1f}"]
+
+
+def _choices(record: ComparisonRecord) -> list[str]:
+    """How the settings of each arm were chosen, a sentence each; nothing where none were."""
+    made = [(one.arm, ChoiceRecord.of(one.decision)) for one in record.arms if one.decision is not None]
+    said = [f"- {_title(arm)}: {choice_sentence(choice)}." for arm, choice in made]
+    return ["", CHOICE_RULE, "", *said] if said else []
 
 
 def verdicts(record: ComparisonRecord) -> list[str]:
@@ -109,14 +118,24 @@ def verdicts(record: ComparisonRecord) -> list[str]:
 def csv_lines(record: ComparisonRecord, both: Mapping[str, Interval | None]) -> list[list[str | float]]:
     """comparison.csv: a line an arm, accuracies as fractions."""
     head = ["arm", "n", "mean", "sd", "difference", "low", "high", "t_low", "t_high", "images_low", "images_high"]
-    lines: list[list[str | float]] = [[*head, "learning_rate", "source_weight", "seconds"]]
+    lines: list[list[str | float]] = [[*head, "learning_rate", "source_weight", "seconds", "choice"]]
     baseline = record.baseline
     for of_arm in record.arms:
         summary, chosen, name = of_arm.summary(baseline), of_arm.chosen, of_arm.arm.name
         t = t_interval(differences(of_arm.tests, baseline)) or (None, None)
         images = both.get(name) or (None, None)
-        cells = [summary.n, summary.mean, summary.sd, summary.difference, summary.low, summary.high, *t, *images]
+        cells: list[str | float | None] = [
+            summary.n,
+            summary.mean,
+            summary.sd,
+            summary.difference,
+            summary.low,
+            summary.high,
+            *t,
+            *images,
+        ]
         cells += [chosen.learning_rate if chosen else None, chosen.source_weight if chosen else None, summary.seconds]
+        cells.append(None if of_arm.decision is None else "clear" if of_arm.decision.clear else "within noise")
         lines.append([name, *("" if cell is None else cell for cell in cells)])
     return lines
 

@@ -5,6 +5,7 @@
 - `class_report`, `save_report`, `weakest`: the figures of every class.
 - `average_probabilities`, `aligned`: model fusion, of rounds and of runs.
 - `save_predictions`: predictions as CSV.
+- `Outcomes`, `save_outcomes`, `load_outcomes`: of each image whether it was right, and its loss.
 - `RunFigures`, `RoundFigures`, `RoundEvaluation`, `SetFigures`, `read_figures`: what metrics.json holds.
 """
 
@@ -24,6 +25,7 @@ from sjft_tf.evaluation.figures import (
 )
 from sjft_tf.evaluation.fusion import aligned, average_probabilities
 from sjft_tf.evaluation.metrics import SMALLEST_PROBABILITY, confusion_matrix, entropies, evaluate_probabilities
+from sjft_tf.evaluation.outcomes import Outcomes, load_outcomes, save_outcomes
 from sjft_tf.evaluation.predictions import save_predictions
 from sjft_tf.evaluation.report import ClassFigures, class_report, save_report, weakest
 from sjft_tf.evaluation.set_figures import Metrics, SetFigures
@@ -36,6 +38,7 @@ __all__ = [
     "EvaluationStamp",
     "FinalFigures",
     "Metrics",
+    "Outcomes",
     "RoundEvaluation",
     "RoundFigures",
     "RunFigures",
@@ -50,8 +53,10 @@ __all__ = [
     "evaluate_probabilities",
     "expected_calibration_error",
     "figures_of",
+    "load_outcomes",
     "read_figures",
     "reliability",
+    "save_outcomes",
     "save_predictions",
     "save_report",
     "weakest",

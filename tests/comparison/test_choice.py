@@ -1,66 +1,136 @@
-"""Which settings are tried, in which order, and which one wins."""
+"""Which settings are tried, and in which order."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sjft_tf.comparison.choice import Choice, Point, Score, best_point, next_points
+from sjft_tf.comparison.choice import Choice, Point, outward
+from sjft_tf.comparison.decision import search
 from sjft_tf.errors import InputError
+from sjft_tf.evaluation import Outcomes
+
+LABELS = np.repeat(np.arange(5, dtype=np.int32), 20)
+RATES = st.lists(st.floats(1e-3, 1), min_size=1, max_size=4, unique=True)
+WEIGHTS = st.lists(st.floats(1e-3, 1), max_size=3, unique=True)
 
 
-def search(choice, judge):
-    """`(all that was tried, in order, the choice)`, with `judge` saying what a point scores."""
-    scores = {}
-    while points := next_points(choice, scores):
-        assert not set(points) & set(scores)
-        scores |= {point: judge(point) for point in points}
-    return list(scores), best_point(scores)
+def outcomes(right, loss, labels=LABELS):
+    """Of as many images as there are labels, the first `right` of them right, all of the same loss."""
+    right = np.arange(len(labels)) < right
+    return Outcomes(np.arange(len(labels)), labels, right, np.full(len(labels), float(loss)) + 0.1 * right)
+
+
+def course(choice, judge, judges=2):
+    """`(all trials, in order, the decision)`, with `judge(point, number)` saying what a trial gives."""
+    trials, made = {}, []
+    while (found := search(choice, trials, judges)).decision is None:
+        assert found.missing
+        for point in found.missing:
+            own = trials.setdefault(point, [])
+            assert len(own) < judges
+            made.append((point, len(own)))
+            own.append(judge(point, len(own)))
+    return made, found.decision
 
 
 def test_coordinate_tries_rates_first_and_then_weights_at_the_best():
-    accuracy = {0.01: 0.5, 0.03: 0.7, 0.1: 0.6}
+    reached = {0.01: 50, 0.03: 70, 0.1: 60}
 
-    def judge(point):
-        return [Score(accuracy[point.learning_rate] + (0.1 if point.source_weight == 0.3 else 0), 1.0)]
+    def judge(point, _):
+        return outcomes(reached[point.learning_rate] + (10 if point.source_weight == 0.3 else 0), 1)
 
-    tried, best = search(Choice((0.01, 0.03, 0.1), (1.0, 0.3, 0.1)), judge)
-    assert tried == [Point(0.01, 1.0), Point(0.03, 1.0), Point(0.1, 1.0), Point(0.03, 0.3), Point(0.03, 0.1)]
-    assert best == Point(0.03, 0.3)
+    made, decision = course(Choice((0.01, 0.03, 0.1), (1.0, 0.3, 0.1)), judge, 1)
+    assert [point for point, _ in made] == [
+        *(Point(rate, 1.0) for rate in (0.01, 0.03, 0.1)),
+        *(Point(0.03, weight) for weight in (0.3, 0.1)),
+    ]
+    assert decision.chosen == Point(0.03, 0.3)
+    assert decision.second == Point(0.03, 0.1)
+    assert [one.point for one in decision.tried] == [point for point, _ in made]
 
 
-@given(
-    st.lists(st.floats(1e-3, 1), min_size=1, max_size=4, unique=True),
-    st.lists(st.floats(1e-3, 1), max_size=3, unique=True),
-    st.sampled_from(["grid", "coordinate"]),
-    st.data(),
+def test_what_is_clearly_worse_gets_no_second_trial():
+    reached = {0.1: 20, 0.2: 60, 0.4: 62}
+    made, decision = course(Choice((0.1, 0.2, 0.4)), lambda point, _: outcomes(reached[point.learning_rate], 1))
+    assert made == [*((Point(rate), 0) for rate in (0.1, 0.2, 0.4)), (Point(0.2), 1), (Point(0.4), 1)]
+    assert [(one.trials, one.dropped) for one in decision.tried] == [(1, 1), (2, None), (2, None)]
+    assert (decision.chosen, decision.second, decision.clear) == (Point(0.4), Point(0.2), False)
+
+
+def test_a_single_one_left_needs_no_further_trial():
+    reached = {0.1: 20, 0.2: 80}
+    made, decision = course(Choice((0.1, 0.2)), lambda point, _: outcomes(reached[point.learning_rate], 1))
+    assert len(made) == 2
+    assert (decision.chosen, decision.second, decision.clear) == (Point(0.2), Point(0.1), True)
+    assert decision.ahead.accuracy.value == pytest.approx(0.6)
+
+
+def test_further_rates_are_tried_beyond_an_end_where_the_best_is():
+    def judge(point, _):
+        return outcomes(90 - 20 * abs(np.log10(point.learning_rate) + 4), 1)
+
+    choice = Choice((0.003, 0.01), steps=2)
+    made, decision = course(choice, judge)
+    assert [point.learning_rate for point, number in made if number == 0] == [0.003, 0.01, 0.0009, 0.0003]
+    assert (decision.chosen, decision.further, decision.edge) == (Point(0.0003), (0.0009, 0.0003), True)
+    made, decision = course(replace(choice, steps=9), judge)
+    assert (decision.chosen, decision.further, decision.edge) == (Point(0.0001), (0.0009, 0.0003, 0.0001, 3e-05), False)
+    assert course(replace(choice, steps=0), judge)[1].chosen == Point(0.003)
+    grid = Choice((0.003, 0.01), (1.0, 0.3), "grid", 1)
+    made, decision = course(grid, judge, 1)
+    assert [point for point, _ in made] == [*grid.points(), Point(0.0009, 1.0), Point(0.0009, 0.3)]
+
+
+@pytest.mark.parametrize(
+    ("rates", "best", "beyond"),
+    [
+        ((0.001, 0.003, 0.01), 0.001, 0.0003),
+        ((0.001, 0.003, 0.01), 0.01, 0.03),
+        ((0.01, 0.003, 0.001), 0.01, 0.03),
+        ((0.001, 0.003, 0.01), 0.003, None),
+        ((0.01, 0.02), 0.02, 0.04),
+        ((0.1, 0.11), 0.11, 0.121),
+        ((0.1,), 0.1, None),
+    ],
 )
-def test_the_search_ends_and_the_best_of_what_was_tried_wins(rates, weights, kind, data):
-    choice, scores = Choice(tuple(rates), tuple(weights), kind), {}
+def test_the_step_is_that_between_the_outermost(rates, best, beyond):
+    assert outward(rates, best) == beyond
 
-    def judge(point):
-        accuracy = data.draw(st.sampled_from([None, 0.1, 0.2, 0.3]))
-        scores[point] = None if accuracy is None else [Score(accuracy, data.draw(st.floats(0, 2)))]
-        return scores[point]
 
-    tried, best = search(choice, judge)
-    assert set(tried) <= set(choice.points())
-    if kind == "grid":
-        assert tried == choice.points()
-    good = {point: reached[0] for point, reached in scores.items() if reached}
-    if not good:
-        assert best is None
+@given(RATES, st.booleans())
+def test_a_step_goes_outward(rates, up):
+    best = max(rates) if up else min(rates)
+    beyond = outward(rates, best)
+    if len(rates) == 1:
+        assert beyond is None
+    elif max(rates) / min(rates) > 1.02:  # else within the digits that are kept
+        inner = sorted(rates)[-2 if up else 1]
+        if max(best, inner) / min(best, inner) > 1.02:
+            assert beyond > best if up else beyond < best
+
+
+@given(RATES, WEIGHTS, st.sampled_from(["grid", "coordinate"]), st.integers(0, 2), st.data())
+def test_the_choice_ends_with_one_that_never_failed_and_was_never_dropped(rates, weights, kind, steps, data):
+    choice = Choice(tuple(rates), tuple(weights), kind, steps)
+
+    def judge(point, number):
+        right = data.draw(st.sampled_from([None, 10, 40, 45, 80]))
+        return None if right is None else outcomes(right, data.draw(st.floats(0, 2)))
+
+    made, decision = course(choice, judge)
+    tried = {one.point: one for one in decision.tried}
+    assert {point for point, _ in made} == set(tried)
+    assert len(tried) <= choice.most
+    assert set(tried) >= set(choice.first(rates))
+    if decision.chosen is None:
+        assert not any(one.standing for one in tried.values())
     else:
-        assert (good[best].accuracy, -good[best].loss) == max((s.accuracy, -s.loss) for s in good.values())
-
-
-def test_seeds_and_folds_are_averaged_and_ties_go_to_the_lower_loss():
-    a, b, c = Point(0.1), Point(0.2), Point(0.3)
-    assert best_point({a: [Score(0.2, 1.0), Score(0.4, 1.0)], b: [Score(0.1, 1.0), Score(0.6, 9.0)]}) == b
-    tie = [Score(0.1, 2.0), Score(0.2, 2.0), Score(0.3, 2.0)]
-    assert best_point({a: tie, b: [Score(0.3, 1.9), Score(0.1, 1.9), Score(0.2, 1.9)], c: tie}) == b
-    assert best_point({a: tie, c: tie}) == a
-    assert best_point({a: None, b: None}) is None
-    assert best_point({a: None, b: [Score(0.0, 5.0)]}) == b
+        assert tried[decision.chosen].standing is not None
+        assert tried[decision.chosen].dropped is None
+        assert decision.second != decision.chosen
 
 
 @pytest.mark.parametrize(
@@ -71,6 +141,7 @@ def test_seeds_and_folds_are_averaged_and_ties_go_to_the_lower_loss():
         (((0.1,), (1.0, -0.3)), r"--source_weights must be different numbers above 0.* Received: 1, -0\.3"),
         (((float("nan"),), ()), "--rates must be"),
         (((0.1,), (), "random"), r"--choice must be one of coordinate, grid\. Received: 'random'"),
+        (((0.1,), (), "grid", -1), r"--choice_steps must be 0 or more\. Received: -1"),
     ],
 )
 def test_what_is_refused(arguments, message):

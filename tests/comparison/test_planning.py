@@ -85,9 +85,14 @@ def test_weights_are_tried_relative_to_the_targets_unless_given():
     assert ASKED.choice(ARMS["rounds"]).weights == (0.5, 0.15)
     assert replace(ASKED, weights=(0.7,)).choice(ARMS["rounds"]).weights == (0.7,)
     assert ASKED.choice(ARMS["fine-tune"]).weights == ()
-    assert ASKED.choice(ARMS["fine-tune"]).rates == (0.003, 0.01, 0.03)
+    assert ASKED.choice(ARMS["fine-tune"]).rates == (0.001, 0.003, 0.01)
     steeper = replace(ASKED, base=BASE.replace("training", learning_rate=0.1))
-    assert steeper.choice(ARMS["fine-tune"]).rates == (0.03, 0.1, 0.3)
+    assert steeper.choice(ARMS["fine-tune"]).rates == (0.01, 0.03, 0.1)
+
+
+def test_folds_take_one_seed_unless_more_are_given():
+    assert (ASKED.judging_seeds(0), ASKED.judging_seeds(3)) == ((0, 1), (0,))
+    assert replace(ASKED, choice_seeds=(4, 5)).judging_seeds(3) == (4, 5)
 
 
 def test_folders():
@@ -116,6 +121,7 @@ def test_folds_fit_the_smallest_class():
         ({"choice_seeds": (-1,)}, "--choice_seeds must be"),
         ({"rates": (0.0,)}, "--rates must be"),
         ({"weights": (0.0,)}, "--source_weights must be"),
+        ({"steps": -1}, "--choice_steps must be 0 or more"),
         ({"folds": 1}, "--choice_folds must be at least 2"),
         ({"base": BASE.replace("data", prune_target=True)}, "run scripts/prune.py first"),
         ({"base": BASE.replace("data", test="none")}, "A comparison needs test images"),

@@ -79,7 +79,7 @@ def test_csv_has_fractions_and_empty_cells():
     assert (of["arm"], of["n"], of["learning_rate"], of["source_weight"]) == ("rounds", 5, 0.01, 0.3)
     assert of["difference"] == pytest.approx(0.01)
     assert of["t_low"] == pytest.approx(0.01)
-    assert nothing[2:] == ["", "", "", "", "", "", "", "", "", 0.01, 0.3, 90.0]
+    assert nothing[2:] == ["", "", "", "", "", "", "", "", "", 0.01, 0.3, 90.0, ""]
 
 
 def test_right_images_are_read_from_the_runs(tmp_path):

@@ -14,18 +14,19 @@ from sjft_tf import artifacts
 from sjft_tf.comparison import (
     Arm,
     ArmRecord,
+    ChoiceRecord,
     ComparisonRecord,
     ComparisonSpec,
     Point,
     RunRecord,
-    Score,
     Trial,
     TrialRecord,
-    best_point,
+    choice_sentence,
     held_out_note,
-    next_points,
+    search,
     write_tables,
 )
+from sjft_tf.evaluation import Outcomes
 from sjft_tf.parallel import side_by_side
 from sjft_tf.pipeline.comparing.runs import ComparisonRuns, Launch, read_result
 from sjft_tf.workdir import ComparisonFiles, Workdir
@@ -100,12 +101,15 @@ class Comparison:
                 yield f"{arm.name}: from the runs of rounds, nothing is trained"
                 continue
             points = self.spec.choice(arm).points() if arm.kind == "train" else [None]
-            first = next_points(self.spec.choice(arm), {}) if self._has_choice(arm) else []
-            for trial in (trial for point in first for trial in self._trials(arm, point)):
+            judges = self._judges()
+            first = search(self.spec.choice(arm), {}, len(judges)).missing if self._has_choice(arm) else ()
+            for trial in (Trial(arm.name, point, *judges[0]) for point in first):
                 yield f"choose  {trial}{self._done(arm, trial, final=False)}"
-            later = self._trial_count(arm) - len(first) * len(self._judges())
-            if later:
-                yield f"choose  {arm.name}: {later} more, with other source weights at the best rate"
+            if later := self._most_trials(arm) - len(first):
+                yield (
+                    f"choose  {arm.name}: {later} more at most: further seeds and folds of what is not clearly worse, "
+                    "rates beyond an end where the best is, other source weights at the best rate"
+                )
             for seed in self.spec.seeds:
                 if self._has_choice(arm):
                     yield f"run     {arm.name}, seed {seed}, as chosen"
@@ -140,23 +144,18 @@ class Comparison:
         """The (seed, fold) pairs that a point is tried with."""
         folds = self._runs.folds
         parts: list[tuple[int, int] | None] = [(number, folds) for number in range(1, folds + 1)] if folds else [None]
-        return [(seed, part) for seed in self.spec.choice_seeds for part in parts]
+        return [(seed, part) for seed in self.spec.judging_seeds(folds) for part in parts]
 
-    def _trials(self, arm: Arm, point: Point) -> list[Trial]:
-        return [Trial(arm.name, point, seed, fold) for seed, fold in self._judges()]
-
-    def _trial_count(self, arm: Arm) -> int:
-        choice = self.spec.choice(arm)
-        number = len(choice.points()) if choice.kind == "grid" else len(choice.rates) + max(0, len(choice.weights) - 1)
-        return number * len(self._judges()) if self._has_choice(arm) else 0
+    def _most_trials(self, arm: Arm) -> int:
+        return self.spec.choice(arm).most * len(self._judges()) if self._has_choice(arm) else 0
 
     def _expected(self, arm: Arm) -> int:
         """Runs that are trained, at most; a trial that is also a run counts once."""
         if arm.kind == "fusion":
             return 0
-        both = {*self.spec.seeds} & {*self.spec.choice_seeds}
+        both = {*self.spec.seeds} & {*self.spec.judging_seeds(self._runs.folds)}
         return (
-            self._trial_count(arm)
+            self._most_trials(arm)
             + len(self.spec.seeds)
             - (0 if self._runs.folds or not self._has_choice(arm) else len(both))
         )
@@ -171,38 +170,32 @@ class Comparison:
         if not self._has_choice(arm):
             record.chosen = choice.points()[0] if arm.kind == "train" else None
             return
-        scores: dict[Point, list[Score] | None] = {}
-        while points := next_points(choice, scores):
-            for point in points:
-                scores[point] = yield from self._scores(record, point)
-        record.chosen = best_point(scores)
-        if record.chosen is None:
-            yield f"{arm.name}: every setting failed, so none can be chosen"
-
-    def _scores(self, record: ArmRecord, point: Point) -> Generator[str, None, list[Score] | None]:
-        """Runs what a point is tried with; yields lines, returns the scores, None where a trial failed."""
-        scores: list[Score] = []
-        trials = self._trials(record.arm, point)
-        for trial in trials:
-            entry = yield from self._tried(record, trial)
-            if entry.validation is not None and entry.validation_loss is not None:
-                scores.append(Score(entry.validation, entry.validation_loss))
-        return scores if len(scores) == len(trials) else None
+        trials: dict[Point, list[Outcomes | None]] = {}
+        judges, further = self._judges(), 0
+        while (found := search(choice, trials, len(judges))).decision is None:
+            for rate in found.further[further:]:
+                yield f"{arm.name}: the best rate so far is at an end of those tried: {rate:g} is tried too"
+            further = len(found.further)
+            for point in found.missing:
+                own = trials.setdefault(point, [])
+                own.append((yield from self._tried(record, Trial(arm.name, point, *judges[len(own)]))))
+        record.decision, record.chosen = found.decision, found.decision.chosen
+        yield f"{arm.name}: {choice_sentence(ChoiceRecord.of(found.decision))}"
 
     def _all_seeds(self, record: ArmRecord) -> Iterator[str]:
         if record.arm.kind == "head" or record.chosen is not None:
             for seed in self.spec.seeds:
                 yield from self._reported(record, Trial(record.arm.name, record.chosen, seed))
 
-    def _tried(self, record: ArmRecord, trial: Trial) -> Generator[str, None, TrialRecord]:
-        """Runs and records a trial; yields its line, returns its entry."""
+    def _tried(self, record: ArmRecord, trial: Trial) -> Generator[str, None, Outcomes | None]:
+        """Runs and records a trial; yields its line, returns what its judges say, None where it failed."""
         result, worked = self._runs.one(record.arm, trial, final=False)
         entry = TrialRecord.of(trial, result)
         record.trials.append(entry)
         if worked:
             self._write()
             yield self._line(trial, {"validation": entry.validation}, entry.seconds)
-        return entry
+        return self._runs.outcomes(trial) if result is not None else None
 
     def _reported(self, record: ArmRecord, trial: Trial) -> Iterator[str]:
         """Runs and records a run that is reported; yields its line."""
@@ -221,7 +214,10 @@ class Comparison:
         shares = [(name, accuracy.get(name)) for name in ("validation", "test")]
         reached = ", ".join(f"{name} {share:.2%}" for name, share in shares if share is not None)
         # A trial that is also a run comes twice, the second time for its test images alone.
-        steps = {one.arm.name: self._trial_count(one.arm) + len(self.spec.seeds) for one in self._records}
+        steps = {
+            one.arm.name: (len(one.trials) if one.decision else self._most_trials(one.arm)) + len(self.spec.seeds)
+            for one in self._records
+        }
         left = sum(
             max(0, steps[one.arm.name] - len(one.trials) - len(one.runs))
             for one in self._records

@@ -13,6 +13,7 @@ from sjft_tf import artifacts
 from sjft_tf.comparison import Arm, ArmResult, ComparisonSpec, SetsSummary, Trial, run_stamp, table_name, uses_table
 from sjft_tf.config import RunConfig, Setting
 from sjft_tf.errors import InputError
+from sjft_tf.evaluation import Outcomes, load_outcomes
 from sjft_tf.pipeline.comparing.job_types import HeadJob, Job, LookJob, TableJob, TrainJob
 from sjft_tf.workdir import ComparisonFiles, RoundFiles
 
@@ -147,9 +148,23 @@ class ComparisonRuns:
         if not path.is_file():
             return None
         result = read_result(path)
+        if trial.point is not None and not final and not self._outcomes(trial).is_file():
+            return None  # of a program before this one: judged anew
         kinds = (True,) if final else (False,) if trial.fold else (False, True)
         stamps = [run_stamp(self.spec.config(arm, trial, self.sets, kind), self.sets) for kind in kinds]
         return result if result.made_from in stamps else None
+
+    def outcomes(self, trial: Trial) -> Outcomes:
+        """What the judges of a finished trial say.
+
+        Raises:
+            InputError: they are missing or damaged.
+        """
+        remedy = "Remove the run's folder and start the same command again: the run is made anew."
+        return load_outcomes(self._outcomes(trial), remedy)
+
+    def _outcomes(self, trial: Trial) -> Path:
+        return self.root / trial.folder / ComparisonFiles.OUTCOMES
 
     def drop_weights(self, chosen: Sequence[str], others: Sequence[str]) -> None:
         """Weights are the bulk of a run: those that were chosen keep them of their last round, `others` of none.

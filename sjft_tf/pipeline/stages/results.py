@@ -16,6 +16,7 @@ from sjft_tf.evaluation import (
     EvaluationStamp,
     FinalFigures,
     Metrics,
+    Outcomes,
     RoundEvaluation,
     RoundFigures,
     RunFigures,
@@ -25,6 +26,7 @@ from sjft_tf.evaluation import (
     evaluate_probabilities,
     figures_of,
     read_figures,
+    save_outcomes,
     save_predictions,
     save_report,
 )
@@ -144,7 +146,8 @@ def _stamp(images: ImageSet, workdir: Workdir, index: int, views: str) -> Evalua
 def summarize(sets: Sets, workdir: Workdir, views: str = "center") -> RunFigures:
     """Gathers the figures of all rounds, fuses their predictions, and writes what a user looks at.
 
-    That is metrics.json, predictions.csv (test images) and report.csv (classes, of the test or else validation images).
+    That is metrics.json, predictions.csv (test images) and report.csv (classes, of the test or else validation images);
+    and for the choice of settings, outcomes.npz (validation images).
 
     Model fusion (paper section 4) averages the probabilities of the models saved after each round.
     """
@@ -161,6 +164,9 @@ def summarize(sets: Sets, workdir: Workdir, views: str = "center") -> RunFigures
             fusion[name] = evaluate_probabilities(averaged, images.labels, images.class_names)
         # Of the test images where there are some: they come last.
         save_report(workdir.report, class_report(of_rounds[-1], images.labels, images.class_names))
+        if name == "validation":
+            outcomes = Outcomes.of(of_rounds[-1], images.ids, images.labels)
+            save_outcomes(workdir.outcomes, outcomes, _stamp(images, workdir, len(rounds) - 1, views))
         if name == "test":
             save_predictions(workdir.predictions, images.ids, images.class_names, of_rounds[-1], images.labels)
     outputs.record(workdir.report, workdir.predictions)  # a comparison and the report take figures from them

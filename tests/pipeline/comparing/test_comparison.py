@@ -13,6 +13,7 @@ from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.comparison import ComparisonSpec, pick_arms
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
+from sjft_tf.evaluation import EvaluationStamp, Outcomes, save_outcomes
 from sjft_tf.pipeline.comparing.comparison import Comparison
 from sjft_tf.pipeline.comparing.job_types import job_from_json
 from sjft_tf.workdir import Workdir
@@ -20,7 +21,12 @@ from sjft_tf.workdir import Workdir
 BASE = RunConfig().replace("data", target="digits", source=["glyphs"])
 BASE = BASE.replace("training", target_weight=1.0, rounds=3)
 SPEC = ComparisonSpec(
-    BASE, tuple(pick_arms(["frozen", "fine-tune", "selective", "rounds", "fusion"])), seeds=(0, 1, 2), rates=(0.1, 0.2)
+    BASE,
+    tuple(pick_arms(["frozen", "fine-tune", "selective", "rounds", "fusion"])),
+    seeds=(0, 1, 2),
+    choice_seeds=(0,),
+    rates=(0.1, 0.2),
+    steps=0,
 )
 
 
@@ -33,7 +39,7 @@ class Pretended:
             **{"images": {"target": 60, "test": 4}, "fingerprints": {"target": "t"}, "warnings": []},
             **sets,
         }
-        self.jobs, self.fail, self.stop_after = [], lambda config: "", 10**9
+        self.jobs, self.fail, self.stop_after, self.judges = [], lambda config: "", 10**9, 200
 
     def __call__(self, job, log):
         job = job_from_json(json.loads(json.dumps(job.to_json())))
@@ -57,6 +63,8 @@ class Pretended:
         value += 0.2 * (config.selection.selector == "nearest")
         final = {name: dict.fromkeys(judges, round(value, 6)) for name in ("mean_class_accuracy", "top1", "loss")}
         fusion = {name: {key: v + 0.05 for key, v in part.items()} for name, part in final.items()}
+        if "validation" in judges:
+            self.judge(folder, value)
         nothing = {name: {} for name in final}
         artifacts.write_json(
             folder / "result.json",
@@ -69,6 +77,12 @@ class Pretended:
             (folder / "rounds" / f"{number:02d}").mkdir(parents=True, exist_ok=True)
             (folder / "rounds" / f"{number:02d}" / "model.weights.h5").touch()
         return ""
+
+    def judge(self, folder, value):
+        """The more images right the higher the value, which may be above 1."""
+        labels, right = np.arange(self.judges, dtype=np.int32) % 2, np.arange(self.judges) < 0.5 * value * self.judges
+        outcomes = Outcomes(np.arange(self.judges), labels, right, np.full(self.judges, 2 - value))
+        save_outcomes(folder / "outcomes.npz", outcomes, EvaluationStamp("i", "center", "w"))
 
     def trained(self):
         return [(kind, config) for kind, _, config in self.jobs if kind != "table"]
@@ -98,7 +112,7 @@ def test_settings_are_chosen_per_arm_and_the_result_has_its_shape(tmp_path):
     tried = [(trial["learning_rate"], trial["source_weight"]) for trial in outcomes["rounds"]["trials"]]
     assert tried == [(0.1, 1.0), (0.2, 1.0), (0.2, 0.3)]
     for arm in outcomes.values():
-        assert list(arm) == ["name", "title", "description", "chosen", "trials", "runs", "summary"]
+        assert list(arm) == ["name", "title", "description", "chosen", "choice", "trials", "runs", "summary"]
         assert [run["seed"] for run in arm["runs"]] == [0, 1, 2]
         for run in arm["runs"]:
             assert list(run) == [
@@ -123,6 +137,35 @@ def test_settings_are_chosen_per_arm_and_the_result_has_its_shape(tmp_path):
         rows = list(csv.DictReader(stream))
     assert [row["arm"] for row in rows] == list(outcomes)
     assert float(rows[2]["difference"]) == pytest.approx(summary["difference"])
+
+
+def test_the_choice_is_told_with_its_uncertainty(tmp_path):
+    launch = Pretended()
+    plain = tuple(pick_arms(["fine-tune"]))
+    lines = compare(tmp_path, launch, replace(SPEC, arms=plain, choice_seeds=(), steps=1))
+    # Each is worse on all images alike, so that no second trial is needed; the best is at the upper end.
+    assert "fine-tune: the best rate so far is at an end of those tried: 0.4 is tried too" in lines
+    choice = arms(tmp_path)["fine-tune"]["choice"]
+    assert [(one["learning_rate"], one["trials"], one["dropped"]) for one in choice["settings"]] == [
+        *((0.1, 1, 1), (0.2, 1, 1), (0.4, 1, None))
+    ]
+    assert (choice["chosen"], choice["further"], choice["edge"], choice["clear"]) == (2, [0.4], True, True)
+    second = choice["second"]
+    assert (second["learning_rate"], second["loss"], second["loss_error"]) == (0.2, pytest.approx(-0.2), 0)
+    said = next(line for line in lines if line.startswith("fine-tune: rate 0.4 of 3 settings"))
+    assert "; clear: " in said
+    assert said.endswith("against rate 0.2; the rate is at an end of those tried")
+    assert said.removeprefix("fine-tune: ") in (tmp_path / "comparison.md").read_text()
+    assert arms(tmp_path)["fine-tune"]["runs"][1]["learning_rate"] == 0.4
+
+
+def test_a_trial_of_before_there_were_outcomes_is_made_again(tmp_path):
+    plain = replace(SPEC, arms=tuple(pick_arms(["fine-tune"])), seeds=(0,))
+    compare(tmp_path, Pretended(), plain)
+    (tmp_path / "runs/fine-tune/rate0.1/seed0/outcomes.npz").unlink()
+    launch = Pretended()
+    compare(tmp_path, launch, plain)
+    assert [config.training.learning_rate for _, config in launch.trained()] == [0.1]
 
 
 def test_test_images_are_scored_by_the_runs_that_are_reported_only(tmp_path):
@@ -210,10 +253,11 @@ def test_a_failing_run_leaves_the_others(tmp_path):
 
 def test_folds_judge_without_validation_images(tmp_path):
     launch = Pretended(validation=False, smallest=2)
+    launch.judges = 9  # too few to drop a rate after a fold
     lines = compare(tmp_path, launch, replace(SPEC, arms=tuple(pick_arms(["fine-tune", "selective"])), seeds=(0, 1)))
     assert "No validation images: settings are chosen by 2 folds of the training images." in lines
     trials = arms(tmp_path)["fine-tune"]["trials"]
-    assert [(trial["learning_rate"], trial["fold"]) for trial in trials] == [(0.1, 1), (0.1, 2), (0.2, 1), (0.2, 2)]
+    assert [(trial["learning_rate"], trial["fold"]) for trial in trials] == [(0.1, 1), (0.2, 1), (0.1, 2), (0.2, 2)]
     assert {run["validation"] for run in arms(tmp_path)["selective"]["runs"]} == {None}
     assert {config.data.validation_fold for _, config in launch.trained()} == {"1/2", "2/2", ""}
     assert [kind for kind, *_ in launch.jobs].count("table") == 3  # one a fold, one for all
@@ -241,7 +285,7 @@ def test_the_plan_names_the_runs_and_starts_none(tmp_path):
     lines = list(Comparison(SPEC, Workdir(tmp_path), launch).plan())
     assert launch.jobs == []
     assert "choose  rounds/rate0.1-source1/seed0" in lines
-    assert "choose  rounds: 1 more, with other source weights at the best rate" in lines
+    assert any(line.startswith("choose  rounds: 1 more at most: further seeds and folds") for line in lines)
     assert "run     frozen/seed2" in lines
     assert lines[-1] == "17 runs at most"  # 3 + (2 + 2) + 2 (3 + 2)
     compare(tmp_path, launch)
