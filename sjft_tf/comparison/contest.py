@@ -46,30 +46,30 @@ class Contest:
 def contest(points: Sequence[Point], trials: Trials, judges: int) -> Contest:
     """Successive elimination: all points have a first trial, those not clearly worse than the best a second, and so on.
 
-    It ends when a single one is left, or all that are left have had every judge. The order in which trials were made
-    does not matter.
+    The best and the second best have every judge, for a single training would not show how much trainings differ. The
+    order in which trials were made does not matter.
 
     Args:
         points: each once.
         trials: of all that were tried so far; other points do not count.
         judges: most trials of a point.
     """
-    left, dropped = list(points), dict[Point, int]()
+    # One that failed has no part in it from the start: what was dropped because of it is in again.
+    left = [point for point in points if None not in trials.get(point, ())]
+    dropped: dict[Point, int] = {}
     for number in range(1, judges + 1):
-        missing = [point for point in left if len(trials.get(point, ())) < number and not _failed(point, trials)]
-        if missing:
+        missing = [point for point in left if len(trials.get(point, ())) < number]
+        if missing or not left:
             return Contest(tuple(missing), tuple(left), dropped, None)
-        good = {point: whole for point in left if (whole := _whole(trials[point][:number])) is not None}
-        left = list(good)
-        if not left:
-            break
+        good = {point: worked(point, trials)[:number] for point in left}
         best = best_point(good)
-        worse = {point for point in left if clearly_worse(good[point], good[best])}
-        dropped |= dict.fromkeys(worse, number)
-        left = [point for point in left if point not in worse]
         if len(left) == 1 or number == judges:
             return Contest((), tuple(left), dropped, best)
-    return Contest((), (), dropped, None)
+        second = best_point({point: own for point, own in good.items() if point != best})
+        worse = {point for point in left if point != second and clearly_worse(good[point], good[best])}
+        dropped |= dict.fromkeys(worse, number)
+        left = [point for point in left if point not in worse]
+    raise ValueError(f"There must be a judge. Received: judges={judges}")
 
 
 def best_point(good: Mapping[Point, Sequence[Outcomes]]) -> Point:
@@ -111,11 +111,6 @@ def _minus(one: Standing) -> Standing:
     return Standing(*(each._replace(value=-each.value) for each in one))
 
 
-def _whole(trials: Sequence[Outcomes | None]) -> list[Outcomes] | None:
-    """The trials; None where one failed."""
-    worked = [trial for trial in trials if trial is not None]
-    return worked if len(worked) == len(trials) else None
-
-
-def _failed(point: Point, trials: Trials) -> bool:
-    return None in trials.get(point, ())
+def worked(point: Point, trials: Trials) -> list[Outcomes]:
+    """A point's trials that did not fail."""
+    return [trial for trial in trials.get(point, ()) if trial is not None]

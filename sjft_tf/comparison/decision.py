@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sjft_tf.comparison.choice import Choice, Point, outward
-from sjft_tf.comparison.contest import Contest, Trials, best_point, contest, is_clear
+from sjft_tf.comparison.contest import Contest, Trials, best_point, contest, is_clear, worked
 from sjft_tf.comparison.judging import Standing, difference, standing
-from sjft_tf.evaluation import Outcomes
 
 
 @dataclass(frozen=True)
@@ -84,48 +83,44 @@ def search(choice: Choice, trials: Trials, judges: int) -> Search:
         if beyond is None or len(further) >= choice.steps:
             break
         further = (*further, beyond)
-    points = choice.first(rates)
-    if first.best is None:
-        return Search((), further, Decision(None, _tried(points, trials, first), further))
-    points += [point for point in choice.along(first.best) if point not in points]
+    points = choice.first(rates) + (choice.along(first.best) if first.best is not None else [])
+    # Also what was tried on behalf of one that failed later.
+    points = list(dict.fromkeys([*points, *sorted(trials, key=_order)]))
     last = contest(points, trials, judges)
     if last.missing:
         return Search(last.missing, further)
     return Search((), further, _decision(points, trials, last, further, rates))
 
 
+def _order(point: Point) -> tuple[float, float]:
+    return point.learning_rate, point.source_weight or 0.0
+
+
 def _decision(
     points: Sequence[Point], trials: Trials, last: Contest, further: tuple[float, ...], rates: Sequence[float]
 ) -> Decision:
-    assert last.best is not None  # the first contest had one
     tried = _tried(points, trials, last)
+    if last.best is None:
+        return Decision(None, tried, further)
     edge = outward(rates, last.best.learning_rate) is not None
     second = _second(trials, last)
     if second is None:
         return Decision(last.best, tried, further, edge)
-    best, other = _worked(last.best, trials), _worked(second, trials)
+    best, other = worked(last.best, trials), worked(second, trials)
     return Decision(last.best, tried, further, edge, second, difference(best, other), is_clear(best, other))
 
 
 def _second(trials: Trials, last: Contest) -> Point | None:
-    """The best of what is left beside the best; else of what was dropped last."""
-    others = [point for point in last.left if point != last.best]
-    if not others and last.dropped:
-        latest = max(last.dropped.values())
-        others = [point for point, number in last.dropped.items() if number == latest]
-    good = {point: _worked(point, trials) for point in others}
+    """The best of what is left beside the best."""
+    good = {point: worked(point, trials) for point in last.left if point != last.best}
     shortest = min(map(len, good.values()), default=0)
     return best_point({point: each[:shortest] for point, each in good.items()}) if good else None
-
-
-def _worked(point: Point, trials: Trials) -> list[Outcomes]:
-    return [trial for trial in trials.get(point, ()) if trial is not None]
 
 
 def _tried(points: Sequence[Point], trials: Trials, last: Contest) -> tuple[Tried, ...]:
     told = []
     for point in points:
-        worked = _worked(point, trials)
-        failed = len(worked) < len(trials[point])
-        told.append(Tried(point, len(worked), None if failed else standing(worked), last.dropped.get(point)))
+        own = worked(point, trials)
+        failed = len(own) < len(trials[point])
+        told.append(Tried(point, len(own), None if failed else standing(own), last.dropped.get(point)))
     return tuple(told)

@@ -60,12 +60,15 @@ def test_what_is_clearly_worse_gets_no_second_trial():
     assert (decision.chosen, decision.second, decision.clear) == (Point(0.4), Point(0.2), False)
 
 
-def test_a_single_one_left_needs_no_further_trial():
-    reached = {0.1: 20, 0.2: 80}
-    made, decision = course(Choice((0.1, 0.2)), lambda point, _: outcomes(reached[point.learning_rate], 1))
+def test_the_best_two_have_all_judges_and_one_that_is_left_alone_none():
+    reached = {0.1: 20, 0.2: 80, 0.4: 50}
+    made, decision = course(Choice((0.1, 0.2, 0.4)), lambda point, _: outcomes(reached[point.learning_rate], 1))
+    assert [point.learning_rate for point, _ in made] == [0.1, 0.2, 0.4, 0.2, 0.4]
+    assert (decision.chosen, decision.second, decision.clear) == (Point(0.2), Point(0.4), True)
+    assert decision.ahead.accuracy.value == pytest.approx(0.3)
+    made, decision = course(Choice((0.1, 0.2)), lambda point, _: outcomes(9, 1) if point.learning_rate > 0.1 else None)
     assert len(made) == 2
-    assert (decision.chosen, decision.second, decision.clear) == (Point(0.2), Point(0.1), True)
-    assert decision.ahead.accuracy.value == pytest.approx(0.6)
+    assert (decision.chosen, decision.second, decision.clear) == (Point(0.2), None, True)
 
 
 def test_further_rates_are_tried_beyond_an_end_where_the_best_is():
@@ -123,7 +126,8 @@ def test_the_choice_ends_with_one_that_never_failed_and_was_never_dropped(rates,
     made, decision = course(choice, judge)
     tried = {one.point: one for one in decision.tried}
     assert {point for point, _ in made} == set(tried)
-    assert len(tried) <= choice.most
+    if all(one.standing for one in tried.values()):  # else the place of a failed one may be taken by others
+        assert len(tried) <= choice.most
     assert set(tried) >= set(choice.first(rates))
     if decision.chosen is None:
         assert not any(one.standing for one in tried.values())
