@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sjft_tf import artifacts
-from sjft_tf.comparison import ArmSummary, RunRecord, TrialRecord
+from sjft_tf.comparison import ArmSummary, ChoiceRecord, RunRecord, TrialRecord
 from sjft_tf.report import schema
+from sjft_tf.report.bounds import MOST
 from sjft_tf.report.damage import Damages, core
 from sjft_tf.report.reading import is_run
+from sjft_tf.schema import mismatch
 from sjft_tf.workdir import ComparisonFiles, Workdir
 
 _KEYS = {"target", "source", "seeds", "metric", "baseline", "arms"}
@@ -27,6 +29,7 @@ class RecordedArm:
         description: a sentence; "" for none.
         rate, weight: the learning rate and source weight that were chosen.
         trials: what they were chosen by.
+        choice: how; None without trials, and in records of before it was told.
         runs: one a seed.
         summary: against the baseline.
     """
@@ -39,6 +42,7 @@ class RecordedArm:
     trials: tuple[TrialRecord, ...]
     runs: tuple[RunRecord, ...]
     summary: ArmSummary
+    choice: ChoiceRecord | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,6 +131,7 @@ def _arm(content: dict[str, Any]) -> RecordedArm:
         trials=tuple(_entry(TrialRecord, trial) for trial in content.get("trials") or []),
         runs=tuple(_entry(RunRecord, run) for run in content["runs"]),
         summary=ArmSummary(**{item.name: content["summary"].get(item.name) for item in dataclasses.fields(ArmSummary)}),
+        choice=ChoiceRecord.from_json(content["choice"]) if content.get("choice") is not None else None,
     )
 
 
@@ -168,7 +173,24 @@ def _check_arm(arm: dict[str, Any]) -> None:
         schema.numbers(entry, ("validation", "test", "top1"), what, 0.0, 1.0 + 1e-9)
         schema.numbers(entry, ("learning_rate", "source_weight", "seconds"), what)
         schema.need(isinstance(entry.get("workdir") or "", str), f"`workdir` in {what} as text")
+    if arm.get("choice") is not None:
+        _check_choice(arm["choice"], f"`choice` of {what}")
     schema.need(all(type(entry.get("seed")) is int for entry in runs), f"a `seed` of each run of {what}")
+
+
+def _check_choice(choice: Any, what: str) -> None:
+    wrong = mismatch(choice, ChoiceRecord.FORM, what)
+    schema.need(wrong is None, f"{what} of the form that a comparison writes: {wrong}")
+    entries, chosen, second = choice["settings"], choice["chosen"], choice["second"]
+    schema.need(chosen is None or 0 <= chosen < len(entries), f"`chosen` in {what} as a place among its settings")
+    for entry in entries:
+        schema.numbers(entry, ("accuracy", "accuracy_error"), what, 0.0, 1.0 + 1e-9)
+    for entry in (*entries, *([second] if second is not None else [])):
+        schema.numbers(entry, ("learning_rate", "source_weight", "loss_error", "trials", "dropped"), what)
+        schema.numbers(entry, ("accuracy", "accuracy_error"), what, -1.0 - 1e-9, 1.0 + 1e-9)
+        schema.numbers(entry, ("loss",), what, -MOST, MOST)
+    for rate in choice["further"]:
+        schema.number(rate, f"`further` in {what}")
 
 
 def _borrowed(folder: Path) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from markupsafe import Markup
 
 from sjft_tf import artifacts
-from sjft_tf.comparison import ArmSummary, RunRecord
+from sjft_tf.comparison import CHOICE_RULE, ArmSummary, ChoiceRecord, RunRecord, choice_sentence
 from sjft_tf.report import comparison_charts, schema
 from sjft_tf.report.comparison import RecordedArm, RecordedComparison
 from sjft_tf.workdir import Workdir
@@ -40,6 +40,15 @@ class ArmRow:
     runs: tuple[RunRow, ...]
 
 
+@dataclasses.dataclass(frozen=True)
+class ChoiceRow:
+    """How an arm's settings were chosen, and in a sentence."""
+
+    arm: RecordedArm
+    choice: ChoiceRecord
+    sentence: str
+
+
 def comparison_context(comparison: RecordedComparison, output: Path) -> dict[str, Any]:
     """Everything the template of a comparison asks for, apart from the representative run.
 
@@ -64,6 +73,10 @@ def comparison_context(comparison: RecordedComparison, output: Path) -> dict[str
         "bars": comparison_charts.accuracy_bars([_bar(row) for row in rows], colors, judge, metric),
         "differences": _differences(comparison, rows, colors, baseline),
         "trials": _trials(comparison, colors),
+        "choice_rule": CHOICE_RULE,
+        "choices": [
+            ChoiceRow(arm, arm.choice, choice_sentence(arm.choice)) for arm in comparison.arms if arm.choice is not None
+        ],
         "curves": _curves(comparison, colors, judge),
     }
 

@@ -167,6 +167,23 @@ def _round(
     return RoundFigures.from_json(told)
 
 
+def _choice() -> dict:
+    """Of four settings: one failed, one was dropped."""
+    settings = [
+        {"learning_rate": rate, "source_weight": weight, "trials": trials, "accuracy": accuracy, "loss": 1.5}
+        | {"accuracy_error": None if accuracy is None else 0.012, "loss_error": 0.04, "dropped": dropped}
+        | {"failed": accuracy is None}
+        for rate, weight, trials, accuracy, dropped in [
+            *((0.01, 0.5, 1, 0.4, 1), (0.1, 0.5, 2, 0.6, None), (0.01, 1.0, 0, None, None), (0.1, 1.0, 2, 0.61, None))
+        ]
+    ]
+    second = {"learning_rate": 0.1, "source_weight": 0.5, "accuracy": 0.01, "accuracy_error": 0.013, "loss": -0.02}
+    return {
+        **{"clear": False, "edge": True, "further": [0.1], "second": second | {"loss_error": 0.03}},
+        **{"settings": settings, "chosen": 3},
+    }
+
+
 def make_comparison(root: Path, specs: tuple[str, str]) -> Path:
     """Three arms over three seeds, the last without workdirs of its own."""
     arms = []
@@ -193,6 +210,7 @@ def make_comparison(root: Path, specs: tuple[str, str]) -> Path:
                 "summary": summary | {"seconds": None if name == "fusion" else 10.0},
             }
         )
+    arms[1]["choice"] = _choice()  # the others are as written before there was one
     content = {"target": specs[0], "source": [specs[1]], "seeds": [0, 1, 2], "metric": "mean_class_accuracy"}
     content |= {"baseline": "fine-tune", "command": "compare <x>", "per_class": 3, "settings": {"batch_size": 10}}
     artifacts.write_json(root / "comparison.json", content | {"arms": arms})

@@ -24,6 +24,43 @@ def test_all_sections_and_working_links(comparison, opened):
     assert "One run in full: <em>sjft</em>, seed 1" in page.text
 
 
+def test_the_choice_is_told_where_the_record_has_it(comparison, opened, tmp_path):
+    said = (
+        "rate 0.1, source weight 1 of 4 settings, validation accuracy 61.0 ± 1.2, loss 1.500 ± 0.040, 2 trials; within "
+        "noise: +1.0 ± 1.3 points of accuracy and -0.020 ± 0.030 of loss against rate 0.1, source weight 0.5; the rate "
+        "is at an end of those tried."
+    )
+    page = opened(write_report(comparison))
+    assert said in " ".join(page.text.split())
+    assert "dropped after 1" in page.text
+    write_report(comparison, tmp_path / "page.md")
+    text = (tmp_path / "page.md").read_text()
+    assert said in text
+    assert "| 1.500 ± 0.040 | failed |" in text
+    content = artifacts.read_json(comparison / "comparison.json")
+    for arm in content["arms"]:
+        arm.pop("choice", None)
+    artifacts.write_json(tmp_path / "comparison.json", content)
+    assert "within noise" not in opened(write_report(tmp_path)).text
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"chosen": 4}, "`chosen` in `choice` of arm sjft as a place"),
+        ({"clear": 1}, "`choice` of arm sjft of the form"),
+        ({"further": [-1]}, "`further` in `choice` of arm sjft"),
+        ({"settings": [{}]}, "lacks 'learning_rate'"),
+    ],
+)
+def test_a_damaged_choice_is_refused(comparison, tmp_path, changed, message):
+    content = artifacts.read_json(comparison / "comparison.json")
+    content["arms"][1]["choice"] |= changed
+    artifacts.write_json(tmp_path / "comparison.json", content)
+    with pytest.raises(InputError, match=message):
+        write_report(tmp_path)
+
+
 def test_links_follow_the_page(comparison, opened, tmp_path):
     opened(write_report(comparison, tmp_path / "elsewhere" / "page.html"))
 
