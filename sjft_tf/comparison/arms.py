@@ -72,7 +72,7 @@ class Arm:
         plain = RunConfig()
         if config.selection.selector in ("none", "all"):
             usual = plain.selection
-            config = config.replace("selection", k0=usual.k0, source_share=usual.source_share)
+            config = config.replace("selection", k0=usual.k0, source_share=usual.source_share, passes=usual.passes)
         if not self.borrows:
             config = config.replace("data", source_rows="")
             config = config.replace("training", source_weight=plain.training.source_weight)

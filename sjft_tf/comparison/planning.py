@@ -125,7 +125,7 @@ class ComparisonSpec:
             return config
         selection = {
             name: getattr(self.base.selection, name)
-            for name in ("k0", "source_share", "wrong_growth", "uncertain_growth")
+            for name in ("k0", "source_share", "passes", "wrong_growth", "uncertain_growth")
         }
         longest = config.replace("selection", selector="nearest", **selection)
         return longest.replace("training", rounds=self.base.training.rounds)
@@ -212,7 +212,7 @@ def table_name(config: RunConfig) -> str:
     selection = config.selection
     length = (
         (selection.k0, selection.wrong_growth, selection.uncertain_growth, config.training.rounds)
-        if selection.k0 != "auto"
+        if selection.fixed_k0() is not None
         else ()
     )
     key = artifacts.fingerprint(

@@ -122,7 +122,7 @@ def test_a_random_trunk_chooses_nothing():
 
 @pytest.mark.parametrize("k0", ["0", "-3", "2.5", "many", "", " 7", "²"])
 def test_k0_is_a_number_or_auto(k0):
-    with pytest.raises(InputError, match="--k0 must be a number from 1 or auto"):
+    with pytest.raises(InputError, match="--k0 must be a number from 1, auto or share"):
         changed("selection", k0=k0).validate()
 
 
@@ -164,7 +164,7 @@ def test_plain_fine_tuning_needs_no_source():
         ),
         st.lists(st.text(max_size=8), max_size=3),
         st.text(max_size=8),
-        st.sampled_from(["auto", "1", "50"]),
+        st.sampled_from(["auto", "share", "1", "50"]),
         st.floats(0.01, 1.0),
         st.integers(1, 9),
         st.floats(1e-9, 1.0),

@@ -16,7 +16,7 @@ from sjft_tf.pipeline.stages.importance import importance_lines
 from sjft_tf.pipeline.stages.neighbors import neighbor_table
 from sjft_tf.pipeline.stages.results import show_neighbors, write_borrowed
 from sjft_tf.pipeline.stages.retrieving import check_borrowing
-from sjft_tf.selection import smallest_k
+from sjft_tf.selection import pool_size, smallest_k
 from sjft_tf.training import finished_rounds
 from sjft_tf.workdir import Workdir
 
@@ -49,8 +49,10 @@ def retrieve(config: RunConfig, workdir: Workdir, inspection: InspectionRequest 
     table = neighbor_table(config, sets, workdir)
     source = sets.source_images()
     show_neighbors(sets.target, source, table, workdir)
-    fixed, share = config.selection.fixed_k0(), config.selection.source_share
-    k0 = fixed if fixed is not None else smallest_k(table.rows, len(source), share)[0]
+    k0 = config.selection.fixed_k0()
+    if k0 is None:
+        wanted = pool_size(config.selection, config.training, len(source))
+        k0 = smallest_k(table.rows, len(source), wanted)[0]
     counts = np.full(len(sets.target), k0, np.int32)
     union = np.unique(table.rows[:, :k0])
     if not finished_rounds(workdir.rounds):  # else the file says what training borrowed in the end

@@ -164,6 +164,6 @@ def _write_last_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> No
     if last:
         counts = read_round(workdir.rounds, last - 1).counts
     else:
-        _, counts = first_counts(config.selection, selector, len(sets.target))
+        _, counts = first_counts(config.selection, config.training, selector, len(sets.target))
     own = table if config.selection.selector == "nearest" else None
     write_borrowed(sets, own, selector.borrow(counts).union, counts, workdir)

@@ -159,7 +159,7 @@ def test_a_refusal_comes_before_retrieval(tmp_path, monkeypatch, flags):
         ("trunk", "a\0b", "--trunk must be a text"),
         ("bank_layers", "conv1", "--bank_layers must be a list of texts"),
         ("bank_layers", [1], "--bank_layers must be a list of texts"),
-        ("k0", "9" * 5000, "--k0 must be a number from 1 or auto"),
+        ("k0", "9" * 5000, "--k0 must be a number from 1, auto or share"),
     ],
 )
 def test_values_of_another_kind(name, value, said):
