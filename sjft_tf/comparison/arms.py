@@ -73,6 +73,9 @@ class Arm:
         if config.selection.selector in ("none", "all"):
             usual = plain.selection
             config = config.replace("selection", k0=usual.k0, source_share=usual.source_share, passes=usual.passes)
+            config = config.replace(
+                "selection", nearest_share=usual.nearest_share, draws=usual.draws, draw_cap=usual.draw_cap
+            )
         if not self.borrows:
             config = config.replace("data", source_rows="")
             config = config.replace("training", source_weight=plain.training.source_weight)
@@ -122,6 +125,12 @@ _ALL = (
         {"selection": {"selector": "nearest"}},
         kind="fusion",
         grows=True,
+    ),
+    Arm(
+        "mixture",
+        "Selective, mixed with the source",
+        "As `selective`, but a fifth of the source images drawn from the nearest and the others from the whole source.",
+        {"selection": {**_NEAREST, "nearest_share": 0.2}},
     ),
     Arm(
         "selective-gabor",

@@ -35,6 +35,21 @@ class SelectionConfig(Section):
         "that of class_importance, which has no K0",
         limits=(1e-9, 1.0),
     )
+    nearest_share: float = option(
+        1.0,
+        "share of the source images that is drawn from what --selector chose; the rest is drawn from the whole source",
+        limits=(1e-9, 1.0),
+    )
+    draws: str = option(
+        "neighbor",
+        "what a target image is paired with: a neighbor of its own, or uniform: any image of the union alike",
+        ("neighbor", "uniform"),
+    )
+    draw_cap: float = option(
+        0.0,
+        "no source image is drawn more often than so many times the average one, from 1; 0: no cap",
+        limits=(0.0, 1e9),
+    )
     delta: float = option(0.1, "entropy in nats from which a right prediction counts as uncertain", limits=(0.0, 1e3))
     wrong_growth: int = option(4, "after a round, a wrong image's K grows by so many K0", limits=(0, 1000))
     uncertain_growth: int = option(2, "after a round, an uncertain image's K grows by so many K0", limits=(0, 1000))
@@ -50,5 +65,10 @@ class SelectionConfig(Section):
         return None if self.k0 in ("auto", "share") else int(self.k0)
 
     def check(self) -> None:
+        if 0 < self.draw_cap < 1:
+            raise InputError(
+                f"--draw_cap must be 0 (no cap) or at least 1: not all images can be drawn less often than the average "
+                f"one. Received: {self.draw_cap}"
+            )
         if self.k0 not in ("auto", "share") and not re.fullmatch("0*[1-9][0-9]{0,9}", self.k0):
             raise InputError(f"--k0 must be a number from 1, auto or share. Received: {self.k0[:99]!r}")

@@ -71,7 +71,7 @@ class TrainingConfig(Section):
         return self.rounds * self.steps_per_round
 
     @property
-    def draws(self) -> int:
+    def total_draws(self) -> int:
         """Target images drawn in all rounds; where something is borrowed, as many source images."""
         return self.total_steps * self.batch_size * self.accumulate
 

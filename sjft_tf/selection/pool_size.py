@@ -37,5 +37,5 @@ def pool_size(settings: SelectionConfig, training: TrainingConfig, num_source: i
         6000
     """
     if settings.k0 == "auto":
-        return pool_by_passes(training.draws, settings.passes, num_source)
+        return pool_by_passes(training.total_draws, settings.passes, num_source)
     return max(1, math.ceil(settings.source_share * num_source - 1e-9))

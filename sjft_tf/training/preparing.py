@@ -10,7 +10,7 @@ import numpy as np
 from sjft_tf.config import AugmentationConfig, SelectionConfig, TrainingConfig, ViewConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import Augmentation, Change, ColorJitter, Cutout, ImageSet, RandAugment, RandomAffine
-from sjft_tf.selection import Selector, SourceClasses, pool_size, smallest_k
+from sjft_tf.selection import DrawRule, Selector, SourceClasses, pool_size, smallest_k
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def make_selector(settings: SelectionConfig, sets: TrainingSets, seed: int) -> S
     """The selector of these settings, `seed` for what it draws; None for plain fine-tuning."""
     if settings.selector == "none" or sets.source is None:
         return None
-    return Selector(
+    selector = Selector(
         settings.selector,
         sets.neighbors,
         len(sets.target),
@@ -65,6 +65,7 @@ def make_selector(settings: SelectionConfig, sets: TrainingSets, seed: int) -> S
         seed,
         pool=sets.pool,
     )
+    return selector.drawing(DrawRule(settings.nearest_share, settings.draws == "uniform", settings.draw_cap))
 
 
 def first_counts(

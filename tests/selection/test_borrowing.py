@@ -95,8 +95,8 @@ def test_compiled_loops_in_threads_are_the_operations_of_a_device(rng):
     )
     assert not compiled.kept_classes.all()
     for a, b in zip(
-        (*compiled.pools, compiled.union, compiled.kept_classes, compiled.source_labels),
-        (*on_device.pools, on_device.union, on_device.kept_classes, on_device.source_labels),
+        (*compiled.pools[:3], compiled.union, compiled.kept_classes, compiled.source_labels),
+        (*on_device.pools[:3], on_device.union, on_device.kept_classes, on_device.source_labels),
         strict=True,
     ):
         assert a.dtype == b.dtype
