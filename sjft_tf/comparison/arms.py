@@ -119,6 +119,13 @@ _ALL = (
         grows=True,
     ),
     Arm(
+        "auto",
+        "Automatic",
+        "Joint training with what `--selector=auto` takes: nothing, the whole source, or its nearest images in rounds.",
+        {"selection": {"selector": "auto"}},
+        grows=True,
+    ),
+    Arm(
         "fusion",
         "Selective, rounds fused",
         "The predictions of the models after each round of `rounds`, averaged; nothing is trained for it.",

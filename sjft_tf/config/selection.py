@@ -15,8 +15,8 @@ class SelectionConfig(Section):
     """Which images are borrowed, and how that grows."""
 
     selector: str = option(
-        "nearest",
-        "what to borrow; none is plain fine-tuning",
+        "auto",
+        "what to borrow; none is plain fine-tuning; auto takes none, all or nearest (see --passes)",
         SELECTORS,
     )
     k0: str = option(

@@ -12,6 +12,7 @@ from sjft_tf.evaluation.calibration import expected_calibration_error, reliabili
 from sjft_tf.evaluation.figures import (
     SCORED,
     BorrowingFigures,
+    ChosenSelector,
     EvaluationStamp,
     FinalFigures,
     RoundEvaluation,
@@ -32,6 +33,7 @@ __all__ = [
     "SCORED",
     "SMALLEST_PROBABILITY",
     "BorrowingFigures",
+    "ChosenSelector",
     "ClassFigures",
     "EvaluationStamp",
     "FinalFigures",

@@ -173,4 +173,7 @@ def _check_arm(arm: dict[str, Any]) -> None:
 
 def _borrowed(folder: Path) -> bool:
     record = schema.configuration(artifacts.read_json(Workdir(folder).config))
-    return record["config"]["selection"]["selector"] != "none"
+    decision = Workdir(folder).decision
+    if (selector := record["config"]["selection"]["selector"]) == "auto" and decision.is_file():
+        selector = artifacts.read_json(decision, {"selector": str})["selector"]
+    return selector != "none"

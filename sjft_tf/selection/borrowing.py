@@ -70,7 +70,7 @@ class Selector:
     """Turns a K per target image into a `Borrowing`; holds the neighbor table on the device.
 
     Args:
-        name: one of `SELECTORS` but "none" (plain fine-tuning borrows nothing and needs no selector).
+        name: one of `SELECTORS` but "none" (plain fine-tuning borrows nothing and needs no selector) and "auto".
             "nearest": the first K_i neighbors. "random": as many source rows as nearest would have, drawn once
             by `seed` (a larger union contains the smaller one). "all": the whole source. "class_importance": the rows
             of `pool`, for every target image and whatever its K.
@@ -100,7 +100,7 @@ class Selector:
         compiled: bool | None = None,
         pool: np.ndarray | None = None,
     ) -> None:
-        if name not in SELECTORS or name == "none":
+        if name not in SELECTORS or name in ("none", "auto"):
             raise InputError(f"`selector` must be one of {', '.join(SELECTORS)}. Received: {name!r}")
         if neighbors is None and name in TABLE_SELECTORS:
             raise InputError(f"Selector {name!r} needs a neighbor table. Run the retrieval first.")

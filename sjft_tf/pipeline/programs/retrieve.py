@@ -12,6 +12,7 @@ from sjft_tf.pipeline.checking.settings import check_bank, check_sets
 from sjft_tf.pipeline.inputs import filter_bank, open_sets
 from sjft_tf.pipeline.inspection.request import InspectionRequest
 from sjft_tf.pipeline.stages.audit import audited
+from sjft_tf.pipeline.stages.deciding import decision_of
 from sjft_tf.pipeline.stages.importance import importance_lines
 from sjft_tf.pipeline.stages.neighbors import neighbor_table
 from sjft_tf.pipeline.stages.results import show_neighbors, write_borrowed
@@ -24,8 +25,15 @@ from sjft_tf.workdir import Workdir
 def retrieve(config: RunConfig, workdir: Workdir, inspection: InspectionRequest | None = None) -> list[str]:
     """Makes the neighbor table and shows what it would borrow at the start, and single target images on request.
 
+    With --selector=auto it looks for neighbors too, and says what a training would borrow.
     With --selector=class_importance there is no table: the importances are made, and the first of them shown.
     """
+    given = config
+    if config.selection.selector == "auto":
+        if not config.data.source:
+            raise InputError("There is nothing to retrieve from: give --source")
+        # Neighbors are to be looked at, whatever a training would borrow; that is told beside them.
+        config = config.replace("selection", selector="nearest")
     by_class = config.selection.selector == "class_importance"
     if inspection is not None:
         if by_class and (inspection.explain or inspection.montage):
@@ -58,7 +66,9 @@ def retrieve(config: RunConfig, workdir: Workdir, inspection: InspectionRequest 
     if not finished_rounds(workdir.rounds):  # else the file says what training borrowed in the end
         write_borrowed(sets, table, union, counts, workdir)
     part = len(union) / len(source)
+    automatic = given.selection.selector == "auto"
     return [
+        *([f"  selector: in training --selector=auto takes {decision_of(given, sets, workdir)}"] if automatic else ()),
         f"  table: {workdir.neighbors} ({len(sets.target)} target images, {table.k_max} neighbors each)",
         f"  K0 = {k0}: borrows {len(union)} of {len(source)} source images ({part:.1%})",
         f"  borrowed: {workdir.borrowed}",

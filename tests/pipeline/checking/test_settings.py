@@ -20,6 +20,7 @@ from sjft_tf.workdir import Workdir
 
 SMALL = {
     **{"target": "digits", "source": ["glyphs"], "trunk": "preact_resnet", "depth": 8, "width": 1, "weights": "none"},
+    **{"selector": "nearest"},
     **{"image_size": 8, "resize": 8, "descriptor_resize": 16, "descriptor_crop": 16, "bins": 4, "batch_size": 4},
 }
 
