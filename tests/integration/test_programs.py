@@ -50,7 +50,7 @@ def test_every_program_is_a_command(name):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--k0=many"], "--k0 must be a number from 1 or auto. Received: 'many'"),
+        (["--k0=many"], "--k0 must be a number from 1, auto or share. Received: 'many'"),
         (["--bins=1"], "--bins must be between 2 and 65535. Received: 1"),
         (["--image_size=300"], "--image_size=300 is cut from --resize=256"),
         (["--target="], "--target is missing"),
