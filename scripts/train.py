@@ -3,7 +3,7 @@
   python scripts/train.py --target=folder:MY_IMAGES --source=folder:LARGE_SET --workdir=runs/mine
 
 The same command started again continues where it stopped; SIGTERM writes a checkpoint first.
---selector=none is plain fine-tuning.
+--selector=none is plain fine-tuning; by default the selector is decided from the sets and the length of training.
 """
 
 import shlex

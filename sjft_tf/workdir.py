@@ -97,6 +97,7 @@ class Workdir:
         leaks_picture: such pairs side by side (PNG).
         target_descriptors: the target's descriptors, of scripts/extract.py.
         influence: folder of what pruning found, see the properties.
+        decision: what --selector=auto took, and why (JSON).
         importance: importance of the source's classes, with what it was made from (NPZ).
         importance_csv: the same as a list, with how many images of each class are drawn (CSV).
         borrowed: what was borrowed at the end (CSV: target id, source id, distance, rank).
@@ -136,6 +137,7 @@ class Workdir:
         self.leaks_csv = self.root / "leaks.csv"
         self.leaks_picture = self.root / "leaks.png"
         self.influence = self.root / "influence"
+        self.decision = self.root / "selector.json"
         self.importance = self.root / "class_importance.npz"
         self.importance_csv = self.root / "class_importance.csv"
         self.borrowed = self.root / "borrowed.csv"

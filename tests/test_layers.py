@@ -17,7 +17,7 @@ LAYERS = {
     "images": (),
     "descriptors": (),
     "retrieval": ("descriptors", "images"),
-    "selection": ("images",),
+    "selection": ("config", "images"),
     "models": (),
     "evaluation": (),
     "influence": ("evaluation", "images", "models"),

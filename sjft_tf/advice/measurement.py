@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
+from typing import Any
+
+from sjft_tf.advice.deciding import Decision, Distances, decide
 
 LITTLE = 50
 """Fewer images a class (median) are little data. Our choice, for the lecture's table names no number: Flowers-102 (10 a
@@ -17,10 +21,6 @@ bins below only."""
 BANK, SIDE, BINS = "gabor", 64, 100
 """What distances are measured with, whatever the training's flags say. In smaller views a bin has so few positions that
 most are empty, and the distance of anything to anything is about the same: at 16 px different sets look alike."""
-
-WHOLE = 2.0
-"""From so many passes over the source on, a training sees all of it. A rule of thumb: with 2.4 passes the whole source
-did better than its nearest images (docs/evidence.md); in the paper, with 1.25 to 1.6, the nearest did better."""
 
 NEAR_LITTLE, NEAR_DIFFERENT = 1.5, 4 / 3
 """Within these factors of a threshold a measurement is called a bordering case."""
@@ -40,6 +40,8 @@ class Measurement:
         candidates: images the nearest was taken of, on both sides.
         sampled_target, sampled_source: images that were described.
         drawn: source images that the training draws, each time it does; 0: not known.
+        pool: as many source images as that is --passes passes over, at most all; 0: not known.
+        parts: the ratio of parts of the source, measured where the whole is far.
     """
 
     images: int
@@ -55,6 +57,8 @@ class Measurement:
     sampled_target: int = 0
     sampled_source: int = 0
     drawn: int = 0
+    pool: int = 0
+    parts: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def little(self) -> bool:
@@ -72,9 +76,9 @@ class Measurement:
         return self.drawn / self.source_images
 
     @property
-    def sees_all(self) -> bool:
-        """A training so long that it need not choose what it sees of the source."""
-        return self.passes >= WHOLE
+    def decision(self) -> Decision:
+        """What --selector=auto takes; of a training of unknown length, one that sees little of the source."""
+        return decide(self.source_images, max(1, self.pool), Distances(self.ratio, self.parts))
 
     @property
     def cell(self) -> str:
@@ -92,10 +96,14 @@ class Measurement:
             borders.append((text, _cell(self.little, not self.similar)))
         return borders
 
-    def to_json(self) -> dict[str, int | float | None]:
+    def to_json(self) -> dict[str, int | float | dict[str, float | None] | None]:
         """Plain values; what is not finite becomes null, which JSON has."""
-        values = dataclasses.asdict(self)
-        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
+        values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return _finite(values) | {"parts": _finite(self.parts)}
+
+
+def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
 
 
 def _cell(little: bool, similar: bool) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from sjft_tf.advice.deciding import Decision
 from sjft_tf.advice.measurement import Measurement
 from sjft_tf.advice.trunk_stages import early_stage, middle_stage
 from sjft_tf.config import Setting
@@ -39,12 +40,14 @@ class Advice:
         borrowing: whether borrowing is likely to help, and why that is thought.
         recipes: at least one.
         notes: bordering cases, and what the measurement cannot tell.
+        decision: what --selector=auto takes.
     """
 
     cell: str
     borrowing: str
     recipes: tuple[Recipe, ...]
     notes: tuple[str, ...]
+    decision: Decision
 
 
 _BORROWING = {
@@ -89,11 +92,12 @@ def advise(measured: Measurement, trunk: str, pretrained: bool) -> Advice:
         recipes = (_layer_rates(trunk), borrow)
     else:
         recipes = (_plain("enough images to move every layer, and the new domain asks for it"), borrow)
-    return Advice(measured.cell, _BORROWING[measured.little, measured.similar], recipes, _notes(measured, pretrained))
+    borrowing, notes = _BORROWING[measured.little, measured.similar], _notes(measured, pretrained)
+    return Advice(measured.cell, borrowing, recipes, notes, measured.decision)
 
 
 def _borrow(measured: Measurement) -> Recipe:
-    if measured.sees_all:
+    if measured.decision.selector == "all":
         name, selector = "borrow-all", "all"
         why = (
             "joint fine-tuning with the whole source: a training as long as this one sees all of it, and then it did "

@@ -64,7 +64,7 @@ def started(
 def _config(sets: Mapping[str, list[GivenImages]], settings: Mapping[str, Setting]) -> RunConfig:
     specs = {role: [one.spec for one in several] for role, several in sets.items()}
     data = {role: names if role == "source" else _only(role, names) for role, names in specs.items()}
-    selector = "nearest" if "source" in data else "none"
+    selector = "auto" if "source" in data else "none"
     return RunConfig().with_settings(**{"selector": selector, **settings}).replace("data", **data).validate()
 
 

@@ -1,5 +1,5 @@
-"""The selectors: what can be borrowed for the target images."""
+"""The selectors: what can be borrowed for the target images; auto stands for one of nearest, all and none."""
 
-SELECTORS = ("nearest", "random", "all", "class_importance", "none")
+SELECTORS = ("auto", "nearest", "random", "all", "class_importance", "none")
 TABLE_SELECTORS = ("nearest", "random")
 """Those that need a neighbor table."""

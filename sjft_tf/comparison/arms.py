@@ -72,7 +72,10 @@ class Arm:
         plain = RunConfig()
         if config.selection.selector in ("none", "all"):
             usual = plain.selection
-            config = config.replace("selection", k0=usual.k0, source_share=usual.source_share)
+            config = config.replace("selection", k0=usual.k0, source_share=usual.source_share, passes=usual.passes)
+            config = config.replace(
+                "selection", nearest_share=usual.nearest_share, draws=usual.draws, draw_cap=usual.draw_cap
+            )
         if not self.borrows:
             config = config.replace("data", source_rows="")
             config = config.replace("training", source_weight=plain.training.source_weight)
@@ -116,12 +119,25 @@ _ALL = (
         grows=True,
     ),
     Arm(
+        "auto",
+        "Automatic",
+        "Joint training with what `--selector=auto` takes: nothing, the whole source, or its nearest images in rounds.",
+        {"selection": {"selector": "auto"}},
+        grows=True,
+    ),
+    Arm(
         "fusion",
         "Selective, rounds fused",
         "The predictions of the models after each round of `rounds`, averaged; nothing is trained for it.",
         {"selection": {"selector": "nearest"}},
         kind="fusion",
         grows=True,
+    ),
+    Arm(
+        "mixture",
+        "Selective, mixed with the source",
+        "As `selective`, but a fifth of the source images drawn from the nearest and the others from the whole source.",
+        {"selection": {**_NEAREST, "nearest_share": 0.2}},
     ),
     Arm(
         "selective-gabor",

@@ -130,9 +130,11 @@ class ComparisonSpec:
             return config
         selection = {
             name: getattr(self.base.selection, name)
-            for name in ("k0", "source_share", "wrong_growth", "uncertain_growth")
+            for name in ("k0", "source_share", "passes", "wrong_growth", "uncertain_growth")
         }
-        longest = config.replace("selection", selector="nearest", **selection)
+        # What auto takes is decided where its table would be made.
+        selector = "auto" if config.selection.selector == "auto" else "nearest"
+        longest = config.replace("selection", selector=selector, **selection)
         return longest.replace("training", rounds=self.base.training.rounds)
 
 
@@ -204,7 +206,7 @@ class SetsSummary:
 
 def uses_table(config: RunConfig) -> bool:
     """Whether a run needs neighbor lists or importances of classes, which do not depend on its seed."""
-    return config.selection.selector in ("nearest", "random", "class_importance")
+    return config.selection.selector in ("auto", "nearest", "random", "class_importance")
 
 
 def table_name(config: RunConfig) -> str:
@@ -217,7 +219,7 @@ def table_name(config: RunConfig) -> str:
     selection = config.selection
     length = (
         (selection.k0, selection.wrong_growth, selection.uncertain_growth, config.training.rounds)
-        if selection.k0 != "auto"
+        if selection.fixed_k0() is not None
         else ()
     )
     key = artifacts.fingerprint(

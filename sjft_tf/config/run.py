@@ -153,17 +153,28 @@ class RunConfig:
         if model.weights not in ("none", "imagenet"):
             check_weight_file(model.weights)
 
+    @property
+    def may_search(self) -> bool:
+        """Whether neighbors are searched for, or may turn out to be."""
+        selector = self.selection.selector
+        return selector in TABLE_SELECTORS or (selector == "auto" and self.borrows)
+
     def check_bank(self) -> None:
         """What a program that searches asks further: that the bank, where one is needed, gets its layers and weights.
 
         Raises:
             InputError: see `catalog.check_bank`.
         """
-        if self.selection.selector in TABLE_SELECTORS:
+        if self.may_search:
             self.retrieval.check_bank()
 
+    @property
+    def borrows(self) -> bool:
+        """Whether there are source images to open."""
+        return self.selection.selector != "none" and bool(self.data.source)
+
     def _check_source(self) -> None:
-        if self.selection.selector != "none" and not self.data.source:
+        if self.selection.selector not in ("none", "auto") and not self.data.source:
             raise InputError(
                 f"--selector={self.selection.selector} borrows images, but no --source was given. "
                 "Give one (e.g. --source=folder:PATH), or --selector=none for plain fine-tuning."

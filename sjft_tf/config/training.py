@@ -70,6 +70,11 @@ class TrainingConfig(Section):
         """Training steps of all rounds."""
         return self.rounds * self.steps_per_round
 
+    @property
+    def total_draws(self) -> int:
+        """Target images drawn in all rounds; where something is borrowed, as many source images."""
+        return self.total_steps * self.batch_size * self.accumulate
+
     def check(self) -> None:
         check_optimizer(self.optimizer)
         parse_rates(self.layer_rate)

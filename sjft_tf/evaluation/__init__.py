@@ -13,6 +13,7 @@ from sjft_tf.evaluation.calibration import expected_calibration_error, reliabili
 from sjft_tf.evaluation.figures import (
     SCORED,
     BorrowingFigures,
+    ChosenSelector,
     EvaluationStamp,
     FinalFigures,
     RoundEvaluation,
@@ -34,6 +35,7 @@ __all__ = [
     "SCORED",
     "SMALLEST_PROBABILITY",
     "BorrowingFigures",
+    "ChosenSelector",
     "ClassFigures",
     "EvaluationStamp",
     "FinalFigures",

@@ -144,6 +144,23 @@ class FinalFigures:
 
 
 @dataclass(frozen=True)
+class ChosenSelector(Formed):
+    """What --selector=auto took.
+
+    Attributes:
+        selector: "none", "all" or "nearest".
+        pool: source images that were wanted to begin with.
+        reason: in words.
+    """
+
+    FORM: ClassVar[dict[str, Any]] = {"selector": str, "pool": int, "reason": str}
+
+    selector: str
+    pool: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class RunFigures:
     """A run's metrics.json.
 
@@ -152,6 +169,7 @@ class RunFigures:
         final: with the weights of the last round.
         fusion: of the mean prediction of all rounds, by image set; empty where there is one round.
         rounds: of each round.
+        chosen: what --selector=auto took; None where the settings name a selector.
     """
 
     FORM: ClassVar[dict[str, Any]] = {
@@ -159,12 +177,14 @@ class RunFigures:
         "final": FinalFigures.FORM,
         FUSION: {f"{name}?": Metrics.FORM for name in SCORED},
         "rounds": [RoundFigures.FORM],
+        "auto?": ChosenSelector.FORM,
     }
 
     views: str
     final: FinalFigures
     fusion: dict[str, Metrics] = field(default_factory=dict)
     rounds: tuple[RoundFigures, ...] = ()
+    chosen: ChosenSelector | None = None
 
     def of_round(self, number: int) -> RoundFigures | None:
         """The figures of round `number`, from 1; None where it has none."""
@@ -177,13 +197,15 @@ class RunFigures:
             "final": self.final.to_json(),
             FUSION: _sets_json(self.fusion),
             "rounds": [figures.to_json() for figures in self.rounds],
+            **({} if self.chosen is None else {"auto": asdict(self.chosen)}),
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> RunFigures:
         """What `to_json` made; `value` is of the form `FORM`."""
         rounds = tuple(RoundFigures.from_json(entry) for entry in value["rounds"])
-        return cls(value["views"], FinalFigures.from_json(value["final"]), _metrics(value[FUSION]), rounds)
+        chosen = ChosenSelector.from_json(value["auto"]) if "auto" in value else None
+        return cls(value["views"], FinalFigures.from_json(value["final"]), _metrics(value[FUSION]), rounds, chosen)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ reduction_error  what decoding large JPEG images smaller (`ImageSet.reduced`) ch
 Augmentation     random crop, scale and mirror of training images, and the `Change`s after it: RandomAffine,
                  RandAugment, ColorJitter, Cutout
 joint_dataset    the batches of training: target images beside images of a `SourceStream`, paired by its `Pools`
+                 and, beside them, their `Exchange`
 BatchPlan        which steps, of how many target images; of which a `BatchShard` is what one process feeds its devices
 BatchComposition hard images more often, few of a class in a batch; `check_max_per_class` refuses what cannot be filled
 untuned          a dataset that does not tune itself while it runs
@@ -46,7 +47,7 @@ from sjft_tf.images.decode import MAX_PIXELS, decode_with_pillow, most_bytes
 from sjft_tf.images.dividing import deal_into_folds, fold, hold_out, share_of_each
 from sjft_tf.images.few_shot import few_of_each
 from sjft_tf.images.image_set import ImageSet, untuned
-from sjft_tf.images.joint import Pools, SourceStream, joint_dataset
+from sjft_tf.images.joint import Exchange, Pools, SourceStream, joint_dataset
 from sjft_tf.images.order import BatchComposition, check_max_per_class
 from sjft_tf.images.paths import read_bytes
 from sjft_tf.images.positions import WHOLE_BATCH, BatchPlan, BatchShard
@@ -72,6 +73,7 @@ __all__ = [
     "Change",
     "ColorJitter",
     "Cutout",
+    "Exchange",
     "ImageSet",
     "Leak",
     "Pools",

@@ -20,10 +20,26 @@ from sjft_tf.images.positions import BatchPlan
 
 # Streams of random numbers that must not repeat each other take different second words of the seed.
 # 0 is the order of the target (`order.target_row_at`).
-_NEIGHBOR, _TARGET_VIEW, _SOURCE_VIEW = 1, 2, 3
+_NEIGHBOR, _TARGET_VIEW, _SOURCE_VIEW, _STAYS, _EXCHANGED = 1, 2, 3, 4, 5
 
 _DRAWN_TOGETHER = 1024
 """Images drawn in one call of the graph that draws."""
+
+
+class Exchange(NamedTuple):
+    """How often a row drawn from a pool gives way to another, which is drawn for all target images alike.
+
+    Arrays or tensors.
+
+    Attributes:
+        stays: float64 [N_s], the probability that the row stays when it was drawn.
+        rows: int32 [U], the rows that others give way to.
+        cumulative: float64 [U], the probabilities of these rows summed up: ascending, the last one is 1.
+    """
+
+    stays: np.ndarray | tf.Tensor
+    rows: np.ndarray | tf.Tensor
+    cumulative: np.ndarray | tf.Tensor
 
 
 class Pools(NamedTuple):
@@ -35,11 +51,13 @@ class Pools(NamedTuple):
         rows: int32 [M], source rows; the pools of all target images one after the other (they may overlap).
         starts: int64 [N_t], where the pool of each target image begins in `rows`.
         lengths: int64 [N_t], how many rows it has, at least 1.
+        exchange: what is drawn beside the pools; None (default): nothing.
     """
 
     rows: np.ndarray | tf.Tensor
     starts: np.ndarray | tf.Tensor
     lengths: np.ndarray | tf.Tensor
+    exchange: Exchange | None = None
 
 
 class SourceStream(NamedTuple):
@@ -81,7 +99,7 @@ class Drawn(NamedTuple):
 
 
 def source_row_at(position: tf.Tensor, target_row: tf.Tensor, pools: Pools, seed: int) -> tf.Tensor:
-    """One row of the target image's own pool, drawn uniformly (paper section 3.1).
+    """One row of the target image's own pool, drawn uniformly (paper section 3.1), or what it is exchanged for.
 
     Args:
         position: int64, scalar or vector.
@@ -93,7 +111,13 @@ def source_row_at(position: tf.Tensor, target_row: tf.Tensor, pools: Pools, seed
         int32 rows of the same shape.
     """
     start, length = tf.gather(pools.starts, target_row), tf.gather(pools.lengths, target_row)
-    return tf.gather(pools.rows, start + philox.integers(_seed_at(position, seed, _NEIGHBOR), length))
+    row = tf.gather(pools.rows, start + philox.integers(_seed_at(position, seed, _NEIGHBOR), length))
+    if pools.exchange is None:
+        return row
+    stays = _fraction_at(position, seed, _STAYS) < tf.gather(pools.exchange.stays, row)
+    fraction = tf.reshape(_fraction_at(position, seed, _EXCHANGED), [-1])
+    place = tf.searchsorted(pools.exchange.cumulative, fraction, side="right")
+    return tf.where(stays, row, tf.reshape(tf.gather(pools.exchange.rows, place), tf.shape(row)))
 
 
 def joint_dataset(
@@ -130,7 +154,9 @@ def joint_dataset(
     if source is not None:
         # Made here, in host memory, and not inside the functions below, whose graphs would carry them as text.
         domains.append(Domain(source.images, on_cpu(source.labels.astype(np.int32)), _SOURCE_VIEW))
-        pools = Pools(on_cpu(source.pools.rows), on_cpu(source.pools.starts), on_cpu(source.pools.lengths))
+        rows, starts, lengths, exchange = source.pools
+        exchange = None if exchange is None else Exchange(*map(on_cpu, exchange))
+        pools = Pools(on_cpu(rows), on_cpu(starts), on_cpu(lengths), exchange)
 
     order, begun = None, 0
     if composition is not None and not composition.plain:
@@ -185,3 +211,11 @@ def _seed_at(position: tf.Tensor, seed: int, stream: int) -> tf.Tensor:
     """int64 [..., 2]."""
     position = tf.cast(position, tf.int64)
     return tf.stack([tf.fill(tf.shape(position), tf.constant(seed * 8 + stream, tf.int64)), position], -1)
+
+
+def _fraction_at(position: tf.Tensor, seed: int, stream: int) -> tf.Tensor:
+    """float64 in [0, 1), with all its 53 bits: large sources have too many rows for fewer."""
+    numbers = philox.integers(
+        _seed_at(position, seed, stream), tf.fill(tf.shape(position), tf.constant(2**53, tf.int64))
+    )
+    return tf.cast(numbers, tf.float64) * 2.0**-53

@@ -40,6 +40,8 @@ class Report:
                 yield f"{'fusion':>10}: {describe(fusion[name])}"
         if not final and last.scoring is not None:
             yield f"no --test images; on the training images {last.scoring.train_top1:.1%}"
+        if (chosen := self.figures.chosen) is not None:
+            yield f"  selector: {chosen.selector} (--selector=auto): {chosen.reason}"
         if last.borrowed is not None:
             yield (
                 f"  borrowed: {last.borrowed.union_size} source images of {last.borrowed.source_classes} classes, "

@@ -195,4 +195,7 @@ def _check_choice(choice: Any, what: str) -> None:
 
 def _borrowed(folder: Path) -> bool:
     record = schema.configuration(artifacts.read_json(Workdir(folder).config))
-    return record["config"]["selection"]["selector"] != "none"
+    decision = Workdir(folder).decision
+    if (selector := record["config"]["selection"]["selector"]) == "auto" and decision.is_file():
+        selector = artifacts.read_json(decision, {"selector": str})["selector"]
+    return selector != "none"

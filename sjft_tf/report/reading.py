@@ -46,6 +46,7 @@ class RecordedRun:
         class_lines: lines of report.csv, weakest class first.
         times: seconds of each stage.
         damages: what was left out because it is damaged.
+        chosen: what --selector=auto took, with its reason; None where the settings name a selector.
     """
 
     workdir: Workdir
@@ -62,6 +63,7 @@ class RecordedRun:
     class_lines: list[dict[str, str]]
     times: dict[str, float]
     damages: Damages = dataclasses.field(default_factory=Damages)
+    chosen: dict[str, str] | None = None
 
     @property
     def config(self) -> dict[str, dict[str, Any]]:
@@ -77,7 +79,17 @@ class RecordedRun:
     @property
     def borrows(self) -> bool:
         """Whether source images took part."""
-        return self.config["selection"]["selector"] != "none"
+        return self.selector != "none"
+
+    @property
+    def selector(self) -> str:
+        """The selector that was used; of --selector=auto what it took."""
+        given = self.config["selection"]["selector"]
+        if given != "auto":
+            return given
+        if self.chosen is not None:
+            return self.chosen["selector"]
+        return "nearest" if self.states[0].k0 else "none"
 
     def counts(self, index: int) -> np.ndarray | None:
         """int32 [N_t], K of each target image in round `index`; None where nothing is borrowed."""
@@ -135,6 +147,7 @@ def read_run(folder: Path) -> RecordedRun:
         ),
         times=damages.read(workdir.times, _times, {}),
         damages=damages,
+        chosen=damages.read(workdir.decision, _chosen, None) if _automatic(recorded) else None,
     )
 
 
@@ -183,6 +196,14 @@ def _fused(path: Path) -> dict[str, Metrics]:
 def _classes(path: Path) -> dict[str, list[str]]:
     by_role = schema.mapping(artifacts.read_json(path), "class names")
     return {role: schema.words(names, f"classes of the {role}") for role, names in by_role.items()}
+
+
+def _automatic(recorded: dict[str, Any]) -> bool:
+    return recorded["config"]["selection"]["selector"] == "auto"
+
+
+def _chosen(path: Path) -> dict[str, str]:
+    return artifacts.read_json(path, {"selector": str, "reason": str})
 
 
 def _times(path: Path) -> dict[str, float]:

@@ -33,7 +33,7 @@ def borrowed_images(run: RecordedRun, pictures: Pictures) -> BorrowedPictures | 
     if last is not None and "drawn_rows" in last and pictures.source is not None:
         shares = zip(last["drawn_rows"][:_DRAWN], last["drawn_share"][:_DRAWN], strict=True)
         drawn = [_source(pictures, int(row), share=float(share)) for row, share in shares]
-    return BorrowedPictures(lines, drawn, run.config["selection"]["selector"])
+    return BorrowedPictures(lines, drawn, run.selector)
 
 
 def hardest_images(run: RecordedRun, pictures: Pictures) -> list[HardPicture] | None:

@@ -53,6 +53,7 @@ def run_context(run: RecordedRun, pictures: Pictures, name: str = "run") -> dict
         "entropy": part("Entropies", lambda: _entropy(run, name), None),
         "union": part("The union", lambda: _union(run, name), None),
         "classes": part("Source classes drawn on", lambda: _classes(run, name), None),
+        "chosen": run.chosen,
         "borrowed": part("What was borrowed", lambda: borrowed_images(run, pictures), _unknown(run)),
         "hardest": part("The hardest images", lambda: hardest_images(run, pictures), None),
         "confusions": part("Confusions", lambda: _confusions(run), nothing),
@@ -67,7 +68,7 @@ def run_context(run: RecordedRun, pictures: Pictures, name: str = "run") -> dict
 
 def _unknown(run: RecordedRun) -> BorrowedPictures | None:
     """What `borrowed_images` would say without pictures."""
-    return BorrowedPictures([], [], run.config["selection"]["selector"]) if run.borrows else None
+    return BorrowedPictures([], [], run.selector) if run.borrows else None
 
 
 def _headline(run: RecordedRun) -> list[Tile]:

@@ -11,6 +11,7 @@ from sjft_tf.catalog import SELECTORS, TABLE_SELECTORS
 from sjft_tf.errors import InputError
 from sjft_tf.images import Pools
 from sjft_tf.selection import compiled_expansion, expansion
+from sjft_tf.selection.drawing import DrawRule, exchange_by, exchanged_shares, pool_shares
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,10 @@ class Borrowing:
     def draw_shares(self) -> np.ndarray:
         """The share of all source draws that falls on each source row, when every target image is drawn alike.
 
-        A target image draws from its pool uniformly, so a row counts 1 / length in each pool that has it; the mean
-        of that over the target images.
-
         Returns:
             float64 [N_s], sums to 1.
         """
-        # Pools follow one another, or all target images share the one that begins at 0.
-        _, first, sharers = np.unique(np.asarray(self.pools.starts), return_index=True, return_counts=True)
-        lengths = np.asarray(self.pools.lengths)[first]
-        weight = np.repeat(sharers / (lengths * len(self.counts)), lengths)
-        return np.bincount(np.asarray(self.pools.rows), weights=weight, minlength=len(self.source_labels))
+        return exchanged_shares(pool_shares(self.pools, len(self.source_labels)), self.pools.exchange)
 
 
 @dataclass(frozen=True)
@@ -76,7 +70,7 @@ class Selector:
     """Turns a K per target image into a `Borrowing`; holds the neighbor table on the device.
 
     Args:
-        name: one of `SELECTORS` but "none" (plain fine-tuning borrows nothing and needs no selector).
+        name: one of `SELECTORS` but "none" (plain fine-tuning borrows nothing and needs no selector) and "auto".
             "nearest": the first K_i neighbors. "random": as many source rows as nearest would have, drawn once
             by `seed` (a larger union contains the smaller one). "all": the whole source. "class_importance": the rows
             of `pool`, for every target image and whatever its K.
@@ -90,6 +84,7 @@ class Selector:
 
     Attributes:
         neighbors: int32 [N_t, K_max], in host memory if compiled, else on the device; or None.
+        rule: how the rows are drawn, see `drawing`.
 
     Raises:
         InputError: unknown name, a missing neighbor table, or no class left.
@@ -105,14 +100,14 @@ class Selector:
         compiled: bool | None = None,
         pool: np.ndarray | None = None,
     ) -> None:
-        if name not in SELECTORS or name == "none":
+        if name not in SELECTORS or name in ("none", "auto"):
             raise InputError(f"`selector` must be one of {', '.join(SELECTORS)}. Received: {name!r}")
         if neighbors is None and name in TABLE_SELECTORS:
             raise InputError(f"Selector {name!r} needs a neighbor table. Run the retrieval first.")
         if (pool is None) == (name == "class_importance"):
             raise InputError(f"`pool` is for selector class_importance, which needs one. Received: {name!r}")
         self._pool = None if pool is None else np.asarray(pool, np.int32)
-        self.name = name
+        self.name, self.rule = name, DrawRule()
         self.num_target = num_target
         self.num_source = len(classes.labels)
         self._classes = classes
@@ -122,6 +117,11 @@ class Selector:
             self.neighbors = np.asarray(neighbors, np.int32) if self.compiled else tf.constant(neighbors, tf.int32)
         self._labels = tf.constant(classes.labels, tf.int32)
         self._random_order = np.random.default_rng(seed).permutation(self.num_source).astype(np.int32)
+
+    def drawing(self, rule: DrawRule) -> Selector:
+        """Itself, whose rows are drawn by this rule from now on; before, every target image draws from its own pool."""
+        self.rule = rule
+        return self
 
     @property
     def k_max(self) -> int:
@@ -144,19 +144,30 @@ class Selector:
             )
         picked = self._picked(counts)
         least = self._classes.least_sample_per_class
-        kept = expansion.classes_with_enough(picked, self._labels, self._classes.number, least)
+        drawable = tf.ones_like(picked) if self.rule.whole_source else picked
+        kept = expansion.classes_with_enough(drawable, self._labels, self._classes.number, least)
         if not bool(tf.reduce_any(kept)):
             raise InputError(
                 f"No source class has {least} picked images. Lower --least_sample_per_class or raise --k0."
             )
-        usable = tf.logical_and(picked, tf.gather(kept, self._labels))
-        union = tf.cast(tf.where(usable)[:, 0], tf.int32)
-        if self.name == "nearest":
-            pools = self._own_pools(counts, usable)
+        of_kept = tf.gather(kept, self._labels)
+        union = np.flatnonzero(tf.logical_and(drawable, of_kept)).astype(np.int32)
+        pools = self._pools(counts, tf.logical_and(picked, of_kept), union)
+        if not self.rule.plain:
+            exchange = exchange_by(self.rule, pool_shares(pools, self.num_source), union)
+            pools = pools._replace(exchange=exchange)
+        labels = tf.where(of_kept, self._labels, -1)
+        return Borrowing(counts, union, pools, kept.numpy(), labels.numpy())
+
+    def _pools(self, counts: np.ndarray, usable: tf.Tensor, union: np.ndarray) -> Pools:
+        if self.name == "nearest" and not self.rule.uniform:
+            return self._own_pools(counts, usable)
+        if self._pool is None or self.rule.uniform:
+            rows = np.flatnonzero(usable).astype(np.int32)
         else:
-            pools = self._shared_pool(union.numpy() if self._pool is None else self._pool[usable.numpy()[self._pool]])
-        labels = tf.where(tf.gather(kept, self._labels), self._labels, -1)
-        return Borrowing(counts, union.numpy(), pools, kept.numpy(), labels.numpy())
+            rows = self._pool[usable.numpy()[self._pool]]
+        # Beside the whole source nothing may be left of what was picked: its classes are too small.
+        return self._shared_pool(rows if len(rows) else union)
 
     def _picked(self, counts: np.ndarray) -> tf.Tensor:
         if self.name == "all":

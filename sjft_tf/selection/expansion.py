@@ -78,21 +78,20 @@ def first_rank(neighbors: tf.Tensor, num_source: int) -> tf.Tensor:
     return tf.tensor_scatter_nd_min(best, tf.reshape(neighbors, [-1, 1]), tf.reshape(ranks, [-1]))
 
 
-def smallest_k(neighbors: tf.Tensor, num_source: int, share: float) -> tuple[int, int]:
-    """The smallest K0 whose union reaches `share` of the source (the paper: 200,000 of 1.28 M images).
+def smallest_k(neighbors: tf.Tensor, num_source: int, wanted: int) -> tuple[int, int]:
+    """The smallest K0 whose union has `wanted` source images (the paper: 200,000 of 1.28 M).
 
     Args:
         neighbors: int32 [N_t, K_max].
         num_source: number of source images.
-        share: wanted share of the source, above 0 and at most 1.
+        wanted: size of the union, at least 1; see `pool_size`.
 
     Returns:
-        `(k0, union_size)`. Where even whole lists do not reach the share, K_max and their union's size.
+        `(k0, union_size)`. Where even whole lists do not reach it, K_max and their union's size.
     """
     k_max = neighbors.shape[1]
     arrivals = tf.math.bincount(first_rank(neighbors, num_source), minlength=k_max + 1)[:k_max]
     sizes = tf.cumsum(arrivals).numpy()
-    wanted = share * num_source
-    reached = (sizes >= wanted - 1e-9).nonzero()[0]
+    reached = (sizes >= wanted).nonzero()[0]
     index = int(reached[0]) if len(reached) else k_max - 1
     return index + 1, int(sizes[index])

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sjft_tf.config import AugmentationConfig, SelectionConfig, ViewConfig
+from sjft_tf.config import AugmentationConfig, SelectionConfig, TrainingConfig, ViewConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import Augmentation, Change, ColorJitter, Cutout, ImageSet, RandAugment, RandomAffine
-from sjft_tf.selection import Selector, SourceClasses, smallest_k
+from sjft_tf.selection import DrawRule, Selector, SourceClasses, pool_size, smallest_k
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def make_selector(settings: SelectionConfig, sets: TrainingSets, seed: int) -> S
     """The selector of these settings, `seed` for what it draws; None for plain fine-tuning."""
     if settings.selector == "none" or sets.source is None:
         return None
-    return Selector(
+    selector = Selector(
         settings.selector,
         sets.neighbors,
         len(sets.target),
@@ -65,9 +65,12 @@ def make_selector(settings: SelectionConfig, sets: TrainingSets, seed: int) -> S
         seed,
         pool=sets.pool,
     )
+    return selector.drawing(DrawRule(settings.nearest_share, settings.draws == "uniform", settings.draw_cap))
 
 
-def first_counts(settings: SelectionConfig, selector: Selector | None, num_target: int) -> tuple[int, np.ndarray]:
+def first_counts(
+    settings: SelectionConfig, training: TrainingConfig, selector: Selector | None, num_target: int
+) -> tuple[int, np.ndarray]:
     """K0 and the K of each target image in the first round."""
     if selector is None:
         return 0, np.zeros(num_target, np.int32)
@@ -78,14 +81,18 @@ def first_counts(settings: SelectionConfig, selector: Selector | None, num_targe
         if k0 > selector.k_max:
             raise InputError(f"--k0={k0} is more than the {selector.k_max} neighbors in the table")
     else:
-        k0, size = smallest_k(selector.neighbors, selector.num_source, settings.source_share)
-        share = size / selector.num_source
-        log.info("k0=auto: K0 = %d borrows %d source images (%.1f %%)", k0, size, 100 * share)
-        if share < settings.source_share:
+        wanted = pool_size(settings, training, selector.num_source)
+        k0, size = smallest_k(selector.neighbors, selector.num_source, wanted)
+        log.info("k0=%s: K0 = %d borrows %d source images (%s)", settings.k0, k0, size, _share(size, selector))
+        if size < wanted:
             log.warning(
-                "k0=auto: whole lists of %d neighbors reach only %.1f %% of the source; raise --max_neighbors or "
-                "lower --source_share to leave hard images room to grow",
-                k0,
-                100 * share,
+                "k0=%s: whole lists of %d neighbors reach only %d source images (%s) of the %d that are wanted; raise "
+                "--max_neighbors or %s, to leave hard images room to grow",
+                *(settings.k0, k0, size, _share(size, selector), wanted),
+                "--passes" if settings.k0 == "auto" else "lower --source_share",
             )
     return k0, np.full(num_target, k0, np.int32)
+
+
+def _share(size: int, selector: Selector) -> str:
+    return f"{size / selector.num_source:.1%}"

@@ -139,7 +139,7 @@ def _begin(
     def load() -> Arrays:
         done = _finished(policy.rounds, settings.training.rounds)
         if not done:
-            k0, counts = first_counts(settings.selection, selector, len(sets.target))
+            k0, counts = first_counts(settings.selection, settings.training, selector, len(sets.target))
             return {"done": np.array(0), **MiningState(k0, counts).to_arrays()}
         state = load_round(policy.rounds, done - 1, model, policy.made_from)
         log.info("continuing after round %d, step %d", state.index + 1, state.global_step)

@@ -71,12 +71,14 @@ def test_much_and_different():
 
 
 @pytest.mark.parametrize(
-    ("drawn", "name", "selector"),
-    [(79_999, "borrow", "nearest"), (80_000, "borrow-all", "all"), (0, "borrow", "nearest")],
+    ("pool", "name", "selector"),
+    [(39_999, "borrow", "nearest"), (40_000, "borrow-all", "all"), (0, "borrow", "nearest")],
 )
 @pytest.mark.parametrize("ratio", [1.2, 4.0])
-def test_a_training_that_sees_the_whole_source_borrows_all_of_it(drawn, name, selector, ratio):
-    recipe = advice_for(10, ratio, drawn=drawn).recipes[1]
+def test_a_training_that_sees_the_whole_source_borrows_all_of_it(pool, name, selector, ratio):
+    advice = advice_for(10, ratio, pool=pool)
+    recipe = advice.recipes[1]
+    assert advice.decision.selector == ("none" if selector == "nearest" and ratio >= 4 else selector)
     assert recipe.name == name
     config = with_settings(recipe.settings)
     assert config.selection.selector == selector

@@ -31,7 +31,7 @@ def test_what_the_arms_are():
     assert [settings(name).selection.selector for name in ("all", "random", "selective", "rounds")] == [
         *("all", "random", "nearest", "nearest")
     ]
-    for name in ("random", "selective", "selective-gabor", "selective-learned", "scratch-selective"):
+    for name in ("random", "selective", "mixture", "selective-gabor", "selective-learned", "scratch-selective"):
         assert (settings(name).selection.wrong_growth, settings(name).selection.uncertain_growth) == (0, 0)
     assert settings("rounds").selection == replace(BASE.selection, selector="nearest")
     assert settings("selective-gabor").retrieval.bank == "gabor"
@@ -39,11 +39,14 @@ def test_what_the_arms_are():
     assert (learned.bank, learned.bank_weights) == ("squeezenet_conv1", "weights.npz")
     assert {settings(name).model.weights for name in ("scratch", "scratch-selective")} == {"none"}
     assert settings("selective").model == BASE.model
+    assert settings("mixture") == settings("selective").replace("selection", nearest_share=0.2)
     assert [name for name, arm in ARMS.items() if not arm.borrows] == [*("frozen", BASELINE, "fusion", "scratch")]
 
 
 def test_what_an_arm_does_not_read_does_not_change_it():
-    other = BASE.replace("selection", k0="7", source_share=0.4).replace("training", source_weight=0.7)
+    other = BASE.replace(
+        "selection", k0="7", source_share=0.4, passes=3.0, nearest_share=0.5, draws="uniform", draw_cap=2.0
+    ).replace("training", source_weight=0.7)
     arms = [arm for arm in ARMS.values() if arm.kind != "fusion"]
     same = {arm.name for arm in arms if arm.config(other, "alexnet") == arm.config(BASE, "alexnet")}
     assert same == {"frozen", BASELINE, "scratch"}

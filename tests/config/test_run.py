@@ -29,7 +29,8 @@ def changed(section, **values):
 def test_defaults_are_the_papers():
     config = RunConfig()
     assert (config.selection.delta, config.selection.wrong_growth, config.selection.uncertain_growth) == (0.1, 4, 2)
-    assert (config.selection.selector, config.selection.k0, config.selection.source_share) == ("nearest", "auto", 0.15)
+    assert (config.selection.selector, config.selection.k0, config.selection.source_share) == ("auto", "auto", 0.15)
+    assert config.selection.passes == 2
     assert config.selection.least_sample_per_class == 0
     training = config.training
     assert (training.optimizer, training.momentum, training.weight_decay) == ("sgd", 0.9, 1e-4)
@@ -53,7 +54,6 @@ def test_the_defaults_with_images_are_valid():
     ("section", "values", "message"),
     [
         ("data", {"target": ""}, r"--target is missing: .* e\.g\. --target=folder:PATH"),
-        ("data", {"source": []}, r"--selector=nearest borrows images, but no --source was given\..*--selector=none"),
         ("data", {"bad_images": "ignore"}, r"--bad_images must be one of error, skip\. Received: 'ignore'"),
         ("view", {"image_size": 0}, r"--image_size must be between 1 and 8192\. Received: 0"),
         ("view", {"image_size": 300}, "--image_size=300 is cut from --resize=256, which is smaller"),
@@ -64,10 +64,14 @@ def test_the_defaults_with_images_are_valid():
         (
             "selection",
             {"selector": "best"},
-            r"--selector must be one of nearest, .*, class_importance, none\. Received: 'best'",
+            r"--selector must be one of auto, nearest, .*, class_importance, none\. Received: 'best'",
         ),
         ("selection", {"source_share": 0.0}, "--source_share must be between 1e-09 and 1"),
         ("selection", {"source_share": 1.5}, "--source_share must be between 1e-09 and 1"),
+        ("selection", {"nearest_share": 0.0}, "--nearest_share must be between 1e-09 and 1"),
+        ("selection", {"passes": 0.0}, "--passes must be between 0.001 and"),
+        ("selection", {"draw_cap": 0.5}, r"--draw_cap must be 0 \(no cap\) or at least 1: .* Received: 0.5"),
+        ("selection", {"draws": "own"}, "--draws must be one of neighbor, uniform"),
         ("model", {"dropout": 1.0}, "--dropout must be between"),
         ("model", {"reset_from": "x", "weights": "none"}, "--reset_from keeps the first layers of --weights, but"),
         ("data", {"prune_target": True, "target_rows": "kept.json"}, "give one of the two"),
@@ -122,7 +126,7 @@ def test_a_random_trunk_chooses_nothing():
 
 @pytest.mark.parametrize("k0", ["0", "-3", "2.5", "many", "", " 7", "²"])
 def test_k0_is_a_number_or_auto(k0):
-    with pytest.raises(InputError, match="--k0 must be a number from 1 or auto"):
+    with pytest.raises(InputError, match="--k0 must be a number from 1, auto or share"):
         changed("selection", k0=k0).validate()
 
 
@@ -148,6 +152,26 @@ def test_every_number_has_its_limits(section, name):
             changed(section, **{name: value}).validate()
 
 
+@pytest.mark.parametrize("selector", ["nearest", "random", "all"])
+def test_what_borrows_needs_a_source(selector):
+    alone = replace(changed("data", source=[]), selection=replace(PLAIN.selection, selector=selector))
+    message = rf"--selector={selector} borrows images, but no --source was given\..*--selector=none"
+    with pytest.raises(InputError, match=message):
+        alone.validate()
+
+
+def test_auto_borrows_where_there_is_a_source():
+    alone = changed("data", source=[])
+    assert alone.validate() is alone
+    assert (alone.borrows, alone.may_search, PLAIN.borrows, PLAIN.may_search) == (False, False, True, True)
+    plain = replace(PLAIN, selection=replace(PLAIN.selection, selector="none"))
+    assert (plain.borrows, plain.may_search) == (False, False)
+    bank = replace(PLAIN, retrieval=replace(PLAIN.retrieval, bank="alexnet"))
+    with pytest.raises(InputError, match="Bank alexnet needs weights"):
+        bank.check_bank()
+    replace(bank, data=alone.data).check_bank()
+
+
 def test_plain_fine_tuning_needs_no_source():
     plain = replace(changed("data", source=[]), selection=replace(PLAIN.selection, selector="none"))
     assert plain.validate() is plain
@@ -164,7 +188,7 @@ def test_plain_fine_tuning_needs_no_source():
         ),
         st.lists(st.text(max_size=8), max_size=3),
         st.text(max_size=8),
-        st.sampled_from(["auto", "1", "50"]),
+        st.sampled_from(["auto", "share", "1", "50"]),
         st.floats(0.01, 1.0),
         st.integers(1, 9),
         st.floats(1e-9, 1.0),

@@ -50,7 +50,7 @@ def config(world: Path) -> RunConfig:
         plain.replace("data", target=f"folder:{world / 'target'}", source=[f"folder:{world / 'source'}"])
         .replace("view", image_size=16, resize=16, pad=2)
         .replace("retrieval", bins=8, descriptor_resize=16, descriptor_crop=16)
-        .replace("selection", k0="3")
+        .replace("selection", selector="nearest", k0="3")
         .replace("model", trunk="preact_resnet", weights="none", depth=8, width=4, dropout=0.3)
         .replace("training", rounds=2, steps_per_round=4, batch_size=6, eval_batch_size=8)
         .replace("monitor", projector_images=0)  # test_board.py asks for it
@@ -87,6 +87,7 @@ def flags(world: Path) -> list[str]:
             "--bins=8",
             "--descriptor_resize=16",
             "--descriptor_crop=16",
+            "--selector=nearest",
             "--k0=3",
         ],
         *["--trunk=preact_resnet", "--weights=none", "--depth=8", "--width=4", "--dropout=0.3"],

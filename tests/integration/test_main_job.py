@@ -163,7 +163,7 @@ def test_same_seed_same_run_other_seed_other_run(config, finished, tmp_path):
 
 @pytest.mark.parametrize("selector", ["none", "all", "random"])
 def test_other_selectors(config, workdir, selector):
-    config = config.replace("selection", selector=selector, k0="auto", source_share=0.5)
+    config = config.replace("selection", selector=selector, k0="share", source_share=0.5)
     train(config, workdir, saved_model=False)
     figures = json.loads(workdir.metrics.read_text())
     if selector == "none":

@@ -50,7 +50,7 @@ def test_every_program_is_a_command(name):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--k0=many"], "--k0 must be a number from 1 or auto. Received: 'many'"),
+        (["--k0=many"], "--k0 must be a number from 1, auto or share. Received: 'many'"),
         (["--bins=1"], "--bins must be between 2 and 65535. Received: 1"),
         (["--image_size=300"], "--image_size=300 is cut from --resize=256"),
         (["--target="], "--target is missing"),
@@ -72,7 +72,7 @@ def test_a_bad_value_is_one_line_and_status_2(program, tmp_path, arguments, mess
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--selector=best"], r"--selector=best.*<nearest\|random\|all\|class_importance\|none>"),
+        (["--selector=best"], r"--selector=best.*<auto\|nearest\|random\|all\|class_importance\|none>"),
         (["--bins=many"], "--bins"),
         (["--no_such_flag=1"], "no_such_flag"),
         (["stray"], "error: unexpected argument 'stray'"),

@@ -48,7 +48,7 @@ def by_features(config):
 
 @pytest.fixture
 def by_class(config):
-    return config.replace("selection", selector="class_importance", k0="auto", source_share=0.25).validate()
+    return config.replace("selection", selector="class_importance", k0="share", source_share=0.25).validate()
 
 
 @pytest.fixture

@@ -74,13 +74,13 @@ def test_all_borrows_everything_for_everyone():
     assert borrowing.source_labels.tolist() == [-1, 1, 1, 2, 2]
 
 
-@given(problems(), st.floats(0.01, 1.0))
-def test_smallest_k_is_the_smallest(problem, share):
+@given(problems(), st.integers(1, 30))
+def test_smallest_k_is_the_smallest(problem, wanted):
     table, labels, _ = problem
     num_source, lines, k_max = len(labels), len(table), table.shape[1]
-    k0, size = smallest_k(table, num_source, share)
+    k0, size = smallest_k(table, num_source, wanted)
     sizes = [len(union_of(table, [k] * lines)) for k in range(1, k_max + 1)]
-    reaching = [k for k, s in enumerate(sizes, 1) if s >= share * num_source - 1e-9]
+    reaching = [k for k, s in enumerate(sizes, 1) if s >= wanted]
     assert k0 == (reaching[0] if reaching else k_max)
     assert size == sizes[k0 - 1]
 
@@ -95,8 +95,8 @@ def test_compiled_loops_in_threads_are_the_operations_of_a_device(rng):
     )
     assert not compiled.kept_classes.all()
     for a, b in zip(
-        (*compiled.pools, compiled.union, compiled.kept_classes, compiled.source_labels),
-        (*on_device.pools, on_device.union, on_device.kept_classes, on_device.source_labels),
+        (*compiled.pools[:3], compiled.union, compiled.kept_classes, compiled.source_labels),
+        (*on_device.pools[:3], on_device.union, on_device.kept_classes, on_device.source_labels),
         strict=True,
     ):
         assert a.dtype == b.dtype
@@ -115,7 +115,9 @@ def test_union_mask_and_classes_by_hand():
 def test_what_cannot_be_borrowed_is_refused():
     labels = np.zeros(3, np.int32)
     table = np.array([[0, 1]], np.int32)
-    with pytest.raises(InputError, match="one of nearest, random, all, class_importance, none. Received: 'closest'"):
+    with pytest.raises(
+        InputError, match="one of auto, nearest, random, all, class_importance, none. Received: 'closest'"
+    ):
         Selector("closest", table, 1, SourceClasses(labels, 1))
     with pytest.raises(InputError, match="needs a neighbor table"):
         Selector("random", None, 1, SourceClasses(labels, 1))

@@ -36,7 +36,7 @@ def config() -> RunConfig:
         plain,
         data=replace(plain.data, target="target", source=["source"]),
         view=replace(plain.view, image_size=SIZE, resize=SIZE, mirror=False),
-        selection=replace(plain.selection, k0="2"),
+        selection=replace(plain.selection, selector="nearest", k0="2"),
         model=replace(plain.model, trunk="preact_resnet", weights="none", depth=8, width=2),
         training=replace(plain.training, rounds=2, steps_per_round=3, batch_size=4, eval_batch_size=8),
     )

@@ -43,7 +43,7 @@ CONFIG = replace(
     PLAIN,
     data=replace(PLAIN.data, target="target", source=["source"]),
     view=replace(PLAIN.view, image_size=SIZE, resize=SIZE, mirror=False),
-    selection=replace(PLAIN.selection, k0="2"),
+    selection=replace(PLAIN.selection, selector="nearest", k0="2"),
     model=replace(PLAIN.model, trunk="preact_resnet", weights="none", depth=8, width=2, freeze_batch_norm=True),
     training=replace(PLAIN.training, rounds=2, steps_per_round=3, batch_size=4, eval_batch_size=8),
 )

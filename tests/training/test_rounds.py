@@ -40,7 +40,7 @@ def selected(config, sets):
 
 
 def first_counts(config, sets):
-    return preparing.first_counts(config.selection, selected(config, sets), len(sets.target))
+    return preparing.first_counts(config.selection, config.training, selected(config, sets), len(sets.target))
 
 
 def augmented(config):
@@ -199,8 +199,8 @@ def test_k0_beyond_the_lists_is_refused(config, sets):
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 1.0])
-def test_k0_auto_is_the_smallest_that_reaches_the_share(config, sets, share, caplog):
-    config = changed(config, "selection", k0="auto", source_share=share)
+def test_k0_share_is_the_smallest_that_reaches_the_share(config, sets, share, caplog):
+    config = changed(config, "selection", k0="share", source_share=share)
     with caplog.at_level(logging.INFO, "sjft_tf"):
         k0, counts = first_counts(config, sets)
     sizes = [len(np.unique(sets.neighbors[:, :k])) for k in range(1, 21)]
@@ -210,13 +210,32 @@ def test_k0_auto_is_the_smallest_that_reaches_the_share(config, sets, share, cap
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-def test_k0_auto_warns_where_the_lists_are_too_short(config, sets, caplog):
-    config = changed(config, "selection", k0="auto", source_share=0.9)
+@pytest.mark.parametrize(
+    ("selection", "wanted", "remedy"),
+    [
+        ({"k0": "share", "source_share": 0.9}, 18, "or lower --source_share"),
+        ({"k0": "auto", "passes": 0.1}, 20, "or --passes"),
+    ],
+)
+def test_k0_warns_where_the_lists_are_too_short(config, sets, caplog, selection, wanted, remedy):
+    config = changed(config, "selection", **selection)
     short = replace(sets, neighbors=np.tile(np.array([3, 1, 7], np.int32), (9, 1)))
     k0, _ = first_counts(config, short)
     assert k0 == 3
     (record,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert "whole lists of 3 neighbors reach only 15.0 % of the source; raise --max_neighbors" in record.getMessage()
+    reached = f"whole lists of 3 neighbors reach only 3 source images (15.0%) of the {wanted} that are wanted; raise"
+    assert f"{reached} --max_neighbors {remedy}" in record.getMessage()
+
+
+@pytest.mark.parametrize("passes", [0.5, 2.0, 5.0, 1000.0])
+def test_k0_auto_reaches_what_the_run_passes_over(config, sets, passes):
+    config = changed(config, "selection", k0="auto", passes=passes)
+    training = config.training
+    draws = training.rounds * training.steps_per_round * training.batch_size * training.accumulate
+    wanted = min(20, int(np.ceil(draws / passes)))
+    k0, _ = first_counts(config, sets)
+    sizes = [len(np.unique(sets.neighbors[:, :k])) for k in range(1, 21)]
+    assert k0 == 1 + next(i for i, size in enumerate(sizes) if size >= wanted)
 
 
 def test_the_other_selectors_first_counts(config, sets):
@@ -226,7 +245,7 @@ def test_the_other_selectors_first_counts(config, sets):
     assert (k0, counts.tolist()) == (20, [20] * 9)
     assert selected(changed(config, "selection", selector="none"), sets) is None
     assert selected(config, TrainingSets(sets.target)) is None
-    k0, counts = preparing.first_counts(config.selection, None, 9)
+    k0, counts = preparing.first_counts(config.selection, config.training, None, 9)
     assert (k0, counts.tolist()) == (0, [0] * 9)
 
 

@@ -36,7 +36,7 @@ def check_settings(config: RunConfig) -> None:
     rates = parse_rates(config.training.layer_rate)
     augmentation(config.view, config.augmentation)
     config.check_network()
-    batches = 1 if config.selection.selector == "none" else 2
+    batches = 2 if config.borrows else 1
     side, count = config.view.image_size, config.training.batch_size
     refuse_too_large(
         batches * count * side * side * 3 * 4,
@@ -54,7 +54,7 @@ def check_bank(config: RunConfig) -> None:
     Raises:
         InputError: no such bank or layer, a weight file that is missing, damaged or of other filters, a view too small.
     """
-    if config.retrieval.bank != "features" and config.selection.selector in TABLE_SELECTORS:
+    if config.retrieval.bank != "features" and config.may_search:
         _aside(lambda: _open_bank(config))
 
 

@@ -24,6 +24,7 @@ from sjft_tf.pipeline.comparing.job_types import HeadJob, Job, LookJob, TableJob
 from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.programs import train as training_program
 from sjft_tf.pipeline.stages.audit import audit_of, warnings
+from sjft_tf.pipeline.stages.deciding import resolved
 from sjft_tf.pipeline.stages.importance import class_importance
 from sjft_tf.pipeline.stages.neighbors import neighbor_table
 from sjft_tf.pipeline.stages.results import read_metrics
@@ -99,10 +100,14 @@ def _looked(
 
 
 def make_table(job: TableJob) -> None:
-    """Makes the neighbor table (or the importances of classes)."""
+    """Makes the neighbor table (or the importances of classes); of --selector=auto the choice, and what it needs."""
     config, workdir = job.config, run_workdir(job.folder, job.shared, job.table)
     with workdir.timed("opening image sets"):
         sets = open_sets(config, workdir)
+    if config.selection.selector == "auto":
+        config, sets = resolved(config, sets, workdir)
+        if config.selection.selector != "nearest":
+            return
     (class_importance if config.selection.selector == "class_importance" else neighbor_table)(config, sets, workdir)
 
 
@@ -134,14 +139,24 @@ def run_workdir(folder: str, shared: str, table: str) -> Workdir:
     workdir, common = Workdir(folder), Path(shared)
     workdir.scans = common / "images"
     if table:
-        for name in ("edges", "neighbors", "search", "search_report", "descriptors", "picture", "importance"):
+        for name in (
+            "edges",
+            "neighbors",
+            "search",
+            "search_report",
+            "descriptors",
+            "picture",
+            "importance",
+            "decision",
+        ):
             setattr(workdir, name, common / table / getattr(workdir, name).name)
     return workdir
 
 
 def _link(workdir: Workdir) -> None:
     """Links to what is shared, so that every other program finds it in the run's folder."""
-    for path in (workdir.scans, workdir.edges, workdir.neighbors, workdir.picture, workdir.importance):
+    shared = (workdir.scans, workdir.edges, workdir.neighbors, workdir.picture, workdir.importance, workdir.decision)
+    for path in shared:
         link = workdir.root / path.name
         if path.parent != workdir.root and path.exists() and not link.exists():
             with contextlib.suppress(OSError):  # a file system without links: other programs make their own

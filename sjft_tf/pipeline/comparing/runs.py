@@ -136,7 +136,10 @@ class ComparisonRuns:
 
     def _table(self, longest: RunConfig, table: str) -> str:
         """Makes a shared table if it is not there; returns the error, "" for none."""
-        if any((self.shared / table / name).is_file() for name in ("neighbors.npz", "class_importance.npz")):
+        if longest.selection.selector == "auto":
+            if _decided(self.shared / table):
+                return ""
+        elif any((self.shared / table / name).is_file() for name in ("neighbors.npz", "class_importance.npz")):
             return ""
         folder = self.shared / table
         job = TableJob(longest, str(self.shared), self.spec.command, str(folder), table)
@@ -178,6 +181,15 @@ class ComparisonRuns:
             for folder in rounds[:-1] if run in chosen else rounds:
                 for name in (RoundFiles.OPTIMIZER, RoundFiles.MODEL):
                     (folder / name).unlink(missing_ok=True)
+
+
+def _decided(folder: Path) -> bool:
+    """Whether it is known what --selector=auto takes, and the table it then needs is there."""
+    path = folder / "selector.json"
+    if not path.is_file():
+        return False
+    needs_table = artifacts.read_json(path, {"selector": str})["selector"] == "nearest"
+    return not needs_table or (folder / "neighbors.npz").is_file()
 
 
 def _read_sets(path: Path) -> SetsSummary:

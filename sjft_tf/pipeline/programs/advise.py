@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,20 +12,20 @@ from sjft_tf.advice import (
     BANK,
     BINS,
     DIFFERENT,
+    FAR,
     LITTLE,
     SIDE,
-    WHOLE,
     Advice,
     Measurement,
     command,
 )
 from sjft_tf.advice import advise as advice_for
 from sjft_tf.config import RunConfig
-from sjft_tf.descriptors import extract, open_bank, target_descriptors
 from sjft_tf.errors import InputError
-from sjft_tf.images import ImageSet, View
 from sjft_tf.pipeline.inputs import NO_IMAGES, open_sets
-from sjft_tf.retrieval import Layout, set_distance
+from sjft_tf.pipeline.stages.deciding import distances_of
+from sjft_tf.pipeline.stages.sampling import Samples
+from sjft_tf.selection import pool_by_passes
 from sjft_tf.workdir import Workdir
 
 
@@ -48,39 +49,28 @@ def measure(config: RunConfig, workdir: Workdir, most_target: int = 256, most_so
             "The samples must have at least 2 target images and 1 source image. "
             f"Received: --sample_target={most_target} --sample_source={most_source}"
         )
-    bank, view = open_bank(BANK), View(SIDE, SIDE)
     # Images that are scored play no part here, and need not even be there.
     sets = open_sets(config.replace("data", validation=NO_IMAGES, test=NO_IMAGES), workdir)
-    target = _sample(sets.target, most_target, config.training.seed)
-    source = _sample(sets.source_images(), most_source, config.training.seed)
-    edges, own = target_descriptors(target, bank, view, BINS)
-    others = np.empty((len(source), edges.dimensions), np.float32)
-    for rows, block in extract(source, bank, edges, view):
-        others[rows] = block
-    distance = set_distance(own, others, Layout(edges.layer_channels, edges.bins))
-    counts = sets.target.class_counts
+    source, several = sets.source_images(), len(config.data.source) > 1
+    samples = Samples.of(sets.target, source, (most_target, most_source), config.training.seed, several)
+    distance, counts, draws = samples.distance, sets.target.class_counts, config.training.total_draws
     return Measurement(
         images=len(sets.target),
         classes=sets.target.num_classes,
         smallest=int(counts.min()),
         median=float(np.median(counts)),
         largest=int(counts.max()),
-        source_images=len(sets.source_images()),
+        source_images=len(source),
         ratio=distance.ratio,
         between=distance.between,
         within=distance.within,
         candidates=distance.candidates,
-        sampled_target=len(target),
-        sampled_source=len(source),
-        drawn=config.training.total_steps * config.training.batch_size * config.training.accumulate,
+        sampled_target=len(samples.target),
+        sampled_source=len(samples.source),
+        drawn=draws,
+        pool=pool_by_passes(draws, config.selection.passes, len(source)),
+        parts=distances_of(samples).parts,
     )
-
-
-def _sample(images: ImageSet, most: int, seed: int) -> ImageSet:
-    if len(images) <= most:
-        return images
-    rows = np.random.default_rng(seed).choice(len(images), most, replace=False)
-    return images.subset(np.sort(rows))
 
 
 def commands_for(advice: Advice, config: RunConfig, folder: str) -> dict[str, str]:
@@ -97,7 +87,7 @@ def commands_for(advice: Advice, config: RunConfig, folder: str) -> dict[str, st
     }
     # Chosen by the comparison itself, and no flags of it.
     plain = config.replace("data", holdout_test=0.0, validation_fold="", source_rows="")
-    compared = plain.replace("selection", selector="nearest").validate()
+    compared = plain.replace("selection", selector=RunConfig().selection.selector).validate()
     return commands | {"compare": command("compare", compared, f"{folder}/compare")}
 
 
@@ -123,6 +113,7 @@ def advise(
         f"     draws: a training with these flags draws {measured.drawn:,} source images, {measured.passes:,.2f} for "
         f"each of {measured.source_images:,}"
     )
+    yield f"      auto: --selector=auto takes {advice.decision}"
     yield f"      case: {advice.cell}"
     yield f" borrowing: {advice.borrowing}"
     for number, recipe in enumerate(advice.recipes, 1):
@@ -138,9 +129,15 @@ def advise(
             path,
             {
                 "measured": measured.to_json(),
-                "thresholds": {"images a class": LITTLE, "ratio": DIFFERENT, "passes": WHOLE},
+                "thresholds": {
+                    "images a class": LITTLE,
+                    "ratio": DIFFERENT,
+                    "far": FAR,
+                    "passes": config.selection.passes,
+                },
             }
             | {"measured by": {"bank": BANK, "side": SIDE, "bins": BINS}}
+            | {"auto": dataclasses.asdict(advice.decision)}
             | {"case": advice.cell, "borrowing": advice.borrowing}
             | {"recipes": [{"name": r.name, "why": r.why, "command": commands[r.name]} for r in advice.recipes]}
             | {"compare": commands["compare"], "notes": list(advice.notes)},

@@ -12,11 +12,12 @@ from sjft_tf.pipeline.checking.settings import check_bank, check_sets
 from sjft_tf.pipeline.inputs import filter_bank, open_sets
 from sjft_tf.pipeline.inspection.request import InspectionRequest
 from sjft_tf.pipeline.stages.audit import audited
+from sjft_tf.pipeline.stages.deciding import decision_of
 from sjft_tf.pipeline.stages.importance import importance_lines
 from sjft_tf.pipeline.stages.neighbors import neighbor_table
 from sjft_tf.pipeline.stages.results import show_neighbors, write_borrowed
 from sjft_tf.pipeline.stages.retrieving import check_borrowing
-from sjft_tf.selection import smallest_k
+from sjft_tf.selection import pool_size, smallest_k
 from sjft_tf.training import finished_rounds
 from sjft_tf.workdir import Workdir
 
@@ -24,8 +25,15 @@ from sjft_tf.workdir import Workdir
 def retrieve(config: RunConfig, workdir: Workdir, inspection: InspectionRequest | None = None) -> list[str]:
     """Makes the neighbor table and shows what it would borrow at the start, and single target images on request.
 
+    With --selector=auto it looks for neighbors too, and says what a training would borrow.
     With --selector=class_importance there is no table: the importances are made, and the first of them shown.
     """
+    given = config
+    if config.selection.selector == "auto":
+        if not config.data.source:
+            raise InputError("There is nothing to retrieve from: give --source")
+        # Neighbors are to be looked at, whatever a training would borrow; that is told beside them.
+        config = config.replace("selection", selector="nearest")
     by_class = config.selection.selector == "class_importance"
     if inspection is not None:
         if by_class and (inspection.explain or inspection.montage):
@@ -49,14 +57,18 @@ def retrieve(config: RunConfig, workdir: Workdir, inspection: InspectionRequest 
     table = neighbor_table(config, sets, workdir)
     source = sets.source_images()
     show_neighbors(sets.target, source, table, workdir)
-    fixed, share = config.selection.fixed_k0(), config.selection.source_share
-    k0 = fixed if fixed is not None else smallest_k(table.rows, len(source), share)[0]
+    k0 = config.selection.fixed_k0()
+    if k0 is None:
+        wanted = pool_size(config.selection, config.training, len(source))
+        k0 = smallest_k(table.rows, len(source), wanted)[0]
     counts = np.full(len(sets.target), k0, np.int32)
     union = np.unique(table.rows[:, :k0])
     if not finished_rounds(workdir.rounds):  # else the file says what training borrowed in the end
         write_borrowed(sets, table, union, counts, workdir)
     part = len(union) / len(source)
+    automatic = given.selection.selector == "auto"
     return [
+        *([f"  selector: in training --selector=auto takes {decision_of(given, sets, workdir)}"] if automatic else ()),
         f"  table: {workdir.neighbors} ({len(sets.target)} target images, {table.k_max} neighbors each)",
         f"  K0 = {k0}: borrows {len(union)} of {len(source)} source images ({part:.1%})",
         f"  borrowed: {workdir.borrowed}",

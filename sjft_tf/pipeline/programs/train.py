@@ -23,6 +23,7 @@ from sjft_tf.pipeline.inputs import Sets, open_sets, views_stamp
 from sjft_tf.pipeline.pruning.target import pruned
 from sjft_tf.pipeline.stages import learning
 from sjft_tf.pipeline.stages.audit import audited
+from sjft_tf.pipeline.stages.deciding import kept_decision, resolved
 from sjft_tf.pipeline.stages.importance import class_importance
 from sjft_tf.pipeline.stages.neighbors import list_length
 from sjft_tf.pipeline.stages.projection import write_projection
@@ -44,7 +45,7 @@ from sjft_tf.workdir import Workdir
 
 
 def train(
-    config: RunConfig,
+    given: RunConfig,
     workdir: Workdir,
     stop: StopRequest | None = None,
     cluster: Cluster = ALONE,
@@ -55,12 +56,12 @@ def train(
 
     Of several processes it is the chief's. `stop` ends it at the next step; TensorBoard shows `command`.
     """
-    check_settings(config)
-    sets = _checked_sets(config, workdir, cluster)
+    check_settings(given)
+    config, sets = _checked_sets(given, workdir, cluster)
 
     def record() -> dict[str, np.ndarray]:
         source_classes = sets.source.class_names if sets.source is not None else ()
-        workdir.write_config(config)
+        workdir.write_config(given)
         artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": source_classes})
         return {}
 
@@ -69,14 +70,14 @@ def train(
 
     def finish() -> dict[str, np.ndarray]:
         refuse_changed(*sets.scored().values())
-        figures = summarize(sets, workdir, views_stamp(config))
+        figures = summarize(sets, workdir, views_stamp(config), kept_decision(given, workdir))
         _write_last_borrowing(config, sets, workdir)
         if not saved_model:
             return {}
         with workdir.timed("export"):
             last = figures.rounds[-1]
             names, path = sets.target.class_names, workdir.saved_model
-            export_round(config, names, model, workdir, last.round, path, last.sets)
+            export_round(given, names, model, workdir, last.round, path, last.sets)
             if not outputs.intact(workdir.trunk):  # finished rounds do not change
                 save_trunk(model, workdir.trunk)
                 outputs.record(workdir.trunk)
@@ -88,24 +89,28 @@ def train(
     return Report(read_metrics(workdir), workdir)
 
 
-def _checked_sets(config: RunConfig, workdir: Workdir, cluster: Cluster) -> Sets:
-    """The image sets of a run, pruned and audited, after every check; until then nothing is written."""
+def _checked_sets(given: RunConfig, workdir: Workdir, cluster: Cluster) -> tuple[RunConfig, Sets]:
+    """The image sets of a run, pruned and audited, after every check; until then nothing is written.
+
+    Beside them the settings, of --selector=auto what it takes for these sets.
+    """
     with held_back(workdir):
         with workdir.timed("opening image sets"):
-            sets = open_sets(config, workdir)
-        check_sets(config, sets)
+            sets = open_sets(given, workdir)
+        check_sets(given, sets)
 
         def check() -> dict[str, np.ndarray]:
-            refuse_other_run(config, workdir)
+            refuse_other_run(given, workdir)
             refuse_other_classes(sets.target.class_names, workdir)
-            refuse_other_target(config, sets, workdir)
+            refuse_other_target(given, sets, workdir)
             return {}
 
         cluster.once(check)
-        cluster.check_equal(_fingerprints(config, sets))
-        if config.data.prune_target:
-            sets = pruned(config, sets, workdir)
-        sets = audited(config, sets, workdir, cluster)
+        cluster.check_equal(_fingerprints(given, sets))
+        if given.data.prune_target:
+            sets = pruned(given, sets, workdir)
+        config, sets = resolved(given, audited(given, sets, workdir, cluster), workdir, cluster)
+        check_sets(config, sets)
 
         def check_images() -> dict[str, np.ndarray]:
             refuse_other_images(config, sets, workdir, cluster.replicas)
@@ -113,7 +118,7 @@ def _checked_sets(config: RunConfig, workdir: Workdir, cluster: Cluster) -> Sets
             return {}
 
         cluster.once(check_images)
-    return sets
+    return config, sets
 
 
 def assist(config: RunConfig, cluster: Cluster) -> None:
@@ -125,7 +130,7 @@ def assist(config: RunConfig, cluster: Cluster) -> None:
         check_sets(config, sets)
         cluster.once(dict)
         cluster.check_equal(_fingerprints(config, sets))
-        sets = audited(config, sets, workdir, cluster)
+        config, sets = resolved(config, audited(config, sets, workdir, cluster), workdir, cluster)
         cluster.once(dict)
         cluster.once(dict)
         learning.train(config, sets, workdir, cluster=cluster)
@@ -164,6 +169,6 @@ def _write_last_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> No
     if last:
         counts = read_round(workdir.rounds, last - 1).counts
     else:
-        _, counts = first_counts(config.selection, selector, len(sets.target))
+        _, counts = first_counts(config.selection, config.training, selector, len(sets.target))
     own = table if config.selection.selector == "nearest" else None
     write_borrowed(sets, own, selector.borrow(counts).union, counts, workdir)

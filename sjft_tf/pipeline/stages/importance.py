@@ -17,7 +17,7 @@ from sjft_tf.models import Scaling, fit_source_head, source_head, trunk_features
 from sjft_tf.pipeline.inputs import Sets, network_view
 from sjft_tf.pipeline.networks import starting_stamp, starting_trunk
 from sjft_tf.schema import Array, Schema
-from sjft_tf.selection import ClassWeights, class_weights, importance_pool
+from sjft_tf.selection import ClassWeights, class_weights, importance_pool, pool_size
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class ClassImportance:
 def class_importance(config: RunConfig, sets: Sets, workdir: Workdir) -> ClassImportance:
     """The importances, from the workdir or made now, and the pool; writes `class_importance.csv`.
 
-    The pool has `source_share` of the source's size, which is what `nearest` with k0=auto begins with.
+    The pool has as many places as the one that `nearest` would begin with has images, see `selection.pool_size`.
 
     Raises:
         ArtifactMismatch: there are importances, but of other images, trunk, weights or view.
@@ -69,8 +69,8 @@ def class_importance(config: RunConfig, sets: Sets, workdir: Workdir) -> ClassIm
             return weights
 
     weights = _artifact(config, sets, workdir).get(make)
-    labels, share = sets.source.labels, config.selection.source_share
-    size = max(1, int(np.ceil(share * len(labels) - 1e-9)))
+    labels = sets.source.labels
+    size = pool_size(config.selection, config.training, len(labels))
     pool = importance_pool(weights.target, labels, size, config.training.seed)
     _write_csv(sets.source, weights, pool, workdir)
     return ClassImportance(weights, pool)

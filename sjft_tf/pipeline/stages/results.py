@@ -13,6 +13,7 @@ from sjft_tf import artifacts, outputs
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import (
+    ChosenSelector,
     EvaluationStamp,
     FinalFigures,
     Metrics,
@@ -143,11 +144,15 @@ def _stamp(images: ImageSet, workdir: Workdir, index: int, views: str) -> Evalua
     return EvaluationStamp(images.fingerprint, views, weights_digest(workdir.rounds, index))
 
 
-def summarize(sets: Sets, workdir: Workdir, views: str = "center") -> RunFigures:
+def summarize(
+    sets: Sets, workdir: Workdir, views: str = "center", decision: ChosenSelector | None = None
+) -> RunFigures:
     """Gathers the figures of all rounds, fuses their predictions, and writes what a user looks at.
 
     That is metrics.json, predictions.csv (test images) and report.csv (classes, of the test or else validation images);
     and for the choice of settings, outcomes.npz (validation images).
+
+    `decision` is what --selector=auto took, for metrics.json.
 
     Model fusion (paper section 4) averages the probabilities of the models saved after each round.
     """
@@ -170,7 +175,7 @@ def summarize(sets: Sets, workdir: Workdir, views: str = "center") -> RunFigures
         if name == "test":
             save_predictions(workdir.predictions, images.ids, images.class_names, of_rounds[-1], images.labels)
     outputs.record(workdir.report, workdir.predictions)  # a comparison and the report take figures from them
-    figures = RunFigures(views, FinalFigures(last, len(rounds)), fusion, tuple(rounds))
+    figures = RunFigures(views, FinalFigures(last, len(rounds)), fusion, tuple(rounds), decision)
     artifacts.write_json(workdir.metrics, figures.to_json())
     return figures
 

@@ -20,6 +20,7 @@ from sjft_tf.workdir import Workdir
 
 SMALL = {
     **{"target": "digits", "source": ["glyphs"], "trunk": "preact_resnet", "depth": 8, "width": 1, "weights": "none"},
+    **{"selector": "nearest"},
     **{"image_size": 8, "resize": 8, "descriptor_resize": 16, "descriptor_crop": 16, "bins": 4, "batch_size": 4},
 }
 
@@ -159,7 +160,7 @@ def test_a_refusal_comes_before_retrieval(tmp_path, monkeypatch, flags):
         ("trunk", "a\0b", "--trunk must be a text"),
         ("bank_layers", "conv1", "--bank_layers must be a list of texts"),
         ("bank_layers", [1], "--bank_layers must be a list of texts"),
-        ("k0", "9" * 5000, "--k0 must be a number from 1 or auto"),
+        ("k0", "9" * 5000, "--k0 must be a number from 1, auto or share"),
     ],
 )
 def test_values_of_another_kind(name, value, said):

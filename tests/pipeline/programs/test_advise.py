@@ -58,6 +58,8 @@ def test_letters_are_similar_to_digits(tmp_path):
     assert advice["measured"]["candidates"] == 49
     assert [recipe["name"] for recipe in advice["recipes"]] == ["borrow-all", "fine-tune"]
     assert advice["measured"]["drawn"] == 5 * 3200 * 10
+    assert (advice["auto"]["selector"], advice["measured"]["pool"]) == ("all", 260)
+    assert any("--selector=auto takes all: training passes over all 260 source images" in line for line in lines)
     assert any("draws 160,000 source images, 615.38 for each of 260" in line for line in lines)
     assert f"--workdir={tmp_path}/borrow-all" in advice["recipes"][0]["command"]
     assert all(recipe["command"] in "\n".join(lines) for recipe in advice["recipes"])
@@ -108,8 +110,8 @@ def test_every_command_is_understood():
         config = user.replace("model", trunk=trunk, weights=weights).validate()
         for median in (10, 500):
             for ratio in (1.2, 4.0):
-                for drawn in (1_000, 96_000):
-                    measured = Measurement(median * 10, 10, median, median, median, 40_000, ratio, drawn=drawn)
+                for pool in (500, 40_000):
+                    measured = Measurement(median * 10, 10, median, median, median, 40_000, ratio, pool=pool)
                     commands = commands_for(advice_for(measured, trunk, weights != "none"), config, "runs")
                     compare.append(commands.pop("compare"))
                     train += commands.values()

@@ -1,0 +1,107 @@
+"""--selector=auto: decided once for a run, before anything is searched, and kept with it."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from sjft_tf.advice import Decision, Distances, decide, needs_distances
+from sjft_tf.artifacts import Artifact, Stamp, read_json, write_json
+from sjft_tf.config import RunConfig
+from sjft_tf.evaluation import ChosenSelector
+from sjft_tf.images import refuse_changed
+from sjft_tf.pipeline.inputs import Sets
+from sjft_tf.pipeline.stages.sampling import Samples
+from sjft_tf.selection import pool_by_passes
+from sjft_tf.training import ALONE, Cluster
+from sjft_tf.workdir import Workdir
+
+log = logging.getLogger(__name__)
+
+_SELECTORS = ("none", "all", "nearest")
+_FORM = {"selector": str, "pool": int, "reason": str, "made_from": dict}
+_MOST, _SEED = (256, 2048), 0
+"""Target and source images that are described where distances matter, and the seed they are drawn by: not the run's,
+so that runs of all seeds decide alike."""
+
+
+def resolved(config: RunConfig, sets: Sets, workdir: Workdir, cluster: Cluster = ALONE) -> tuple[RunConfig, Sets]:
+    """The settings and sets that all later stages work with: of --selector=auto what it stands for.
+
+    Of several processes the chief decides.
+    """
+    if config.selection.selector != "auto":
+        return config, sets
+
+    def make() -> dict[str, np.ndarray]:
+        decision = decision_of(config, sets, workdir)
+        log.info("selector=auto takes %s", decision)
+        return {"selector": np.array(_SELECTORS.index(decision.selector))}
+
+    selector = _SELECTORS[int(cluster.once(make)["selector"])]
+    if selector == "none":
+        sets = dataclasses.replace(sets, source=None)
+    return config.replace("selection", selector=selector), sets
+
+
+def decision_of(config: RunConfig, sets: Sets, workdir: Workdir) -> Decision:
+    """What --selector=auto takes for these sets and this length of training, from the workdir or decided now.
+
+    One of other images or another length is replaced: a run that was begun with it is refused for these by itself.
+    """
+
+    def make() -> Decision:
+        if sets.source is None:
+            return decide(0, 0)
+        source, target = sets.source, sets.target
+        pool = pool_by_passes(config.training.total_draws, config.selection.passes, len(source))
+        if not needs_distances(len(source), pool):
+            return decide(len(source), pool)
+        with workdir.timed("choice of the selector"):
+            samples = Samples.of(target, source, _MOST, _SEED, several=len(config.data.source) > 1)
+            refuse_changed(target, source)
+        return decide(len(source), pool, distances_of(samples))
+
+    return _artifact(config, sets, workdir).get(make)
+
+
+def distances_of(samples: Samples) -> Distances:
+    """The distance of the source and, where that is far, of its parts."""
+    whole = Distances(samples.distance.ratio)
+    return Distances(whole.whole, samples.part_ratios()) if whole.far else whole
+
+
+def kept_decision(config: RunConfig, workdir: Workdir) -> ChosenSelector | None:
+    """What was decided for a run with these settings, for its figures; None where they name a selector.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    if config.selection.selector != "auto" or not workdir.decision.is_file():
+        return None
+    return ChosenSelector(**dataclasses.asdict(_load(workdir.decision)[0]))
+
+
+def _artifact(config: RunConfig, sets: Sets, workdir: Workdir) -> Artifact[Decision]:
+    def unfit(decision: Decision) -> str | None:
+        return None if decision.selector in _SELECTORS else f"it names the selector {decision.selector!r:.99}"
+
+    stamp: Stamp = {
+        "target": sets.target.fingerprint,
+        "source": None if sets.source is None else sets.source.fingerprint,
+        "draws": config.training.total_draws,
+        "passes": config.selection.passes,
+    }
+    return Artifact(workdir.decision, stamp, _load, _save, replaceable=True, unfit=unfit)
+
+
+def _load(path: Path) -> tuple[Decision, Stamp]:
+    value = read_json(path, _FORM)
+    return Decision(value["selector"], value["pool"], value["reason"]), value["made_from"]
+
+
+def _save(path: Path, decision: Decision, made_from: Stamp) -> None:
+    write_json(path, {**dataclasses.asdict(decision), "made_from": made_from})
