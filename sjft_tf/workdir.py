@@ -152,6 +152,14 @@ class Workdir:
         self.outputs = self.root / outputs.FILE
         self._inner = 0.0
 
+    def source_weights(self, selector: str) -> Path:
+        """The weights of the source that this one of `WEIGHT_SELECTORS` makes, with what they were made from (NPZ)."""
+        return {"class_importance": self.importance}[selector]
+
+    def source_weights_csv(self, selector: str) -> Path:
+        """The same as a list, with what of it is drawn (CSV); of a comparison's run in its own folder."""
+        return {"class_importance": self.importance_csv}[selector]
+
     @property
     def influence_scores(self) -> Path:
         """How harmful each target image is (NPZ)."""

@@ -3,3 +3,5 @@
 SELECTORS = ("nearest", "random", "all", "class_importance", "none")
 TABLE_SELECTORS = ("nearest", "random")
 """Those that need a neighbor table."""
+WEIGHT_SELECTORS = ("class_importance",)
+"""Those that weigh the source's classes or images, of which follows one pool for all target images."""

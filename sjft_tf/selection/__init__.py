@@ -1,20 +1,23 @@
 """Selection: who is borrowed for whom, and who needs more (paper sections 3.2 and 3.3).
 
 - `Selector`, `SELECTORS`, `SourceClasses`, `Borrowing`: a K per target image turned into rows, pools and classes.
-- `class_weights`, `importance_pool`: class importance (Ngiam et al. 2018), and the pool that follows from it.
+- `ClassWeights`, `pool_of_class_weights`: weights of source classes, and the pool that follows from them.
+- `class_weights`: such weights by a classifier of the source (Ngiam et al. 2018).
 - `entropy`, `hardness`, `update_counts`: the hard-sample rule.
 - `smallest_k`: K0 = auto.
 """
 
-from sjft_tf.catalog import SELECTORS, TABLE_SELECTORS
+from sjft_tf.catalog import SELECTORS, TABLE_SELECTORS, WEIGHT_SELECTORS
 from sjft_tf.selection.borrowing import Borrowing, Selector, SourceClasses
-from sjft_tf.selection.class_importance import ClassWeights, class_weights, importance_pool
+from sjft_tf.selection.class_importance import class_weights
 from sjft_tf.selection.expansion import classes_with_enough, smallest_k, union_mask
 from sjft_tf.selection.hardness import Hardness, entropy, hardness, update_counts
+from sjft_tf.selection.weights import ClassWeights, pool_of_class_weights
 
 __all__ = [
     "SELECTORS",
     "TABLE_SELECTORS",
+    "WEIGHT_SELECTORS",
     "Borrowing",
     "ClassWeights",
     "Hardness",
@@ -24,7 +27,7 @@ __all__ = [
     "classes_with_enough",
     "entropy",
     "hardness",
-    "importance_pool",
+    "pool_of_class_weights",
     "smallest_k",
     "union_mask",
     "update_counts",

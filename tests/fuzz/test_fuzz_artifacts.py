@@ -14,7 +14,8 @@ from sjft_tf.descriptors import BinEdges, DescriptorStore
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import evaluate_probabilities
 from sjft_tf.pipeline.pruning import target as pruning
-from sjft_tf.pipeline.stages import audit, importance, results
+from sjft_tf.pipeline.stages import audit, results
+from sjft_tf.pipeline.stages.importance import CLASS_IMPORTANCE
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.training.checkpoints import rounds
 from sjft_tf.workdir import Workdir
@@ -68,7 +69,7 @@ LOADERS = {
     "neighbors.npz": lambda w: (t := NeighborTable.load(w.neighbors)) and (t.rows, t.distances, t.made_from),
     "edges.npz": lambda w: (e := BinEdges.load(w.edges)) and (*e.edges, *e.low, *e.high),
     "descriptors-source/meta.json": lambda w: DescriptorStore.open(w.descriptors).counts([0, 1]),
-    "class_importance.npz": lambda w: artifacts.load_npz(w.importance, importance._SCHEMA),
+    "class_importance.npz": lambda w: artifacts.load_npz(w.importance, CLASS_IMPORTANCE.schema),
     "leaks.npz": lambda w: artifacts.load_npz(w.leaks, audit._SCHEMA),
     "influence/scores.npz": lambda w: artifacts.load_npz(w.influence / "scores.npz", pruning._SCHEMA),
     "rounds/00/state.npz": lambda w: vars(rounds.read_round(w.rounds, 0)),

@@ -24,9 +24,10 @@ from sjft_tf.pipeline.comparing.job_types import HeadJob, Job, LookJob, TableJob
 from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.programs import train as training_program
 from sjft_tf.pipeline.stages.audit import audit_of, warnings
-from sjft_tf.pipeline.stages.importance import class_importance
 from sjft_tf.pipeline.stages.neighbors import neighbor_table
 from sjft_tf.pipeline.stages.results import read_metrics
+from sjft_tf.pipeline.stages.weighting import source_pool
+from sjft_tf.selection import WEIGHT_SELECTORS
 from sjft_tf.training import StopRequest, finished_rounds, kept_rounds, open_cluster
 from sjft_tf.workdir import ComparisonFiles, Workdir
 
@@ -99,11 +100,11 @@ def _looked(
 
 
 def make_table(job: TableJob) -> None:
-    """Makes the neighbor table (or the importances of classes)."""
+    """Makes the neighbor table (or the weights of the source)."""
     config, workdir = job.config, run_workdir(job.folder, job.shared, job.table)
     with workdir.timed("opening image sets"):
         sets = open_sets(config, workdir)
-    (class_importance if config.selection.selector == "class_importance" else neighbor_table)(config, sets, workdir)
+    (source_pool if config.selection.selector in WEIGHT_SELECTORS else neighbor_table)(config, sets, workdir)
 
 
 def train(job: TrainJob) -> None:
