@@ -97,6 +97,7 @@ class Workdir:
         influence: folder of what pruning found, see the properties.
         importance: importance of the source's classes, with what it was made from (NPZ).
         importance_csv: the same as a list, with how many images of each class are drawn (CSV).
+        transport, transport_csv: likewise, weights by optimal transport of classes.
         borrowed: what was borrowed at the end (CSV: target id, source id, distance, rank).
         picture: target images beside their nearest borrowed images (PNG).
         rounds: one folder a finished round.
@@ -135,6 +136,8 @@ class Workdir:
         self.influence = self.root / "influence"
         self.importance = self.root / "class_importance.npz"
         self.importance_csv = self.root / "class_importance.csv"
+        self.transport = self.root / "uot.npz"
+        self.transport_csv = self.root / "uot.csv"
         self.borrowed = self.root / "borrowed.csv"
         self.picture = self.root / "neighbors.png"
         self.rounds = self.root / "rounds"
@@ -154,11 +157,11 @@ class Workdir:
 
     def source_weights(self, selector: str) -> Path:
         """The weights of the source that this one of `WEIGHT_SELECTORS` makes, with what they were made from (NPZ)."""
-        return {"class_importance": self.importance}[selector]
+        return {"class_importance": self.importance, "uot": self.transport}[selector]
 
     def source_weights_csv(self, selector: str) -> Path:
         """The same as a list, with what of it is drawn (CSV); of a comparison's run in its own folder."""
-        return {"class_importance": self.importance_csv}[selector]
+        return {"class_importance": self.importance_csv, "uot": self.transport_csv}[selector]
 
     @property
     def influence_scores(self) -> Path:

@@ -155,6 +155,12 @@ _ALL = (
         {"selection": {"selector": "class_importance", **_NO_GROWTH}},
     ),
     Arm(
+        "uot",
+        "Joint, transported source classes",
+        "Joint training with the source classes that optimal transport of class means moves the target to.",
+        {"selection": {"selector": "uot", **_NO_GROWTH}},
+    ),
+    Arm(
         "features",
         "Selective by trunk features",
         "As `selective`, neighbors by the features of the trunk instead of low-level statistics.",

@@ -3,6 +3,7 @@
 - `Selector`, `SELECTORS`, `SourceClasses`, `Borrowing`: a K per target image turned into rows, pools and classes.
 - `ClassWeights`, `pool_of_class_weights`: weights of source classes, and the pool that follows from them.
 - `class_weights`: such weights by a classifier of the source (Ngiam et al. 2018).
+- `transport_weights`: such weights by optimal transport of class means (Liu et al. 2022).
 - `entropy`, `hardness`, `update_counts`: the hard-sample rule.
 - `smallest_k`: K0 = auto.
 """
@@ -12,6 +13,7 @@ from sjft_tf.selection.borrowing import Borrowing, Selector, SourceClasses
 from sjft_tf.selection.class_importance import class_weights
 from sjft_tf.selection.expansion import classes_with_enough, smallest_k, union_mask
 from sjft_tf.selection.hardness import Hardness, entropy, hardness, update_counts
+from sjft_tf.selection.transport import transport_weights
 from sjft_tf.selection.weights import ClassWeights, pool_of_class_weights
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "hardness",
     "pool_of_class_weights",
     "smallest_k",
+    "transport_weights",
     "union_mask",
     "update_counts",
 ]

@@ -31,6 +31,8 @@ from sjft_tf.selection import WEIGHT_SELECTORS
 from sjft_tf.training import StopRequest, finished_rounds, kept_rounds, open_cluster
 from sjft_tf.workdir import ComparisonFiles, Workdir
 
+_WEIGHTS = ("importance", "transport")  # of the source, as a workdir calls them
+
 
 def work(job: Job) -> None:
     """Does a job."""
@@ -135,14 +137,15 @@ def run_workdir(folder: str, shared: str, table: str) -> Workdir:
     workdir, common = Workdir(folder), Path(shared)
     workdir.scans = common / "images"
     if table:
-        for name in ("edges", "neighbors", "search", "search_report", "descriptors", "picture", "importance"):
+        for name in ("edges", "neighbors", "search", "search_report", "descriptors", "picture", *_WEIGHTS):
             setattr(workdir, name, common / table / getattr(workdir, name).name)
     return workdir
 
 
 def _link(workdir: Workdir) -> None:
     """Links to what is shared, so that every other program finds it in the run's folder."""
-    for path in (workdir.scans, workdir.edges, workdir.neighbors, workdir.picture, workdir.importance):
+    weights = (getattr(workdir, name) for name in _WEIGHTS)
+    for path in (workdir.scans, workdir.edges, workdir.neighbors, workdir.picture, *weights):
         link = workdir.root / path.name
         if path.parent != workdir.root and path.exists() and not link.exists():
             with contextlib.suppress(OSError):  # a file system without links: other programs make their own

@@ -9,10 +9,11 @@ import numpy as np
 from sjft_tf.config import RunConfig
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.stages.importance import CLASS_IMPORTANCE
+from sjft_tf.pipeline.stages.transport import CLASS_TRANSPORT
 from sjft_tf.pipeline.stages.weight_rules import WeightRule
 from sjft_tf.workdir import Workdir
 
-_RULES: dict[str, WeightRule[Any]] = {rule.selector: rule for rule in (CLASS_IMPORTANCE,)}
+_RULES: dict[str, WeightRule[Any]] = {rule.selector: rule for rule in (CLASS_IMPORTANCE, CLASS_TRANSPORT)}
 
 
 def source_pool(config: RunConfig, sets: Sets, workdir: Workdir) -> np.ndarray:

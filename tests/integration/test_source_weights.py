@@ -1,0 +1,107 @@
+"""Weights of the source by what the starting trunk sees, digits from letters: found or made, shown, and drawn by."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from sjft_tf.artifacts import ArtifactMismatch
+from sjft_tf.errors import InputError
+from sjft_tf.images import open_image_set
+from sjft_tf.models import build_trunk
+from sjft_tf.pipeline.inputs import open_sets
+from sjft_tf.pipeline.inspection.request import InspectionRequest
+from sjft_tf.pipeline.programs.retrieve import retrieve
+from sjft_tf.pipeline.programs.train import train
+from sjft_tf.pipeline.stages.transport import CLASS_TRANSPORT
+from sjft_tf.pipeline.stages.weighting import source_pool
+from sjft_tf.selection.transport import transport_weights
+from sjft_tf.workdir import Workdir
+
+
+@pytest.fixture(scope="module")
+def trunk(tmp_path_factory):
+    """`(a tiny trunk, the file of its weights)`."""
+    path = tmp_path_factory.mktemp("weights") / "tiny.weights.h5"
+    built = build_trunk("preact_resnet", 8, depth=8, width=4)
+    built.save_weights(path)
+    return built, str(path)
+
+
+@pytest.fixture
+def config(config, trunk):
+    return (
+        config.replace("data", target="digits?per_class=3", source=["glyphs?n=208"])
+        .replace("view", image_size=8, resize=8, pad=1)
+        .replace("model", weights=trunk[1])
+        .replace("selection", k0="auto", source_share=0.25)
+    )
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    return Workdir(tmp_path / "run")
+
+
+def by(config, selector):
+    return config.replace("selection", selector=selector).validate()
+
+
+def seen_by(trunk, spec):
+    """`(features float64 [N, F], labels)`: what Keras' own `predict` makes of the images as they are, 8 px."""
+    images = open_image_set(spec)
+    pixels = np.stack([np.asarray(images.load(row)) for row in range(len(images))])
+    return np.float64(trunk.predict(np.float32(pixels), verbose=0)), images.labels
+
+
+def listed(path):
+    with open(path, newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_transport_is_of_the_class_means_of_features(config, trunk, workdir, monkeypatch):
+    config = by(config, "uot")
+    sets = open_sets(config, workdir)
+    pool, weights = source_pool(config, sets, workdir), CLASS_TRANSPORT.weights(config, sets, workdir)
+    (target, ours), (source, theirs) = (
+        seen_by(trunk[0], spec) for spec in ("digits#train?per_class=3", "glyphs?n=208")
+    )
+    means = [
+        np.stack([features[labels == y].mean(axis=0) for y in range(labels.max() + 1)])
+        for features, labels in ((source, theirs), (target, ours))
+    ]
+    np.testing.assert_allclose(weights.weight, transport_weights(*means, theirs, ours).weight, rtol=1e-4)
+    # Drawn in proportion, and written as a list.
+    assert len(pool) == 52
+    assert (np.abs(np.bincount(theirs[pool], minlength=52) - 52 * weights.target) < 1).all()
+    rows = listed(workdir.transport_csv)
+    assert list(rows[0]) == ["class", "plan_share", "source_frequency", "weight", "places", "images"]
+    assert [float(row["weight"]) for row in rows] == sorted((float(row["weight"]) for row in rows), reverse=True)
+    assert sum(int(row["places"]) for row in rows) == 52
+    assert "class transport" in json.loads(workdir.times.read_text())
+    # Made once; of other images' views it is refused.
+    monkeypatch.setattr("sjft_tf.pipeline.stages.transport.transport_weights", None)
+    lines = retrieve(config, workdir)
+    assert [line.split()[-1] for line in lines[1:11]] == [row["class"] for row in rows[:10]]
+    assert lines[-1] == f"  list: {workdir.transport_csv}"
+    with pytest.raises(ArtifactMismatch, match=r"uot\.npz.*view: \[8, 8\] there, \[9, 8\] asked for"):
+        retrieve(config.replace("view", resize=9).validate(), workdir)
+
+
+@pytest.mark.parametrize("selector", ["uot"])
+def test_there_are_no_neighbors_to_look_at(config, workdir, selector):
+    for looks in (InspectionRequest(explain=["0"]), InspectionRequest(montage=["0"])):
+        with pytest.raises(InputError, match=f"--selector={selector} has no neighbors"):
+            retrieve(by(config, selector), workdir, looks)
+
+
+@pytest.mark.parametrize("selector", ["uot"])
+def test_a_run_borrows_the_pool(config, workdir, selector):
+    config = by(config.replace("training", rounds=1, steps_per_round=2), selector)
+    train(config, workdir, saved_model=False)
+    figures = json.loads(workdir.metrics.read_text())["rounds"][0]["borrowed"]
+    pool = source_pool(config, open_sets(config, workdir), workdir)
+    assert figures["union_size"] == len(np.unique(pool))
+    assert len(workdir.borrowed.read_text().splitlines()) == 1 + len(np.unique(pool))
+    assert not workdir.neighbors.exists()
