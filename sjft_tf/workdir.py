@@ -98,6 +98,7 @@ class Workdir:
         importance: importance of the source's classes, with what it was made from (NPZ).
         importance_csv: the same as a list, with how many images of each class are drawn (CSV).
         transport, transport_csv: likewise, weights by optimal transport of classes.
+        likeness, likeness_csv: likewise, weights of images by their gradients; the list has those that are drawn.
         borrowed: what was borrowed at the end (CSV: target id, source id, distance, rank).
         picture: target images beside their nearest borrowed images (PNG).
         rounds: one folder a finished round.
@@ -138,6 +139,8 @@ class Workdir:
         self.importance_csv = self.root / "class_importance.csv"
         self.transport = self.root / "uot.npz"
         self.transport_csv = self.root / "uot.csv"
+        self.likeness = self.root / "gradients.npz"
+        self.likeness_csv = self.root / "gradients.csv"
         self.borrowed = self.root / "borrowed.csv"
         self.picture = self.root / "neighbors.png"
         self.rounds = self.root / "rounds"
@@ -157,11 +160,12 @@ class Workdir:
 
     def source_weights(self, selector: str) -> Path:
         """The weights of the source that this one of `WEIGHT_SELECTORS` makes, with what they were made from (NPZ)."""
-        return {"class_importance": self.importance, "uot": self.transport}[selector]
+        return {"class_importance": self.importance, "uot": self.transport, "gradients": self.likeness}[selector]
 
     def source_weights_csv(self, selector: str) -> Path:
         """The same as a list, with what of it is drawn (CSV); of a comparison's run in its own folder."""
-        return {"class_importance": self.importance_csv, "uot": self.transport_csv}[selector]
+        lists = {"class_importance": self.importance_csv, "uot": self.transport_csv, "gradients": self.likeness_csv}
+        return lists[selector]
 
     @property
     def influence_scores(self) -> Path:

@@ -161,6 +161,12 @@ _ALL = (
         {"selection": {"selector": "uot", **_NO_GROWTH}},
     ),
     Arm(
+        "gradients",
+        "Joint, images of like gradients",
+        "Joint training with the source images that would change the network as a target class does.",
+        {"selection": {"selector": "gradients", **_NO_GROWTH}},
+    ),
+    Arm(
         "features",
         "Selective by trunk features",
         "As `selective`, neighbors by the features of the trunk instead of low-level statistics.",

@@ -35,6 +35,18 @@ class ClassWeights(NamedTuple):
         return cls(shares, source, np.divide(shares, source, out=np.zeros_like(shares), where=counts > 0))
 
 
+class ImageWeights(NamedTuple):
+    """Weights of the source's images.
+
+    Attributes:
+        weight: float64 [N_s], finite; the larger, the sooner an image is taken. May be negative.
+        target_class: int32 [N_s], the class of the target that it is taken for.
+    """
+
+    weight: np.ndarray
+    target_class: np.ndarray
+
+
 def quotas(shares: np.ndarray, size: int) -> np.ndarray:
     """Whole numbers in proportion to `shares` [C] that sum to `size`, int64 [C].
 
@@ -69,3 +81,16 @@ def pool_of_class_weights(weights: ClassWeights, source_labels: np.ndarray, size
         if quota:
             parts.append(np.resize(order[labels == label], quota))
     return np.sort(np.concatenate(parts))
+
+
+def pool_of_image_weights(weights: ImageWeights, size: int) -> np.ndarray:
+    """The source rows of the largest weights, each once; of equal ones the first.
+
+    Args:
+        weights: of the images.
+        size: M; all images if there are fewer.
+
+    Returns:
+        int32 [M], ascending.
+    """
+    return np.sort(np.argsort(-weights.weight, kind="stable")[:size]).astype(np.int32)

@@ -113,6 +113,7 @@ def test_a_random_trunk_chooses_nothing():
         ("retrieval", {"bank": "features"}, "--bank=features"),
         ("selection", {"selector": "class_importance"}, "--selector=class_importance"),
         ("selection", {"selector": "uot"}, "--selector=uot"),
+        ("selection", {"selector": "gradients"}, "--selector=gradients"),
     ):
         config = replace(changed(section, **values), model=replace(PLAIN.model, weights="none"))
         with pytest.raises(InputError, match=f"^{which} looks at images through .* --weights=none is random"):

@@ -5,17 +5,21 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.errors import InputError
 from sjft_tf.images import open_image_set
-from sjft_tf.models import build_trunk
+from sjft_tf.models import GRADIENT_WIDTH, LinearHead, Scaling, build_trunk, fit_source_head
+from sjft_tf.models.projected_gradients import last_kernel_layer, random_projection
 from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.inspection.request import InspectionRequest
 from sjft_tf.pipeline.programs.retrieve import retrieve
 from sjft_tf.pipeline.programs.train import train
+from sjft_tf.pipeline.stages.gradients import GRADIENTS, SEED
 from sjft_tf.pipeline.stages.transport import CLASS_TRANSPORT
 from sjft_tf.pipeline.stages.weighting import source_pool
+from sjft_tf.selection import ImageWeights
 from sjft_tf.selection.transport import transport_weights
 from sjft_tf.workdir import Workdir
 
@@ -55,6 +59,18 @@ def seen_by(trunk, spec):
     return np.float64(trunk.predict(np.float32(pixels), verbose=0)), images.labels
 
 
+def kernel_gradient(trunk, head, pixels, label):
+    """The projected gradient of the last kernel by one image's loss, flat float64."""
+    kernel = last_kernel_layer(trunk).kernel
+    with tf.GradientTape() as tape:
+        logits = tf.matmul(trunk(pixels[None], training=False), head.kernel) + head.bias
+        loss = -tf.nn.log_softmax(logits)[0, label]
+    gradient = tape.gradient(loss, getattr(kernel, "value", kernel)).numpy()
+    gradient, rng = np.float64(gradient.reshape(-1, gradient.shape[-1])), np.random.default_rng(SEED)
+    left, right = (random_projection(rng, size, GRADIENT_WIDTH) for size in gradient.shape)
+    return (left.T @ gradient @ right).ravel()
+
+
 def listed(path):
     with open(path, newline="") as stream:
         return list(csv.DictReader(stream))
@@ -89,14 +105,54 @@ def test_transport_is_of_the_class_means_of_features(config, trunk, workdir, mon
         retrieve(config.replace("view", resize=9).validate(), workdir)
 
 
-@pytest.mark.parametrize("selector", ["uot"])
+def test_images_weigh_what_their_gradients_have_in_common_with_a_class(config, trunk, workdir, monkeypatch):
+    config = by(config, "gradients")
+    sets = open_sets(config, workdir)
+    pool, weights = source_pool(config, sets, workdir), GRADIENTS.weights(config, sets, workdir)
+    # Gradients of the last kernel one image at a time, by fitted heads as they are.
+    rows, made = np.arange(0, 208, 23), []
+    for images, which in ((sets.target, np.arange(30)), (sets.source, rows)):
+        pixels = np.stack([np.asarray(images.load(row)) for row in range(len(images))]).astype(np.float32)
+        features = trunk[0].predict(pixels, verbose=0)
+        scaling = Scaling.of(features, np.arange(len(features)))
+        head = LinearHead.of(fit_source_head(features, images.labels, images.num_classes, scaling))
+        made.append(np.stack([kernel_gradient(trunk[0], head, pixels[row], images.labels[row]) for row in which]))
+    ours, theirs = (projected / np.linalg.norm(projected, axis=1, keepdims=True) for projected in made)
+    means = np.stack([ours[sets.target.labels == y].mean(axis=0) for y in range(10)])
+    np.testing.assert_allclose(weights.weight[rows], (theirs @ means.T).max(axis=1), rtol=0.01, atol=2e-3)
+    # The best are borrowed, each once, and listed.
+    assert sorted(pool.tolist()) == sorted(np.argsort(-weights.weight, kind="stable")[:52].tolist())
+    listing = listed(workdir.likeness_csv)
+    assert listing[0]["source"] == sets.source.ids[weights.weight.argmax()]
+    assert listing[0]["target_class"] == sets.target.class_names[weights.target_class[weights.weight.argmax()]]
+    assert {row["source"] for row in listing} == set(sets.source.ids[pool])
+    # Made once, for pools of any size and seed.
+    monkeypatch.setattr("sjft_tf.pipeline.stages.gradients.fit_source_head", None)
+    larger = config.replace("selection", source_share=0.5).replace("training", seed=3).validate()
+    assert len(source_pool(larger, sets, workdir)) == 104
+    lines = retrieve(config, workdir)
+    counts = np.sort(np.bincount(sets.source.labels[pool]))[::-1]
+    assert [int(line.split()[0]) for line in lines[1:11]] == counts[:10].tolist()
+    assert lines[-2].startswith("  borrows 52 of 208 source images (25.0%) in 52 places")
+    with pytest.raises(ArtifactMismatch, match=r"gradients\.npz.*view: \[8, 8\] there, \[9, 8\] asked for"):
+        retrieve(config.replace("view", resize=9).validate(), workdir)
+
+
+def test_weights_of_other_sets_are_damaged(config, workdir):
+    sets = open_sets(by(config, "gradients"), workdir)
+    for rows, label, message in ((3, 0, "of 3 source images, there are 208"), (208, 10, "where the target has 10")):
+        weights = ImageWeights(np.zeros(rows), np.full(rows, label, np.int32))
+        assert message in GRADIENTS.unfit(weights, sets)
+
+
+@pytest.mark.parametrize("selector", ["uot", "gradients"])
 def test_there_are_no_neighbors_to_look_at(config, workdir, selector):
     for looks in (InspectionRequest(explain=["0"]), InspectionRequest(montage=["0"])):
         with pytest.raises(InputError, match=f"--selector={selector} has no neighbors"):
             retrieve(by(config, selector), workdir, looks)
 
 
-@pytest.mark.parametrize("selector", ["uot"])
+@pytest.mark.parametrize("selector", ["uot", "gradients"])
 def test_a_run_borrows_the_pool(config, workdir, selector):
     config = by(config.replace("training", rounds=1, steps_per_round=2), selector)
     train(config, workdir, saved_model=False)

@@ -31,7 +31,7 @@ from sjft_tf.selection import WEIGHT_SELECTORS
 from sjft_tf.training import StopRequest, finished_rounds, kept_rounds, open_cluster
 from sjft_tf.workdir import ComparisonFiles, Workdir
 
-_WEIGHTS = ("importance", "transport")  # of the source, as a workdir calls them
+_WEIGHTS = ("importance", "transport", "likeness")  # of the source, as a workdir calls them
 
 
 def work(job: Job) -> None:

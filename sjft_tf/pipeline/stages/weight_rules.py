@@ -17,7 +17,7 @@ from sjft_tf.images import ImageSet, refuse_changed
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.networks import starting_stamp
 from sjft_tf.schema import Array, Schema
-from sjft_tf.selection import ClassWeights, pool_of_class_weights
+from sjft_tf.selection import ClassWeights, ImageWeights, pool_of_class_weights, pool_of_image_weights
 from sjft_tf.workdir import Workdir
 
 Weights = TypeVar("Weights", bound=NamedTuple)
@@ -30,6 +30,10 @@ _CLASSES = Schema(
         "weight": Array("float64", ("classes",), low=0),
     },
     {"made_from": dict},
+)
+
+_IMAGES = Schema(
+    {"weight": Array("float64", ("images",)), "target_class": Array("int32", ("images",), low=0)}, {"made_from": dict}
 )
 
 
@@ -76,7 +80,7 @@ class WeightRule(ABC, Generic[Weights]):
         """Source rows with repeats, int32 [M], of which all target images draw uniformly; M is `size` at most."""
 
     @abstractmethod
-    def write_csv(self, weights: Weights, source: ImageSet, pool: np.ndarray, path: Path) -> None:
+    def write_csv(self, weights: Weights, sets: Sets, pool: np.ndarray, path: Path) -> None:
         """The weights as a list, the largest first, with what of them is in the pool."""
 
     @abstractmethod
@@ -84,8 +88,8 @@ class WeightRule(ABC, Generic[Weights]):
         """The largest of them, in words and numbers."""
 
     @abstractmethod
-    def unfit(self, weights: Weights, source: ImageSet) -> str | None:
-        """What is wrong with weights for this source; None if nothing is."""
+    def unfit(self, weights: Weights, sets: Sets) -> str | None:
+        """What is wrong with weights for these sets; None if nothing is."""
 
     @abstractmethod
     def from_arrays(self, arrays: dict[str, np.ndarray]) -> Weights:
@@ -108,7 +112,7 @@ class WeightRule(ABC, Generic[Weights]):
             artifacts.save_npz(path, weights._asdict(), {"made_from": made_from})
 
         path = workdir.source_weights(self.selector)
-        return artifacts.Artifact(path, stamp, load, save, unfit=lambda weights: self.unfit(weights, source))
+        return artifacts.Artifact(path, stamp, load, save, unfit=lambda weights: self.unfit(weights, sets))
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,8 @@ class ClassRule(WeightRule[ClassWeights]):
     def pool(self, weights: ClassWeights, source: ImageSet, size: int, seed: int) -> np.ndarray:
         return pool_of_class_weights(weights, source.labels, size, seed)
 
-    def write_csv(self, weights: ClassWeights, source: ImageSet, pool: np.ndarray, path: Path) -> None:
+    def write_csv(self, weights: ClassWeights, sets: Sets, pool: np.ndarray, path: Path) -> None:
+        source = sets.source_images()
         drawn = np.bincount(source.labels[pool], minlength=source.num_classes)
         different = np.bincount(source.labels[np.unique(pool)], minlength=source.num_classes)
         with artifacts.atomic_write(path, "w") as stream:
@@ -145,9 +150,48 @@ class ClassRule(WeightRule[ClassWeights]):
             lines.append(f"  {numbers}  {source.class_names[y]}")
         return lines
 
-    def unfit(self, weights: ClassWeights, source: ImageSet) -> str | None:
-        count, classes = len(weights.weight), source.num_classes
+    def unfit(self, weights: ClassWeights, sets: Sets) -> str | None:
+        count, classes = len(weights.weight), sets.source_images().num_classes
         return None if count == classes else f"it is of {count} source classes, there are {classes}"
 
     def from_arrays(self, arrays: dict[str, np.ndarray]) -> ClassWeights:
         return ClassWeights(**arrays)
+
+
+@dataclass(frozen=True)
+class ImageRule(WeightRule[ImageWeights]):
+    """Weights of images."""
+
+    schema: Schema = _IMAGES
+
+    def pool(self, weights: ImageWeights, source: ImageSet, size: int, seed: int) -> np.ndarray:
+        return pool_of_image_weights(weights, size)
+
+    def write_csv(self, weights: ImageWeights, sets: Sets, pool: np.ndarray, path: Path) -> None:
+        source = sets.source_images()
+        with artifacts.atomic_write(path, "w") as stream:
+            writer = Writer(stream)
+            writer.writerow(["source", "class", "weight", "target_class"])
+            for row in pool[np.argsort(-weights.weight[pool], kind="stable")]:
+                own, likened = source.class_names[source.labels[row]], weights.target_class[row]
+                number = f"{weights.weight[row]:.8g}"
+                writer.writerow([source.ids[row], own, number, sets.target.class_names[likened]])
+
+    def lines(self, weights: ImageWeights, source: ImageSet, pool: np.ndarray) -> list[str]:
+        total, counts = np.zeros(source.num_classes), np.maximum(source.class_counts, 1)
+        np.add.at(total, source.labels, weights.weight)
+        places = np.bincount(source.labels[pool], minlength=source.num_classes)
+        lines = [f"  {'places':>10}  {'images':>7}  {'weight':>7}  source class (weight: mean of its images)"]
+        for y in np.argsort(-places, kind="stable")[:_SHOWN]:
+            numbers = f"{places[y]:10d}  {source.class_counts[y]:7d}  {total[y] / counts[y]:7.4f}"
+            lines.append(f"  {numbers}  {source.class_names[y]}")
+        return lines
+
+    def unfit(self, weights: ImageWeights, sets: Sets) -> str | None:
+        images, classes = len(sets.source_images()), sets.target.num_classes
+        if len(weights.weight) != images:
+            return f"it is of {len(weights.weight)} source images, there are {images}"
+        return None if weights.target_class.max() < classes else f"it names a class where the target has {classes}"
+
+    def from_arrays(self, arrays: dict[str, np.ndarray]) -> ImageWeights:
+        return ImageWeights(**arrays)

@@ -8,12 +8,13 @@ import numpy as np
 
 from sjft_tf.config import RunConfig
 from sjft_tf.pipeline.inputs import Sets
+from sjft_tf.pipeline.stages.gradients import GRADIENTS
 from sjft_tf.pipeline.stages.importance import CLASS_IMPORTANCE
 from sjft_tf.pipeline.stages.transport import CLASS_TRANSPORT
 from sjft_tf.pipeline.stages.weight_rules import WeightRule
 from sjft_tf.workdir import Workdir
 
-_RULES: dict[str, WeightRule[Any]] = {rule.selector: rule for rule in (CLASS_IMPORTANCE, CLASS_TRANSPORT)}
+_RULES: dict[str, WeightRule[Any]] = {rule.selector: rule for rule in (CLASS_IMPORTANCE, CLASS_TRANSPORT, GRADIENTS)}
 
 
 def source_pool(config: RunConfig, sets: Sets, workdir: Workdir) -> np.ndarray:
@@ -29,7 +30,7 @@ def source_pool(config: RunConfig, sets: Sets, workdir: Workdir) -> np.ndarray:
     rule, source = _RULES[config.selection.selector], sets.source_images()
     weights = rule.weights(config, sets, workdir)
     pool = rule.pool(weights, source, _pool_size(config, len(source)), config.training.seed)
-    rule.write_csv(weights, source, pool, workdir.source_weights_csv(rule.selector))
+    rule.write_csv(weights, sets, pool, workdir.source_weights_csv(rule.selector))
     return pool
 
 
