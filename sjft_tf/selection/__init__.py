@@ -5,7 +5,7 @@
   and the pool that follows from them.
 - `class_weights`: such weights by a classifier of the source (Ngiam et al. 2018).
 - `transport_weights`: such weights by optimal transport of class means (Liu et al. 2022).
-- `gradient_likeness`, `mean_of_classes`: weights of images by their gradients (Xia et al. 2024).
+- `gradient_likeness`: weights of images by their gradients (Xia et al. 2024).
 - `entropy`, `hardness`, `update_counts`: the hard-sample rule.
 - `smallest_k`: K0 = auto.
 """
@@ -15,7 +15,7 @@ from sjft_tf.selection.borrowing import Borrowing, Selector, SourceClasses
 from sjft_tf.selection.class_importance import class_weights
 from sjft_tf.selection.expansion import classes_with_enough, smallest_k, union_mask
 from sjft_tf.selection.hardness import Hardness, entropy, hardness, update_counts
-from sjft_tf.selection.likeness import gradient_likeness, mean_of_classes
+from sjft_tf.selection.likeness import gradient_likeness
 from sjft_tf.selection.transport import transport_weights
 from sjft_tf.selection.weights import ClassWeights, ImageWeights, pool_of_class_weights, pool_of_image_weights
 
@@ -34,7 +34,6 @@ __all__ = [
     "entropy",
     "gradient_likeness",
     "hardness",
-    "mean_of_classes",
     "pool_of_class_weights",
     "pool_of_image_weights",
     "smallest_k",

@@ -15,20 +15,6 @@ import numpy as np
 from sjft_tf.selection.weights import ImageWeights
 
 
-def mean_of_classes(gradients: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """m_c: float32 [C_t, G]; 0 for a class without images.
-
-    Args:
-        gradients: float [N_t, G].
-        labels: int [N_t].
-        num_classes: C_t.
-    """
-    sums = np.zeros((num_classes, gradients.shape[1]))
-    np.add.at(sums, labels, gradients)
-    counts = np.bincount(labels, minlength=num_classes)
-    return (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
-
-
 def gradient_likeness(
     gradients: Sequence[np.ndarray], means: Sequence[np.ndarray], rates: Sequence[float]
 ) -> ImageWeights:

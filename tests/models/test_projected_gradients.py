@@ -1,4 +1,4 @@
-"""Projected gradients of images against the tape's gradient of the kernel itself, one image at a time."""
+"""Gradients of images in a few directions against the tape's gradient of the kernel itself, one image at a time."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ import tensorflow as tf
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, View
 from sjft_tf.models import GradientStream, HeadedTrunk, LinearHead, Scaling, build_trunk, fit_source_head
-from sjft_tf.models.projected_gradients import last_kernel_layer, random_projection
+from sjft_tf.models.projected_gradients import last_kernel_layer
 
 
 def with_last(*layers):
@@ -50,23 +50,55 @@ TRUNKS = {
 }
 
 
+def units(trunk, head, pixels):
+    """The gradients of all images, of length 1, float64 [N, D_in, D_out]."""
+    found = [by_the_tape(trunk, head, one, row % 3) for row, one in enumerate(pixels)]
+    return np.stack([one / np.linalg.norm(one) for one in found])
+
+
+def gradients_by(stream, images, domain, sides):
+    return [
+        np.concatenate(parts) for parts in zip(*(one for _, one in stream.blocks(images, domain, sides)), strict=True)
+    ]
+
+
 @pytest.mark.parametrize("name", TRUNKS)
-@pytest.mark.parametrize("width", [3, 1000])
-def test_projected_gradients_are_those_of_the_kernel(rng, name, width):
+def test_gradients_are_those_of_the_kernel(rng, name):
     trunk = TRUNKS[name]()
     side = trunk.input.shape[1]
     images, pixels = images_of(rng, 5, side)
     head = head_of(rng, trunk)
-    stream = GradientStream([HeadedTrunk(trunk, {"source": head})], View(side, side), 2, width, seed=4)
-    blocks = list(stream.blocks(images, "source"))
-    assert [rows.tolist() for rows, _ in blocks] == [[0, 1], [2, 3], [4]]
-    ours = np.concatenate([gradients[0] for _, gradients in blocks])
-    same = np.random.default_rng(4)
-    shape = tuple(last_kernel_layer(trunk).kernel.shape)
-    left, right = (random_projection(same, n, width) for n in (int(np.prod(shape[:-1])), shape[-1]))
-    for row in range(5):
-        wanted = (left.T @ by_the_tape(trunk, head, pixels[row], row % 3) @ right).ravel()
-        np.testing.assert_allclose(ours[row], wanted / np.linalg.norm(wanted), atol=2e-5)
+    stream = GradientStream([HeadedTrunk(trunk, {"source": head})], View(side, side), 2)
+    wanted = units(trunk, head, pixels)
+    # In all directions they are the gradients themselves.
+    sides = stream.sides(images, "source", width=1000)
+    (ours,) = gradients_by(stream, images, "source", sides)
+    np.testing.assert_allclose(ours, wanted.reshape(5, -1), atol=2e-5)
+    assert [rows.tolist() for rows, _ in stream.blocks(images, "source", sides)] == [[0, 1], [2, 3], [4]]
+    # In three of each side, the principal ones, they are what is left of them there.
+    (few,) = stream.sides(images, "source", width=3)
+    for side, moments in zip(
+        few, (np.einsum("nij,nkj->ik", *[wanted] * 2), np.einsum("nij,nik->jk", *[wanted] * 2)), strict=True
+    ):
+        side, values = np.float64(side), np.linalg.eigvalsh(moments)
+        np.testing.assert_allclose(side.T @ side, np.eye(3), atol=1e-5)
+        assert np.trace(side.T @ moments @ side) == pytest.approx(values[-3:].sum(), rel=1e-4)
+    (ours,) = gradients_by(stream, images, "source", [few])
+    np.testing.assert_allclose(ours, (few.inputs.T @ wanted @ few.outputs).reshape(5, -1), atol=2e-5)
+
+
+def test_inner_products_with_the_images_that_span_are_exact(rng):
+    trunk = TRUNKS["3x3, strides"]()
+    images, pixels = images_of(rng, 2, 6)
+    others, more = images_of(rng, 4, 6)
+    head = head_of(rng, trunk)
+    stream = GradientStream([HeadedTrunk(trunk, {"source": head})], View(6, 6), 3)
+    # Two images of four positions each span at most eight directions of the 45.
+    sides = stream.sides(images, "source", width=8)
+    assert sides[0].inputs.shape == (45, 8)
+    ours, theirs = (gradients_by(stream, one, "source", sides)[0] for one in (images, others))
+    exact = units(trunk, head, more).reshape(4, -1) @ units(trunk, head, pixels).reshape(2, -1).T
+    np.testing.assert_allclose(theirs @ ours.T, exact, atol=2e-5)
 
 
 def test_each_network_and_each_head_has_its_own(rng):
@@ -75,25 +107,19 @@ def test_each_network_and_each_head_has_its_own(rng):
     heads = [{"target": head_of(rng, trunk), "source": head_of(rng, trunk)} for trunk in trunks]
     stream = GradientStream([HeadedTrunk(*pair) for pair in zip(trunks, heads, strict=True)], View(6, 6), 8)
     for domain in ("target", "source"):
-        ((_, gradients),) = stream.blocks(images, domain)
-        for trunk, own, found in zip(trunks, heads, gradients, strict=True):
-            wanted = by_the_tape(trunk, own[domain], pixels[1], 1).ravel()
-            np.testing.assert_allclose(found[1], wanted / np.linalg.norm(wanted), atol=2e-5)
+        found = gradients_by(stream, images, domain, stream.sides(images, domain))
+        for trunk, own, gradients in zip(trunks, heads, found, strict=True):
+            np.testing.assert_allclose(gradients, units(trunk, own[domain], pixels).reshape(3, -1), atol=2e-5)
 
 
 def test_no_gradient_is_no_number_less(rng):
     trunk = TRUNKS["1x1"]()
     images, _ = images_of(rng, 2, 6)
     head = LinearHead(np.zeros((7, 3), np.float32), np.zeros(3, np.float32))
-    ((_, (gradients,)),) = GradientStream([HeadedTrunk(trunk, {"source": head})], View(6, 6)).blocks(images, "source")
+    stream = GradientStream([HeadedTrunk(trunk, {"source": head})], View(6, 6))
+    (gradients,) = gradients_by(stream, images, "source", stream.sides(images, "source"))
     assert gradients.shape == (2, 35)
     assert (gradients == 0).all()
-
-
-def test_projections_keep_inner_products(rng):
-    assert (random_projection(rng, 4, 4) == np.eye(4)).all()
-    many = [random_projection(np.random.default_rng(seed), 10, 4).astype(np.float64) for seed in range(3000)]
-    np.testing.assert_allclose(np.mean([one @ one.T for one in many], axis=0), np.eye(10), atol=0.06)
 
 
 def test_the_scaling_is_folded_in(rng):
