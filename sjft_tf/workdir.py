@@ -24,7 +24,17 @@ log = logging.getLogger(__name__)
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tensorflow-addons", "numpy", "scipy", "pillow")
 _RECORD = {"config": dict, "packages?": {"*": str}}
 # Folders of a run and of a comparison: leftovers are looked for in these. A run of a comparison looks in its own.
-_FOLDERS = ("images", "influence", "rounds", "checkpoints", "descriptors-source", "saved_model", "logs", "shared")
+_FOLDERS = (
+    "images",
+    "influence",
+    "rounds",
+    "checkpoints",
+    "descriptors-source",
+    "saved_model",
+    "logs",
+    "shared",
+    "gradient-rounds",
+)
 
 
 class RoundFiles:
@@ -99,6 +109,7 @@ class Workdir:
         importance_csv: the same as a list, with how many images of each class are drawn (CSV).
         transport, transport_csv: likewise, weights by optimal transport of classes.
         likeness, likeness_csv: likewise, weights of images by their gradients; the list has those that are drawn.
+        gradient_rounds: the short training before it; gone when the weights are there.
         borrowed: what was borrowed at the end (CSV: target id, source id, distance, rank).
         picture: target images beside their nearest borrowed images (PNG).
         rounds: one folder a finished round.
@@ -141,6 +152,7 @@ class Workdir:
         self.transport_csv = self.root / "uot.csv"
         self.likeness = self.root / "gradients.npz"
         self.likeness_csv = self.root / "gradients.csv"
+        self.gradient_rounds = self.root / "gradient-rounds"
         self.borrowed = self.root / "borrowed.csv"
         self.picture = self.root / "neighbors.png"
         self.rounds = self.root / "rounds"

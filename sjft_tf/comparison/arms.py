@@ -73,6 +73,9 @@ class Arm:
         if config.selection.selector in ("none", "all"):
             usual = plain.selection
             config = config.replace("selection", k0=usual.k0, source_share=usual.source_share)
+        if config.selection.selector != "gradients":
+            later, rate = plain.selection.gradient_checkpoints, plain.selection.gradient_rate
+            config = config.replace("selection", gradient_checkpoints=later, gradient_rate=rate)
         if not self.borrows:
             config = config.replace("data", source_rows="")
             config = config.replace("training", source_weight=plain.training.source_weight)

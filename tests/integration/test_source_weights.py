@@ -10,13 +10,14 @@ import tensorflow as tf
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.errors import InputError
 from sjft_tf.images import open_image_set
-from sjft_tf.models import LinearHead, Scaling, build_trunk, fit_source_head
+from sjft_tf.models import GradientStream, LinearHead, Scaling, build_trunk, fit_source_head
 from sjft_tf.models.projected_gradients import last_kernel_layer
-from sjft_tf.pipeline.inputs import open_sets
+from sjft_tf.pipeline.inputs import network_view, open_sets
 from sjft_tf.pipeline.inspection.request import InspectionRequest
 from sjft_tf.pipeline.programs.retrieve import retrieve
 from sjft_tf.pipeline.programs.train import train
-from sjft_tf.pipeline.stages.gradients import GRADIENTS
+from sjft_tf.pipeline.stages.gradient_checkpoints import checkpoint_stamp, checkpoints, short_training
+from sjft_tf.pipeline.stages.gradients import GRADIENTS, weights_by
 from sjft_tf.pipeline.stages.transport import CLASS_TRANSPORT
 from sjft_tf.pipeline.stages.weighting import source_pool
 from sjft_tf.selection import ImageWeights
@@ -128,7 +129,7 @@ def test_images_weigh_what_their_gradients_have_in_common_with_a_class(config, t
     assert listing[0]["target_class"] == sets.target.class_names[weights.target_class[weights.weight.argmax()]]
     assert {row["source"] for row in listing} == set(sets.source.ids[pool])
     # Made once, for pools of any size and seed.
-    monkeypatch.setattr("sjft_tf.pipeline.stages.gradients.fit_source_head", None)
+    monkeypatch.setattr("sjft_tf.pipeline.stages.gradient_checkpoints.fit_source_head", None)
     larger = config.replace("selection", source_share=0.5).replace("training", seed=3).validate()
     assert len(source_pool(larger, sets, workdir)) == 104
     lines = retrieve(config, workdir)
@@ -137,6 +138,45 @@ def test_images_weigh_what_their_gradients_have_in_common_with_a_class(config, t
     assert lines[-2].startswith("  borrows 52 of 208 source images (25.0%) in 52 places")
     with pytest.raises(ArtifactMismatch, match=r"gradients\.npz.*view: \[8, 8\] there, \[9, 8\] asked for"):
         retrieve(config.replace("view", resize=9).validate(), workdir)
+
+
+def test_later_networks_come_from_a_short_training_that_goes_on_where_it_stopped(config, workdir):
+    config = by(config.replace("selection", gradient_checkpoints=3, gradient_rate=0.01), "gradients")
+    sets = open_sets(config, workdir)
+    start, *later = checkpoints(config, sets, workdir)
+    again = checkpoints(config, sets, workdir)
+    assert len(later) == 2
+    assert sorted(path.name for path in workdir.gradient_rounds.iterdir()) == ["00", "01"]
+    for one, other in zip((start, *later), again, strict=True):
+        for x, y in zip(one.trunk.get_weights(), other.trunk.get_weights(), strict=True):
+            np.testing.assert_array_equal(x, y)
+    moved = [
+        [np.abs(x - y).max() for x, y in zip(one.trunk.get_weights(), start.trunk.get_weights(), strict=True)]
+        for one in later
+    ]
+    assert all(max(changes) > 0 for changes in moved)
+    assert all(0 < np.abs(one.heads[d].kernel - start.heads[d].kernel).max() < 1 for one in later for d in start.heads)
+    # One pass for all of them; their likenesses add up.
+    view = network_view(config)
+    whole = weights_by([start, *later], sets, GradientStream([start, *later], view, 64))
+    single = weights_by([start], sets, GradientStream([start], view, 64))
+    doubled = weights_by([start, start], sets, GradientStream([start, start], view, 64))
+    np.testing.assert_allclose(doubled.weight, 2 * single.weight, rtol=1e-6)
+    assert np.abs(whole.weight - 3 * single.weight).max() > 1e-3
+    # What is found has no use for it any more.
+    GRADIENTS.weights(config, sets, workdir)
+    assert not workdir.gradient_rounds.exists()
+
+
+def test_the_short_training_is_the_same_for_all_trials_of_a_run(config):
+    config = by(config.replace("selection", gradient_checkpoints=3), "gradients")
+    assert short_training(config).training.steps_per_round == 20  # of 8 steps
+    longer = config.replace("training", rounds=4, steps_per_round=1000)
+    assert short_training(longer).training.total_steps == 200
+    other = config.replace("training", seed=3, learning_rate=0.5, source_weight=0.1, decay_steps=0).validate()
+    assert checkpoint_stamp(other) == checkpoint_stamp(config)
+    assert checkpoint_stamp(config.replace("selection", gradient_rate=0.01)) != checkpoint_stamp(config)
+    assert checkpoint_stamp(config.replace("selection", gradient_checkpoints=1)) == {"checkpoints": 0}
 
 
 def test_weights_of_other_sets_are_damaged(config, workdir):

@@ -11,33 +11,14 @@ from sjft_tf.models import (
     GRADIENT_WIDTH,
     GradientStream,
     HeadedTrunk,
-    LinearHead,
-    Scaling,
     Sides,
-    fit_source_head,
 )
 from sjft_tf.pipeline.inputs import Sets, network_view
-from sjft_tf.pipeline.networks import starting_trunk
+from sjft_tf.pipeline.stages.gradient_checkpoints import checkpoint_stamp, checkpoints, forget_training
 from sjft_tf.pipeline.stages.importance import head_stamp
-from sjft_tf.pipeline.stages.source_features import starting_features_of
 from sjft_tf.pipeline.stages.weight_rules import ImageRule
 from sjft_tf.selection import ImageWeights, gradient_likeness
 from sjft_tf.workdir import Workdir
-
-
-def checkpoints(config: RunConfig, sets: Sets, workdir: Workdir) -> list[HeadedTrunk]:
-    """The networks whose gradients are compared: the starting trunk with heads fitted to its features."""
-    source = sets.source_images()
-    seen = starting_features_of(config, sets.target, source, workdir)
-    heads = {
-        "target": _fitted(seen.target, sets.target.labels, sets.target.num_classes),
-        "source": _fitted(seen.source, source.labels[seen.rows], source.num_classes),
-    }
-    return [HeadedTrunk(starting_trunk(config), heads)]
-
-
-def _fitted(features: np.ndarray, labels: np.ndarray, num_classes: int) -> LinearHead:
-    return LinearHead.of(fit_source_head(features, labels, num_classes, Scaling.of(features, np.arange(len(features)))))
 
 
 def weights_by(networks: list[HeadedTrunk], sets: Sets, stream: GradientStream) -> ImageWeights:
@@ -67,11 +48,13 @@ def _class_means(stream: GradientStream, target: ImageSet, sides: list[Sides]) -
 def _made(config: RunConfig, sets: Sets, workdir: Workdir) -> ImageWeights:
     networks = checkpoints(config, sets, workdir)
     stream = GradientStream(networks, network_view(config), config.training.eval_batch_size)
-    return weights_by(networks, sets, stream)
+    weights = weights_by(networks, sets, stream)
+    forget_training(workdir)
+    return weights
 
 
 def _how(config: RunConfig) -> artifacts.Stamp:
-    return {**head_stamp(config), "directions": GRADIENT_WIDTH, "checkpoints": ["start"]}
+    return {**head_stamp(config), "directions": GRADIENT_WIDTH, **checkpoint_stamp(config)}
 
 
 GRADIENTS = ImageRule("gradients", "gradients", _made, _how)
