@@ -24,7 +24,17 @@ log = logging.getLogger(__name__)
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tensorflow-addons", "numpy", "scipy", "pillow")
 _RECORD = {"config": dict, "packages?": {"*": str}}
 # Folders of a run and of a comparison: leftovers are looked for in these. A run of a comparison looks in its own.
-_FOLDERS = ("images", "influence", "rounds", "checkpoints", "descriptors-source", "saved_model", "logs", "shared")
+_FOLDERS = (
+    "images",
+    "influence",
+    "rounds",
+    "checkpoints",
+    "descriptors-source",
+    "saved_model",
+    "logs",
+    "shared",
+    "gradient-rounds",
+)
 
 
 class RoundFiles:
@@ -100,6 +110,9 @@ class Workdir:
         decision: what --selector=auto took, and why (JSON).
         importance: importance of the source's classes, with what it was made from (NPZ).
         importance_csv: the same as a list, with how many images of each class are drawn (CSV).
+        transport, transport_csv: likewise, weights by optimal transport of classes.
+        likeness, likeness_csv: likewise, weights of images by their gradients; the list has those that are drawn.
+        gradient_rounds: the short training before it; gone when the weights are there.
         borrowed: what was borrowed at the end (CSV: target id, source id, distance, rank).
         picture: target images beside their nearest borrowed images (PNG).
         rounds: one folder a finished round.
@@ -140,6 +153,11 @@ class Workdir:
         self.decision = self.root / "selector.json"
         self.importance = self.root / "class_importance.npz"
         self.importance_csv = self.root / "class_importance.csv"
+        self.transport = self.root / "uot.npz"
+        self.transport_csv = self.root / "uot.csv"
+        self.likeness = self.root / "gradients.npz"
+        self.likeness_csv = self.root / "gradients.csv"
+        self.gradient_rounds = self.root / "gradient-rounds"
         self.borrowed = self.root / "borrowed.csv"
         self.picture = self.root / "neighbors.png"
         self.rounds = self.root / "rounds"
@@ -157,6 +175,15 @@ class Workdir:
         self.montage = self.root / "montage.png"
         self.outputs = self.root / outputs.FILE
         self._inner = 0.0
+
+    def source_weights(self, selector: str) -> Path:
+        """The weights of the source that this one of `WEIGHT_SELECTORS` makes, with what they were made from (NPZ)."""
+        return {"class_importance": self.importance, "uot": self.transport, "gradients": self.likeness}[selector]
+
+    def source_weights_csv(self, selector: str) -> Path:
+        """The same as a list, with what of it is drawn (CSV); of a comparison's run in its own folder."""
+        lists = {"class_importance": self.importance_csv, "uot": self.transport_csv, "gradients": self.likeness_csv}
+        return lists[selector]
 
     @property
     def influence_scores(self) -> Path:

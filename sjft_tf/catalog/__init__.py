@@ -3,7 +3,8 @@
 - `trunk_names`, `trunk_called`, `check_trunk`, `check_form`: the trunks, their smallest images, widths and weights.
 - `OPTIMIZERS`, `ADDONS_OPTIMIZERS`, `check_optimizer`, `parse_rates`: the optimizers, and rates of single layers.
 - `BANKS`, `check_bank_name`, `check_bank`: the filter banks, and what each wants beside its name.
-- `SELECTORS`, `TABLE_SELECTORS`: what can be borrowed, and for which of it there must be a neighbor table.
+- `SELECTORS`, `TABLE_SELECTORS`, `WEIGHT_SELECTORS`: what can be borrowed, for which of it there must be a neighbor
+  table, and for which weights of the source.
 - `SCHEDULES`, `PRECISIONS`: learning-rate schedules, and what a trunk can compute in.
 
 The settings are checked by these functions, and so are the models and banks when they are built: one message each.
@@ -11,7 +12,7 @@ The settings are checked by these functions, and so are the models and banks whe
 
 from sjft_tf.catalog.banks import BANKS, WEIGHT_ARRAYS, bank_applications, check_bank, check_bank_name
 from sjft_tf.catalog.optimizers import ADDONS_OPTIMIZERS, OPTIMIZERS, SCHEDULES, check_optimizer, parse_rates
-from sjft_tf.catalog.selectors import SELECTORS, TABLE_SELECTORS
+from sjft_tf.catalog.selectors import SELECTORS, TABLE_SELECTORS, WEIGHT_SELECTORS
 from sjft_tf.catalog.trunks import (
     PREACT_RESNET,
     PRECISIONS,
@@ -32,6 +33,7 @@ __all__ = [
     "SELECTORS",
     "TABLE_SELECTORS",
     "WEIGHT_ARRAYS",
+    "WEIGHT_SELECTORS",
     "bank_applications",
     "check_bank",
     "check_bank_name",

@@ -76,6 +76,9 @@ class Arm:
             config = config.replace(
                 "selection", nearest_share=usual.nearest_share, draws=usual.draws, draw_cap=usual.draw_cap
             )
+        if config.selection.selector != "gradients":
+            later, rate = plain.selection.gradient_checkpoints, plain.selection.gradient_rate
+            config = config.replace("selection", gradient_checkpoints=later, gradient_rate=rate)
         if not self.borrows:
             config = config.replace("data", source_rows="")
             config = config.replace("training", source_weight=plain.training.source_weight)
@@ -169,6 +172,18 @@ _ALL = (
         "Joint, important source classes",
         "Joint training with the source classes that a classifier of the source finds in the target.",
         {"selection": {"selector": "class_importance", **_NO_GROWTH}},
+    ),
+    Arm(
+        "uot",
+        "Joint, transported source classes",
+        "Joint training with the source classes that optimal transport of class means moves the target to.",
+        {"selection": {"selector": "uot", **_NO_GROWTH}},
+    ),
+    Arm(
+        "gradients",
+        "Joint, images of like gradients",
+        "Joint training with the source images that would change the network as a target class does.",
+        {"selection": {"selector": "gradients", **_NO_GROWTH}},
     ),
     Arm(
         "features",

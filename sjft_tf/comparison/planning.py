@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sjft_tf import artifacts
+from sjft_tf.catalog import TABLE_SELECTORS, WEIGHT_SELECTORS
 from sjft_tf.comparison.arms import Arm
 from sjft_tf.comparison.choice import Choice
 from sjft_tf.comparison.trials import Trial
@@ -124,9 +125,9 @@ class ComparisonSpec:
     def table_config(self, config: RunConfig) -> RunConfig:
         """The settings that the neighbor table of a run is made with: long enough for every arm.
 
-        Importances of classes have no length: the run's own.
+        Weights of the source have no length: the run's own.
         """
-        if config.selection.selector == "class_importance":
+        if config.selection.selector in WEIGHT_SELECTORS:
             return config
         selection = {
             name: getattr(self.base.selection, name)
@@ -205,8 +206,8 @@ class SetsSummary:
 
 
 def uses_table(config: RunConfig) -> bool:
-    """Whether a run needs neighbor lists or importances of classes, which do not depend on its seed."""
-    return config.selection.selector in ("auto", "nearest", "random", "class_importance")
+    """Whether a run needs neighbor lists or weights of the source, which do not depend on its seed."""
+    return config.selection.selector in ("auto", *TABLE_SELECTORS, *WEIGHT_SELECTORS)
 
 
 def table_name(config: RunConfig) -> str:
@@ -225,7 +226,7 @@ def table_name(config: RunConfig) -> str:
     key = artifacts.fingerprint(
         {**data, **config.stamp("retrieval"), "seed": config.training.seed if drawn else None, "length": length}
     )
-    kind = "class_importance" if selection.selector == "class_importance" else config.retrieval.bank
+    kind = selection.selector if selection.selector in WEIGHT_SELECTORS else config.retrieval.bank
     return f"{re.sub(r'[^A-Za-z0-9_]+', '-', kind)[:24].strip('-')}-{key[:8]}"
 
 

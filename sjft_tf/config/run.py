@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sjft_tf.catalog import PREACT_RESNET, TABLE_SELECTORS, check_form, check_trunk, trunk_called
+from sjft_tf.catalog import PREACT_RESNET, TABLE_SELECTORS, WEIGHT_SELECTORS, check_form, check_trunk, trunk_called
 from sjft_tf.config.augmentation import AugmentationConfig
 from sjft_tf.config.checkpoints import CheckpointConfig
 from sjft_tf.config.data import DataConfig
@@ -204,12 +204,12 @@ class RunConfig:
             raise InputError(f"{what} works on one device. Leave it out, or --strategy={strategy}.")
 
     def _check_features(self) -> None:
-        """Both that look at images through the starting trunk: neighbors by its features, and class importance."""
-        retrieval, by_class = self.retrieval, self.selection.selector == "class_importance"
+        """Both that look at images through the starting trunk: neighbors by its features, and weights of the source."""
+        retrieval, by_weight = self.retrieval, self.selection.selector in WEIGHT_SELECTORS
         by_features = retrieval.bank == "features"
-        if self.selection.selector == "none" or not (by_features or by_class):
+        if self.selection.selector == "none" or not (by_features or by_weight):
             return
-        which = "--selector=class_importance" if by_class else "--bank=features"
+        which = f"--selector={self.selection.selector}" if by_weight else "--bank=features"
         if self.model.weights == "none":
             raise InputError(
                 f"{which} looks at images through the trunk's --weights, and --weights=none is random: its features "

@@ -56,6 +56,10 @@ class SelectionConfig(Section):
     least_sample_per_class: int = option(
         0, "source classes with fewer picked images are left out of the union", limits=(0, LARGE)
     )
+    gradient_checkpoints: int = option(
+        1, "selector=gradients: networks that are asked, the start and later ones of a short training", limits=(1, 20)
+    )
+    gradient_rate: float = option(0.001, "learning rate of that short training", limits=(1e-12, 1e3))
     hard_repeats: int = option(
         0, "a target image found wrong or uncertain comes so many more times in a pass over the target", limits=(0, 100)
     )

@@ -8,6 +8,8 @@ Public surface:
     Scaling, strongest_to_weakest, block_slices
                                         what both convex heads share: scaled features, the choice of L2, blocks of rows
     fit_source_head                     a convex softmax head on such features, fitted quickly
+    GradientStream, HeadedTrunk, LinearHead
+                                        what images would change in the trunk's last kernel, in a few directions
     reset_from                          hybrid starts: first layers pre-trained, the rest random
     FusedBatchNormalization, replace_batch_norm, momentum_for_run
                                         fast batch normalization with a momentum that suits the run's length
@@ -46,6 +48,7 @@ from sjft_tf.models.optimizer_state import (
 )
 from sjft_tf.models.optimizers import make_optimizer
 from sjft_tf.models.precision import precision_scope, with_loss_scale
+from sjft_tf.models.projected_gradients import GRADIENT_WIDTH, GradientStream, HeadedTrunk, LinearHead, Sides
 from sjft_tf.models.schedules import StepDecay, make_schedule
 from sjft_tf.models.scoring import Scorer
 from sjft_tf.models.source_head import SourceHead, fit_source_head
@@ -57,18 +60,23 @@ from sjft_tf.models.weights import check_weight_file, load_trunk_weights
 __all__ = [
     "BLOCK_BYTES",
     "FEATURES",
+    "GRADIENT_WIDTH",
     "OPTIMIZERS",
     "PRECISIONS",
     "SCHEDULES",
     "FeatureStream",
     "FusedBatchNormalization",
+    "GradientStream",
+    "HeadedTrunk",
     "ImageDataset",
     "ImageView",
     "JointModel",
+    "LinearHead",
     "MultiViewScorer",
     "ResumableDropout",
     "Scaling",
     "Scorer",
+    "Sides",
     "SizedView",
     "SourceHead",
     "StepDecay",

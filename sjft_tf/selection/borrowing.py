@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from sjft_tf.catalog import SELECTORS, TABLE_SELECTORS
+from sjft_tf.catalog import SELECTORS, TABLE_SELECTORS, WEIGHT_SELECTORS
 from sjft_tf.errors import InputError
 from sjft_tf.images import Pools
 from sjft_tf.selection import compiled_expansion, expansion
@@ -72,15 +72,15 @@ class Selector:
     Args:
         name: one of `SELECTORS` but "none" (plain fine-tuning borrows nothing and needs no selector) and "auto".
             "nearest": the first K_i neighbors. "random": as many source rows as nearest would have, drawn once
-            by `seed` (a larger union contains the smaller one). "all": the whole source. "class_importance": the rows
-            of `pool`, for every target image and whatever its K.
-        neighbors: int32 [N_t, K_max], ranked source rows; not needed by "all" and "class_importance".
+            by `seed` (a larger union contains the smaller one). "all": the whole source. Those of
+            `WEIGHT_SELECTORS`: the rows of `pool`, for every target image and whatever its K.
+        neighbors: int32 [N_t, K_max], ranked source rows; for those of `TABLE_SELECTORS`.
         num_target: N_t.
         classes: of the source.
         seed: for "random".
         compiled: whether compiled loops go through the lists, in host memory, instead of TensorFlow's operations on
             the device, with the same results. None (default): where there is no GPU.
-        pool: int32 [M], for "class_importance": source rows, those that are drawn more often more than once.
+        pool: int32 [M], for those of `WEIGHT_SELECTORS`: source rows, those that are drawn more often more than once.
 
     Attributes:
         neighbors: int32 [N_t, K_max], in host memory if compiled, else on the device; or None.
@@ -104,8 +104,9 @@ class Selector:
             raise InputError(f"`selector` must be one of {', '.join(SELECTORS)}. Received: {name!r}")
         if neighbors is None and name in TABLE_SELECTORS:
             raise InputError(f"Selector {name!r} needs a neighbor table. Run the retrieval first.")
-        if (pool is None) == (name == "class_importance"):
-            raise InputError(f"`pool` is for selector class_importance, which needs one. Received: {name!r}")
+        if (pool is None) == (name in WEIGHT_SELECTORS):
+            needing = ", ".join(WEIGHT_SELECTORS)
+            raise InputError(f"`pool` is for the selectors {needing}, which need one. Received: {name!r}")
         self._pool = None if pool is None else np.asarray(pool, np.int32)
         self.name, self.rule = name, DrawRule()
         self.num_target = num_target
@@ -125,7 +126,7 @@ class Selector:
 
     @property
     def k_max(self) -> int:
-        """Length of the ranked lists; the source's size for "all", the pool's for "class_importance"."""
+        """Length of the ranked lists; the source's size for "all", the pool's for those that have one."""
         if self._pool is not None:
             return len(self._pool)
         return self.num_source if self.neighbors is None else int(self.neighbors.shape[1])

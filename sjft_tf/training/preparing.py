@@ -23,7 +23,7 @@ class TrainingSets:
         target: target training images.
         source: images to borrow from, None for plain fine-tuning.
         neighbors: int32 [N_t, K_max] ranked source rows; None where the selector needs none.
-        pool: int32 [M] source rows, with repeats, of which all target images borrow alike; for class_importance.
+        pool: int32 [M] source rows, with repeats, of which all target images borrow alike; for WEIGHT_SELECTORS.
     """
 
     target: ImageSet

@@ -64,7 +64,7 @@ def test_the_defaults_with_images_are_valid():
         (
             "selection",
             {"selector": "best"},
-            r"--selector must be one of auto, nearest, .*, class_importance, none\. Received: 'best'",
+            r"--selector must be one of auto, nearest, .*, .*, none\. Received: 'best'",
         ),
         ("selection", {"source_share": 0.0}, "--source_share must be between 1e-09 and 1"),
         ("selection", {"source_share": 1.5}, "--source_share must be between 1e-09 and 1"),
@@ -116,6 +116,8 @@ def test_a_random_trunk_chooses_nothing():
     for section, values, which in (
         ("retrieval", {"bank": "features"}, "--bank=features"),
         ("selection", {"selector": "class_importance"}, "--selector=class_importance"),
+        ("selection", {"selector": "uot"}, "--selector=uot"),
+        ("selection", {"selector": "gradients"}, "--selector=gradients"),
     ):
         config = replace(changed(section, **values), model=replace(PLAIN.model, weights="none"))
         with pytest.raises(InputError, match=f"^{which} looks at images through .* --weights=none is random"):

@@ -14,7 +14,9 @@ from sjft_tf.descriptors import BinEdges, DescriptorStore
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import evaluate_probabilities
 from sjft_tf.pipeline.pruning import target as pruning
-from sjft_tf.pipeline.stages import audit, importance, results
+from sjft_tf.pipeline.stages import audit, results
+from sjft_tf.pipeline.stages.gradients import GRADIENTS
+from sjft_tf.pipeline.stages.importance import CLASS_IMPORTANCE
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.training.checkpoints import rounds
 from sjft_tf.workdir import Workdir
@@ -41,6 +43,7 @@ def make(folder: Path) -> Workdir:
     writer.write(np.arange(2), np.full((2, 4), 2))
     writer.finish()
     _npz(workdir.importance, {name: _floats(0.25, 0.75) for name in ("target", "source", "weight")})
+    _npz(workdir.likeness, {"weight": _floats(0.25, -0.5), "target_class": np.array([1, 0], np.int32)})
     leak = {"source_row": np.array([1], np.int32), "role": np.array(["test"]), "target_row": np.array([0], np.int32)}
     leak |= {"kind": np.array(["near"]), "score": np.array([0.9], np.float32)}
     _npz(workdir.leaks, leak, judged={"test": 2})
@@ -68,7 +71,8 @@ LOADERS = {
     "neighbors.npz": lambda w: (t := NeighborTable.load(w.neighbors)) and (t.rows, t.distances, t.made_from),
     "edges.npz": lambda w: (e := BinEdges.load(w.edges)) and (*e.edges, *e.low, *e.high),
     "descriptors-source/meta.json": lambda w: DescriptorStore.open(w.descriptors).counts([0, 1]),
-    "class_importance.npz": lambda w: artifacts.load_npz(w.importance, importance._SCHEMA),
+    "class_importance.npz": lambda w: artifacts.load_npz(w.importance, CLASS_IMPORTANCE.schema),
+    "gradients.npz": lambda w: artifacts.load_npz(w.likeness, GRADIENTS.schema),
     "leaks.npz": lambda w: artifacts.load_npz(w.leaks, audit._SCHEMA),
     "influence/scores.npz": lambda w: artifacts.load_npz(w.influence / "scores.npz", pruning._SCHEMA),
     "rounds/00/state.npz": lambda w: vars(rounds.read_round(w.rounds, 0)),

@@ -71,9 +71,8 @@ def test_the_rivals_retrieve_once_for_all_seeds(config, tmp_path):
     weights = tmp_path / "tiny.weights.h5"
     build_trunk("preact_resnet", 16, depth=8, width=4).save_weights(weights)
     config = config.replace("model", weights=str(weights))
-    asked = ComparisonSpec(
-        config, tuple(pick_arms(["class-importance", "features"])), seeds=(0, 1), rates=(0.01,), weights=(0.5,)
-    )
+    rivals = tuple(pick_arms(["class-importance", "uot", "gradients", "features"]))
+    asked = ComparisonSpec(config, rivals, seeds=(0, 1), rates=(0.01,), weights=(0.5,))
     comparison = Comparison(asked, Workdir(tmp_path / "run"), directly)
     list(comparison.run())
     assert not comparison.failed
@@ -82,6 +81,8 @@ def test_the_rivals_retrieve_once_for_all_seeds(config, tmp_path):
     assert [(path.parts[0][:8], path.name) for path in shared if path.parts[0] not in ("images", "audit")] == [
         ("class_im", "class_importance.npz"),
         ("features", "neighbors.npz"),
+        ("gradient", "gradients.npz"),
+        (next(path.parts[0][:8] for path in shared if path.name == "uot.npz"), "uot.npz"),
     ]
     assert len(list((tmp_path / "run/runs").glob("class-importance/*/*/class_importance.csv"))) == 2
 

@@ -17,7 +17,8 @@ from sjft_tf.pipeline.programs.extract import extract
 from sjft_tf.pipeline.programs.retrieve import retrieve
 from sjft_tf.pipeline.programs.train import train
 from sjft_tf.pipeline.stages import retrieving
-from sjft_tf.pipeline.stages.importance import class_importance
+from sjft_tf.pipeline.stages.importance import CLASS_IMPORTANCE
+from sjft_tf.pipeline.stages.weighting import source_pool
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.training import read_round
 from sjft_tf.workdir import Workdir
@@ -160,15 +161,15 @@ def test_the_whole_job_with_class_importance(by_class, workdir):
 
 def test_importances_are_used_again_for_pools_of_any_size(by_class, workdir, monkeypatch):
     sets = open_sets(by_class, workdir)
-    first = class_importance(by_class, sets, workdir)
+    first, weights = source_pool(by_class, sets, workdir), CLASS_IMPORTANCE.weights(by_class, sets, workdir)
     monkeypatch.setattr("sjft_tf.pipeline.stages.importance.fit_source_head", None)
-    again = class_importance(by_class, sets, workdir)
-    np.testing.assert_array_equal(first.pool, again.pool)
-    whole = class_importance(by_class.replace("selection", source_share=1.0).validate(), sets, workdir)
-    assert (len(first.pool), len(whole.pool)) == (52, 208)
-    np.testing.assert_array_equal(first.weights.weight, whole.weights.weight)
-    other = class_importance(by_class.replace("training", seed=5).validate(), sets, workdir)
-    assert other.pool.tolist() != first.pool.tolist()
+    again = source_pool(by_class, sets, workdir)
+    np.testing.assert_array_equal(first, again)
+    larger = by_class.replace("selection", source_share=1.0).validate()
+    assert (len(first), len(source_pool(larger, sets, workdir))) == (52, 208)
+    np.testing.assert_array_equal(weights.weight, CLASS_IMPORTANCE.weights(larger, sets, workdir).weight)
+    other = source_pool(by_class.replace("training", seed=5).validate(), sets, workdir)
+    assert other.tolist() != first.tolist()
     lines = retrieve(by_class, workdir)
     with open(workdir.importance_csv, newline="") as stream:
         names = [row["class"] for row in csv.DictReader(stream)]
@@ -176,7 +177,7 @@ def test_importances_are_used_again_for_pools_of_any_size(by_class, workdir, mon
     assert "of 208 source images" in lines[11]
     assert "in 52 places" in lines[11]
     with pytest.raises(ArtifactMismatch, match=r"view: \[8, 8\] there, \[9, 8\] asked for"):
-        class_importance(by_class.replace("view", resize=9).validate(), sets, workdir)
+        source_pool(by_class.replace("view", resize=9).validate(), sets, workdir)
 
 
 @pytest.mark.slow

@@ -115,9 +115,7 @@ def test_union_mask_and_classes_by_hand():
 def test_what_cannot_be_borrowed_is_refused():
     labels = np.zeros(3, np.int32)
     table = np.array([[0, 1]], np.int32)
-    with pytest.raises(
-        InputError, match="one of auto, nearest, random, all, class_importance, none. Received: 'closest'"
-    ):
+    with pytest.raises(InputError, match="one of auto, nearest, .*, none. Received: 'closest'"):
         Selector("closest", table, 1, SourceClasses(labels, 1))
     with pytest.raises(InputError, match="needs a neighbor table"):
         Selector("random", None, 1, SourceClasses(labels, 1))

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sjft_tf.errors import InputError
-from sjft_tf.selection import Selector, SourceClasses, class_weights, importance_pool
-from sjft_tf.selection.class_importance import quotas
+from sjft_tf.selection import Selector, SourceClasses, class_weights, pool_of_class_weights
+from sjft_tf.selection.weights import quotas
 
 
 @st.composite
@@ -40,7 +40,7 @@ def test_weights_by_the_formula(problem):
 def test_a_draw_from_the_pool_follows_the_importances(problem):
     probability, labels, size = problem
     weights = class_weights(probability, labels)
-    pool = importance_pool(weights.target, labels, size, seed=3)
+    pool = pool_of_class_weights(weights, labels, size, seed=3)
     assert pool.dtype == np.int32
     assert len(pool) == size
     places_of_class = np.bincount(labels[pool], minlength=len(probability))
@@ -53,12 +53,13 @@ def test_a_draw_from_the_pool_follows_the_importances(problem):
     for y in np.unique(labels):
         own = times[labels == y]
         assert own.max() - own.min() <= 1
-    np.testing.assert_array_equal(pool, importance_pool(weights.target, labels, size, seed=3))
+    np.testing.assert_array_equal(pool, pool_of_class_weights(weights, labels, size, seed=3))
 
 
 def test_images_are_drawn_by_the_seed():
     labels = np.zeros(100, np.int32)
-    pools = [importance_pool(np.ones(1), labels, 20, seed).tolist() for seed in (0, 1)]
+    weights = class_weights(np.ones(1), labels)
+    pools = [pool_of_class_weights(weights, labels, 20, seed).tolist() for seed in (0, 1)]
     assert pools[0] != pools[1]
     assert [len(set(p)) for p in pools] == [20, 20]
 
@@ -98,7 +99,7 @@ def test_what_makes_no_sense_is_refused():
     for probability in ([np.nan], [0.0], [-0.1, 1.1], [0.0, 1.0]):
         with pytest.raises(InputError, match="gives the target no probabilities"):
             class_weights(np.array(probability), labels if len(probability) == 1 else np.array([0, 0, 0]))
-    with pytest.raises(InputError, match="`pool` is for selector class_importance, which needs one"):
+    with pytest.raises(InputError, match="`pool` is for the selectors class_importance, .*, which need one"):
         Selector("class_importance", None, 1, SourceClasses(labels, 1))
     with pytest.raises(InputError, match="Received: 'all'"):
         Selector("all", None, 1, SourceClasses(labels, 1), pool=np.zeros(2, np.int32))

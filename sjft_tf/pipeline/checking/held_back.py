@@ -62,7 +62,8 @@ def held_back(workdir: Workdir, publish: bool = True, begun: bool = False) -> It
 def _worth_keeping(workdir: Workdir) -> bool:
     paths = (
         *(workdir.checkpoints, workdir.edges, workdir.neighbors, workdir.search, workdir.descriptors),
-        *(partial_store(workdir.descriptors), workdir.importance, workdir.leaks, workdir.influence),
+        *(partial_store(workdir.descriptors), workdir.importance, workdir.transport, workdir.likeness),
+        *(workdir.leaks, workdir.influence),
     )
     return bool(finished_rounds(workdir.rounds)) or any(path.exists() for path in paths)
 

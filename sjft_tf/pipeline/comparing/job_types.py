@@ -53,7 +53,7 @@ class LookJob(Job):
 
 @dataclass(frozen=True)
 class TableJob(Job):
-    """Makes a neighbor table, or the importances of classes.
+    """Makes a neighbor table, or weights of the source.
 
     Attributes:
         folder: where it lies.

@@ -25,11 +25,14 @@ from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.programs import train as training_program
 from sjft_tf.pipeline.stages.audit import audit_of, warnings
 from sjft_tf.pipeline.stages.deciding import resolved
-from sjft_tf.pipeline.stages.importance import class_importance
 from sjft_tf.pipeline.stages.neighbors import neighbor_table
 from sjft_tf.pipeline.stages.results import read_metrics
+from sjft_tf.pipeline.stages.weighting import source_pool
+from sjft_tf.selection import WEIGHT_SELECTORS
 from sjft_tf.training import StopRequest, finished_rounds, kept_rounds, open_cluster
 from sjft_tf.workdir import ComparisonFiles, Workdir
+
+_WEIGHTS = ("importance", "transport", "likeness")  # of the source, as a workdir calls them
 
 
 def work(job: Job) -> None:
@@ -100,7 +103,7 @@ def _looked(
 
 
 def make_table(job: TableJob) -> None:
-    """Makes the neighbor table (or the importances of classes); of --selector=auto the choice, and what it needs."""
+    """Makes the neighbor table (or the weights of the source); of --selector=auto the choice, and what it needs."""
     config, workdir = job.config, run_workdir(job.folder, job.shared, job.table)
     with workdir.timed("opening image sets"):
         sets = open_sets(config, workdir)
@@ -108,7 +111,7 @@ def make_table(job: TableJob) -> None:
         config, sets = resolved(config, sets, workdir)
         if config.selection.selector != "nearest":
             return
-    (class_importance if config.selection.selector == "class_importance" else neighbor_table)(config, sets, workdir)
+    (source_pool if config.selection.selector in WEIGHT_SELECTORS else neighbor_table)(config, sets, workdir)
 
 
 def train(job: TrainJob) -> None:
@@ -139,24 +142,15 @@ def run_workdir(folder: str, shared: str, table: str) -> Workdir:
     workdir, common = Workdir(folder), Path(shared)
     workdir.scans = common / "images"
     if table:
-        for name in (
-            "edges",
-            "neighbors",
-            "search",
-            "search_report",
-            "descriptors",
-            "picture",
-            "importance",
-            "decision",
-        ):
+        for name in ("edges", "neighbors", "search", "search_report", "descriptors", "picture", "decision", *_WEIGHTS):
             setattr(workdir, name, common / table / getattr(workdir, name).name)
     return workdir
 
 
 def _link(workdir: Workdir) -> None:
     """Links to what is shared, so that every other program finds it in the run's folder."""
-    shared = (workdir.scans, workdir.edges, workdir.neighbors, workdir.picture, workdir.importance, workdir.decision)
-    for path in shared:
+    weights = (getattr(workdir, name) for name in _WEIGHTS)
+    for path in (workdir.scans, workdir.edges, workdir.neighbors, workdir.picture, workdir.decision, *weights):
         link = workdir.root / path.name
         if path.parent != workdir.root and path.exists() and not link.exists():
             with contextlib.suppress(OSError):  # a file system without links: other programs make their own

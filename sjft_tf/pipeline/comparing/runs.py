@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sjft_tf import artifacts
+from sjft_tf.catalog import WEIGHT_SELECTORS
 from sjft_tf.comparison import Arm, ArmResult, ComparisonSpec, SetsSummary, Trial, run_stamp, table_name, uses_table
 from sjft_tf.config import RunConfig, Setting
 from sjft_tf.errors import InputError
@@ -139,7 +140,10 @@ class ComparisonRuns:
         if longest.selection.selector == "auto":
             if _decided(self.shared / table):
                 return ""
-        elif any((self.shared / table / name).is_file() for name in ("neighbors.npz", "class_importance.npz")):
+        elif any(
+            (self.shared / table / name).is_file()
+            for name in ("neighbors.npz", *(f"{one}.npz" for one in WEIGHT_SELECTORS))
+        ):
             return ""
         folder = self.shared / table
         job = TableJob(longest, str(self.shared), self.spec.command, str(folder), table)

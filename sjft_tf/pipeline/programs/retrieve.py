@@ -13,11 +13,11 @@ from sjft_tf.pipeline.inputs import filter_bank, open_sets
 from sjft_tf.pipeline.inspection.request import InspectionRequest
 from sjft_tf.pipeline.stages.audit import audited
 from sjft_tf.pipeline.stages.deciding import decision_of
-from sjft_tf.pipeline.stages.importance import importance_lines
 from sjft_tf.pipeline.stages.neighbors import neighbor_table
 from sjft_tf.pipeline.stages.results import show_neighbors, write_borrowed
 from sjft_tf.pipeline.stages.retrieving import check_borrowing
-from sjft_tf.selection import pool_size, smallest_k
+from sjft_tf.pipeline.stages.weighting import weight_lines
+from sjft_tf.selection import WEIGHT_SELECTORS, pool_size, smallest_k
 from sjft_tf.training import finished_rounds
 from sjft_tf.workdir import Workdir
 
@@ -26,7 +26,7 @@ def retrieve(config: RunConfig, workdir: Workdir, inspection: InspectionRequest 
     """Makes the neighbor table and shows what it would borrow at the start, and single target images on request.
 
     With --selector=auto it looks for neighbors too, and says what a training would borrow.
-    With --selector=class_importance there is no table: the importances are made, and the first of them shown.
+    With a selector that weighs the source there is no table: the weights are made, and the largest of them shown.
     """
     given = config
     if config.selection.selector == "auto":
@@ -34,14 +34,15 @@ def retrieve(config: RunConfig, workdir: Workdir, inspection: InspectionRequest 
             raise InputError("There is nothing to retrieve from: give --source")
         # Neighbors are to be looked at, whatever a training would borrow; that is told beside them.
         config = config.replace("selection", selector="nearest")
-    by_class = config.selection.selector == "class_importance"
+    by_weight = config.selection.selector in WEIGHT_SELECTORS
     if inspection is not None:
-        if by_class and (inspection.explain or inspection.montage):
-            raise InputError("--selector=class_importance has no neighbors for --explain and --montage to show")
+        if by_weight and (inspection.explain or inspection.montage):
+            which = f"--selector={config.selection.selector}"
+            raise InputError(f"{which} has no neighbors for --explain and --montage to show. Leave these out.")
         if inspection.explain:
             filter_bank(config)  # refuses where there is none
     check_bank(config)
-    if by_class or config.retrieval.bank == "features":
+    if by_weight or config.retrieval.bank == "features":
         config.check_network()
     with held_back(workdir):
         sets = open_sets(config, workdir)
@@ -52,8 +53,8 @@ def retrieve(config: RunConfig, workdir: Workdir, inspection: InspectionRequest 
         refuse_other_target(config, sets, workdir)
         sets = audited(config, sets, workdir)
         check_borrowing(config, sets, workdir)
-    if by_class:
-        return importance_lines(config, sets, workdir)
+    if by_weight:
+        return weight_lines(config, sets, workdir)
     table = neighbor_table(config, sets, workdir)
     source = sets.source_images()
     show_neighbors(sets.target, source, table, workdir)

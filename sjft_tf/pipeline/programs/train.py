@@ -24,13 +24,13 @@ from sjft_tf.pipeline.pruning.target import pruned
 from sjft_tf.pipeline.stages import learning
 from sjft_tf.pipeline.stages.audit import audited
 from sjft_tf.pipeline.stages.deciding import kept_decision, resolved
-from sjft_tf.pipeline.stages.importance import class_importance
 from sjft_tf.pipeline.stages.neighbors import list_length
 from sjft_tf.pipeline.stages.projection import write_projection
 from sjft_tf.pipeline.stages.results import read_metrics, summarize, write_borrowed
 from sjft_tf.pipeline.stages.retrieving import check_borrowing
+from sjft_tf.pipeline.stages.weighting import source_pool
 from sjft_tf.retrieval import NeighborTable
-from sjft_tf.selection import TABLE_SELECTORS
+from sjft_tf.selection import TABLE_SELECTORS, WEIGHT_SELECTORS
 from sjft_tf.training import (
     ALONE,
     Cluster,
@@ -157,8 +157,8 @@ def _write_last_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> No
     if config.selection.selector in TABLE_SELECTORS and sets.source is not None:
         # Checked when training began; opening bank and edges once more would tell nothing new.
         table = NeighborTable.load(workdir.neighbors).prefix(list_length(config, len(sets.source)))
-    elif config.selection.selector == "class_importance":
-        pool = class_importance(config, sets, workdir).pool
+    elif config.selection.selector in WEIGHT_SELECTORS and sets.source is not None:
+        pool = source_pool(config, sets, workdir)
     rows = None if table is None else table.rows
     training_sets = TrainingSets(sets.target, sets.source, rows, pool)
     selector = make_selector(config.selection, training_sets, config.training.seed)

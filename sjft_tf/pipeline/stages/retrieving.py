@@ -6,10 +6,10 @@ import numpy as np
 
 from sjft_tf.config import RunConfig
 from sjft_tf.pipeline.inputs import Sets
-from sjft_tf.pipeline.stages.importance import check_importance, class_importance
 from sjft_tf.pipeline.stages.neighbors import check_table, neighbor_table
 from sjft_tf.pipeline.stages.results import show_neighbors
-from sjft_tf.selection import TABLE_SELECTORS
+from sjft_tf.pipeline.stages.weighting import check_weights, source_pool
+from sjft_tf.selection import TABLE_SELECTORS, WEIGHT_SELECTORS
 from sjft_tf.training import ALONE, Cluster, TrainingSets
 from sjft_tf.workdir import Workdir
 
@@ -26,13 +26,13 @@ def retrieved(config: RunConfig, sets: Sets, workdir: Workdir, cluster: Cluster 
     rows, pool = None, None
     if selector in TABLE_SELECTORS:
         rows = cluster.once(table)["rows"]
-    elif selector == "class_importance":
-        pool = cluster.once(lambda: {"pool": class_importance(config, sets, workdir).pool})["pool"]
+    elif selector in WEIGHT_SELECTORS:
+        pool = cluster.once(lambda: {"pool": source_pool(config, sets, workdir)})["pool"]
     return TrainingSets(sets.target, sets.source, rows, pool)
 
 
 def check_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
-    """Refuses a workdir whose table, bin edges or importances are of something else, before anything is written.
+    """Refuses a workdir whose table, bin edges or weights are of something else, before anything is written.
 
     Raises:
         ArtifactMismatch: names both sides.
@@ -41,5 +41,5 @@ def check_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
         return
     if config.selection.selector in TABLE_SELECTORS:
         check_table(config, sets, workdir)
-    elif config.selection.selector == "class_importance":
-        check_importance(config, sets, workdir)
+    elif config.selection.selector in WEIGHT_SELECTORS:
+        check_weights(config, sets, workdir)

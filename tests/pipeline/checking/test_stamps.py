@@ -12,7 +12,7 @@ from sjft_tf.pipeline.checking.begun_run import refuse_other_classes, refuse_oth
 from sjft_tf.pipeline.checking.changes import changed_sets
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.pruning import target as pruning
-from sjft_tf.pipeline.stages import importance
+from sjft_tf.pipeline.stages.importance import CLASS_IMPORTANCE
 from sjft_tf.workdir import Workdir
 
 SETS = SimpleNamespace(
@@ -78,4 +78,4 @@ def test_of_scores_and_importances(workdir):
     with pytest.raises(InputError, match=r"scores\.npz .*must be an object"):
         artifacts.load_npz(workdir.influence / "scores.npz", pruning._SCHEMA)
     with pytest.raises(InputError, match=r"class_importance\.npz .*must be an object"):
-        importance.check_importance(RunConfig(), Sets(SETS.target, source=SETS.target), workdir)
+        CLASS_IMPORTANCE.check(RunConfig(), Sets(SETS.target, source=SETS.target), workdir)

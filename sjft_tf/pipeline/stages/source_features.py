@@ -1,0 +1,50 @@
+"""Features by the starting trunk of the target and of as much of the source as a head is fitted to."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sjft_tf.config import RunConfig
+from sjft_tf.images import ImageSet
+from sjft_tf.models import trunk_features
+from sjft_tf.pipeline.inputs import network_view
+from sjft_tf.pipeline.networks import starting_trunk
+from sjft_tf.workdir import Workdir
+
+MOST_IMAGES = 100_000
+"""Source images a head is fitted to; of larger sources so many are taken, of every class its share."""
+
+
+class StartingFeatures(NamedTuple):
+    """What the starting trunk sees.
+
+    Attributes:
+        target: float32 [N_t, F].
+        source: float32 [R, F].
+        rows: int64 [R], the source rows that were looked at, ascending.
+    """
+
+    target: np.ndarray
+    source: np.ndarray
+    rows: np.ndarray
+
+
+def starting_features_of(config: RunConfig, target: ImageSet, source: ImageSet, workdir: Workdir) -> StartingFeatures:
+    """Features of all target images and of at most `MOST_IMAGES` source images, memory-mapped."""
+    rows = _spread(source.labels, MOST_IMAGES)
+    chosen = source if len(rows) == len(source) else source.subset(rows)
+    features = trunk_features(
+        *(starting_trunk(config), [target, chosen], network_view(config), workdir.root),
+        config.training.eval_batch_size,
+    )
+    return StartingFeatures(features[: len(target)], features[len(target) :], rows)
+
+
+def _spread(labels: np.ndarray, most: int) -> np.ndarray:
+    """At most `most` rows, ascending, of which every class has about its share."""
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    by_class = np.argsort(labels, kind="stable")
+    return np.sort(by_class[np.arange(most) * len(labels) // most])
