@@ -24,7 +24,17 @@ log = logging.getLogger(__name__)
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tensorflow-addons", "numpy", "scipy", "pillow")
 _RECORD = {"config": dict, "packages?": {"*": str}}
 # Folders of a run and of a comparison: leftovers are looked for in these. A run of a comparison looks in its own.
-_FOLDERS = ("images", "influence", "rounds", "checkpoints", "descriptors-source", "saved_model", "logs", "shared")
+_FOLDERS = (
+    "images",
+    "influence",
+    "rounds",
+    "checkpoints",
+    "descriptors-source",
+    "saved_model",
+    "logs",
+    "shared",
+    "heads",
+)
 
 
 class RoundFiles:
@@ -96,6 +106,7 @@ class Workdir:
         target_descriptors: the target's descriptors, of scripts/extract.py.
         influence: folder of what pruning found, see the properties.
         importance: importance of the source's classes, with what it was made from (NPZ).
+        heads: what the heads begin as, a file for each that was fitted (NPZ).
         importance_csv: the same as a list, with how many images of each class are drawn (CSV).
         borrowed: what was borrowed at the end (CSV: target id, source id, distance, rank).
         picture: target images beside their nearest borrowed images (PNG).
@@ -134,6 +145,7 @@ class Workdir:
         self.leaks_picture = self.root / "leaks.png"
         self.influence = self.root / "influence"
         self.importance = self.root / "class_importance.npz"
+        self.heads = self.root / "heads"
         self.importance_csv = self.root / "class_importance.csv"
         self.borrowed = self.root / "borrowed.csv"
         self.picture = self.root / "neighbors.png"

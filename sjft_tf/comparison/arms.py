@@ -78,6 +78,8 @@ class Arm:
             config = config.replace("training", source_weight=plain.training.source_weight)
         if self.kind == "head":
             config = config.replace("training", learning_rate=plain.training.learning_rate)
+        if self.kind == "head" or config.model.weights == "none":
+            config = config.replace("model", head_start=plain.model.head_start)
         return config
 
 

@@ -7,7 +7,8 @@ Public surface:
     FeatureStream, trunk_features       what a frozen trunk makes of images
     Scaling, strongest_to_weakest, block_slices
                                         what both convex heads share: scaled features, the choice of L2, blocks of rows
-    fit_source_head                     a convex softmax head on such features, fitted quickly
+    fit_softmax_head, fit_by_folds      a convex softmax head on such features, fitted quickly
+    spread_rows                         some rows, of every class its share
     reset_from                          hybrid starts: first layers pre-trained, the rest random
     FusedBatchNormalization, replace_batch_norm, momentum_for_run
                                         fast batch normalization with a momentum that suits the run's length
@@ -48,7 +49,7 @@ from sjft_tf.models.optimizers import make_optimizer
 from sjft_tf.models.precision import precision_scope, with_loss_scale
 from sjft_tf.models.schedules import StepDecay, make_schedule
 from sjft_tf.models.scoring import Scorer
-from sjft_tf.models.source_head import SourceHead, fit_source_head
+from sjft_tf.models.softmax_head import SoftmaxHead, fit_by_folds, fit_softmax_head, spread_rows
 from sjft_tf.models.statistics import recompute_statistics
 from sjft_tf.models.step import JointModel
 from sjft_tf.models.trunks import FEATURES, build_trunk, check_trunk, save_trunk, trunk_of
@@ -70,18 +71,18 @@ __all__ = [
     "Scaling",
     "Scorer",
     "SizedView",
-    "SourceHead",
+    "SoftmaxHead",
     "StepDecay",
     "Variable",
     "block_slices",
     "build_joint_model",
     "build_optimizer",
     "build_trunk",
-    "check_form",
     "check_trunk",
     "check_weight_file",
     "find_family",
-    "fit_source_head",
+    "fit_by_folds",
+    "fit_softmax_head",
     "freeze",
     "head_sums",
     "layers_up_to",
@@ -103,6 +104,7 @@ __all__ = [
     "restore_optimizer_state",
     "save_trunk",
     "shadow",
+    "spread_rows",
     "strongest_to_weakest",
     "target_logits",
     "trunk_features",

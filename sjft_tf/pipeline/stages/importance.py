@@ -13,7 +13,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, refuse_changed
-from sjft_tf.models import Scaling, fit_source_head, source_head, trunk_features
+from sjft_tf.models import Scaling, fit_softmax_head, softmax_head, spread_rows, trunk_features
 from sjft_tf.pipeline.inputs import Sets, network_view
 from sjft_tf.pipeline.networks import starting_stamp, starting_trunk
 from sjft_tf.schema import Array, Schema
@@ -111,7 +111,7 @@ def _artifact(config: RunConfig, sets: Sets, workdir: Workdir) -> artifacts.Arti
 
 
 def _made_from(config: RunConfig, sets: Sets) -> artifacts.Stamp:
-    head = [source_head.STRENGTHS, source_head.STEPS, source_head.HELD_OUT, MOST_IMAGES]
+    head = [softmax_head.STRENGTHS, softmax_head.STEPS, softmax_head.TOLERANCE, softmax_head.HELD_OUT, MOST_IMAGES]
     return {
         "target": sets.target.fingerprint,
         "source": sets.source_images().fingerprint,
@@ -121,7 +121,7 @@ def _made_from(config: RunConfig, sets: Sets) -> artifacts.Stamp:
 
 
 def _made(config: RunConfig, target: ImageSet, source: ImageSet, workdir: Workdir) -> ClassWeights:
-    rows = _spread(source.labels, MOST_IMAGES)
+    rows = spread_rows(source.labels, MOST_IMAGES)
     chosen = source if len(rows) == len(source) else source.subset(rows)
     features = trunk_features(
         *(starting_trunk(config), [target, chosen], network_view(config), workdir.root),
@@ -129,16 +129,9 @@ def _made(config: RunConfig, target: ImageSet, source: ImageSet, workdir: Workdi
     )
     ours, theirs = features[: len(target)], features[len(target) :]
     scaling = Scaling.of(theirs, np.arange(len(theirs)))
-    head = fit_source_head(theirs, chosen.labels, source.num_classes, scaling)
+    head = fit_softmax_head(theirs, chosen.labels, source.num_classes, scaling)
+    log.info("source head: %s", head.summary())
     return class_weights(head.mean_probability(ours), source.labels)
-
-
-def _spread(labels: np.ndarray, most: int) -> np.ndarray:
-    """At most `most` rows, ascending, of which every class has about its share."""
-    if len(labels) <= most:
-        return np.arange(len(labels))
-    by_class = np.argsort(labels, kind="stable")
-    return np.sort(by_class[np.arange(most) * len(labels) // most])
 
 
 def _write_csv(source: ImageSet, weights: ClassWeights, pool: np.ndarray, workdir: Workdir) -> None:
