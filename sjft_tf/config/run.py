@@ -163,6 +163,16 @@ class RunConfig:
             self.retrieval.check_bank()
 
     def _check_source(self) -> None:
+        if self.training.co_tuning and self.model.weights == "none":
+            raise InputError(
+                "--co_tuning looks at images through the trunk's --weights, and --weights=none is random: its features "
+                "mean nothing. Give weights, or leave --co_tuning out."
+            )
+        if self.training.co_tuning and not self.data.source:
+            raise InputError(
+                f"--co_tuning={self.training.co_tuning:g} teaches the source's classes, but no --source was given. "
+                "Give one (e.g. --source=folder:PATH), or leave --co_tuning out."
+            )
         if self.selection.selector != "none" and not self.data.source:
             raise InputError(
                 f"--selector={self.selection.selector} borrows images, but no --source was given. "

@@ -8,6 +8,8 @@ Public surface:
     Scaling, strongest_to_weakest, block_slices
                                         what both convex heads share: scaled features, the choice of L2, blocks of rows
     fit_softmax_head, fit_by_folds      a convex softmax head on such features, fitted quickly
+    class_relationship, CoTuning, temperature
+                                        what a source head is taught on target images: p(source class | target class)
     spread_rows                         some rows, of every class its share
     reset_from                          hybrid starts: first layers pre-trained, the rest random
     FusedBatchNormalization, replace_batch_norm, momentum_for_run
@@ -28,6 +30,7 @@ Public surface:
 from sjft_tf.catalog import OPTIMIZERS, PRECISIONS, SCHEDULES, parse_rates, trunk_names
 from sjft_tf.models.addons import make_multi_optimizer
 from sjft_tf.models.averaging import plain, shadow
+from sjft_tf.models.co_tuning import CoTuning, Relationship, class_relationship, temperature
 from sjft_tf.models.contracts import ImageDataset, ImageView, SizedView, Variable
 from sjft_tf.models.convex_head import BLOCK_BYTES, Scaling, block_slices, strongest_to_weakest
 from sjft_tf.models.depth import freeze, layers_up_to, rate_factors
@@ -61,12 +64,14 @@ __all__ = [
     "OPTIMIZERS",
     "PRECISIONS",
     "SCHEDULES",
+    "CoTuning",
     "FeatureStream",
     "FusedBatchNormalization",
     "ImageDataset",
     "ImageView",
     "JointModel",
     "MultiViewScorer",
+    "Relationship",
     "ResumableDropout",
     "Scaling",
     "Scorer",
@@ -80,6 +85,7 @@ __all__ = [
     "build_trunk",
     "check_trunk",
     "check_weight_file",
+    "class_relationship",
     "find_family",
     "fit_by_folds",
     "fit_softmax_head",
@@ -107,6 +113,7 @@ __all__ = [
     "spread_rows",
     "strongest_to_weakest",
     "target_logits",
+    "temperature",
     "trunk_features",
     "trunk_names",
     "trunk_of",

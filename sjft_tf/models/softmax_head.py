@@ -43,6 +43,8 @@ class SoftmaxHead:
         l2: strength of the regularization.
         held_out: images that judged it.
         accuracy: share of these that are right; NaN without any.
+        temperature: what its logits are divided by, so that held-out images get probabilities that can be believed; 1
+            where none is left that the head has not learned from.
     """
 
     weights: np.ndarray
@@ -50,6 +52,7 @@ class SoftmaxHead:
     l2: float
     held_out: int
     accuracy: float
+    temperature: float = 1.0
 
     def mean_probability(self, features: np.ndarray) -> np.ndarray:
         """Mean probability of each class over `features` float [N, F]: float64 [C]."""

@@ -10,7 +10,8 @@ import contextlib
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from sjft_tf.models import (
     fit_softmax_head,
     softmax_head,
     spread_rows,
+    temperature,
     trunk_features,
     trunk_of,
 )
@@ -48,7 +50,7 @@ _SCHEMA = Schema(
         "mean": Array("float64", ("features",)),
         "factor": Array("float64", (), low=0),
     },
-    {"made_from": dict, "l2": float, "held_out": int, "accuracy?": float},
+    {"made_from": dict, "l2": float, "held_out": int, "accuracy?": float, "temperature": float},
 )
 
 
@@ -100,16 +102,16 @@ def fitted_head(config: RunConfig, role: str, images: ImageSet, model: JointMode
         model: its trunk makes the features.
         workdir: its `heads` may be shared by several runs, which fit no head twice.
     """
-    made_from = head_stamp(config, images)
+    made_from = head_stamp(config, role, images)
     path = workdir.heads / f"{role}-{artifacts.fingerprint(made_from)[:8]}.npz"
 
     def make() -> SoftmaxHead:
-        head = _fit(*features_of(config, images, model, workdir), images.num_classes)
+        head = _fit(role, *features_of(config, images, model, workdir), images.num_classes)
         log.info("%s head: %s", role, head.summary())
         refuse_changed(images)
         return head
 
-    with _alone_in(workdir.heads):
+    with alone_in(workdir.heads):
         return artifacts.Artifact(path, made_from, _load, _save, replaceable=True).get(make)
 
 
@@ -123,13 +125,14 @@ def features_of(
     return trunk_features(trunk_of(model), [chosen], network_view(config), workdir.heads, batch), chosen.labels
 
 
-def head_stamp(config: RunConfig, images: ImageSet) -> artifacts.Stamp:
+def head_stamp(config: RunConfig, role: str, images: ImageSet) -> artifacts.Stamp:
     """What a fitted head depends on: images, the trunk as the model has it, view, how it is fitted."""
     fit = softmax_head
     how = [fit.STRENGTHS, fit.STEPS, fit.TOLERANCE, fit.HELD_OUT, fit.FOLDS]
     settings = config.model
     return {
         "images": images.fingerprint,
+        "role": role,
         "fit": artifacts.fingerprint("l-bfgs", 1, how, [MOST_IMAGES, MOST_IN_FOLDS]),
         "precision": settings.precision,
         # Its random layers are drawn from the seed.
@@ -138,31 +141,36 @@ def head_stamp(config: RunConfig, images: ImageSet) -> artifacts.Stamp:
     }
 
 
-def _fit(features: np.ndarray, labels: np.ndarray, num_classes: int) -> SoftmaxHead:
+def _fit(role: str, features: np.ndarray, labels: np.ndarray, num_classes: int) -> SoftmaxHead:
     # Features that are all the same tell nothing: what is left is how frequent the classes are.
     same = not np.ptp(features, axis=0).any()
     scaling = (
         Scaling(np.asarray(features[0], np.float64), 1.0) if same else Scaling.of(features, np.arange(len(features)))
     )
-    fit: Callable[..., SoftmaxHead] = fit_by_folds if len(features) <= MOST_IN_FOLDS else fit_softmax_head
-    return fit(features, labels, num_classes, scaling)
+    if role == "target" and len(features) <= MOST_IN_FOLDS:
+        return fit_by_folds(features, labels, num_classes, scaling)
+    head = fit_softmax_head(features, labels, num_classes, scaling)
+    held = np.flatnonzero(softmax_head.held_out_rows(labels, num_classes))
+    return replace(head, temperature=temperature(head.log_probabilities(features[held]), labels[held]))
 
 
 def _load(path: Path) -> tuple[SoftmaxHead, artifacts.Stamp]:
     arrays, meta = artifacts.load_npz(path, _SCHEMA)
     scaling = Scaling(arrays["mean"], float(arrays["factor"]))
     accuracy = meta.get("accuracy", float("nan"))
-    return SoftmaxHead(arrays["weights"], scaling, meta["l2"], meta["held_out"], accuracy), meta["made_from"]
+    head = SoftmaxHead(arrays["weights"], scaling, meta["l2"], meta["held_out"], accuracy, meta["temperature"])
+    return head, meta["made_from"]
 
 
 def _save(path: Path, head: SoftmaxHead, made_from: artifacts.Stamp) -> None:
     arrays = {"weights": head.weights, "mean": head.scaling.mean, "factor": np.array(head.scaling.factor)}
+    meta = {"l2": head.l2, "held_out": head.held_out, "temperature": head.temperature}
     judged = {"accuracy": head.accuracy} if head.held_out else {}
-    artifacts.save_npz(path, arrays, {"made_from": made_from, "l2": head.l2, "held_out": head.held_out, **judged})
+    artifacts.save_npz(path, arrays, {"made_from": made_from, **meta, **judged})
 
 
 @contextlib.contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path) -> Iterator[None]:
     """Runs that share the folder wait for one another, rather than fit the same head side by side."""
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
