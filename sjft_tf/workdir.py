@@ -34,6 +34,7 @@ _FOLDERS = (
     "logs",
     "shared",
     "gradient-rounds",
+    "heads",
 )
 
 
@@ -109,6 +110,7 @@ class Workdir:
         influence: folder of what pruning found, see the properties.
         decision: what --selector=auto took, and why (JSON).
         importance: importance of the source's classes, with what it was made from (NPZ).
+        heads: what the heads begin as, a file for each that was fitted (NPZ).
         importance_csv: the same as a list, with how many images of each class are drawn (CSV).
         transport, transport_csv: likewise, weights by optimal transport of classes.
         likeness, likeness_csv: likewise, weights of images by their gradients; the list has those that are drawn.
@@ -152,6 +154,7 @@ class Workdir:
         self.influence = self.root / "influence"
         self.decision = self.root / "selector.json"
         self.importance = self.root / "class_importance.npz"
+        self.heads = self.root / "heads"
         self.importance_csv = self.root / "class_importance.csv"
         self.transport = self.root / "uot.npz"
         self.transport_csv = self.root / "uot.csv"

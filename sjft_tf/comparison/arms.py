@@ -15,6 +15,8 @@ from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 
 BASELINE = "fine-tune"
+CO_TUNING = 2.3
+"""Weight of Co-Tuning where the base settings have none: the authors' (You et al. 2020)."""
 _NO_GROWTH = {"wrong_growth": 0, "uncertain_growth": 0}
 _NEAREST = {"selector": "nearest", **_NO_GROWTH}
 
@@ -32,6 +34,7 @@ class Arm:
             predictions of the rounds of the arm `rounds`.
         grows: keeps the base's rounds, because what is borrowed changes between them.
         learned_bank: takes the bank that `--learned_bank` names.
+        co_tunes: takes `--co_tuning` of the base settings, or `CO_TUNING`; no other arm does.
     """
 
     name: str
@@ -41,11 +44,17 @@ class Arm:
     kind: str = "train"
     grows: bool = False
     learned_bank: bool = False
+    co_tunes: bool = False
 
     @property
     def borrows(self) -> bool:
         """Whether it trains on source images."""
         return self.kind == "train" and self.changes.get("selection", {}).get("selector") != "none"
+
+    @property
+    def uses_source(self) -> bool:
+        """Whether anything of the run depends on the source, if only what the source's head is taught."""
+        return self.borrows or self.co_tunes
 
     def config(self, base: RunConfig, bank: str = "squeezenet_conv1", bank_weights: str = "") -> RunConfig:
         """The arm's settings, validated.
@@ -63,6 +72,8 @@ class Arm:
             changed = changed.replace(section, **values)
         if self.learned_bank:
             changed = changed.replace("retrieval", bank=bank, bank_weights=bank_weights, bank_layers=[])
+        weight = (base.training.co_tuning or CO_TUNING) if self.co_tunes else 0.0
+        changed = changed.replace("training", co_tuning=weight)
         if not self.grows:
             changed = changed.replace("training", rounds=1, steps_per_round=base.training.total_steps)
         return self._only_what_it_reads(changed).validate()
@@ -79,11 +90,14 @@ class Arm:
         if config.selection.selector != "gradients":
             later, rate = plain.selection.gradient_checkpoints, plain.selection.gradient_rate
             config = config.replace("selection", gradient_checkpoints=later, gradient_rate=rate)
-        if not self.borrows:
+        if not self.uses_source:
             config = config.replace("data", source_rows="")
+        if not self.borrows:
             config = config.replace("training", source_weight=plain.training.source_weight)
         if self.kind == "head":
             config = config.replace("training", learning_rate=plain.training.learning_rate)
+        if self.kind == "head" or config.model.weights == "none":
+            config = config.replace("model", head_start=plain.model.head_start)
         return config
 
 
@@ -190,6 +204,20 @@ _ALL = (
         "Selective by trunk features",
         "As `selective`, neighbors by the features of the trunk instead of low-level statistics.",
         {"selection": _NEAREST, "retrieval": {"bank": "features", "bank_weights": "", "bank_layers": []}},
+    ),
+    Arm(
+        "co-tuning",
+        "Co-Tuning",
+        "Fine-tuning in which the source's head learns on target images which source classes theirs looks like.",
+        {"selection": {"selector": "none"}},
+        co_tunes=True,
+    ),
+    Arm(
+        "all-co-tuning",
+        "Joint, all of the source, and Co-Tuning",
+        "Joint training with the whole source, whose head also learns on target images, as in `co-tuning`.",
+        {"selection": {"selector": "all"}},
+        co_tunes=True,
     ),
 )
 

@@ -111,7 +111,7 @@ class ComparisonSpec:
                 training["source_weight"] = trial.point.source_weight
         # The source was audited once, for all runs.
         data: dict[str, Any] = {"audit": False, "exclude_leaks": False, "holdout_test": sets.holdout}
-        if arm.borrows and sets.source_rows:
+        if arm.uses_source and sets.source_rows:
             data["source_rows"] = sets.source_rows
         if not final:
             data["test"] = "none"

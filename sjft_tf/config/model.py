@@ -19,6 +19,12 @@ class ModelConfig(Section):
     depth: int = option(20, "trunk=preact_resnet: layers, 6n + 2", limits=(8, 10000))
     width: int = option(16, "trunk=preact_resnet: channels of the first stage", limits=(1, 65536))
     dropout: float = option(0.0, "dropout between trunk and heads", limits=(0.0, 0.99))
+    head_start: str = option(
+        "fitted",
+        "what the heads begin as: fitted, the best linear classifiers on the features of --weights, or random; with "
+        "--weights=none always random",
+        ("fitted", "random"),
+    )
     precision: str = option(
         "float32",
         "what the trunk computes in; weights, heads and losses stay float32",

@@ -170,10 +170,25 @@ class RunConfig:
 
     @property
     def borrows(self) -> bool:
-        """Whether there are source images to open."""
+        """Whether there are source images to draw from."""
         return self.selection.selector != "none" and bool(self.data.source)
 
+    @property
+    def opens_source(self) -> bool:
+        """Whether source images are looked at: to be drawn from, or for what they teach about classes alone."""
+        return self.borrows or self.training.co_tuning > 0
+
     def _check_source(self) -> None:
+        if self.training.co_tuning and self.model.weights == "none":
+            raise InputError(
+                "--co_tuning looks at images through the trunk's --weights, and --weights=none is random: its features "
+                "mean nothing. Give weights, or leave --co_tuning out."
+            )
+        if self.training.co_tuning and not self.data.source:
+            raise InputError(
+                f"--co_tuning={self.training.co_tuning:g} teaches the source's classes, but no --source was given. "
+                "Give one (e.g. --source=folder:PATH), or leave --co_tuning out."
+            )
         if self.selection.selector not in ("none", "auto") and not self.data.source:
             raise InputError(
                 f"--selector={self.selection.selector} borrows images, but no --source was given. "

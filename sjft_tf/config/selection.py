@@ -32,7 +32,7 @@ class SelectionConfig(Section):
     source_share: float = option(
         0.15,
         "k0=share: the pool is this share of the source (the paper: 200,000 of 1.28 M images); with a number as K0 "
-        "that of class_importance, which has no K0",
+        "that of class_importance, uot and gradients, which have no K0",
         limits=(1e-9, 1.0),
     )
     nearest_share: float = option(

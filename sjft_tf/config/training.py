@@ -50,6 +50,12 @@ class TrainingConfig(Section):
         0.5, "weight of the target loss beside a source; alone it counts whole", limits=(0.0, 1e3)
     )
     source_weight: float = option(0.5, "weight of the source loss", limits=(0.0, 1e3))
+    co_tuning: float = option(
+        0.0,
+        "weight of Co-Tuning: on target images the source head is taught which source classes theirs looks like "
+        "(You et al. 2020: 2.3); also with --selector=none, which then needs --source",
+        limits=(0.0, 1e3),
+    )
     eval_batch_size: int = option(128, "images a step in scoring and evaluation", limits=(1, 65536), free=True)
     view_cache_mb: int = option(
         256,

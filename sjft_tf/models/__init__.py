@@ -7,7 +7,10 @@ Public surface:
     FeatureStream, trunk_features       what a frozen trunk makes of images
     Scaling, strongest_to_weakest, block_slices
                                         what both convex heads share: scaled features, the choice of L2, blocks of rows
-    fit_source_head                     a convex softmax head on such features, fitted quickly
+    fit_softmax_head, fit_by_folds      a convex softmax head on such features, fitted quickly
+    class_relationship, CoTuning, temperature
+                                        what a source head is taught on target images: p(source class | target class)
+    spread_rows                         some rows, of every class its share
     GradientStream, HeadedTrunk, LinearHead
                                         what images would change in the trunk's last kernel, in a few directions
     reset_from                          hybrid starts: first layers pre-trained, the rest random
@@ -29,6 +32,7 @@ Public surface:
 from sjft_tf.catalog import OPTIMIZERS, PRECISIONS, SCHEDULES, parse_rates, trunk_names
 from sjft_tf.models.addons import make_multi_optimizer
 from sjft_tf.models.averaging import plain, shadow
+from sjft_tf.models.co_tuning import CoTuning, Relationship, class_relationship, temperature
 from sjft_tf.models.contracts import ImageDataset, ImageView, SizedView, Variable
 from sjft_tf.models.convex_head import BLOCK_BYTES, Scaling, block_slices, strongest_to_weakest
 from sjft_tf.models.depth import freeze, layers_up_to, rate_factors
@@ -51,7 +55,7 @@ from sjft_tf.models.precision import precision_scope, with_loss_scale
 from sjft_tf.models.projected_gradients import GRADIENT_WIDTH, GradientStream, HeadedTrunk, LinearHead, Sides
 from sjft_tf.models.schedules import StepDecay, make_schedule
 from sjft_tf.models.scoring import Scorer
-from sjft_tf.models.source_head import SourceHead, fit_source_head
+from sjft_tf.models.softmax_head import SoftmaxHead, fit_by_folds, fit_softmax_head, spread_rows
 from sjft_tf.models.statistics import recompute_statistics
 from sjft_tf.models.step import JointModel
 from sjft_tf.models.trunks import FEATURES, build_trunk, check_trunk, save_trunk, trunk_of
@@ -64,6 +68,7 @@ __all__ = [
     "OPTIMIZERS",
     "PRECISIONS",
     "SCHEDULES",
+    "CoTuning",
     "FeatureStream",
     "FusedBatchNormalization",
     "GradientStream",
@@ -73,23 +78,25 @@ __all__ = [
     "JointModel",
     "LinearHead",
     "MultiViewScorer",
+    "Relationship",
     "ResumableDropout",
     "Scaling",
     "Scorer",
     "Sides",
     "SizedView",
-    "SourceHead",
+    "SoftmaxHead",
     "StepDecay",
     "Variable",
     "block_slices",
     "build_joint_model",
     "build_optimizer",
     "build_trunk",
-    "check_form",
     "check_trunk",
     "check_weight_file",
+    "class_relationship",
     "find_family",
-    "fit_source_head",
+    "fit_by_folds",
+    "fit_softmax_head",
     "freeze",
     "head_sums",
     "layers_up_to",
@@ -111,8 +118,10 @@ __all__ = [
     "restore_optimizer_state",
     "save_trunk",
     "shadow",
+    "spread_rows",
     "strongest_to_weakest",
     "target_logits",
+    "temperature",
     "trunk_features",
     "trunk_names",
     "trunk_of",

@@ -1,6 +1,6 @@
 """What the convex softmax heads on frozen features have in common: how features are scaled, and how strong L2 is.
 
-There are two, because they are asked different things. `source_head` takes a hundred thousand images of a thousand
+There are two, because they are asked different things. `softmax_head` takes a hundred thousand images of a thousand
 classes and must be good enough within minutes: L-BFGS in float32, stopped early. The head of `sjft_tf.influence` must
 be at its minimum to the last digits, or influence is not defined: Newton's method in float64.
 """

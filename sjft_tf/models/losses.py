@@ -47,6 +47,25 @@ def head_sums(labels: tf.Tensor | np.ndarray, logits: tf.Tensor | np.ndarray, la
     )
 
 
+def soft_loss_sum(
+    labels: tf.Tensor | np.ndarray, logits: tf.Tensor | np.ndarray, wanted: tf.Tensor | np.ndarray
+) -> tf.Tensor:
+    """Cross-entropy with the distribution that each row's label stands for, summed over the rows that have a label.
+
+    Args:
+        labels: int [N] or [N, 1]; -1: the row takes no part.
+        logits: float [N, C].
+        wanted: float32 [K, C], a distribution for each label.
+
+    Returns:
+        Scalar float32, nats; 0, with a gradient of 0, without a valid row.
+    """
+    labels, valid = labels_and_mask(labels)
+    logits = tf.where(valid[:, tf.newaxis], tf.cast(logits, tf.float32), 0.0)
+    losses = -tf.reduce_sum(tf.gather(wanted, labels) * tf.nn.log_softmax(logits), axis=-1)
+    return tf.reduce_sum(tf.where(valid, losses, 0.0))
+
+
 def valid_rows(labels: tf.Tensor | np.ndarray) -> tf.Tensor:
     """How many rows have a label: scalar float32, from integers of any shape."""
     return tf.reduce_sum(tf.cast(tf.convert_to_tensor(labels) >= 0, tf.float32))

@@ -24,7 +24,6 @@ import tensorflow as tf
 from sjft_tf.errors import InputError
 from sjft_tf.models.contracts import ImageDataset, ImageView
 from sjft_tf.models.losses import head_sums
-from sjft_tf.models.source_head import SourceHead
 
 GRADIENT_WIDTH = 128
 """w: an image's gradient becomes at most w x w numbers."""
@@ -53,13 +52,6 @@ class LinearHead:
 
     kernel: np.ndarray
     bias: np.ndarray
-
-    @classmethod
-    def of(cls, head: SourceHead) -> LinearHead:
-        """The head with the scaling of its features folded in."""
-        kernel = head.scaling.factor * head.weights[:-1]
-        bias = head.weights[-1] - head.scaling.mean @ kernel
-        return cls(kernel.astype(np.float32), bias.astype(np.float32))
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,20 @@ import tensorflow as tf
 from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
 from sjft_tf.models.averaging import WeightAverage
+from sjft_tf.models.co_tuning import CoTuning
 from sjft_tf.models.contracts import Variable
-from sjft_tf.models.losses import head_sums, valid_rows
+from sjft_tf.models.losses import head_sums, soft_loss_sum, valid_rows
 from sjft_tf.models.precision import loss_scale, prepare_gradients, scale_loss
 
 Labels = Mapping[str, tf.Tensor]
 """Of each head int32 [N], -1 where a row is of the other domain."""
 Counts = dict[str, tf.Tensor]
-"""Of each head how many rows have a label, scalar float32."""
+"""Of each term of the loss how many rows have a label, scalar float32."""
 Sums = dict[str, list[tf.Tensor]]
-"""Of each head loss and hits, scalars float32; see `HeadSums`."""
+"""Of each head loss and hits (see `HeadSums`), of Co-Tuning the loss alone, scalars float32."""
 Nested = TypeVar("Nested")
+CO_TUNING = "co_tuning"
+"""Name of the third term of the loss, beside those of the heads."""
 
 
 class StepRules:
@@ -40,16 +43,21 @@ class StepRules:
         clip_norm: float = 0.0,
         accumulate: int = 1,
         average_momentum: float = 0.0,
+        co_tuning: CoTuning | None = None,
     ) -> None:
         if accumulate < 1:
             raise InputError(f"`accumulate` must be at least 1. Received: accumulate={accumulate}")
         self.loss_weights = dict(loss_weights)
         self.label_smoothing, self.clip_norm, self.accumulate = float(label_smoothing), float(clip_norm), accumulate
+        self.relationship = None if co_tuning is None else co_tuning.relationship
+        # Of every term of the loss; the heads' come first.
+        self.weights = self.loss_weights | ({} if co_tuning is None else {CO_TUNING: float(co_tuning.weight)})
         self.average = WeightAverage(model, average_momentum) if average_momentum else None
         self.steps = tf.Variable(
             0, dtype=tf.int64, trainable=False, name="steps", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
         )
         names = ["loss", *(f"{head}_{what}" for head in self.loss_weights for what in ("loss", "accuracy"))]
+        names += [f"{CO_TUNING}_loss"] if co_tuning is not None else []
         self.metrics = {name: keras.metrics.Mean(name=name, dtype="float32") for name in names}
         if self.clip_norm:
             self.metrics["gradient_norm"] = keras.metrics.Mean(name="gradient_norm", dtype="float32")
@@ -62,8 +70,8 @@ class JointModel(keras.Model):
     After `prepare` and `compile(optimizer=...)` it is trained by `fit` with batches of
     `(images float32 [N, H, W, 3], {"target": int32 [N], "source": int32 [N]})`, label -1 where a row is of the
     other domain; with a leading axis of micro-batches where gradients are accumulated. What `fit` reports: "loss"
-    (weighted sum of the heads'), "target_loss", "source_loss", "target_accuracy", "source_accuracy", and
-    "gradient_norm" (before clipping) where it is clipped: means over the steps of the fit.
+    (weighted sum of the terms), "target_loss", "source_loss", "target_accuracy", "source_accuracy", "gradient_norm"
+    (before clipping) where it is clipped, and "co_tuning_loss" with Co-Tuning: means over the steps of the fit.
     """
 
     rules: StepRules | None = None
@@ -76,22 +84,25 @@ class JointModel(keras.Model):
         clip_norm: float = 0.0,
         accumulate: int = 1,
         average_momentum: float = 0.0,
+        co_tuning: CoTuning | None = None,
     ) -> None:
         """Sets how steps are made.
 
         Args:
-            loss_weights: a weight for each head.
+            loss_weights: a weight for each head that learns from labels. A source head without one is there for
+                Co-Tuning alone; batches then have target rows only and no labels for it.
             label_smoothing: see `head_sums`.
             clip_norm: largest norm of the whole gradient, larger ones are shortened to it; 0 does not clip.
             accumulate: micro-batches of a step. Each head's loss is the mean over the valid rows of all of them,
                 so that the step equals one with a single large batch, batch normalization aside, and the optimizer,
                 its schedule and its momentum see steps, not micro-batches.
             average_momentum: of the moving average of the weights; 0 keeps none.
+            co_tuning: what the source head is taught on target rows beside its labels; None for nothing.
         """
         if not KERAS_3:
             # Its figures are those of all replicas already; among several processes it would add them up once more.
             self.distribute_reduction_method = "first"
-        self.rules = StepRules(self, loss_weights, label_smoothing, clip_norm, accumulate, average_momentum)
+        self.rules = StepRules(self, loss_weights, label_smoothing, clip_norm, accumulate, average_momentum, co_tuning)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -111,14 +122,14 @@ class JointModel(keras.Model):
         rules = self._prepared("fit")
         images, labels = data[:2]
         # A head's loss is a mean over the valid rows of all micro-batches and replicas, which are counted first.
-        counts = _everywhere({head: valid_rows(labels[head]) for head in rules.loss_weights})
+        counts = _counts(rules, labels)
         variables = self.trainable_variables
         if rules.accumulate == 1:
             gradients, sums = self._gradients(rules, images, labels, counts, variables)
         else:
             gradients, sums = self._accumulated(rules, images, labels, counts, variables)
         gradients = prepare_gradients(self.optimizer, gradients)
-        figures = _means(_everywhere(sums), counts, rules.loss_weights)
+        figures = _means(_everywhere(sums), counts, rules.weights)
         if rules.clip_norm:
             gradients, figures["gradient_norm"] = _clipped(gradients, rules.clip_norm, loss_scale(self.optimizer))
         self.optimizer.apply_gradients(list(zip(gradients, variables, strict=True)))
@@ -137,10 +148,8 @@ class JointModel(keras.Model):
         """The same figures without training, as `evaluate` reports them; "gradient_norm" stays 0."""
         rules = self._prepared("evaluate")
         images, labels = data[:2]
-        counts = _everywhere({head: valid_rows(labels[head]) for head in rules.loss_weights})
-        outputs = self(images, training=False)
-        sums = {head: list(head_sums(labels[head], outputs[head], rules.label_smoothing)) for head in counts}
-        for name, value in _means(_everywhere(sums), counts, rules.loss_weights).items():
+        sums = _sums(rules, labels, self(images, training=False))
+        for name, value in _means(_everywhere(sums), _counts(rules, labels), rules.weights).items():
             rules.metrics[name].update_state(value)
         return {name: metric.result() for name, metric in rules.metrics.items()}
 
@@ -159,16 +168,13 @@ class JointModel(keras.Model):
     ) -> tuple[list[tf.Tensor], Sums]:
         with tf.GradientTape() as tape:
             outputs = self(images, training=True)
-            sums = {head: head_sums(labels[head], outputs[head], rules.label_smoothing) for head in rules.loss_weights}
+            sums = _sums(rules, labels, outputs)
             loss = tf.add_n(
-                [
-                    weight * tf.math.divide_no_nan(sums[head].loss, counts[head])
-                    for head, weight in rules.loss_weights.items()
-                ]
+                [weight * tf.math.divide_no_nan(sums[name][0], counts[name]) for name, weight in rules.weights.items()]
             )
             loss = scale_loss(self.optimizer, loss)
         gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return gradients, {head: list(parts) for head, parts in sums.items()}
+        return gradients, sums
 
     def _accumulated(
         self, rules: StepRules, images: tf.Tensor, labels: Labels, counts: Counts, variables: list[Variable]
@@ -186,12 +192,28 @@ class JointModel(keras.Model):
         _, gradients, sums = tf.while_loop(
             lambda i, *_: i < rules.accumulate,
             add,
-            (tf.constant(0), nothing, {head: [tf.zeros([]), tf.zeros([])] for head in heads}),
+            (tf.constant(0), nothing, _nothing(rules)),
             maximum_iterations=rules.accumulate,
             # Side by side they would need the memory that accumulating saves.
             parallel_iterations=1,
         )
         return gradients, sums
+
+
+def _counts(rules: StepRules, labels: Labels) -> Counts:
+    counts = _everywhere({head: valid_rows(labels[head]) for head in rules.loss_weights})
+    return counts | ({CO_TUNING: counts["target"]} if rules.relationship is not None else {})
+
+
+def _sums(rules: StepRules, labels: Labels, outputs: Mapping[str, tf.Tensor]) -> Sums:
+    sums = {head: list(head_sums(labels[head], outputs[head], rules.label_smoothing)) for head in rules.loss_weights}
+    if rules.relationship is not None:
+        sums[CO_TUNING] = [soft_loss_sum(labels["target"], outputs["source"], rules.relationship)]
+    return sums
+
+
+def _nothing(rules: StepRules) -> Sums:
+    return {name: [tf.zeros([])] * (2 if name in rules.loss_weights else 1) for name in rules.weights}
 
 
 def _everywhere(values: Nested) -> Nested:
@@ -216,11 +238,12 @@ def _multi_worker() -> bool:
 
 def _means(sums: Sums, counts: Counts, weights: Mapping[str, float]) -> dict[str, tf.Tensor]:
     means = {}
-    for head in weights:
-        loss, hits = sums[head]
-        means[f"{head}_loss"] = tf.math.divide_no_nan(loss, counts[head])
-        means[f"{head}_accuracy"] = tf.math.divide_no_nan(hits, counts[head])
-    return means | {"loss": tf.add_n([weight * means[f"{head}_loss"] for head, weight in weights.items()])}
+    for name in weights:
+        loss, *hits = sums[name]
+        means[f"{name}_loss"] = tf.math.divide_no_nan(loss, counts[name])
+        if hits:
+            means[f"{name}_accuracy"] = tf.math.divide_no_nan(hits[0], counts[name])
+    return means | {"loss": tf.add_n([weight * means[f"{name}_loss"] for name, weight in weights.items()])}
 
 
 def _finite(value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

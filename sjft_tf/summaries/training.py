@@ -89,6 +89,10 @@ def scalars_from_logs(logs: Mapping[str, object]) -> dict[str, float | None]:
     """
     scalars: dict[str, float | None] = {"loss/total": _number(logs.get("loss"))}
     known = {"loss"}
+    if (taught := logs.get("co_tuning_loss")) is not None:
+        # A term of its own, of no head.
+        scalars["loss/co_tuning"] = _number(taught)
+        logs = {name: value for name, value in logs.items() if name != "co_tuning_loss"}
     alone = not any(name.startswith("source") for name in logs)
     for head in HEADS:
         own = {name[len(head) :]: name for name in logs if name.startswith(f"{head}_")}

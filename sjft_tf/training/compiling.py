@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from sjft_tf.compat import KERAS_3
 from sjft_tf.config import ModelConfig, TrainingConfig
 from sjft_tf.errors import InputError
 from sjft_tf.models import (
+    CoTuning,
     JointModel,
     build_optimizer,
     freeze,
@@ -23,7 +25,13 @@ from sjft_tf.models import (
 )
 
 
-def compile_joint(model: JointModel, training: TrainingConfig, network: ModelConfig) -> None:
+def compile_joint(
+    model: JointModel,
+    training: TrainingConfig,
+    network: ModelConfig,
+    relationship: np.ndarray | None = None,
+    borrows: bool = True,
+) -> None:
     """Compiles the joint model with the optimizer over the global step and the rules of a step.
 
     To be called with the starting weights in the model: L2-SP remembers them.
@@ -32,13 +40,15 @@ def compile_joint(model: JointModel, training: TrainingConfig, network: ModelCon
         model: from `build_joint_model`.
         training: optimizer, schedule, losses, how a step is made.
         network: what is frozen, and the precision.
+        relationship: p(source class | target class), float32 [C_t, C_s], for Co-Tuning; None without it.
+        borrows: whether batches have source images; else a source head learns by Co-Tuning alone.
 
     Raises:
         InputError: a place in the trunk that does not exist, or an option that the optimizer does not know.
     """
     freeze(trunk_of(model), network.freeze, network.freeze_batch_norm)
     optimizer = _optimizer(model, training, network.precision)
-    heads = list(model.output)
+    heads = list(model.output) if borrows else ["target"]
     # The weights balance two losses. One alone counts whole, or plain fine-tuning would train at half its rate.
     weights = (
         {"target": training.target_weight, "source": training.source_weight} if len(heads) > 1 else {"target": 1.0}
@@ -49,6 +59,7 @@ def compile_joint(model: JointModel, training: TrainingConfig, network: ModelCon
         clip_norm=training.clip_norm,
         accumulate=training.accumulate,
         average_momentum=training.average_weights,
+        co_tuning=None if relationship is None else CoTuning(training.co_tuning, relationship),
     )
     model.compile(
         optimizer=optimizer,

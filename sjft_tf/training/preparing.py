@@ -24,12 +24,14 @@ class TrainingSets:
         source: images to borrow from, None for plain fine-tuning.
         neighbors: int32 [N_t, K_max] ranked source rows; None where the selector needs none.
         pool: int32 [M] source rows, with repeats, of which all target images borrow alike; for WEIGHT_SELECTORS.
+        relationship: p(source class | target class), float32 [C_t, C_s], for Co-Tuning; None without it.
     """
 
     target: ImageSet
     source: ImageSet | None = None
     neighbors: np.ndarray | None = None
     pool: np.ndarray | None = None
+    relationship: np.ndarray | None = None
 
 
 def augmentation(view: ViewConfig, more: AugmentationConfig) -> Augmentation:

@@ -21,7 +21,7 @@ def test_an_arm_is_a_valid_run_that_sees_as_many_target_images(name):
     config = settings(name)
     assert config.validate() is config
     assert config.training.total_steps == 28
-    assert replace(config.training, rounds=4, steps_per_round=7) == BASE.training
+    assert replace(config.training, rounds=4, steps_per_round=7, co_tuning=0.0) == BASE.training
     assert config.view == BASE.view
     assert config.training.rounds == (4 if ARMS[name].grows else 1)
 
@@ -40,7 +40,19 @@ def test_what_the_arms_are():
     assert {settings(name).model.weights for name in ("scratch", "scratch-selective")} == {"none"}
     assert settings("selective").model == BASE.model
     assert settings("mixture") == settings("selective").replace("selection", nearest_share=0.2)
-    assert [name for name, arm in ARMS.items() if not arm.borrows] == [*("frozen", BASELINE, "fusion", "scratch")]
+    assert [name for name, arm in ARMS.items() if not arm.borrows] == [
+        *("frozen", BASELINE, "fusion", "scratch", "co-tuning")
+    ]
+
+
+def test_co_tuning_is_of_its_arms_alone_and_looks_at_the_kept_source():
+    weighty = BASE.replace("training", co_tuning=0.4).replace("data", source_rows="kept.json")
+    for base, weight in ((BASE, 2.3), (weighty, 0.4)):
+        found = {name: arm.config(base, "alexnet").training.co_tuning for name, arm in ARMS.items()}
+        assert {name: value for name, value in found.items() if value} == {"co-tuning": weight, "all-co-tuning": weight}
+    assert ARMS["co-tuning"].config(weighty).data.source_rows == "kept.json"
+    assert ARMS[BASELINE].config(weighty).data.source_rows == ""
+    assert ARMS["co-tuning"].config(BASE).training.source_weight == 0.5
 
 
 def test_what_an_arm_does_not_read_does_not_change_it():
@@ -49,7 +61,7 @@ def test_what_an_arm_does_not_read_does_not_change_it():
     ).replace("training", source_weight=0.7)
     arms = [arm for arm in ARMS.values() if arm.kind != "fusion"]
     same = {arm.name for arm in arms if arm.config(other, "alexnet") == arm.config(BASE, "alexnet")}
-    assert same == {"frozen", BASELINE, "scratch"}
+    assert same == {"frozen", BASELINE, "scratch", "co-tuning"}
     assert ARMS["all"].config(other).selection == ARMS["all"].config(BASE).selection
     slower = BASE.replace("training", learning_rate=1e-3)
     assert [name for name in ("frozen", BASELINE) if ARMS[name].config(slower) == ARMS[name].config(BASE)] == ["frozen"]

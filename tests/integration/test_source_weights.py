@@ -10,7 +10,7 @@ import tensorflow as tf
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.errors import InputError
 from sjft_tf.images import open_image_set
-from sjft_tf.models import GradientStream, LinearHead, Scaling, build_trunk, fit_source_head
+from sjft_tf.models import GradientStream, LinearHead, Scaling, build_trunk, fit_softmax_head
 from sjft_tf.models.projected_gradients import last_kernel_layer
 from sjft_tf.pipeline.inputs import network_view, open_sets
 from sjft_tf.pipeline.inspection.request import InspectionRequest
@@ -113,7 +113,7 @@ def test_images_weigh_what_their_gradients_have_in_common_with_a_class(config, t
         pixels = np.stack([np.asarray(images.load(row)) for row in range(len(images))]).astype(np.float32)
         features = trunk[0].predict(pixels, verbose=0)
         scaling = Scaling.of(features, np.arange(len(features)))
-        head = LinearHead.of(fit_source_head(features, images.labels, images.num_classes, scaling))
+        head = LinearHead(*fit_softmax_head(features, images.labels, images.num_classes, scaling).dense())
         made.append(np.stack([kernel_gradient(trunk[0], head, pixels[row], images.labels[row]) for row in which]))
     ours, theirs = (one / np.linalg.norm(one, axis=1, keepdims=True) for one in made)
     # Of the target's on the side of the patches, 144 numbers, the 128 principal directions.
@@ -129,7 +129,7 @@ def test_images_weigh_what_their_gradients_have_in_common_with_a_class(config, t
     assert listing[0]["target_class"] == sets.target.class_names[weights.target_class[weights.weight.argmax()]]
     assert {row["source"] for row in listing} == set(sets.source.ids[pool])
     # Made once, for pools of any size and seed.
-    monkeypatch.setattr("sjft_tf.pipeline.stages.gradient_checkpoints.fit_source_head", None)
+    monkeypatch.setattr("sjft_tf.pipeline.stages.gradient_checkpoints.fit_softmax_head", None)
     larger = config.replace("selection", source_share=0.5).replace("training", seed=3).validate()
     assert len(source_pool(larger, sets, workdir)) == 104
     lines = retrieve(config, workdir)

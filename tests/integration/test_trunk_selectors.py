@@ -162,7 +162,7 @@ def test_the_whole_job_with_class_importance(by_class, workdir):
 def test_importances_are_used_again_for_pools_of_any_size(by_class, workdir, monkeypatch):
     sets = open_sets(by_class, workdir)
     first, weights = source_pool(by_class, sets, workdir), CLASS_IMPORTANCE.weights(by_class, sets, workdir)
-    monkeypatch.setattr("sjft_tf.pipeline.stages.importance.fit_source_head", None)
+    monkeypatch.setattr("sjft_tf.pipeline.stages.importance.fit_softmax_head", None)
     again = source_pool(by_class, sets, workdir)
     np.testing.assert_array_equal(first, again)
     larger = by_class.replace("selection", source_share=1.0).validate()

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, View
-from sjft_tf.models import GradientStream, HeadedTrunk, LinearHead, Scaling, build_trunk, fit_source_head
+from sjft_tf.models import GradientStream, HeadedTrunk, LinearHead, Scaling, build_trunk, fit_softmax_head
 from sjft_tf.models.projected_gradients import last_kernel_layer
 
 
@@ -124,8 +124,8 @@ def test_no_gradient_is_no_number_less(rng):
 
 def test_the_scaling_is_folded_in(rng):
     features, labels = rng.normal(3, 2, (40, 4)).astype(np.float32), np.arange(40) % 3
-    fitted = fit_source_head(features, labels, 3, Scaling.of(features, np.arange(40)))
-    folded = LinearHead.of(fitted)
+    fitted = fit_softmax_head(features, labels, 3, Scaling.of(features, np.arange(40)))
+    folded = LinearHead(*fitted.dense())
     logits = features.astype(np.float64) @ folded.kernel + folded.bias
     np.testing.assert_allclose(logits - logits.mean(1, keepdims=True), _centered(fitted, features), atol=1e-4)
 

@@ -151,3 +151,10 @@ def test_logs_without_accuracy_or_anything():
 def test_refuses_every_zero():
     with pytest.raises(InputError, match="every=0"):
         TrainingSummaries(Recorder(), every=0)
+
+
+@pytest.mark.parametrize("source", [{}, {"source_loss": 3.0, "source_accuracy": 0.25}])
+def test_co_tuning_is_a_loss_of_no_head(source):
+    found = scalars_from_logs({"loss": 9.0, "target_loss": 2.0, "target_accuracy": 0.5, "co_tuning_loss": 4.0} | source)
+    expected = {"loss/total": 9.0, "loss/target": 2.0, "accuracy/target": 0.5, "loss/co_tuning": 4.0}
+    assert found == expected | ({"loss/source": 3.0, "accuracy/source": 0.25} if source else {})

@@ -74,7 +74,7 @@ class Board:
     def callbacks(self, index: int) -> list[keras.callbacks.Callback]:
         """What round `index`, which `mark` opened, writes while it trains."""
         training = self._config.training
-        images = training.batch_size * training.accumulate * (2 if self._sets.source is not None else 1)
+        images = training.batch_size * training.accumulate * (1 if self._config.selection.selector == "none" else 2)
         every = max(1, min(50, training.steps_per_round // 20))
         self._profiler = StepProfiler(
             self._workdir.logs, self._config.monitor.profiled_steps(self._config.training.total_steps), self._begin

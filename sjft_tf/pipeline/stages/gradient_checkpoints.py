@@ -13,7 +13,7 @@ from sjft_tf.models import (
     Scaling,
     Scorer,
     build_joint_model,
-    fit_source_head,
+    fit_softmax_head,
 )
 from sjft_tf.pipeline.inputs import Sets, network_view
 from sjft_tf.pipeline.networks import starting_trunk
@@ -44,10 +44,10 @@ def short_training(config: RunConfig) -> RunConfig:
     plain = RunConfig()
     return (
         config.replace("selection", **{**vars(plain.selection), "selector": "all"})
-        .replace("model", precision="float32", reset_from="")
+        .replace("model", precision="float32", reset_from="", head_start=plain.model.head_start)
         .replace("training", rounds=max(1, later), steps_per_round=steps, seed=0, target_weight=1.0, source_weight=1.0)
         .replace("training", learning_rate=config.selection.gradient_rate, schedule="constant", warmup_steps=0)
-        .replace("training", recompute_batch_norm=0, average_weights=0.0, l2_sp=0.0, jit=False)
+        .replace("training", recompute_batch_norm=0, average_weights=0.0, l2_sp=0.0, jit=False, co_tuning=0.0)
     )
 
 
@@ -66,7 +66,8 @@ def forget_training(workdir: Workdir) -> None:
 
 
 def _fitted(features: np.ndarray, labels: np.ndarray, num_classes: int) -> LinearHead:
-    return LinearHead.of(fit_source_head(features, labels, num_classes, Scaling.of(features, np.arange(len(features)))))
+    scaling = Scaling.of(features, np.arange(len(features)))
+    return LinearHead(*fit_softmax_head(features, labels, num_classes, scaling).dense())
 
 
 def _trained(config: RunConfig, sets: Sets, start: HeadedTrunk, workdir: Workdir) -> list[HeadedTrunk]:

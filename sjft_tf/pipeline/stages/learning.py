@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import keras
@@ -20,6 +21,8 @@ from sjft_tf.models import (
 from sjft_tf.pipeline.inputs import Sets, evaluation_views, network_view, views_stamp
 from sjft_tf.pipeline.networks import build_run_trunk, weights_identity
 from sjft_tf.pipeline.stages.board import Board
+from sjft_tf.pipeline.stages.co_tuning import source_given_target
+from sjft_tf.pipeline.stages.heads import start_heads
 from sjft_tf.pipeline.stages.results import evaluate_round, evaluated, validation_score
 from sjft_tf.pipeline.stages.retrieving import retrieved
 from sjft_tf.training import (
@@ -99,6 +102,9 @@ def train(
     augmentation(config.view, config.augmentation)
     training_sets = retrieved(config, sets, workdir, cluster)
     model = build_model(config, sets.target.num_classes, sets.source.num_classes if sets.source else None, cluster)
+    start_heads(config, sets, model, workdir, cluster)
+    relationship = source_given_target(config, sets, model, workdir, cluster)
+    training_sets = dataclasses.replace(training_sets, relationship=relationship)
     settings = config.checkpoints
     scorer = Scorer(
         model, network_view(config), config.training.eval_batch_size, cache_mb=config.training.view_cache_mb

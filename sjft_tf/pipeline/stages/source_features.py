@@ -8,7 +8,7 @@ import numpy as np
 
 from sjft_tf.config import RunConfig
 from sjft_tf.images import ImageSet
-from sjft_tf.models import trunk_features
+from sjft_tf.models import spread_rows, trunk_features
 from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.pipeline.networks import starting_trunk
 from sjft_tf.workdir import Workdir
@@ -33,18 +33,10 @@ class StartingFeatures(NamedTuple):
 
 def starting_features_of(config: RunConfig, target: ImageSet, source: ImageSet, workdir: Workdir) -> StartingFeatures:
     """Features of all target images and of at most `MOST_IMAGES` source images, memory-mapped."""
-    rows = _spread(source.labels, MOST_IMAGES)
+    rows = spread_rows(source.labels, MOST_IMAGES)
     chosen = source if len(rows) == len(source) else source.subset(rows)
     features = trunk_features(
         *(starting_trunk(config), [target, chosen], network_view(config), workdir.root),
         config.training.eval_batch_size,
     )
     return StartingFeatures(features[: len(target)], features[len(target) :], rows)
-
-
-def _spread(labels: np.ndarray, most: int) -> np.ndarray:
-    """At most `most` rows, ascending, of which every class has about its share."""
-    if len(labels) <= most:
-        return np.arange(len(labels))
-    by_class = np.argsort(labels, kind="stable")
-    return np.sort(by_class[np.arange(most) * len(labels) // most])

@@ -68,6 +68,7 @@ class RoundMetrics(TypedDict, total=False):
     loss: float
     target_loss: float
     source_loss: float
+    co_tuning_loss: float
     target_accuracy: float
     source_accuracy: float
     gradient_norm: float

@@ -1,0 +1,181 @@
+"""--head_start=fitted: before training, both heads become convex softmax heads on what the starting trunk sees.
+
+A head that starts at random sends its own errors into the trunk until it has learned what a linear classifier would
+have known at once (linear probing, then fine-tuning: Kumar et al. 2022, arXiv 2202.10054).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from sjft_tf import artifacts
+from sjft_tf.config import RunConfig
+from sjft_tf.images import ImageSet, refuse_changed
+from sjft_tf.models import (
+    JointModel,
+    Scaling,
+    SoftmaxHead,
+    fit_by_folds,
+    fit_softmax_head,
+    softmax_head,
+    spread_rows,
+    temperature,
+    trunk_features,
+    trunk_of,
+)
+from sjft_tf.pipeline.inputs import Sets, network_view
+from sjft_tf.pipeline.networks import starting_stamp
+from sjft_tf.schema import Array, Schema
+from sjft_tf.training import ALONE, Cluster
+from sjft_tf.workdir import Workdir
+
+log = logging.getLogger(__name__)
+
+MOST_IMAGES = 20_000
+"""Images a head is fitted to; of larger sets so many are taken, of every class its share."""
+MOST_IN_FOLDS = 5_000
+"""Of more images a held-out tenth judges the strength as well as folds do, in a fifth of the time."""
+
+_SCHEMA = Schema(
+    {
+        "weights": Array("float64", ("inputs", "classes")),
+        "mean": Array("float64", ("features",)),
+        "factor": Array("float64", (), low=0),
+    },
+    {"made_from": dict, "l2": float, "held_out": int, "accuracy?": float, "temperature": float},
+)
+
+
+def start_heads(config: RunConfig, sets: Sets, model: JointModel, workdir: Workdir, cluster: Cluster = ALONE) -> None:
+    """Gives the heads of the joint model the weights they begin with; nothing with --head_start=random.
+
+    The chief fits them, or finds them in `workdir.heads`. What the trunk is when this is called is what they are
+    fitted to: whatever changes it, its batch statistics for instance, has to come before.
+
+    Args:
+        config: all settings.
+        sets: the images; the source's only if the model has a head for it.
+        model: with its starting weights, changed in place.
+        workdir: where the fitted heads lie.
+        cluster: the devices.
+
+    Raises:
+        InputError: the features are not finite.
+    """
+    if config.model.head_start == "random":
+        return
+    if config.model.weights == "none":
+        log.info(
+            "the heads start at random, as the trunk does: --head_start=fitted looks through the trunk's --weights"
+        )
+        return
+    roles = {"target": sets.target} | ({"source": sets.source} if sets.source and "source" in model.output else {})
+
+    def dense() -> dict[str, np.ndarray]:
+        arrays = {}
+        with workdir.timed("fitting heads"):
+            for role, images in roles.items():
+                head = fitted_head(config, role, images, model, workdir)
+                arrays[f"{role}_kernel"], arrays[f"{role}_bias"] = head.dense()
+        return arrays
+
+    arrays = cluster.once(dense)
+    for role in roles:
+        model.get_layer(f"{role}_head").set_weights([arrays[f"{role}_kernel"], arrays[f"{role}_bias"]])
+
+
+def fitted_head(config: RunConfig, role: str, images: ImageSet, model: JointModel, workdir: Workdir) -> SoftmaxHead:
+    """The head of `images` on the features of the model's trunk, found or fitted.
+
+    Args:
+        config: all settings.
+        role: "target" or "source": for names and the log.
+        images: what it is fitted to; a share of every class if they are more than `MOST_IMAGES`.
+        model: its trunk makes the features.
+        workdir: its `heads` may be shared by several runs, which fit no head twice.
+    """
+    made_from = head_stamp(config, role, images)
+    path = workdir.heads / f"{role}-{artifacts.fingerprint(made_from)[:8]}.npz"
+
+    def make() -> SoftmaxHead:
+        head = _fit(role, *features_of(config, images, model, workdir), images.num_classes)
+        log.info("%s head: %s", role, head.summary())
+        refuse_changed(images)
+        return head
+
+    with alone_in(workdir.heads):
+        return artifacts.Artifact(path, made_from, _load, _save, replaceable=True).get(make)
+
+
+def features_of(
+    config: RunConfig, images: ImageSet, model: JointModel, workdir: Workdir
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features float32 [N, F] and labels [N] of at most `MOST_IMAGES` images, seen as for evaluation."""
+    rows = spread_rows(images.labels, MOST_IMAGES)
+    chosen = images if len(rows) == len(images) else images.subset(rows)
+    batch = config.training.eval_batch_size
+    return trunk_features(trunk_of(model), [chosen], network_view(config), workdir.heads, batch), chosen.labels
+
+
+def head_stamp(config: RunConfig, role: str, images: ImageSet) -> artifacts.Stamp:
+    """What a fitted head depends on: images, the trunk as the model has it, view, how it is fitted."""
+    fit = softmax_head
+    how = [fit.STRENGTHS, fit.STEPS, fit.TOLERANCE, fit.HELD_OUT, fit.FOLDS]
+    settings = config.model
+    return {
+        "images": images.fingerprint,
+        "role": role,
+        "fit": artifacts.fingerprint("l-bfgs", 1, how, [MOST_IMAGES, MOST_IN_FOLDS]),
+        "precision": settings.precision,
+        # Its random layers are drawn from the seed.
+        "reset_from": [settings.reset_from, config.training.seed] if settings.reset_from else [],
+        **starting_stamp(config),
+    }
+
+
+def _fit(role: str, features: np.ndarray, labels: np.ndarray, num_classes: int) -> SoftmaxHead:
+    # Features that are all the same tell nothing: what is left is how frequent the classes are.
+    same = not np.ptp(features, axis=0).any()
+    scaling = (
+        Scaling(np.asarray(features[0], np.float64), 1.0) if same else Scaling.of(features, np.arange(len(features)))
+    )
+    if role == "target" and len(features) <= MOST_IN_FOLDS:
+        return fit_by_folds(features, labels, num_classes, scaling)
+    head = fit_softmax_head(features, labels, num_classes, scaling)
+    held = np.flatnonzero(softmax_head.held_out_rows(labels, num_classes))
+    return replace(head, temperature=temperature(head.log_probabilities(features[held]), labels[held]))
+
+
+def _load(path: Path) -> tuple[SoftmaxHead, artifacts.Stamp]:
+    arrays, meta = artifacts.load_npz(path, _SCHEMA)
+    scaling = Scaling(arrays["mean"], float(arrays["factor"]))
+    accuracy = meta.get("accuracy", float("nan"))
+    head = SoftmaxHead(arrays["weights"], scaling, meta["l2"], meta["held_out"], accuracy, meta["temperature"])
+    return head, meta["made_from"]
+
+
+def _save(path: Path, head: SoftmaxHead, made_from: artifacts.Stamp) -> None:
+    arrays = {"weights": head.weights, "mean": head.scaling.mean, "factor": np.array(head.scaling.factor)}
+    meta = {"l2": head.l2, "held_out": head.held_out, "temperature": head.temperature}
+    judged = {"accuracy": head.accuracy} if head.held_out else {}
+    artifacts.save_npz(path, arrays, {"made_from": made_from, **meta, **judged})
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Runs that share the folder wait for one another, rather than fit the same head side by side."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,52 @@
+"""Co-Tuning in a run, digits with letters: with and without borrowing, kept, found again, refused."""
+
+import numpy as np
+import pytest
+
+from sjft_tf.artifacts import load_npz
+from sjft_tf.config import RunConfig
+from sjft_tf.errors import InputError
+from sjft_tf.models import build_trunk
+from sjft_tf.pipeline.programs.train import train
+from sjft_tf.pipeline.stages import heads
+from sjft_tf.training import read_round
+from sjft_tf.workdir import Workdir
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "tiny.weights.h5"
+    build_trunk("preact_resnet", 8, depth=8, width=2).save_weights(path)
+    return (
+        RunConfig()
+        .replace("data", target="digits?per_class=2", test="none", source=["glyphs?n=104"], audit=False)
+        .replace("view", image_size=8, resize=8)
+        .replace("model", trunk="preact_resnet", depth=8, width=2, weights=str(path))
+        .replace("selection", selector="none")
+        .replace("training", rounds=1, steps_per_round=2, batch_size=4, co_tuning=0.5)
+        .replace("monitor", projector_images=0)
+        .validate()
+    )
+
+
+@pytest.mark.parametrize("selector", ["none", "all"])
+def test_a_run_learns_it_beside_the_rest_and_goes_on_with_what_it_found(config, tmp_path, monkeypatch, selector):
+    config, workdir = config.replace("selection", selector=selector), Workdir(tmp_path)
+    train(config, workdir, saved_model=False)
+    metrics = read_round(workdir.rounds, 0).metrics
+    assert metrics["co_tuning_loss"] > 0
+    assert ("source_loss" in metrics) == ("borrowed" in metrics) == (selector == "all")
+    (path,) = workdir.heads.glob("relationship-*.npz")
+    arrays, meta = load_npz(path)
+    assert arrays["source_given_target"].shape == (10, 52)
+    np.testing.assert_allclose(arrays["source_given_target"].sum(axis=1), 1, atol=1e-5)
+    assert meta["l2"] in heads.softmax_head.STRENGTHS
+    monkeypatch.setattr(heads, "trunk_features", None)
+    train(config.replace("training", eval_batch_size=7), workdir, saved_model=False)
+
+
+def test_it_needs_a_source_and_a_trunk_that_has_learned_something(config):
+    with pytest.raises(InputError, match=r"--co_tuning=0\.5 teaches the source's classes, but no --source"):
+        config.replace("data", source=[]).validate()
+    with pytest.raises(InputError, match="--co_tuning looks at images through the trunk's --weights"):
+        config.replace("model", weights="none").validate()
