@@ -34,6 +34,7 @@ _FOLDERS = (
     "logs",
     "shared",
     "heads",
+    "adapted",
 )
 
 
@@ -106,6 +107,7 @@ class Workdir:
         target_descriptors: the target's descriptors, of scripts/extract.py.
         influence: folder of what pruning found, see the properties.
         importance: importance of the source's classes, with what it was made from (NPZ).
+        adapted: trunks that have learned the source, a folder for each.
         heads: what the heads begin as, a file for each that was fitted (NPZ).
         importance_csv: the same as a list, with how many images of each class are drawn (CSV).
         borrowed: what was borrowed at the end (CSV: target id, source id, distance, rank).
@@ -145,6 +147,7 @@ class Workdir:
         self.leaks_picture = self.root / "leaks.png"
         self.influence = self.root / "influence"
         self.importance = self.root / "class_importance.npz"
+        self.adapted = self.root / "adapted"
         self.heads = self.root / "heads"
         self.importance_csv = self.root / "class_importance.csv"
         self.borrowed = self.root / "borrowed.csv"
