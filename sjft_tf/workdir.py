@@ -35,6 +35,7 @@ _FOLDERS = (
     "shared",
     "gradient-rounds",
     "heads",
+    "adapted",
 )
 
 
@@ -110,6 +111,7 @@ class Workdir:
         influence: folder of what pruning found, see the properties.
         decision: what --selector=auto took, and why (JSON).
         importance: importance of the source's classes, with what it was made from (NPZ).
+        adapted: trunks that have learned the source, a folder for each.
         heads: what the heads begin as, a file for each that was fitted (NPZ).
         importance_csv: the same as a list, with how many images of each class are drawn (CSV).
         transport, transport_csv: likewise, weights by optimal transport of classes.
@@ -154,6 +156,7 @@ class Workdir:
         self.influence = self.root / "influence"
         self.decision = self.root / "selector.json"
         self.importance = self.root / "class_importance.npz"
+        self.adapted = self.root / "adapted"
         self.heads = self.root / "heads"
         self.importance_csv = self.root / "class_importance.csv"
         self.transport = self.root / "uot.npz"

@@ -34,6 +34,7 @@ class Arm:
             predictions of the rounds of the arm `rounds`.
         grows: keeps the base's rounds, because what is borrowed changes between them.
         learned_bank: takes the bank that `--learned_bank` names.
+        adapts: takes `--adapt_steps` of the base settings, or as many as the run itself has; no other arm does.
         co_tunes: takes `--co_tuning` of the base settings, or `CO_TUNING`; no other arm does.
     """
 
@@ -44,6 +45,7 @@ class Arm:
     kind: str = "train"
     grows: bool = False
     learned_bank: bool = False
+    adapts: bool = False
     co_tunes: bool = False
 
     @property
@@ -54,7 +56,7 @@ class Arm:
     @property
     def uses_source(self) -> bool:
         """Whether anything of the run depends on the source, if only what the source's head is taught."""
-        return self.borrows or self.co_tunes
+        return self.borrows or self.co_tunes or self.adapts
 
     def config(self, base: RunConfig, bank: str = "squeezenet_conv1", bank_weights: str = "") -> RunConfig:
         """The arm's settings, validated.
@@ -73,7 +75,8 @@ class Arm:
         if self.learned_bank:
             changed = changed.replace("retrieval", bank=bank, bank_weights=bank_weights, bank_layers=[])
         weight = (base.training.co_tuning or CO_TUNING) if self.co_tunes else 0.0
-        changed = changed.replace("training", co_tuning=weight)
+        steps = (base.model.adapt_steps or base.training.total_steps) if self.adapts else 0
+        changed = changed.replace("training", co_tuning=weight).replace("model", adapt_steps=steps)
         if not self.grows:
             changed = changed.replace("training", rounds=1, steps_per_round=base.training.total_steps)
         return self._only_what_it_reads(changed).validate()
@@ -96,6 +99,8 @@ class Arm:
             config = config.replace("training", source_weight=plain.training.source_weight)
         if self.kind == "head":
             config = config.replace("training", learning_rate=plain.training.learning_rate)
+        if not self.adapts:
+            config = config.replace("model", adapt_rate=plain.model.adapt_rate)
         if self.kind == "head" or config.model.weights == "none":
             config = config.replace("model", head_start=plain.model.head_start)
         return config
@@ -218,6 +223,13 @@ _ALL = (
         "Joint training with the whole source, whose head also learns on target images, as in `co-tuning`.",
         {"selection": {"selector": "all"}},
         co_tunes=True,
+    ),
+    Arm(
+        "adapted",
+        "Fine-tuning of a trunk that has learned the source",
+        "The trunk first learns the source alone, at the run's image size, then the target alone.",
+        {"selection": {"selector": "none"}},
+        adapts=True,
     ),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sjft_tf.catalog import PRECISIONS, trunk_called
-from sjft_tf.config.option import Section, option
+from sjft_tf.config.option import LARGE, Section, option
 from sjft_tf.errors import InputError
 
 
@@ -37,11 +37,22 @@ class ModelConfig(Section):
     reset_from: str = option(
         "", "this layer of the trunk and all after it start from random weights, the layers before it from --weights"
     )
+    adapt_steps: int = option(
+        0, "steps in which the trunk first learns the source alone, at this image size; 0: none", limits=(0, LARGE)
+    )
+    adapt_rate: float = option(
+        0.01, "learning rate of --adapt_steps at their beginning, falling as a cosine", limits=(1e-12, 1e3)
+    )
     batch_norm_momentum: float = option(
         0.0, "momentum of batch normalization's moving statistics; 0: suited to the run's length", limits=(0.0, 0.99999)
     )
 
     def check(self) -> None:
         trunk_called(self.trunk)
+        if self.adapt_steps and self.reset_from:
+            raise InputError(
+                "--adapt_steps teaches the whole trunk the source, and --reset_from would forget a part of it again. "
+                "Leave one of them out"
+            )
         if self.reset_from and self.weights == "none":
             raise InputError("--reset_from keeps the first layers of --weights, but --weights=none has none to keep")

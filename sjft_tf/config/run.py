@@ -119,6 +119,16 @@ class RunConfig:
             config = config.replace(home[name], **{name: value})
         return config
 
+    @property
+    def learns_source(self) -> bool:
+        """Whether the model has a head for the source: images of it are borrowed, or its classes taught."""
+        return self.borrows or self.training.co_tuning > 0
+
+    @property
+    def uses_source(self) -> bool:
+        """Whether anything depends on the source's images."""
+        return self.learns_source or self.model.adapt_steps > 0
+
     def sections(self) -> list[Section]:
         """All sections, in order."""
         return [getattr(self, item.name) for item in dataclasses.fields(self)]
@@ -173,22 +183,21 @@ class RunConfig:
         """Whether there are source images to draw from."""
         return self.selection.selector != "none" and bool(self.data.source)
 
-    @property
-    def opens_source(self) -> bool:
-        """Whether source images are looked at: to be drawn from, or for what they teach about classes alone."""
-        return self.borrows or self.training.co_tuning > 0
-
     def _check_source(self) -> None:
-        if self.training.co_tuning and self.model.weights == "none":
+        training, model = self.training, self.model
+        if training.co_tuning and model.weights == "none" and not model.adapt_steps:
             raise InputError(
                 "--co_tuning looks at images through the trunk's --weights, and --weights=none is random: its features "
                 "mean nothing. Give weights, or leave --co_tuning out."
             )
-        if self.training.co_tuning and not self.data.source:
-            raise InputError(
-                f"--co_tuning={self.training.co_tuning:g} teaches the source's classes, but no --source was given. "
-                "Give one (e.g. --source=folder:PATH), or leave --co_tuning out."
-            )
+        asked = {f"--co_tuning={training.co_tuning:g}": training.co_tuning}
+        asked |= {f"--adapt_steps={model.adapt_steps}": model.adapt_steps}
+        for flag, value in asked.items():
+            if value and not self.data.source:
+                raise InputError(
+                    f"{flag} learns from the source, but no --source was given. "
+                    "Give one (e.g. --source=folder:PATH), or leave the flag out."
+                )
         if self.selection.selector not in ("none", "auto") and not self.data.source:
             raise InputError(
                 f"--selector={self.selection.selector} borrows images, but no --source was given. "

@@ -15,7 +15,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.evaluation import SCORED, RunFigures, SetFigures
 from sjft_tf.export import check_exported, export_saved_model, read_description
 from sjft_tf.pipeline.inputs import network_view
-from sjft_tf.pipeline.stages.learning import build_model
+from sjft_tf.pipeline.networks import build_model
 from sjft_tf.training import finished_rounds, load_round_weights, weights_digest
 from sjft_tf.workdir import Workdir
 

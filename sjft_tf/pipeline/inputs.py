@@ -80,7 +80,7 @@ def open_sets(config: RunConfig, workdir: Workdir) -> Sets:
             check_disjoint(target, images)
             scored[role] = align_classes(target.class_names, images)
     source = None
-    if config.opens_source:
+    if config.uses_source:
         source = open_source(
             data.source,
             bad_images=data.bad_images,

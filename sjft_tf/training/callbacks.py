@@ -56,7 +56,7 @@ class HardSampleMining(keras.callbacks.Callback):
     Args:
         target: the target training images.
         selector: holds the neighbor table; None scores only (plain fine-tuning).
-        scorer: the compiled forward pass.
+        scorer: the compiled forward pass; None scores nothing, and nothing grows.
         start: K0, the K of the first fit, and who was hard before it.
         growth: `delta`, the entropy in nats from which a right prediction counts as uncertain; `wrong_growth` and
             `uncertain_growth`, multiples of K0. None (default): the paper's.
@@ -74,7 +74,7 @@ class HardSampleMining(keras.callbacks.Callback):
         self,
         target: ImageSet,
         selector: Selector | None,
-        scorer: Scorer,
+        scorer: Scorer | None,
         start: MiningState,
         growth: SelectionConfig | None = None,
         once: Callable[[Callable[[], Arrays]], Arrays] = lambda function: function(),
@@ -87,8 +87,10 @@ class HardSampleMining(keras.callbacks.Callback):
         self.scores: TargetScores | None = None
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        rule = self.growth
-        scores = TargetScores(**self.once(lambda: vars(score_target(self.target, self.scorer, rule.delta))))
+        rule, scorer = self.growth, self.scorer
+        if scorer is None:
+            return
+        scores = TargetScores(**self.once(lambda: vars(score_target(self.target, scorer, rule.delta))))
         self.scores, self.hard = scores, scores.hard
         if self.selector is not None:
             self.counts = update_counts(

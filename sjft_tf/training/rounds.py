@@ -76,7 +76,7 @@ NO_HOOKS = RoundHooks()
 def train_rounds(
     settings: RoundSettings,
     model: keras.Model,
-    scorer: Scorer,
+    scorer: Scorer | None,
     sets: TrainingSets,
     policy: CheckpointPolicy,
     hooks: RoundHooks = NO_HOOKS,
@@ -90,7 +90,7 @@ def train_rounds(
     Args:
         settings: of training, selection, network and images.
         model: the joint model; its weights are changed in place.
-        scorer: its compiled forward pass.
+        scorer: its compiled forward pass; None: the target is not scored after a round.
         sets: images and neighbor lists.
         policy: where the rounds are written, and what is kept within one. Only the chief reads and writes there.
         hooks: further callbacks, and what is done after a round.
@@ -190,12 +190,15 @@ class _Loop:
             shuffle=False,
             callbacks=self._callbacks(index, first, extra, resumed, stream),
         ).history
-        scores = self.mining.last_scores()
+        scores = None if self.mining.scorer is None else self.mining.last_scores()
         metrics = cast(RoundMetrics, {name: float(values[-1]) for name, values in history.items()})
         if borrowing:
             metrics["borrowed"] = cast(BorrowingMetrics, borrowing.summary())
-        metrics["scoring"], metrics["seconds"] = scores.summary(), time.perf_counter() - begun
-        record = round_record(self.sets.target.labels, scores, counts, borrowing)
+        metrics["seconds"] = time.perf_counter() - begun
+        record = None
+        if scores is not None:
+            metrics["scoring"] = scores.summary()
+            record = round_record(self.sets.target.labels, scores, counts, borrowing)
         return RoundState(index, end, self.mining.k0, self.mining.counts, metrics, self.mining.hard, record)
 
     def _stream(self, index: int) -> Stream:

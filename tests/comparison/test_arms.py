@@ -41,7 +41,7 @@ def test_what_the_arms_are():
     assert settings("selective").model == BASE.model
     assert settings("mixture") == settings("selective").replace("selection", nearest_share=0.2)
     assert [name for name, arm in ARMS.items() if not arm.borrows] == [
-        *("frozen", BASELINE, "fusion", "scratch", "co-tuning")
+        *("frozen", BASELINE, "fusion", "scratch", "co-tuning", "adapted")
     ]
 
 
@@ -55,13 +55,23 @@ def test_co_tuning_is_of_its_arms_alone_and_looks_at_the_kept_source():
     assert ARMS["co-tuning"].config(BASE).training.source_weight == 0.5
 
 
+def test_one_arm_begins_with_a_trunk_that_has_learned_the_source():
+    longer = BASE.replace("model", adapt_steps=9, adapt_rate=0.3)
+    for base, steps, rate in ((BASE, 28, 0.01), (longer, 9, 0.3)):
+        found = {name: arm.config(base, "alexnet").model for name, arm in ARMS.items()}
+        assert {name: model.adapt_steps for name, model in found.items() if model.adapt_steps} == {"adapted": steps}
+        assert {name: model.adapt_rate for name, model in found.items()} == dict.fromkeys(ARMS, 0.01) | {
+            "adapted": rate
+        }
+
+
 def test_what_an_arm_does_not_read_does_not_change_it():
     other = BASE.replace(
         "selection", k0="7", source_share=0.4, passes=3.0, nearest_share=0.5, draws="uniform", draw_cap=2.0
     ).replace("training", source_weight=0.7)
     arms = [arm for arm in ARMS.values() if arm.kind != "fusion"]
     same = {arm.name for arm in arms if arm.config(other, "alexnet") == arm.config(BASE, "alexnet")}
-    assert same == {"frozen", BASELINE, "scratch", "co-tuning"}
+    assert same == {"frozen", BASELINE, "scratch", "co-tuning", "adapted"}
     assert ARMS["all"].config(other).selection == ARMS["all"].config(BASE).selection
     slower = BASE.replace("training", learning_rate=1e-3)
     assert [name for name in ("frozen", BASELINE) if ARMS[name].config(slower) == ARMS[name].config(BASE)] == ["frozen"]

@@ -14,7 +14,7 @@ from sjft_tf.descriptors import BinEdges, DescriptorStore
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import evaluate_probabilities
 from sjft_tf.pipeline.pruning import target as pruning
-from sjft_tf.pipeline.stages import audit, results
+from sjft_tf.pipeline.stages import audit, co_tuning, heads, results
 from sjft_tf.pipeline.stages.gradients import GRADIENTS
 from sjft_tf.pipeline.stages.importance import CLASS_IMPORTANCE
 from sjft_tf.retrieval import NeighborTable
@@ -44,6 +44,10 @@ def make(folder: Path) -> Workdir:
     writer.finish()
     _npz(workdir.importance, {name: _floats(0.25, 0.75) for name in ("target", "source", "weight")})
     _npz(workdir.likeness, {"weight": _floats(0.25, -0.5), "target_class": np.array([1, 0], np.int32)})
+    head = {"weights": np.ones((3, 2)), "mean": _floats(0.5, 1.5), "factor": np.array(2.0)}
+    _npz(workdir.heads / "target-0.npz", head, l2=0.1, held_out=4, accuracy=0.75, temperature=1.5)
+    given = {"source_given_target": np.full((2, 4), 0.25, np.float32)}
+    _npz(workdir.heads / "relationship-0.npz", given, l2=0.1, accuracy=0.5)
     leak = {"source_row": np.array([1], np.int32), "role": np.array(["test"]), "target_row": np.array([0], np.int32)}
     leak |= {"kind": np.array(["near"]), "score": np.array([0.9], np.float32)}
     _npz(workdir.leaks, leak, judged={"test": 2})
@@ -73,6 +77,8 @@ LOADERS = {
     "descriptors-source/meta.json": lambda w: DescriptorStore.open(w.descriptors).counts([0, 1]),
     "class_importance.npz": lambda w: artifacts.load_npz(w.importance, CLASS_IMPORTANCE.schema),
     "gradients.npz": lambda w: artifacts.load_npz(w.likeness, GRADIENTS.schema),
+    "heads/target-0.npz": lambda w: artifacts.load_npz(w.heads / "target-0.npz", heads._SCHEMA),
+    "heads/relationship-0.npz": lambda w: artifacts.load_npz(w.heads / "relationship-0.npz", co_tuning._SCHEMA),
     "leaks.npz": lambda w: artifacts.load_npz(w.leaks, audit._SCHEMA),
     "influence/scores.npz": lambda w: artifacts.load_npz(w.influence / "scores.npz", pruning._SCHEMA),
     "rounds/00/state.npz": lambda w: vars(rounds.read_round(w.rounds, 0)),

@@ -141,7 +141,8 @@ def run_workdir(folder: str, shared: str, table: str) -> Workdir:
     """A run's workdir whose image scans and neighbor table lie in the shared folder."""
     workdir, common = Workdir(folder), Path(shared)
     workdir.scans = common / "images"
-    workdir.heads = common / "heads"  # named by what they were made from
+    # Named by what they were made from.
+    workdir.heads, workdir.adapted = common / "heads", common / "adapted"
     if table:
         for name in ("edges", "neighbors", "search", "search_report", "descriptors", "picture", "decision", *_WEIGHTS):
             setattr(workdir, name, common / table / getattr(workdir, name).name)

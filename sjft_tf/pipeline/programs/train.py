@@ -60,7 +60,7 @@ def train(
     config, sets = _checked_sets(given, workdir, cluster)
 
     def record() -> dict[str, np.ndarray]:
-        source_classes = sets.source.class_names if sets.source is not None else ()
+        source_classes = sets.source_images().class_names if config.learns_source else ()
         workdir.write_config(given)
         artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": source_classes})
         return {}

@@ -9,7 +9,6 @@ import numpy as np
 
 from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
-from sjft_tf.images import ImageSet
 from sjft_tf.models import JointModel, Relationship, class_relationship
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.stages.heads import alone_in, features_of, fitted_head, head_stamp
@@ -44,30 +43,27 @@ def source_given_target(
     """
     if not config.training.co_tuning:
         return None
-    source = sets.source_images()
 
     def find() -> dict[str, np.ndarray]:
         with workdir.timed("fitting heads"):
-            return {"relationship": _relationship(config, sets.target, source, model, workdir).source_given_target}
+            return {"relationship": _relationship(config, sets, model, workdir).source_given_target}
 
     return cluster.once(find)["relationship"]
 
 
-def _relationship(
-    config: RunConfig, target: ImageSet, source: ImageSet, model: JointModel, workdir: Workdir
-) -> Relationship:
-    head = fitted_head(config, "source", source, model, workdir)
+def _relationship(config: RunConfig, sets: Sets, model: JointModel, workdir: Workdir) -> Relationship:
+    head = fitted_head(config, "source", sets, model, workdir)
     made_from = {
-        "head": artifacts.fingerprint(head_stamp(config, "source", source)),
-        "target": head_stamp(config, "target", target),
+        "head": artifacts.fingerprint(head_stamp(config, "source", sets)),
+        "target": head_stamp(config, "target", sets),
     }
     path = workdir.heads / f"relationship-{artifacts.fingerprint(made_from)[:8]}.npz"
 
     def make() -> Relationship:
-        features, labels = features_of(config, target, model, workdir)
+        features, labels = features_of(config, sets.target, model, workdir)
         logs = head.log_probabilities(features) / head.temperature
         p = np.exp(logs - logs.max(axis=1, keepdims=True))
-        found = class_relationship(p / p.sum(axis=1, keepdims=True), labels, target.num_classes)
+        found = class_relationship(p / p.sum(axis=1, keepdims=True), labels, sets.target.num_classes)
         told = "nobody to judge it" if np.isnan(found.accuracy) else f"right on {found.accuracy:.1%} of held-out images"
         log.info(
             "co-tuning: source classes (temperature %.2f) tell the target's: l2 %g, %s",

@@ -42,7 +42,7 @@ def resolved(config: RunConfig, sets: Sets, workdir: Workdir, cluster: Cluster =
         return {"selector": np.array(_SELECTORS.index(decision.selector))}
 
     selector = _SELECTORS[int(cluster.once(make)["selector"])]
-    if selector == "none" and not config.training.co_tuning:  # which looks at its classes
+    if selector == "none" and not config.replace("selection", selector=selector).uses_source:
         sets = dataclasses.replace(sets, source=None)
     return config.replace("selection", selector=selector), sets
 

@@ -32,7 +32,7 @@ from sjft_tf.models import (
     trunk_of,
 )
 from sjft_tf.pipeline.inputs import Sets, network_view
-from sjft_tf.pipeline.networks import starting_stamp
+from sjft_tf.pipeline.networks import adapted_stamp, starting_stamp
 from sjft_tf.schema import Array, Schema
 from sjft_tf.training import ALONE, Cluster
 from sjft_tf.workdir import Workdir
@@ -72,18 +72,18 @@ def start_heads(config: RunConfig, sets: Sets, model: JointModel, workdir: Workd
     """
     if config.model.head_start == "random":
         return
-    if config.model.weights == "none":
+    if config.model.weights == "none" and not config.model.adapt_steps:
         log.info(
             "the heads start at random, as the trunk does: --head_start=fitted looks through the trunk's --weights"
         )
         return
-    roles = {"target": sets.target} | ({"source": sets.source} if sets.source and "source" in model.output else {})
+    roles = sorted(model.output)
 
     def dense() -> dict[str, np.ndarray]:
         arrays = {}
         with workdir.timed("fitting heads"):
-            for role, images in roles.items():
-                head = fitted_head(config, role, images, model, workdir)
+            for role in roles:
+                head = fitted_head(config, role, sets, model, workdir)
                 arrays[f"{role}_kernel"], arrays[f"{role}_bias"] = head.dense()
         return arrays
 
@@ -92,17 +92,17 @@ def start_heads(config: RunConfig, sets: Sets, model: JointModel, workdir: Workd
         model.get_layer(f"{role}_head").set_weights([arrays[f"{role}_kernel"], arrays[f"{role}_bias"]])
 
 
-def fitted_head(config: RunConfig, role: str, images: ImageSet, model: JointModel, workdir: Workdir) -> SoftmaxHead:
-    """The head of `images` on the features of the model's trunk, found or fitted.
+def fitted_head(config: RunConfig, role: str, sets: Sets, model: JointModel, workdir: Workdir) -> SoftmaxHead:
+    """The head of the target's or the source's images on the features of the model's trunk, found or fitted.
 
     Args:
         config: all settings.
-        role: "target" or "source": for names and the log.
-        images: what it is fitted to; a share of every class if they are more than `MOST_IMAGES`.
+        role: "target" or "source".
+        sets: of these a share of every class, if they are more than `MOST_IMAGES`.
         model: its trunk makes the features.
         workdir: its `heads` may be shared by several runs, which fit no head twice.
     """
-    made_from = head_stamp(config, role, images)
+    images, made_from = images_of(role, sets), head_stamp(config, role, sets)
     path = workdir.heads / f"{role}-{artifacts.fingerprint(made_from)[:8]}.npz"
 
     def make() -> SoftmaxHead:
@@ -125,18 +125,24 @@ def features_of(
     return trunk_features(trunk_of(model), [chosen], network_view(config), workdir.heads, batch), chosen.labels
 
 
-def head_stamp(config: RunConfig, role: str, images: ImageSet) -> artifacts.Stamp:
+def images_of(role: str, sets: Sets) -> ImageSet:
+    """The training images that a head is for."""
+    return sets.target if role == "target" else sets.source_images()
+
+
+def head_stamp(config: RunConfig, role: str, sets: Sets) -> artifacts.Stamp:
     """What a fitted head depends on: images, the trunk as the model has it, view, how it is fitted."""
     fit = softmax_head
     how = [fit.STRENGTHS, fit.STEPS, fit.TOLERANCE, fit.HELD_OUT, fit.FOLDS]
     settings = config.model
     return {
-        "images": images.fingerprint,
+        "images": images_of(role, sets).fingerprint,
         "role": role,
         "fit": artifacts.fingerprint("l-bfgs", 1, how, [MOST_IMAGES, MOST_IN_FOLDS]),
         "precision": settings.precision,
         # Its random layers are drawn from the seed.
         "reset_from": [settings.reset_from, config.training.seed] if settings.reset_from else [],
+        "adapted": adapted_stamp(config, sets.source_images()) if settings.adapt_steps else {},
         **starting_stamp(config),
     }
 

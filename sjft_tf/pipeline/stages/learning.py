@@ -11,15 +11,13 @@ from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
 from sjft_tf.images import check_max_per_class
 from sjft_tf.models import (
-    JointModel,
     MultiViewScorer,
     Scorer,
-    build_joint_model,
     make_scorer,
-    reset_from,
 )
 from sjft_tf.pipeline.inputs import Sets, evaluation_views, network_view, views_stamp
-from sjft_tf.pipeline.networks import build_run_trunk, weights_identity
+from sjft_tf.pipeline.networks import build_model, weights_identity
+from sjft_tf.pipeline.stages.adapting import adapt_trunk
 from sjft_tf.pipeline.stages.board import Board
 from sjft_tf.pipeline.stages.co_tuning import source_given_target
 from sjft_tf.pipeline.stages.heads import start_heads
@@ -43,19 +41,6 @@ from sjft_tf.training import (
     train_rounds,
 )
 from sjft_tf.workdir import Workdir
-
-
-def build_model(
-    config: RunConfig, target_classes: int, source_classes: int | None, cluster: Cluster = ALONE
-) -> JointModel:
-    """The joint model with its starting weights, the heads drawn from the run's seed, on all devices of `cluster`."""
-    keras.utils.set_random_seed(config.training.seed)
-    settings = config.model
-    with cluster.building():
-        trunk = build_run_trunk(config, settings.weights)
-        if settings.reset_from and settings.weights != "none":
-            trunk = reset_from(trunk, settings.reset_from, build_run_trunk(config, "none"))
-        return build_joint_model(trunk, target_classes, source_classes, dropout=settings.dropout)
 
 
 def training_made_from(config: RunConfig, sets: TrainingSets, replicas: int = 1) -> artifacts.Stamp:
@@ -101,7 +86,9 @@ def train(
     check_max_per_class(sets.target.labels, config.training.batch_size, config.training.max_per_class)
     augmentation(config.view, config.augmentation)
     training_sets = retrieved(config, sets, workdir, cluster)
-    model = build_model(config, sets.target.num_classes, sets.source.num_classes if sets.source else None, cluster)
+    source_classes = sets.source_images().num_classes if config.learns_source else None
+    model = build_model(config, sets.target.num_classes, source_classes, cluster)
+    adapt_trunk(config, sets, model, workdir, stop, cluster)
     start_heads(config, sets, model, workdir, cluster)
     relationship = source_given_target(config, sets, model, workdir, cluster)
     training_sets = dataclasses.replace(training_sets, relationship=relationship)

@@ -46,7 +46,7 @@ def test_a_run_learns_it_beside_the_rest_and_goes_on_with_what_it_found(config, 
 
 
 def test_it_needs_a_source_and_a_trunk_that_has_learned_something(config):
-    with pytest.raises(InputError, match=r"--co_tuning=0\.5 teaches the source's classes, but no --source"):
+    with pytest.raises(InputError, match=r"--co_tuning=0\.5 learns from the source, but no --source"):
         config.replace("data", source=[]).validate()
     with pytest.raises(InputError, match="--co_tuning looks at images through the trunk's --weights"):
         config.replace("model", weights="none").validate()

@@ -125,15 +125,16 @@ def test_heads_stay_as_they_were_drawn(config, sets, workdir, changes, caplog):
 
 
 def test_other_images_layers_or_precision_are_other_heads(config, sets):
-    def name(config, images=sets.target):
-        return heads.artifacts.fingerprint(heads.head_stamp(config, "target", images))
+    def name(config, sets=sets):
+        return heads.artifacts.fingerprint(heads.head_stamp(config, "target", sets))
 
     anew = config.replace("model", reset_from="pool")
     others = [
         name(config.replace("training", seed=1)),
-        name(config, sets.source),
+        name(config, Sets(sets.source)),
         name(config.replace("model", precision="bfloat16")),
         name(config.replace("view", resize=9)),
+        name(config.replace("model", adapt_steps=3)),
         name(anew),
         name(anew.replace("training", seed=1)),
     ]
