@@ -14,7 +14,7 @@ from sjft_tf.descriptors import BinEdges, DescriptorStore
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import evaluate_probabilities
 from sjft_tf.pipeline.pruning import target as pruning
-from sjft_tf.pipeline.stages import audit, co_tuning, heads, results
+from sjft_tf.pipeline.stages import audit, co_tuning, deciding, heads, results
 from sjft_tf.pipeline.stages.gradients import GRADIENTS
 from sjft_tf.pipeline.stages.importance import CLASS_IMPORTANCE
 from sjft_tf.retrieval import NeighborTable
@@ -65,6 +65,7 @@ def make(folder: Path) -> Workdir:
     figures = evaluate_probabilities(p, [0, 1], ("a", "b")).to_json() | {"made_from": made_from}
     artifacts.write_json(first_round / "metrics.json", {"test": figures})
     artifacts.write_json(workdir.classes, {"target": ["a", "b"], "source": []})
+    artifacts.write_json(workdir.decision, {"selector": "all", "pool": 3, "reason": "long", "made_from": STAMP})
     config = RunConfig()
     workdir.write_config(config.replace("data", target="folder:x", source=["folder:y"]))
     return workdir
@@ -88,6 +89,7 @@ LOADERS = {
     ),
     "rounds/00/metrics.json": lambda w: {name: one.to_json() for name, one in results.round_figures(w, 0).items()},
     "classes.json": lambda w: w.read_classes(),
+    "selector.json": lambda w: (d := deciding._load(w.decision)) and (str(d[0]), d[0].pool, d[1]),
     "config.json": lambda w: w.read_config().to_json(),
 }
 
