@@ -136,6 +136,10 @@ class GradientStream:
             )
             yield np.arange(filled, filled + size, dtype=np.int32), [one(*padded, domain) for one in self._factors]
             filled += size
+        if filled != len(image_set):
+            raise InputError(
+                f"The image set gave {filled} images where {len(image_set)} were expected. Check for bad ones"
+            )
 
 
 class KernelFactors:

@@ -23,7 +23,7 @@ from sjft_tf.selection.weights import ClassWeights
 COST_UNIT = 0.1
 EPSILON = 1.0
 SOURCE_STRENGTH, TARGET_STRENGTH = 1.0, 100.0
-_MOST_STEPS, _TOLERANCE = 10_000, 1e-9
+_MOST_STEPS, _TOLERANCE = 1000, 1e-9
 
 
 def cosine_costs(source_means: np.ndarray, target_means: np.ndarray) -> np.ndarray:
@@ -67,7 +67,7 @@ def unbalanced_plan(
         float64 [C_s, C_t].
 
     Raises:
-        InputError: it has not settled after 10,000 steps.
+        InputError: it has not settled after 1,000 steps.
     """
     near = -np.asarray(costs, np.float64) / epsilon
     with np.errstate(divide="ignore"):

@@ -36,7 +36,9 @@ def by_the_tape(trunk, head, pixels, label):
     with tf.GradientTape() as tape:
         logits = tf.matmul(trunk(np.float32(pixels[None]), training=False), head.kernel) + head.bias
         loss = -tf.nn.log_softmax(logits)[0, label]
-    gradient = tape.gradient(loss, getattr(kernel, "value", kernel)).numpy().astype(np.float64)
+    gradient = (
+        tape.gradient(loss, kernel if isinstance(kernel, tf.Variable) else kernel.value).numpy().astype(np.float64)
+    )
     return gradient.reshape(-1, gradient.shape[-1])
 
 
