@@ -1,41 +1,73 @@
-"""One run of a comparison, in a process of its own: scripts/compare.py starts it, nobody else needs to.
+"""Runs of a comparison, one after the other: scripts/compare.py starts it, nobody else needs to.
 
-The job comes as a line of JSON on standard input, which stays open as long as the comparison lives: when it closes, the
-comparison is gone, and the run ends too.
+A job comes as a line of JSON on standard input, which stays open as long as the comparison lives: when it closes, the
+comparison is gone, and the run ends too. A job that is done is answered; one that fails ends the process.
 """
 
 import json
 import os
+import queue
 import sys
 import threading
 
+from absl import flags
 from sjft_tf.scripts import program
 
 
+def define() -> None:
+    flags.DEFINE_integer("answers", -1, "file descriptor for the answers")
+
+
 def main(_: list[str]) -> None:
-    line = sys.stdin.readline()
-    if not line:
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(lines,), daemon=True).start()
+    first = lines.get()
+    if not first:
         sys.exit("error: this program is started by scripts/compare.py")
     from sjft_tf.pipeline.comparing.job_types import job_from_json
 
-    job = job_from_json(json.loads(line))
-    threading.Thread(target=_end_with_the_comparison, daemon=True).start()
+    job = job_from_json(json.loads(first)["job"])
     if job.cores:
         os.sched_setaffinity(0, job.cores)  # before TensorFlow counts them
-    from sjft_tf.pipeline.comparing.jobs import work
+    from sjft_tf.pipeline.comparing.jobs import forget, work
+    from sjft_tf.pipeline.comparing.worker import DONE
+    from sjft_tf.training import set_seeds
 
     training, cpus = job.config.training, job.config.distribution.logical_cpus
     program.start_tensorflow(training.seed, training.deterministic, logical_cpus=cpus)
-    work(job)
+    while True:
+        work(job)
+        forget()
+        sys.stdout.flush()
+        os.write(program.FLAGS.answers, DONE)
+        told = json.loads(lines.get())
+        job = job_from_json(told["job"])
+        _print_to(told["log"])
+        set_seeds(job.config.training.seed, job.config.training.deterministic)
 
 
-def _end_with_the_comparison() -> None:
-    sys.stdin.read()
-    os._exit(1)
+def _listen(lines: "queue.SimpleQueue[str]") -> None:
+    """Passes the lines of standard input on, at its beginning also its end; later that ends the process."""
+    line = sys.stdin.readline()
+    lines.put(line)
+    while line:
+        line = sys.stdin.readline()
+        if line:
+            lines.put(line)
+        else:
+            os._exit(1)
+
+
+def _print_to(log: str) -> None:
+    """Has everything printed to another log from now on, also by TensorFlow's own code."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
 
 
 def run() -> None:
-    program.start(main, lambda: None)
+    program.start(main, define)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def compare(
 ) -> dict[str, Any]:
     """Does borrowing help? Several ways to learn a target, their settings chosen alike, over several seeds.
 
-    Every run is a process of its own. Learning rates are chosen on validation images, never on test images.
+    Runs are done in processes apart. Learning rates are chosen on validation images, never on test images.
 
     Args:
         target, source, validation, test: as for `fine_tune`.
@@ -71,9 +71,12 @@ def compare(
         with folder.locked(), prepared(sets, folder, {"selector": "nearest", **settings}) as config:
             spec = ComparisonSpec(config, tuple(pick_arms(list(arms))), seeds=tuple(seeds), rates=tuple(rates))
             launcher = Launcher(at_once)
-            comparison = Comparison(spec, folder, launcher, at_once, launcher.stop)
-            for line in comparison.run():
-                log.info("%s", line)
+            comparison = Comparison(spec, folder, launcher, at_once, launcher.stop, launcher.close)
+            try:
+                for line in comparison.run():
+                    log.info("%s", line)
+            finally:
+                launcher.close()
             if comparison.failed:
                 raise InputError("; ".join(f"{name}: {why}" for name, why in comparison.failed.items()))
             return artifacts.read_json(folder.root / ComparisonFiles.RECORD, {"arms": list})

@@ -2,7 +2,7 @@
 
 The rule: of the settings whose accuracy is within a standard error of the most accurate one's, that of the lowest loss.
 Accuracy is what a comparison reports, but on few images it hardly tells settings apart; the loss tells more, but alone
-it would prefer what has learned less where longer training only makes a model sure of itself.
+it may prefer what has learned less, where longer training makes a model no better but surer of itself.
 """
 
 from __future__ import annotations

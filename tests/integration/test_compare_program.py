@@ -38,7 +38,7 @@ def arms(workdir):
 
 
 def test_two_seeds_of_all_main_arms(forked, config, tmp_path):
-    asked = ComparisonSpec(config, tuple(pick_arms(ARMS)), seeds=(0, 1), rates=(0.01, 0.02), weights=(0.5,))
+    asked = ComparisonSpec(config, tuple(pick_arms(ARMS)), seeds=(0, 1), rates=(0.01, 0.02), weights=(0.5,), steps=0)
     lines = list(Comparison(asked, Workdir(tmp_path), directly).run())
     assert any("about 0 s left" in line for line in lines)
     found = arms(tmp_path)
@@ -61,6 +61,13 @@ def test_two_seeds_of_all_main_arms(forked, config, tmp_path):
     assert len(list((tmp_path / "shared").glob("*/neighbors.npz"))) == 1
     page = (tmp_path / "report.html").read_text()
     assert all(title in page for title in ("Plain fine-tuning", "Selective, rounds fused"))
+    # Settings are compared by what each validation image gave in two trainings.
+    choice = found["selective"]["choice"]
+    assert [one["trials"] for one in choice["settings"]] == [2, 2]
+    for one in choice["settings"]:
+        trials = [each for each in found["selective"]["trials"] if each["learning_rate"] == one["learning_rate"]]
+        np.testing.assert_allclose(one["loss"], np.mean([trial["validation_loss"] for trial in trials]), rtol=1e-9)
+        np.testing.assert_allclose(one["accuracy"], np.mean([trial["validation"] for trial in trials]), rtol=1e-9)
     # Nothing is repeated.
     assert not [line for line in Comparison(asked, Workdir(tmp_path), directly).run() if "left" in line]
     # Ordinary runs: other programs work on them.
@@ -90,7 +97,7 @@ def test_the_rivals_retrieve_once_for_all_seeds(config, tmp_path):
 def test_nothing_but_two_folders_without_splits(config, world, tmp_path):
     config = config.replace("data", target=f"folder:{world / 'target' / 'train'}", exclude_leaks=True)
     asked = ComparisonSpec(
-        config, tuple(pick_arms(["frozen", "fine-tune", "selective"])), seeds=(0, 1), rates=(0.01, 0.02)
+        config, tuple(pick_arms(["frozen", "fine-tune", "selective"])), seeds=(0, 1), rates=(0.01, 0.02), steps=0
     )
     lines = list(Comparison(asked, Workdir(tmp_path), directly).run())
     assert any("NOTE: there are no test images. 30% of each class" in line for line in lines)

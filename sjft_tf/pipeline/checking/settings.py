@@ -6,19 +6,21 @@ functions that training calls, so that the two cannot disagree.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import tensorflow as tf
 
+from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import check_max_per_class
 from sjft_tf.models import layers_up_to, make_optimizer, parse_rates, rate_factors, reset_from
 from sjft_tf.pipeline.checking.memory import machine_memory, refuse_too_large
 from sjft_tf.pipeline.inputs import Sets, filter_bank
-from sjft_tf.pipeline.networks import build_run_trunk
+from sjft_tf.pipeline.networks import build_run_trunk, weights_identity
 from sjft_tf.pipeline.stages.neighbors import list_length
 from sjft_tf.selection import TABLE_SELECTORS
 from sjft_tf.training import augmentation
@@ -44,8 +46,26 @@ def check_settings(config: RunConfig) -> None:
     )
     model, local = config.model, config.model.weights not in ("none", "imagenet")
     if model.freeze or rates or model.reset_from or local:
-        _aside(lambda: _build_and_look(config, rates))
+        sight = _sight(config)
+        if sight is None or sight not in _seen:
+            _aside(lambda: _build_and_look(config, rates))
+        if sight is not None:
+            _seen.add(sight)
     check_bank(config)
+
+
+_seen: set[str] = set()
+"""What was built and looked at in this process: that of a comparison's next run need not be again."""
+
+
+def _sight(config: RunConfig) -> str | None:
+    """All that `_build_and_look` sees; None where that includes other files than the weights, or those are missing."""
+    if config.model.reset_from:
+        return None
+    with contextlib.suppress(InputError):
+        identity = weights_identity(config.model.weights)
+        return artifacts.fingerprint(config.stamp("view", "model"), config.training.layer_rate, identity)
+    return None
 
 
 def check_bank(config: RunConfig) -> None:

@@ -41,6 +41,7 @@ class Comparison:
         launch: does a job in a process. If `at_once` is above 1, several threads call it, and it makes them wait.
         at_once: runs that `launch` does at the same time.
         stop: makes all that `launch` is doing end.
+        rest: ends processes that wait for a further job, when there is none.
 
     Attributes:
         failed: the message of each run that failed.
@@ -53,9 +54,10 @@ class Comparison:
         launch: Launch,
         at_once: int = 1,
         stop: Callable[[], object] = lambda: None,
+        rest: Callable[[], object] = lambda: None,
     ) -> None:
         self.spec, self.root = spec.check(), workdir.root
-        self._at_once, self._stop, self._writing = at_once, stop, threading.Lock()
+        self._at_once, self._stop, self._rest, self._writing = at_once, stop, rest, threading.Lock()
         self._runs = ComparisonRuns(spec, workdir.root, launch)
         self.failed = self._runs.failed
         self._records: list[ArmRecord] = []
@@ -74,6 +76,7 @@ class Comparison:
         for record in self._records:
             if record.arm.kind == "fusion":
                 self._fuse(record)
+        self._rest()
         self._write(complete=True)
         page = self._report()
         yield ""

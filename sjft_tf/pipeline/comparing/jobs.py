@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from sjft_tf import artifacts
@@ -46,6 +48,12 @@ def work(job: Job) -> None:
             train(job)
         case HeadJob():
             head(job)
+
+
+def forget() -> None:
+    """Leaves nothing of a job behind for the next one in the process: models, names of layers, memory."""
+    keras.backend.clear_session()
+    gc.collect()
 
 
 def look(job: LookJob) -> None:

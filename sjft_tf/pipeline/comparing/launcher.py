@@ -1,28 +1,25 @@
-"""Starts the runs of a comparison as processes of their own (scripts/compare_run.py), and ends them."""
+"""Has the jobs of a comparison done in processes apart, and ends them."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import queue
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from sjft_tf.artifacts import refusal
-from sjft_tf.csv_files import writes_raw
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.parallel import cores
 from sjft_tf.pipeline.comparing.job_types import Job
+from sjft_tf.pipeline.comparing.worker import Worker
 from sjft_tf.training import SIGNALS
 
 STOPPED = "Ended by {}. The same command goes on."
+_TOLD = 2  # status after bad input, which another try would not like better
 
 
 def _no_link(path: str, how: int) -> int:
@@ -42,8 +39,22 @@ def _opened(log: Path) -> IO[str]:
         ) from error
 
 
+class Share:
+    """A share of the processor cores and the process that works on it; all cores where there is one share.
+
+    Args:
+        cores: empty for all.
+    """
+
+    def __init__(self, cores: list[int]) -> None:
+        self.cores = cores
+        self.worker: Worker | None = None
+
+
 class Launcher:
-    """Does jobs in processes of their own, so many at once, each on its share of the processor cores.
+    """Does jobs in processes apart, so many at once, each on its share of the processor cores.
+
+    A process does several jobs, one after the other. One in which a job fails ends, and another takes its place.
 
     Args:
         at_once: jobs done at the same time; another one waits. 1 leaves all cores to it.
@@ -55,11 +66,12 @@ class Launcher:
     def __init__(self, at_once: int = 1) -> None:
         if at_once > cores():
             raise InputError(f"--at_once must be at most {cores()}, the processor cores there are. Received: {at_once}")
-        self._shares: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
         own = sorted(os.sched_getaffinity(0)) if at_once > 1 and hasattr(os, "sched_getaffinity") else []
-        for number in range(at_once):
-            self._shares.put(own[number::at_once])
-        self._children: set[subprocess.Popen[str]] = set()
+        self._all = [Share(own[number::at_once]) for number in range(at_once)]
+        self._free: queue.SimpleQueue[Share] = queue.SimpleQueue()
+        for share in self._all:
+            self._free.put(share)
+        self._busy: set[Worker] = set()
         self._starting = threading.Lock()
         self._stopped = False
         self._signal = signal.SIGTERM
@@ -77,46 +89,54 @@ class Launcher:
         Raises:
             Stopped: this process got SIGTERM or Ctrl-C; the run has written a checkpoint.
         """
-        share = self._shares.get()
+        share = self._free.get()
         try:
-            return self._do(job, share, log)
+            with _opened(log) as output:
+                begun = output.tell()
+                status, again = self._do(job, share, log, output)
+                if again:  # perhaps it could not be done because of what was done before it
+                    status, _ = self._do(job, share, log, output)
+            return "" if status is None else reason(log, begun, status)
         finally:
-            self._shares.put(share)
+            self._free.put(share)
 
-    def _do(self, job: Job, share: list[int], log: Path) -> str:
-        output = _opened(log)
-        command = [sys.executable, "-m", "sjft_tf.scripts.compare_run", *(["--raw_csv"] if writes_raw() else [])]
-        # The package is found where it was found here, also from another folder.
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        with output:
-            begun = output.tell()
-            with self._starting:
-                if self._stopped:
-                    raise self._ended()
-                child = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=output, stderr=output, env=environment, text=True
-                )
-                self._children.add(child)
+    def _do(self, job: Job, share: Share, log: Path, output: IO[str]) -> tuple[int | None, bool]:
+        """`(None or the status of the process that failed, whether a new one should try again)`."""
+        with self._starting:
+            if self._stopped:
+                raise self._ended()
+            worker = share.worker or Worker(output)
+            share.worker = None
+            self._busy.add(worker)
+        try:
             if self._stopped:  # meanwhile
-                child.terminate()
-            line = json.dumps(replace(job, cores=tuple(share)).to_json())
-            with child:  # closes its input at the end
-                try:
-                    with contextlib.suppress(BrokenPipeError):  # it ended before it read: its status and log say why
-                        print(line, file=child.stdin, flush=True)
-                    status = child.wait()
-                finally:
-                    self._children.discard(child)
-                    child.kill()
+                worker.terminate()
+            status = worker.do(job, log, share.cores)
+            if status is None and worker.goes_on(job):
+                share.worker = worker
+        except BaseException:
+            worker.kill()
+            raise
+        finally:
+            self._busy.discard(worker)
+            if share.worker is None:
+                worker.close()
         if self._stopped:
             raise self._ended()
-        return "" if status == 0 else reason(log, begun, status)
+        return status, worker.used and status not in (None, _TOLD)
+
+    def close(self) -> None:
+        """Ends the processes that wait for a job; the next job starts one again. While none is done only."""
+        for share in self._all:
+            worker, share.worker = share.worker, None
+            if worker is not None:
+                worker.close()
 
     def stop(self) -> None:
         """Asks all jobs to write a checkpoint and end; from now on a job raises `Stopped`."""
         self._stopped = True
-        for child in list(self._children):
-            child.terminate()
+        for worker in list(self._busy):
+            worker.terminate()
 
     @contextlib.contextmanager
     def stoppable(self) -> Iterator[None]:
@@ -127,10 +147,10 @@ class Launcher:
 
         def ended(number: int, _: object) -> None:
             if self._stopped and number == signal.SIGINT:
-                for child in list(self._children):
-                    child.kill()
+                for worker in list(self._busy):
+                    worker.kill()
                 raise KeyboardInterrupt
-            busy = bool(self._children)
+            busy = bool(self._busy)
             self._signal = self._signal if self._stopped else signal.Signals(number)
             self.stop()
             if not busy:
@@ -144,6 +164,7 @@ class Launcher:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            self.close()
 
     def _ended(self) -> Stopped:
         return Stopped(STOPPED.format(SIGNALS[self._signal]), self._signal)

@@ -1,4 +1,4 @@
-"""Does borrowing help? A comparison whose runs are processes of their own."""
+"""Does borrowing help? A comparison whose runs are done in processes apart."""
 
 from __future__ import annotations
 
@@ -25,4 +25,4 @@ def comparison(spec: ComparisonSpec, workdir: Workdir, at_once: int = 1) -> Iter
     """
     launcher = Launcher(at_once)
     with workdir.locked(), launcher.stoppable():
-        yield Comparison(spec, workdir, launcher, at_once, launcher.stop)
+        yield Comparison(spec, workdir, launcher, at_once, launcher.stop, launcher.close)

@@ -11,6 +11,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.models import build_trunk
 from sjft_tf.pipeline.checking import memory
+from sjft_tf.pipeline.checking import settings as checking
 from sjft_tf.pipeline.checking.settings import check_sets, check_settings
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.networks import build_run_trunk
@@ -175,3 +176,21 @@ def test_every_number_refuses_nan_and_infinity():
                 for value in (float("nan"), float("inf"), -float("inf")):
                     with pytest.raises(InputError, match=f"--{item.name} must be"):
                         settings(**{item.name: value})
+
+
+def test_a_trunk_is_looked_at_once_in_a_process(tmp_path, monkeypatch):
+    built = []
+    monkeypatch.setattr(checking, "_build_and_look", lambda config, _: built.append(config.model.weights))
+    path = tmp_path / "w.weights.h5"
+    path.write_bytes(b"one")
+    one = settings(weights=str(path))
+    for _ in range(2):
+        check_settings(one)
+        check_settings(dataclasses.replace(one, training=dataclasses.replace(one.training, seed=5, learning_rate=0.2)))
+    assert len(built) == 1
+    path.write_bytes(b"another")
+    check_settings(one)
+    check_settings(settings(weights=str(path), width=2))
+    assert len(built) == 3
+    with pytest.raises(InputError, match="There is no"):
+        check_settings(settings(weights=str(tmp_path / "none.weights.h5")))
