@@ -10,6 +10,7 @@ from scipy.special import log_softmax
 from sjft_tf.config import RunConfig
 from sjft_tf.images import ImageSet
 from sjft_tf.models import build_trunk
+from sjft_tf.pipeline.comparing.jobs import run_workdir
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.stages import heads
 from sjft_tf.pipeline.stages.heads import start_heads
@@ -160,3 +161,9 @@ def test_a_head_that_is_damaged_is_fitted_again(config, sets, workdir, caplog):
     start_heads(config, sets, model, workdir)
     assert "It is made again" in caplog.text
     assert heads._load(path)
+
+
+def test_runs_of_a_comparison_share_heads_and_adapted_trunks(tmp_path):
+    one, other = (run_workdir(str(tmp_path / name), str(tmp_path / "shared"), "") for name in "ab")
+    assert one.heads == other.heads == tmp_path / "shared/heads"
+    assert one.adapted == other.adapted == tmp_path / "shared/adapted"
