@@ -193,6 +193,9 @@ def run_commands(text: str, world: Path, folder: Path, forked) -> list[str]:
         name, *arguments = shlex.split(line)
         kept = [word for word in arguments if not word.startswith("--bank")]
         tiny = [f"--{flag}={value}" for flag, value in TINY.items() if flag in flags_of(name)]
+        # With these few images auto would take nothing, and there would be nothing of what the text goes on with.
+        if "selector" in flags_of(name) and not any(word.startswith("--selector=") for word in arguments):
+            tiny.append("--selector=nearest")
         done = forked(name, *kept, *tiny, check=False, cwd=folder)
         assert done.returncode == 0, f"{name} {shlex.join(arguments)}\n{done.stdout}{done.stderr}"
         outputs.append(done.stdout)
