@@ -19,7 +19,7 @@ class TrainingConfig(Section):
     max_per_class: int = option(0, "target images of one class in a batch at most; 0: no limit", limits=(0, 65536))
     optimizer: str = option("sgd", "sgd (momentum, coupled L2), adam, adamw, or tfa:NAME on the addons stack")
     learning_rate: float = option(0.01, "initial learning rate", limits=(1e-12, 1e3))
-    schedule: str = option("step", "learning rate over the global step", SCHEDULES)
+    schedule: str = option("cosine", "learning rate over the global step", SCHEDULES)
     decay_steps: int = option(
         0, "schedule=step: divide the rate by 10 every so many steps; 0: a quarter of the run", limits=(0, LARGE)
     )
@@ -84,6 +84,11 @@ class TrainingConfig(Section):
     def check(self) -> None:
         check_optimizer(self.optimizer)
         parse_rates(self.layer_rate)
+        if self.decay_steps and self.schedule != "step":
+            raise InputError(
+                f"--decay_steps={self.decay_steps} is of --schedule=step. Received: --schedule={self.schedule}. Give "
+                "--schedule=step, or leave --decay_steps out"
+            )
         if self.warmup_steps >= self.total_steps:
             raise InputError(
                 f"--warmup_steps must be below the {self.total_steps} steps of the run (--rounds x --steps_per_round). "

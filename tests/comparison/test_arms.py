@@ -9,7 +9,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 
 BASE = RunConfig().replace("data", target="digits", source=["glyphs"])
-BASE = BASE.replace("training", rounds=4, steps_per_round=7, batch_size=6, decay_steps=5)
+BASE = BASE.replace("training", rounds=4, steps_per_round=7, batch_size=6, schedule="step", decay_steps=5)
 
 
 def settings(name):

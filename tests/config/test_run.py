@@ -34,7 +34,7 @@ def test_defaults_are_the_papers():
     assert config.selection.least_sample_per_class == 0
     training = config.training
     assert (training.optimizer, training.momentum, training.weight_decay) == ("sgd", 0.9, 1e-4)
-    assert (training.learning_rate, training.schedule, training.rounds) == (0.01, "step", 5)
+    assert (training.learning_rate, training.schedule, training.rounds) == (0.01, "cosine", 5)
     assert (training.target_weight, training.source_weight) == (0.5, 0.5)
     assert 2 * training.batch_size == 20
     assert config.training.total_steps == 16_000
