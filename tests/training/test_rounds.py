@@ -64,7 +64,8 @@ class PowerCut(BaseException):
 
 def test_the_schedule_runs_over_all_rounds_also_of_a_resumed_run(config, sets, new_model, new_scorer, tmp_path):
     # The rate falls by 10 at every step: a second round that began the schedule anew would move as far as the first.
-    config = changed(config, "training", learning_rate=0.1, schedule="step", decay_steps=1, momentum=0.0, weight_decay=0.0)
+    config = changed(config, "training", learning_rate=0.1, schedule="step", decay_steps=1)
+    config = changed(config, "training", momentum=0.0, weight_decay=0.0)
     start, ends, calls = new_model().get_weights(), [], []
 
     def note(state, model, mining):
