@@ -74,7 +74,7 @@ def _forge(path: Path, chance: random.Random) -> str:
     if kind == "drop":
         del arrays[name]
     elif kind in ("reshape", "empty"):
-        arrays[name] = array[..., None] if kind == "reshape" else array[:0]
+        arrays[name] = array[..., None] if kind == "reshape" else np.atleast_1d(array)[:0]
     elif kind == "retype":
         arrays[name] = np.zeros(array.shape, chance.choice(["S8", "float16", "uint8", "complex64", "U4"]))
     elif kind in ("negative", "large", "nan") and array.dtype.kind in "if":

@@ -31,7 +31,7 @@ def test_a_run_takes_what_auto_decides_and_keeps_to_it(config, tmp_path):
     assert workdir.borrowed.read_text().count("*,") == 40
     page = write_report(workdir.root).read_text()
     assert "<code>--selector=auto</code> took <b>all</b>" in page
-    assert "Selector all: the images were not chosen by likeness." in page
+    assert "Selector all: the images were not chosen by these distances." in page
     assert len(restore(workdir, 0).model.outputs) == 2
     before = {path: path.stat().st_mtime_ns for path in (workdir.decision, workdir.saved_model / "saved_model.pb")}
     train(automatic, workdir)

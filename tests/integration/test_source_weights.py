@@ -40,7 +40,7 @@ def config(config, trunk):
         config.replace("data", target="digits?per_class=3", source=["glyphs?n=208"])
         .replace("view", image_size=8, resize=8, pad=1)
         .replace("model", weights=trunk[1])
-        .replace("selection", k0="auto", source_share=0.25)
+        .replace("selection", k0="share", source_share=0.25)
     )
 
 

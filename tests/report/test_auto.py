@@ -26,7 +26,7 @@ def test_the_page_says_what_was_taken_and_why(folder):
     artifacts.write_json(Workdir(folder).decision, {"selector": "all", "pool": 3, "reason": REASON, "made_from": {}})
     page = write_report(folder).read_text()
     assert "<code>--selector=auto</code> took <b>all</b>: far | &lt;b&gt;away&lt;/b&gt;." in page
-    assert "Selector all: the images were not chosen by likeness." in page
+    assert "Selector all: the images were not chosen by these distances." in page
     text = write_report(folder, str(folder / "page.md")).read_text()
     assert "`--selector=auto` took all: far" in text
     assert "<b>away" not in text
