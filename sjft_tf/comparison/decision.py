@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sjft_tf.comparison.choice import Choice, Point, outward
-from sjft_tf.comparison.contest import Contest, Trials, best_point, contest, is_clear, worked
+from sjft_tf.comparison.elimination import Elimination, Trials, best_point, eliminate, is_clear, worked
 from sjft_tf.comparison.judging import Standing, difference, standing
 
 
@@ -76,7 +76,7 @@ def search(choice: Choice, trials: Trials, judges: int) -> Search:
     further: tuple[float, ...] = ()
     while True:
         rates = (*choice.rates, *further)
-        first = contest(choice.first(rates), trials, judges)
+        first = eliminate(choice.first(rates), trials, judges)
         if first.missing:
             return Search(first.missing, further)
         beyond = outward(rates, first.best.learning_rate) if first.best is not None else None
@@ -86,7 +86,7 @@ def search(choice: Choice, trials: Trials, judges: int) -> Search:
     points = choice.first(rates) + (choice.along(first.best) if first.best is not None else [])
     # Also what was tried on behalf of one that failed later.
     points = list(dict.fromkeys([*points, *sorted(trials, key=_order)]))
-    last = contest(points, trials, judges)
+    last = eliminate(points, trials, judges)
     if last.missing:
         return Search(last.missing, further)
     return Search((), further, _decision(points, trials, last, further, rates))
@@ -97,7 +97,7 @@ def _order(point: Point) -> tuple[float, float]:
 
 
 def _decision(
-    points: Sequence[Point], trials: Trials, last: Contest, further: tuple[float, ...], rates: Sequence[float]
+    points: Sequence[Point], trials: Trials, last: Elimination, further: tuple[float, ...], rates: Sequence[float]
 ) -> Decision:
     tried = _tried(points, trials, last)
     if last.best is None:
@@ -110,14 +110,14 @@ def _decision(
     return Decision(last.best, tried, further, edge, second, difference(best, other), is_clear(best, other))
 
 
-def _second(trials: Trials, last: Contest) -> Point | None:
+def _second(trials: Trials, last: Elimination) -> Point | None:
     """The best of what is left beside the best."""
     good = {point: worked(point, trials) for point in last.left if point != last.best}
     shortest = min(map(len, good.values()), default=0)
     return best_point({point: each[:shortest] for point, each in good.items()}) if good else None
 
 
-def _tried(points: Sequence[Point], trials: Trials, last: Contest) -> tuple[Tried, ...]:
+def _tried(points: Sequence[Point], trials: Trials, last: Elimination) -> tuple[Tried, ...]:
     told = []
     for point in points:
         own = worked(point, trials)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sjft_tf.comparison.choice import Point
-from sjft_tf.comparison.contest import best_point, clearly_worse, contest, is_clear
+from sjft_tf.comparison.elimination import best_point, clearly_worse, eliminate, is_clear
 from sjft_tf.comparison.judging import difference, standing
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import Outcomes
@@ -102,18 +102,18 @@ def test_the_order_of_trials_does_not_matter(good, chance):
     shuffled = {point: trials[point] for point in order}
     assert best_point(trials) == best_point(shuffled)
     trials |= {point: own * 2 for point, own in trials.items()}
-    ours, theirs = contest(list(trials), trials, 2), contest(order, {point: trials[point] for point in order}, 2)
+    ours, theirs = eliminate(list(trials), trials, 2), eliminate(order, {point: trials[point] for point in order}, 2)
     assert (ours.best, ours.dropped, set(ours.left)) == (theirs.best, theirs.dropped, set(theirs.left))
 
 
 @given(GOOD)
 def test_one_that_is_worse_on_every_image_never_changes_the_choice(good):
     trials = {point: [one, one] for point, one in good.items()}
-    best = contest(list(trials), trials, 2).best
+    best = eliminate(list(trials), trials, 2).best
     worst = trials[best][0]
     bad = Outcomes(worst.images, worst.labels, np.zeros(60, bool), worst.loss + 3)
     more = trials | {Point(1.0): [bad, bad]}
-    found = contest(list(more), more, 2)
+    found = eliminate(list(more), more, 2)
     assert found.best == best
     assert found.dropped.get(Point(1.0)) == (1 if len(good) > 1 else None)  # the second best goes on, however bad
 
@@ -130,7 +130,7 @@ def test_the_best_is_close_to_the_most_accurate_and_no_other_such_has_a_lower_lo
     assert best in close
     assert good[best].loss.mean() <= min(one.loss.mean() for one in close.values()) + 1e-9
     assert good[best].right.mean() <= top
-    found = contest(list(trials), trials, 1)
+    found = eliminate(list(trials), trials, 1)
     assert found.best == best
     assert best in found.left
     assert not set(found.left) & set(found.dropped)

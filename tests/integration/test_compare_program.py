@@ -85,7 +85,7 @@ def test_the_rivals_retrieve_once_for_all_seeds(config, tmp_path):
     assert not comparison.failed
     assert all(arm["summary"]["n"] == 2 for arm in arms(tmp_path / "run").values())
     shared = sorted(path.relative_to(tmp_path / "run/shared") for path in (tmp_path / "run/shared").glob("*/*.npz"))
-    assert [(path.parts[0][:8], path.name) for path in shared if path.parts[0] not in ("images", "audit")] == [
+    assert [(path.parts[0][:8], path.name) for path in shared if path.parts[0] not in ("images", "audit", "heads")] == [
         ("class_im", "class_importance.npz"),
         ("features", "neighbors.npz"),
         ("gradient", "gradients.npz"),

@@ -22,7 +22,7 @@ def train(world, tmp_path):
         command = [
             *(sys.executable, "-m", "sjft_tf.scripts.train", f"--workdir={workdir}", "--deterministic"),
             *(f"--target=folder:{world / 'target'}", f"--source=folder:{world / 'source'}", "--weights=none"),
-            *("--pad=2", "--bins=8", "--descriptor_resize=16", "--descriptor_crop=16", "--k0=3"),
+            *("--pad=2", "--bins=8", "--descriptor_resize=16", "--descriptor_crop=16", "--selector=nearest", "--k0=3"),
             *("--rounds=2", "--steps_per_round=4", "--batch_size=6", "--eval_batch_size=8", *more),
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

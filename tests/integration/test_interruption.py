@@ -45,7 +45,15 @@ def settings(world):
     return [
         *(f"--target=folder:{world / 'target'}", f"--source=folder:{world / 'source'}"),
         *("--image_size=16", "--resize=16", "--pad=2", "--bins=8", "--descriptor_resize=16", "--descriptor_crop=16"),
-        *("--k0=3", "--trunk=preact_resnet", "--weights=none", "--depth=8", "--width=4", "--dropout=0.2"),
+        *(
+            "--selector=nearest",
+            "--k0=3",
+            "--trunk=preact_resnet",
+            "--weights=none",
+            "--depth=8",
+            "--width=4",
+            "--dropout=0.2",
+        ),
         *(f"--rounds={ROUNDS}", "--steps_per_round=4", "--batch_size=6", "--eval_batch_size=8", "--deterministic"),
         "--checkpoint_steps=2",
     ]

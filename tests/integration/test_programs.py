@@ -121,7 +121,7 @@ def test_a_folder_that_is_not_there(program, tmp_path):
 def test_the_chain_of_all_programs(program, forked, flags, world, tmp_path):
     run = tmp_path / "run"
     common = f"--workdir={run}"
-    training = ("--rounds", "--steps_per_round", "--batch_size", "--eval_batch_size", "--k0")
+    training = ("--rounds", "--steps_per_round", "--batch_size", "--eval_batch_size", "--k0", "--selector")
 
     def some(names):
         return [flag for flag in flags if flag.split("=")[0] in names]

@@ -74,7 +74,7 @@ def start_heads(config: RunConfig, sets: Sets, model: JointModel, workdir: Workd
         return
     if config.model.weights == "none" and not config.model.adapt_steps:
         log.info(
-            "the heads start at random, as the trunk does: --head_start=fitted looks through the trunk's --weights"
+            "the heads start at random, as the trunk does (--head_start=fitted looks through the trunk's --weights)"
         )
         return
     roles = sorted(model.output)

@@ -27,7 +27,7 @@ Trials = Mapping[Point, Sequence[Outcomes | None]]
 
 
 @dataclass(frozen=True)
-class Contest:
+class Elimination:
     """How settings stand.
 
     Attributes:
@@ -43,7 +43,7 @@ class Contest:
     best: Point | None
 
 
-def contest(points: Sequence[Point], trials: Trials, judges: int) -> Contest:
+def eliminate(points: Sequence[Point], trials: Trials, judges: int) -> Elimination:
     """Successive elimination: all points have a first trial, those not clearly worse than the best a second, and so on.
 
     The best and the second best have every judge, for a single training would not show how much trainings differ. The
@@ -60,11 +60,11 @@ def contest(points: Sequence[Point], trials: Trials, judges: int) -> Contest:
     for number in range(1, judges + 1):
         missing = [point for point in left if len(trials.get(point, ())) < number]
         if missing or not left:
-            return Contest(tuple(missing), tuple(left), dropped, None)
+            return Elimination(tuple(missing), tuple(left), dropped, None)
         good = {point: worked(point, trials)[:number] for point in left}
         best = best_point(good)
         if len(left) == 1 or number == judges:
-            return Contest((), tuple(left), dropped, best)
+            return Elimination((), tuple(left), dropped, best)
         second = best_point({point: own for point, own in good.items() if point != best})
         worse = {point for point in left if point != second and clearly_worse(good[point], good[best])}
         dropped |= dict.fromkeys(worse, number)
