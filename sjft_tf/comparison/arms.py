@@ -225,6 +225,14 @@ _ALL = (
         co_tunes=True,
     ),
     Arm(
+        "auto-co-tuning",
+        "What auto borrows, and Co-Tuning",
+        "As `auto`, and the source's head also learns on target images, as in `co-tuning`.",
+        {"selection": {"selector": "auto"}},
+        grows=True,
+        co_tunes=True,
+    ),
+    Arm(
         "adapted",
         "Fine-tuning of a trunk that has learned the source",
         "The trunk first learns the source alone, at the run's image size, then the target alone.",

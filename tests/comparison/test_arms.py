@@ -49,7 +49,8 @@ def test_co_tuning_is_of_its_arms_alone_and_looks_at_the_kept_source():
     weighty = BASE.replace("training", co_tuning=0.4).replace("data", source_rows="kept.json")
     for base, weight in ((BASE, 2.3), (weighty, 0.4)):
         found = {name: arm.config(base, "alexnet").training.co_tuning for name, arm in ARMS.items()}
-        assert {name: value for name, value in found.items() if value} == {"co-tuning": weight, "all-co-tuning": weight}
+        names = ("co-tuning", "all-co-tuning", "auto-co-tuning")
+        assert {name: value for name, value in found.items() if value} == dict.fromkeys(names, weight)
     assert ARMS["co-tuning"].config(weighty).data.source_rows == "kept.json"
     assert ARMS[BASELINE].config(weighty).data.source_rows == ""
     assert ARMS["co-tuning"].config(BASE).training.source_weight == 0.5
