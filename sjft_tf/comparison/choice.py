@@ -19,6 +19,11 @@ class Point(NamedTuple):
     learning_rate: float
     source_weight: float | None = None
 
+    @property
+    def order(self) -> tuple[float, float]:
+        """What points are sorted by: the lower rate first, then the lower weight."""
+        return self.learning_rate, self.source_weight or 0.0
+
 
 @dataclass(frozen=True)
 class Choice:

@@ -85,15 +85,11 @@ def search(choice: Choice, trials: Trials, judges: int) -> Search:
         further = (*further, beyond)
     points = choice.first(rates) + (choice.along(first.best) if first.best is not None else [])
     # Also what was tried on behalf of one that failed later.
-    points = list(dict.fromkeys([*points, *sorted(trials, key=_order)]))
+    points = list(dict.fromkeys([*points, *sorted(trials, key=lambda point: point.order)]))
     last = eliminate(points, trials, judges)
     if last.missing:
         return Search(last.missing, further)
     return Search((), further, _decision(points, trials, last, further, rates))
-
-
-def _order(point: Point) -> tuple[float, float]:
-    return point.learning_rate, point.source_weight or 0.0
 
 
 def _decision(

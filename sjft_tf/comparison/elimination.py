@@ -79,14 +79,11 @@ def best_point(good: Mapping[Point, Sequence[Outcomes]]) -> Point:
     """
     figures = {point: standing(trials) for point, trials in good.items()}
 
-    def order(point: Point) -> tuple[float, float]:
-        return point.learning_rate, point.source_weight or 0.0
-
     def by_accuracy(point: Point) -> tuple[float, ...]:
-        return -round(figures[point].accuracy.value, 12), round(figures[point].loss.value, 12), *order(point)
+        return -round(figures[point].accuracy.value, 12), round(figures[point].loss.value, 12), *point.order
 
     def by_loss(point: Point) -> tuple[float, ...]:
-        return round(figures[point].loss.value, 12), -round(figures[point].accuracy.value, 12), *order(point)
+        return round(figures[point].loss.value, 12), -round(figures[point].accuracy.value, 12), *point.order
 
     top = min(good, key=by_accuracy)
     close = [point for point in good if not difference(good[top], good[point]).accuracy.above(CLOSE)]

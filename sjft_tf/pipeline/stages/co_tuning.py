@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 import numpy as np
+from scipy.special import softmax
 
 from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
@@ -61,9 +62,8 @@ def _relationship(config: RunConfig, sets: Sets, model: JointModel, workdir: Wor
 
     def make() -> Relationship:
         features, labels = features_of(config, sets.target, model, workdir)
-        logs = head.log_probabilities(features) / head.temperature
-        p = np.exp(logs - logs.max(axis=1, keepdims=True))
-        found = class_relationship(p / p.sum(axis=1, keepdims=True), labels, sets.target.num_classes)
+        p = softmax(head.log_probabilities(features) / head.temperature, axis=1)
+        found = class_relationship(p, labels, sets.target.num_classes)
         told = "nobody to judge it" if np.isnan(found.accuracy) else f"right on {found.accuracy:.1%} of held-out images"
         log.info(
             "co-tuning: source classes (temperature %.2f) tell the target's: l2 %g, %s",

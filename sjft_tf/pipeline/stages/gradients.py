@@ -15,7 +15,7 @@ from sjft_tf.models import (
 )
 from sjft_tf.pipeline.inputs import Sets, network_view
 from sjft_tf.pipeline.stages.gradient_checkpoints import checkpoint_stamp, checkpoints, forget_training
-from sjft_tf.pipeline.stages.importance import head_stamp
+from sjft_tf.pipeline.stages.importance import fit_stamp
 from sjft_tf.pipeline.stages.weight_rules import ImageRule
 from sjft_tf.selection import ImageWeights, gradient_likeness
 from sjft_tf.workdir import Workdir
@@ -54,7 +54,7 @@ def _made(config: RunConfig, sets: Sets, workdir: Workdir) -> ImageWeights:
 
 
 def _how(config: RunConfig) -> artifacts.Stamp:
-    return {**head_stamp(config), "directions": GRADIENT_WIDTH, **checkpoint_stamp(config)}
+    return {**fit_stamp(config), "directions": GRADIENT_WIDTH, **checkpoint_stamp(config)}
 
 
 GRADIENTS = ImageRule("gradients", "gradients", _made, _how)

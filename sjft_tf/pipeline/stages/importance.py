@@ -18,7 +18,7 @@ from sjft_tf.workdir import Workdir
 log = logging.getLogger(__name__)
 
 
-def head_stamp(_: RunConfig) -> artifacts.Stamp:
+def fit_stamp(_: RunConfig) -> artifacts.Stamp:
     """How a source head is fitted, for what depends on it."""
     head = [softmax_head.STRENGTHS, softmax_head.STEPS, softmax_head.TOLERANCE, softmax_head.HELD_OUT, MOST_IMAGES]
     return {"head": artifacts.fingerprint("l-bfgs", 1, head)}
@@ -33,4 +33,4 @@ def _made(config: RunConfig, sets: Sets, workdir: Workdir) -> ClassWeights:
     return class_weights(head.mean_probability(seen.target), source.labels)
 
 
-CLASS_IMPORTANCE = ClassRule("class_importance", "class importance", _made, head_stamp)
+CLASS_IMPORTANCE = ClassRule("class_importance", "class importance", _made, fit_stamp)

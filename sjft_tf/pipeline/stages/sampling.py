@@ -6,6 +6,7 @@ Bank, side and bins are those the thresholds of the advice were found with, and 
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -48,7 +49,7 @@ class Samples:
         classes = [source.class_names[label] for label in source.labels]
         return cls(own, others, Layout(edges.layer_channels, edges.bins), classes, several)
 
-    @property
+    @functools.cached_property
     def distance(self) -> SetDistance:
         """Of the whole source."""
         return set_distance(self.target, self.source, self.layout)

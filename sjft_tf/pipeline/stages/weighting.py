@@ -28,11 +28,7 @@ def source_pool(config: RunConfig, sets: Sets, workdir: Workdir) -> np.ndarray:
         ArtifactMismatch: there are weights, but of other images, trunk, starting weights or view.
         InputError: there is no source, no such trunk or starting weights.
     """
-    rule, source = _RULES[config.selection.selector], sets.source_images()
-    weights = rule.weights(config, sets, workdir)
-    pool = rule.pool(weights, source, pool_size(config.selection, config.training, len(source)), config.training.seed)
-    rule.write_csv(weights, sets, pool, workdir.source_weights_csv(rule.selector))
-    return pool
+    return _weights_and_pool(config, sets, workdir)[1]
 
 
 def check_weights(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
@@ -43,10 +39,18 @@ def check_weights(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
 def weight_lines(config: RunConfig, sets: Sets, workdir: Workdir) -> list[str]:
     """What scripts/retrieve.py shows in place of a table: the largest weights, and how much is borrowed."""
     rule, source = _RULES[config.selection.selector], sets.source_images()
-    pool = source_pool(config, sets, workdir)
+    weights, pool = _weights_and_pool(config, sets, workdir)
     images = len(np.unique(pool))
     return [
-        *rule.lines(rule.weights(config, sets, workdir), source, pool),
+        *rule.lines(weights, source, pool),
         f"  borrows {images} of {len(source)} source images ({images / len(source):.1%}) in {len(pool)} places",
         f"  list: {workdir.source_weights_csv(rule.selector)}",
     ]
+
+
+def _weights_and_pool(config: RunConfig, sets: Sets, workdir: Workdir) -> tuple[Any, np.ndarray]:
+    rule, source = _RULES[config.selection.selector], sets.source_images()
+    weights = rule.weights(config, sets, workdir)
+    pool = rule.pool(weights, source, pool_size(config.selection, config.training, len(source)), config.training.seed)
+    rule.write_csv(weights, sets, pool, workdir.source_weights_csv(rule.selector))
+    return weights, pool
