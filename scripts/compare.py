@@ -25,7 +25,7 @@ def define() -> None:
         "choice_seeds", [], "seeds of the trials that settings are chosen by; default: 0 and 1, with folds 0"
     )
     flags.DEFINE_multi_string(
-        "rates", [], "learning rates to choose from; default: 0.1, 0.3 and 1 times --learning_rate"
+        "rates", [], "learning rates to choose from; default: 1/3, 1 and 10/3 times --learning_rate"
     )
     flags.DEFINE_integer(
         "choice_steps",

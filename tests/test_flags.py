@@ -120,7 +120,7 @@ def test_the_header_tells_what_to_expect(path):
         assert "Not run here" in text
         assert "differences from the paper" in text
     else:
-        assert "docs/evidence.md" in text
+        assert "docs/evidence" in text
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

@@ -42,7 +42,7 @@ def compare(
         target, source, validation, test: as for `fine_tune`.
         arms: ways to learn, e.g. `("fine-tune", "selective")`.
         seeds: of the runs.
-        rates: learning rates to choose from; none: 0.1, 0.3 and 1 times `learning_rate`. Of several, where the best is
+        rates: learning rates to choose from; none: 1/3, 1 and 10/3 times `learning_rate`. Of several, where the best is
             the lowest or highest, up to two beyond it are tried too.
         workdir: keeps all runs and the page about them; the same call goes on there. None: a temporary folder.
         at_once: runs done at the same time.

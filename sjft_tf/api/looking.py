@@ -136,7 +136,7 @@ def advise(
         >>> import numpy as np
         >>> x, y = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), np.uint8), np.arange(12) % 3
         >>> advise((x, y), "glyphs?n=104&size=8", trunk="preact_resnet", weights="none").recipes[0].name
-        'borrow-all'
+        'borrow'
     """
     with _opened(workdir) as folder, started({"target": target, "source": source}, folder, settings) as config:
         return advice_for(measure(config, folder), config.model.trunk, config.model.weights != "none")

@@ -11,12 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sjft_tf.config import RunConfig
+from sjft_tf.config import CO_TUNING, RunConfig
 from sjft_tf.errors import InputError
 
 BASELINE = "fine-tune"
-CO_TUNING = 2.3
-"""Weight of Co-Tuning where the base settings have none: the authors' (You et al. 2020)."""
 _NO_GROWTH = {"wrong_growth": 0, "uncertain_growth": 0}
 _NEAREST = {"selector": "nearest", **_NO_GROWTH}
 
@@ -35,7 +33,7 @@ class Arm:
         grows: keeps the base's rounds, because what is borrowed changes between them.
         learned_bank: takes the bank that `--learned_bank` names.
         adapts: takes `--adapt_steps` of the base settings, or as many as the run itself has; no other arm does.
-        co_tunes: takes `--co_tuning` of the base settings, or `CO_TUNING`; no other arm does.
+        co_tunes: takes `--co_tuning` of the base settings, or `CO_TUNING`; but for `auto`, no other arm does.
     """
 
     name: str
@@ -74,12 +72,18 @@ class Arm:
             changed = changed.replace(section, **values)
         if self.learned_bank:
             changed = changed.replace("retrieval", bank=bank, bank_weights=bank_weights, bank_layers=[])
-        weight = (base.training.co_tuning or CO_TUNING) if self.co_tunes else 0.0
         steps = (base.model.adapt_steps or base.training.total_steps) if self.adapts else 0
-        changed = changed.replace("training", co_tuning=weight).replace("model", adapt_steps=steps)
+        changed = changed.replace("training", co_tuning=self._co_tuning(base)).replace("model", adapt_steps=steps)
         if not self.grows:
             changed = changed.replace("training", rounds=1, steps_per_round=base.training.total_steps)
         return self._only_what_it_reads(changed).validate()
+
+    def _co_tuning(self, base: RunConfig) -> str:
+        given = base.training.co_tuning
+        if self.co_tunes:
+            return given if base.training.fixed_co_tuning() else str(CO_TUNING)
+        # What --selector=auto does by itself is a part of it.
+        return given if self.changes.get("selection", {}).get("selector") == "auto" else "0"
 
     def _only_what_it_reads(self, config: RunConfig) -> RunConfig:
         # The rest takes its default, so that a finished run stays finished when that changes.
@@ -143,7 +147,8 @@ _ALL = (
     Arm(
         "auto",
         "Automatic",
-        "Joint training with what `--selector=auto` takes: nothing, the whole source, or its nearest images in rounds.",
+        "What the program does by itself (`--selector=auto`): it borrows nothing, the whole source, or its nearest "
+        "images in rounds, and co-tunes unless `--co_tuning=0`.",
         {"selection": {"selector": "auto"}},
         grows=True,
     ),
@@ -222,14 +227,6 @@ _ALL = (
         "Joint, all of the source, and Co-Tuning",
         "Joint training with the whole source, whose head also learns on target images, as in `co-tuning`.",
         {"selection": {"selector": "all"}},
-        co_tunes=True,
-    ),
-    Arm(
-        "auto-co-tuning",
-        "What auto borrows, and Co-Tuning",
-        "As `auto`, and the source's head also learns on target images, as in `co-tuning`.",
-        {"selection": {"selector": "auto"}},
-        grows=True,
         co_tunes=True,
     ),
     Arm(

@@ -16,7 +16,7 @@ from sjft_tf.comparison.trials import Trial
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 
-DEFAULT_RATES = (0.1, 0.3, 1.0)
+DEFAULT_RATES = (1 / 3, 1.0, 10 / 3)
 """Times `--learning_rate`; the choice goes beyond them where the best is at an end."""
 DEFAULT_WEIGHTS = (1.0, 0.3)
 """Times `--target_weight`: as heavy as the target's loss, and about a third of it."""

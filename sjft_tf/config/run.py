@@ -19,7 +19,7 @@ from sjft_tf.config.option import Section, Setting
 from sjft_tf.config.pruning import PruneConfig
 from sjft_tf.config.retrieval import RetrievalConfig
 from sjft_tf.config.selection import SelectionConfig
-from sjft_tf.config.training import TrainingConfig
+from sjft_tf.config.training import CO_TUNING, TrainingConfig
 from sjft_tf.config.view import ViewConfig
 from sjft_tf.errors import InputError
 from sjft_tf.schema import mismatch
@@ -120,9 +120,22 @@ class RunConfig:
         return config
 
     @property
+    def co_tuning(self) -> float:
+        """Weight of Co-Tuning; of --co_tuning=auto what it stands for."""
+        given = self.training.fixed_co_tuning()
+        if given is not None:
+            return given
+        chooses = self.selection.selector == "auto" and bool(self.data.source)
+        return CO_TUNING if chooses and self._starts_with_features else 0.0
+
+    @property
+    def _starts_with_features(self) -> bool:
+        return self.model.weights != "none" or self.model.adapt_steps > 0
+
+    @property
     def learns_source(self) -> bool:
         """Whether the model has a head for the source: images of it are borrowed, or its classes taught."""
-        return self.borrows or self.training.co_tuning > 0
+        return self.borrows or self.co_tuning > 0
 
     @property
     def uses_source(self) -> bool:
@@ -185,12 +198,12 @@ class RunConfig:
 
     def _check_source(self) -> None:
         training, model = self.training, self.model
-        if training.co_tuning and model.weights == "none" and not model.adapt_steps:
+        if self.co_tuning and not self._starts_with_features:
             raise InputError(
                 "--co_tuning looks at images through the trunk's --weights, and --weights=none is random: its features "
                 "mean nothing. Give weights, or leave --co_tuning out."
             )
-        asked = {f"--co_tuning={training.co_tuning:g}": training.co_tuning}
+        asked: dict[str, float] = {f"--co_tuning={training.co_tuning}": self.co_tuning}
         asked |= {f"--adapt_steps={model.adapt_steps}": model.adapt_steps}
         for flag, value in asked.items():
             if value and not self.data.source:

@@ -8,6 +8,10 @@ from sjft_tf.catalog import SCHEDULES, check_optimizer, parse_rates
 from sjft_tf.config.option import LARGE, Section, option
 from sjft_tf.errors import InputError
 
+CO_TUNING = 2.3
+"""Weight of Co-Tuning where none was given: its authors' (You et al. 2020)."""
+_MOST_CO_TUNING = 1000
+
 
 @dataclass(frozen=True)
 class TrainingConfig(Section):
@@ -18,7 +22,7 @@ class TrainingConfig(Section):
     batch_size: int = option(10, "target images a step; as many source images come beside them", limits=(1, 65536))
     max_per_class: int = option(0, "target images of one class in a batch at most; 0: no limit", limits=(0, 65536))
     optimizer: str = option("sgd", "sgd (momentum, coupled L2), adam, adamw, or tfa:NAME on the addons stack")
-    learning_rate: float = option(0.01, "initial learning rate", limits=(1e-12, 1e3))
+    learning_rate: float = option(0.003, "initial learning rate", limits=(1e-12, 1e3))
     schedule: str = option("cosine", "learning rate over the global step", SCHEDULES)
     decay_steps: int = option(
         0, "schedule=step: divide the rate by 10 every so many steps; 0: a quarter of the run", limits=(0, LARGE)
@@ -47,14 +51,13 @@ class TrainingConfig(Section):
     momentum: float = option(0.9, "momentum of sgd", limits=(0.0, 0.99999))
     weight_decay: float = option(1e-4, "L2 on weights (not on biases and batch norms)", limits=(0.0, 1e3))
     target_weight: float = option(
-        0.5, "weight of the target loss beside a source; alone it counts whole", limits=(0.0, 1e3)
+        1.0, "weight of the target loss beside a source; alone it counts whole", limits=(0.0, 1e3)
     )
-    source_weight: float = option(0.5, "weight of the source loss", limits=(0.0, 1e3))
-    co_tuning: float = option(
-        0.0,
-        "weight of Co-Tuning: on target images the source head is taught which source classes theirs looks like "
-        "(You et al. 2020: 2.3); also with --selector=none, which then needs --source",
-        limits=(0.0, 1e3),
+    source_weight: float = option(0.3, "weight of the source loss", limits=(0.0, 1e3))
+    co_tuning: str = option(
+        "auto",
+        "weight of Co-Tuning: on target images the source head is taught which source classes theirs looks like; "
+        "needs a --source, also with --selector=none; auto: 2.3 (You et al. 2020) with --selector=auto, else 0",
     )
     eval_batch_size: int = option(128, "images a step in scoring and evaluation", limits=(1, 65536), free=True)
     view_cache_mb: int = option(
@@ -81,8 +84,13 @@ class TrainingConfig(Section):
         """Target images drawn in all rounds; where something is borrowed, as many source images."""
         return self.total_steps * self.batch_size * self.accumulate
 
+    def fixed_co_tuning(self) -> float | None:
+        """The weight of Co-Tuning if it was given as a number; None for auto."""
+        return None if self.co_tuning == "auto" else float(self.co_tuning)
+
     def check(self) -> None:
         check_optimizer(self.optimizer)
+        self._check_co_tuning()
         parse_rates(self.layer_rate)
         if self.decay_steps and self.schedule != "step":
             raise InputError(
@@ -93,4 +101,14 @@ class TrainingConfig(Section):
             raise InputError(
                 f"--warmup_steps must be below the {self.total_steps} steps of the run (--rounds x --steps_per_round). "
                 f"Received: {self.warmup_steps}"
+            )
+
+    def _check_co_tuning(self) -> None:
+        try:
+            weight = self.fixed_co_tuning() or 0.0
+        except ValueError:
+            weight = float("nan")
+        if not 0 <= weight <= _MOST_CO_TUNING:
+            raise InputError(
+                f"--co_tuning must be a number from 0 to {_MOST_CO_TUNING}, or auto. Received: {self.co_tuning[:99]!r}"
             )

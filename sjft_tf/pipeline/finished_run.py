@@ -42,6 +42,8 @@ class Report:
             yield f"no --test images; on the training images {last.scoring.train_top1:.1%}"
         if (chosen := self.figures.chosen) is not None:
             yield f"  selector: {chosen.selector} (--selector=auto): {chosen.reason}"
+        if (loss := last.training.get("co_tuning_loss")) is not None:
+            yield f" co-tuning: the source's head learned on target images too, loss {loss:.3f}"
         if last.borrowed is not None:
             yield (
                 f"  borrowed: {last.borrowed.union_size} source images of {last.borrowed.source_classes} classes, "

@@ -82,6 +82,11 @@ class RecordedRun:
         return self.selector != "none"
 
     @property
+    def co_tuned(self) -> bool:
+        """Whether the source's head learned on target images, see --co_tuning."""
+        return any("co_tuning_loss" in told.training for told in self.rounds)
+
+    @property
     def selector(self) -> str:
         """The selector that was used; of --selector=auto what it took."""
         given = self.config["selection"]["selector"]

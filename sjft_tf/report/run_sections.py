@@ -54,6 +54,7 @@ def run_context(run: RecordedRun, pictures: Pictures, name: str = "run") -> dict
         "union": part("The union", lambda: _union(run, name), None),
         "classes": part("Source classes drawn on", lambda: _classes(run, name), None),
         "chosen": run.chosen,
+        "co_tuned": run.co_tuned,
         "borrowed": part("What was borrowed", lambda: borrowed_images(run, pictures), _unknown(run)),
         "hardest": part("The hardest images", lambda: hardest_images(run, pictures), None),
         "confusions": part("Confusions", lambda: _confusions(run), nothing),

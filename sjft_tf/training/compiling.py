@@ -59,7 +59,7 @@ def compile_joint(
         clip_norm=training.clip_norm,
         accumulate=training.accumulate,
         average_momentum=training.average_weights,
-        co_tuning=None if relationship is None else CoTuning(training.co_tuning, relationship),
+        co_tuning=None if relationship is None else CoTuning(training.fixed_co_tuning() or 0.0, relationship),
     )
     model.compile(
         optimizer=optimizer,

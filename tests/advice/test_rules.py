@@ -35,21 +35,20 @@ def advice_for(median, ratio, **more):
 def test_little_and_similar():
     advice = advice_for(10, 1.2)
     assert advice.cell == "little data, similar domain"
-    assert [recipe.name for recipe in advice.recipes] == ["linear-head", "borrow"]
+    assert [recipe.name for recipe in advice.recipes] == ["borrow", "linear-head"]
     assert advice.borrowing.startswith("likely to help")
-    config = with_settings(advice.recipes[0].settings)
+    config = with_settings(advice.recipes[1].settings)
     assert (config.model.freeze, config.model.freeze_batch_norm, config.selection.selector) == ("trunk", True, "none")
-    assert with_settings(advice.recipes[1].settings).selection.selector == "nearest"
+    assert with_settings(advice.recipes[0].settings).selection.selector == "auto"
 
 
 def test_little_and_different():
     advice = advice_for(10, 4.0)
     assert advice.cell == "little data, different domain"
-    assert [recipe.name for recipe in advice.recipes] == ["early-frozen", "borrow"]
-    assert advice.borrowing.startswith("uncertain")
-    config = with_settings(advice.recipes[0].settings)
+    assert [recipe.name for recipe in advice.recipes] == ["borrow", "early-frozen"]
+    assert advice.borrowing.startswith("likely to help")
+    config = with_settings(advice.recipes[1].settings)
     assert (config.model.freeze, config.training.layer_rate) == ("conv2", ["trunk:0.1"])
-    assert with_settings(advice.recipes[1].settings).training.source_weight < PLAIN.training.source_weight
 
 
 def test_much_and_similar():
@@ -71,18 +70,23 @@ def test_much_and_different():
 
 
 @pytest.mark.parametrize(
-    ("pool", "name", "selector"),
-    [(39_999, "borrow", "nearest"), (40_000, "borrow-all", "all"), (0, "borrow", "nearest")],
+    ("pool", "ratio", "parts", "takes"),
+    [
+        (40_000, 9.0, {"a": 9.0, "b": 1.0}, "the whole source"),
+        (39_999, 1.2, {"a": 1.0, "b": 1.5}, "the whole source"),
+        (39_999, 1.2, {"a": 1.0, "b": 2.0}, "of a source this mixed the images"),
+        (0, 4.0, {"a": 4.0, "b": 9.0}, "nothing of this source"),
+    ],
 )
-@pytest.mark.parametrize("ratio", [1.2, 4.0])
-def test_a_training_that_sees_the_whole_source_borrows_all_of_it(pool, name, selector, ratio):
-    advice = advice_for(10, ratio, pool=pool)
-    recipe = advice.recipes[1]
-    assert advice.decision.selector == ("none" if selector == "nearest" and ratio >= 4 else selector)
-    assert recipe.name == name
-    config = with_settings(recipe.settings)
-    assert config.selection.selector == selector
-    assert (config.training.source_weight < PLAIN.training.source_weight) == (ratio == 4.0)
+def test_borrowing_is_left_to_auto_whose_decision_is_told(pool, ratio, parts, takes):
+    advice = advice_for(10, ratio, pool=pool, parts=parts)
+    recipe = advice.recipes[0]
+    assert (recipe.name, recipe.settings) == ("borrow", {"selector": "auto"})
+    assert takes in recipe.why
+    assert "co-tunes" in recipe.why
+    assert (
+        "co-tunes" not in advise(measured(10, ratio, pool=pool, parts=parts), "VGG16", pretrained=False).recipes[0].why
+    )
 
 
 @pytest.mark.parametrize(("median", "little"), [(49, True), (50, False)])

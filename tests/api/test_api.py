@@ -20,6 +20,7 @@ SMALL = {
     **{"descriptor_resize": 8, "descriptor_crop": 8, "bins": 8, "k0": "2", "rounds": 2, "steps_per_round": 2},
     **{"batch_size": 4, "projector_images": 0},
 }
+NEAREST = {**SMALL, "selector": "nearest"}
 
 
 def stripes(rng, count, classes):
@@ -39,7 +40,7 @@ def sets():
 def run(sets, tmp_path_factory):
     test = stripes(np.random.default_rng(1), 9, 3)
     folder = tmp_path_factory.mktemp("api") / "run"
-    return sjft_tf.fine_tune(sets["target"], sets["source"], test=test, workdir=folder, **SMALL)
+    return sjft_tf.fine_tune(sets["target"], sets["source"], test=test, workdir=folder, **NEAREST)
 
 
 def test_arrays_in_a_model_out(run, tmp_path):
@@ -67,7 +68,7 @@ def test_image_files_are_answered_too(run, tmp_path):
 def test_the_same_call_goes_on_in_the_same_workdir(run, sets, monkeypatch):
     monkeypatch.setattr("keras.Model.fit", None)
     test = stripes(np.random.default_rng(1), 9, 3)
-    again = sjft_tf.fine_tune(sets["target"], sets["source"], test=test, workdir=run.workdir, **SMALL)
+    again = sjft_tf.fine_tune(sets["target"], sets["source"], test=test, workdir=run.workdir, **NEAREST)
     assert again.figures["final"] == run.figures["final"]
     assert sjft_tf.load_run(run.workdir).figures["final"] == run.figures["final"]
 
@@ -75,7 +76,7 @@ def test_the_same_call_goes_on_in_the_same_workdir(run, sets, monkeypatch):
 def test_images_of_a_refused_call_do_not_stay(run, sets):
     before = sorted((run.workdir / "inputs").iterdir())
     with pytest.raises(ArtifactMismatch, match="target images"):
-        sjft_tf.fine_tune(stripes(np.random.default_rng(5), 12, 3), sets["source"], workdir=run.workdir, **SMALL)
+        sjft_tf.fine_tune(stripes(np.random.default_rng(5), 12, 3), sets["source"], workdir=run.workdir, **NEAREST)
     assert sorted((run.workdir / "inputs").iterdir()) == before
 
 
@@ -89,7 +90,7 @@ def test_a_temporary_run_goes_with_its_object(sets):
 
 
 def test_neighbors_are_those_of_the_run(run, sets):
-    table = sjft_tf.neighbors(sets["target"], sets["source"], **SMALL)
+    table = sjft_tf.neighbors(sets["target"], sets["source"], **NEAREST)
     np.testing.assert_array_equal(table.rows, run.neighbors.rows)
 
 

@@ -21,7 +21,7 @@ def test_an_arm_is_a_valid_run_that_sees_as_many_target_images(name):
     config = settings(name)
     assert config.validate() is config
     assert config.training.total_steps == 28
-    assert replace(config.training, rounds=4, steps_per_round=7, co_tuning=0.0) == BASE.training
+    assert replace(config.training, rounds=4, steps_per_round=7, co_tuning="auto") == BASE.training
     assert config.view == BASE.view
     assert config.training.rounds == (4 if ARMS[name].grows else 1)
 
@@ -46,14 +46,15 @@ def test_what_the_arms_are():
 
 
 def test_co_tuning_is_of_its_arms_alone_and_looks_at_the_kept_source():
-    weighty = BASE.replace("training", co_tuning=0.4).replace("data", source_rows="kept.json")
-    for base, weight in ((BASE, 2.3), (weighty, 0.4)):
-        found = {name: arm.config(base, "alexnet").training.co_tuning for name, arm in ARMS.items()}
-        names = ("co-tuning", "all-co-tuning", "auto-co-tuning")
-        assert {name: value for name, value in found.items() if value} == dict.fromkeys(names, weight)
+    weighty = BASE.replace("training", co_tuning="0.4").replace("data", source_rows="kept.json")
+    without = BASE.replace("training", co_tuning="0")
+    for base, weight, auto in ((BASE, 2.3, 2.3), (weighty, 0.4, 0.4), (without, 2.3, 0.0)):
+        found = {name: arm.config(base, "alexnet").co_tuning for name, arm in ARMS.items()}
+        expected = {"co-tuning": weight, "all-co-tuning": weight, "auto": auto}
+        assert found == dict.fromkeys(ARMS, 0.0) | expected
     assert ARMS["co-tuning"].config(weighty).data.source_rows == "kept.json"
     assert ARMS[BASELINE].config(weighty).data.source_rows == ""
-    assert ARMS["co-tuning"].config(BASE).training.source_weight == 0.5
+    assert ARMS["co-tuning"].config(BASE).training.source_weight == 0.3
 
 
 def test_one_arm_begins_with_a_trunk_that_has_learned_the_source():

@@ -86,11 +86,11 @@ def test_a_table_is_shared_by_arms_seeds_and_settings():
 
 
 def test_weights_are_tried_relative_to_the_targets_unless_given():
-    assert ASKED.choice(ARMS["rounds"]).weights == (0.5, 0.15)
+    assert ASKED.choice(ARMS["rounds"]).weights == (1.0, 0.3)
     assert replace(ASKED, weights=(0.7,)).choice(ARMS["rounds"]).weights == (0.7,)
     assert ASKED.choice(ARMS["fine-tune"]).weights == ()
     assert ASKED.choice(ARMS["fine-tune"]).rates == (0.001, 0.003, 0.01)
-    steeper = replace(ASKED, base=BASE.replace("training", learning_rate=0.1))
+    steeper = replace(ASKED, base=BASE.replace("training", learning_rate=0.03))
     assert steeper.choice(ARMS["fine-tune"]).rates == (0.01, 0.03, 0.1)
 
 

@@ -34,8 +34,8 @@ def test_defaults_are_the_papers():
     assert config.selection.least_sample_per_class == 0
     training = config.training
     assert (training.optimizer, training.momentum, training.weight_decay) == ("sgd", 0.9, 1e-4)
-    assert (training.learning_rate, training.schedule, training.rounds) == (0.01, "cosine", 5)
-    assert (training.target_weight, training.source_weight) == (0.5, 0.5)
+    assert (training.learning_rate, training.schedule, training.rounds) == (0.003, "cosine", 5)
+    assert (training.target_weight, training.source_weight) == (1.0, 0.3)
     assert 2 * training.batch_size == 20
     assert config.training.total_steps == 16_000
     assert (config.view.resize, config.view.image_size, config.view.mirror) == (256, 224, True)

@@ -190,7 +190,7 @@ def test_two_sources_keep_their_labels_apart(config, workdir, world):
 def test_other_settings_in_the_same_workdir_are_refused(config, trained):
     workdir = trained
     files = {p: p.stat().st_mtime_ns for p in workdir.root.rglob("*") if p.is_file() and p.name != "times.json"}
-    with pytest.raises(ArtifactMismatch, match=r"learning_rate: 0\.01 there, 0\.5 asked for.*--workdir"):
+    with pytest.raises(ArtifactMismatch, match=r"learning_rate: 0\.003 there, 0\.5 asked for.*--workdir"):
         train(config.replace("training", learning_rate=0.5), workdir)
     with pytest.raises(ArtifactMismatch, match="bins: 8 there, 9 asked for"):
         train(config.replace("retrieval", bins=9), workdir)

@@ -140,7 +140,7 @@ def test_a_step_adds_the_term_to_those_of_the_heads(borrows, accumulate, rng):
     model = linear_model()
     start = model.get_weights()
     plain = {"schedule": "constant", "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0}
-    config = RunConfig().replace("training", co_tuning=0.7, accumulate=accumulate, **plain)
+    config = RunConfig().replace("training", co_tuning="0.7", accumulate=accumulate, **plain)
     compile_joint(model, config.training, config.model, WANTED, borrows=borrows)
     weights = {"target": 0.5, "source": 0.5} if borrows else {"target": 1.0}  # alone the target's loss counts whole
     weights["co_tuning"] = 0.7

@@ -4,7 +4,7 @@ import pytest
 
 from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
-from sjft_tf.report import write_report
+from sjft_tf.report import reading, write_report
 from sjft_tf.workdir import Workdir
 
 from .conftest import make_run
@@ -30,6 +30,14 @@ def test_the_page_says_what_was_taken_and_why(folder):
     text = write_report(folder, str(folder / "page.md")).read_text()
     assert "`--selector=auto` took all: far" in text
     assert "<b>away" not in text
+
+
+def test_the_page_says_whether_it_was_co_tuned(folder, monkeypatch):
+    sentence = "the source's head learned which source classes theirs looks like"
+    for co_tuned in (False, True):
+        monkeypatch.setattr(reading.RecordedRun, "co_tuned", co_tuned)
+        assert (sentence in write_report(folder).read_text().replace("&#39;", "'")) == co_tuned
+        assert (sentence in write_report(folder, str(folder / "page.md")).read_text()) == co_tuned
 
 
 @pytest.mark.parametrize("content", [None, "{", '{"selector": 3}'])

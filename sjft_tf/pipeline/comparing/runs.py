@@ -16,7 +16,7 @@ from sjft_tf.config import RunConfig, Setting
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import Outcomes, load_outcomes
 from sjft_tf.pipeline.comparing.job_types import HeadJob, Job, LookJob, TableJob, TrainJob
-from sjft_tf.workdir import ComparisonFiles, RoundFiles
+from sjft_tf.workdir import ComparisonFiles, RoundFiles, Workdir
 
 Launch = Callable[[Job, Path], str]
 """Does a job in a process of its own, its output in the file; returns the error, "" for none."""
@@ -137,15 +137,13 @@ class ComparisonRuns:
 
     def _table(self, longest: RunConfig, table: str) -> str:
         """Makes a shared table if it is not there; returns the error, "" for none."""
-        if longest.selection.selector == "auto":
-            if _decided(self.shared / table):
-                return ""
-        elif any(
-            (self.shared / table / name).is_file()
-            for name in ("neighbors.npz", *(f"{one}.npz" for one in WEIGHT_SELECTORS))
-        ):
-            return ""
         folder = self.shared / table
+        made = Workdir(folder)
+        if longest.selection.selector == "auto":
+            if _decided(made):
+                return ""
+        elif any(path.is_file() for path in (made.neighbors, *map(made.source_weights, WEIGHT_SELECTORS))):
+            return ""
         job = TableJob(longest, str(self.shared), self.spec.command, str(folder), table)
         return self._launch(job, folder / ComparisonFiles.LOG)
 
@@ -187,13 +185,12 @@ class ComparisonRuns:
                     (folder / name).unlink(missing_ok=True)
 
 
-def _decided(folder: Path) -> bool:
+def _decided(made: Workdir) -> bool:
     """Whether it is known what --selector=auto takes, and the table it then needs is there."""
-    path = folder / "selector.json"
-    if not path.is_file():
+    if not made.decision.is_file():
         return False
-    needs_table = artifacts.read_json(path, {"selector": str})["selector"] == "nearest"
-    return not needs_table or (folder / "neighbors.npz").is_file()
+    needs_table = artifacts.read_json(made.decision, {"selector": str})["selector"] == "nearest"
+    return not needs_table or made.neighbors.is_file()
 
 
 def _read_sets(path: Path) -> SetsSummary:

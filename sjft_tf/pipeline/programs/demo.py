@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sjft_tf.comparison import t_interval
 from sjft_tf.config import RunConfig
 from sjft_tf.export import load_predictor
 from sjft_tf.images import ImageSet, open_image_set
@@ -15,7 +16,7 @@ from sjft_tf.pipeline.finished_run import Report
 from sjft_tf.pipeline.programs.train import train
 from sjft_tf.workdir import Workdir
 
-SCRATCH, PLAIN, SJFT = "from scratch", "plain fine-tuning", "selective joint fine-tuning"
+SCRATCH, PLAIN, JOINT = "from scratch", "plain fine-tuning", "joint fine-tuning"
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Demo:
     """All runs of the demo, each resumable in its own folder.
 
     Attributes:
-        config: the recipe of selective joint fine-tuning. Its target is a spec with options, but without seed.
+        config: the recipe of joint fine-tuning, all but its starting weights: those are learned from the source. Its
+            target is a spec with options, but without seed.
         workdir: folder of all runs.
         seeds: one draw of the labeled images, and one run of each arm, a seed.
         judge: "test" or "validation".
@@ -41,10 +43,10 @@ class Demo:
             yield from self._all(root)
 
     def _all(self, root: Path) -> Iterator[str]:
-        yield f"Pre-training on the source, where {PLAIN} starts"
+        yield f"Pre-training on the source, where {PLAIN} and {JOINT} start"
         self._run(root / "pretrained", self._pretraining())
         start = Workdir(root / "pretrained").trunk
-        accuracy: dict[str, list[float]] = {SCRATCH: [], PLAIN: [], SJFT: []}
+        accuracy: dict[str, list[float]] = {SCRATCH: [], PLAIN: [], JOINT: []}
         last = root
         for seed in self.seeds:
             for arm, accuracies in accuracy.items():
@@ -52,7 +54,7 @@ class Demo:
                 report = self._run(last, self._arm(arm, seed, start))
                 figures = report.figures.final.sets[self.judge]
                 accuracies.append(figures.mean_class_accuracy)
-                yield f"seed {seed}: {arm:<28} {accuracies[-1]:7.2%}  ({figures.count} {self.judge} images)"
+                yield f"seed {seed}: {arm:<20} {accuracies[-1]:7.2%}  ({figures.count} {self.judge} images)"
         yield ""
         yield from table(accuracy)
         yield ""
@@ -77,8 +79,8 @@ class Demo:
         return replace(
             config,
             data=replace(config.data, target=f"{config.data.target}&seed={seed}"),
-            selection=replace(config.selection, selector=config.selection.selector if arm == SJFT else "none"),
-            model=replace(config.model, weights=str(start) if arm == PLAIN else config.model.weights),
+            selection=config.selection if arm == JOINT else replace(config.selection, selector="none"),
+            model=replace(config.model, weights="none" if arm == SCRATCH else str(start)),
             training=replace(config.training, seed=seed),
         )
 
@@ -93,15 +95,20 @@ class Demo:
             f"  it says {predictor.class_names[best]} with probability {probabilities[best]:.2f}; "
             f"its label is {images.class_names[images.labels[0]]}"
         )
-        yield f"Digits beside the letters nearest to them: {workdir.picture}"
 
 
 def table(accuracy: dict[str, list[float]]) -> Iterator[str]:
-    """Mean and standard deviation of each arm, and of the difference to plain fine-tuning draw by draw."""
-    yield f"{'mean class accuracy':<30} {'mean':>8} {'sd':>7} {'against plain, draw by draw':>30}"
+    """Of each arm mean and spread, and the difference to plain fine-tuning: mean, Student's interval, draw by draw."""
+    yield f"{'mean class accuracy':<20} {'mean':>7} {'sd':>6}   against plain fine-tuning (95 %): draw by draw"
     plain = np.array(accuracy[PLAIN])
     for arm, accuracies in accuracy.items():
         values = np.array(accuracies)
         spread = values.std(ddof=1) if len(values) > 1 else 0.0
-        gains = "" if arm == PLAIN else ", ".join(f"{gain:+.2%}" for gain in values - plain)
-        yield f"{arm:<30} {values.mean():8.2%} {spread:7.2%} {gains:>30}"
+        gains = "" if arm == PLAIN else f"   {_gains(values - plain)}"
+        yield f"{arm:<20} {values.mean():7.2%} {spread:6.2%}{gains}"
+
+
+def _gains(gains: np.ndarray) -> str:
+    interval = t_interval(gains)
+    sure = "" if interval is None else f" ({interval.low:+.2%} to {interval.high:+.2%})"
+    return f"{gains.mean():+.2%}{sure}: " + ", ".join(f"{gain:+.2%}" for gain in gains)

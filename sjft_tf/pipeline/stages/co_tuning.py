@@ -42,7 +42,7 @@ def source_given_target(
     Raises:
         InputError: the features are not finite, or there is no source.
     """
-    if not config.training.co_tuning:
+    if not config.co_tuning:
         return None
 
     def find() -> dict[str, np.ndarray]:

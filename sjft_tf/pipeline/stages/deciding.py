@@ -42,9 +42,8 @@ def resolved(config: RunConfig, sets: Sets, workdir: Workdir, cluster: Cluster =
         return {"selector": np.array(_SELECTORS.index(decision.selector))}
 
     selector = _SELECTORS[int(cluster.once(make)["selector"])]
-    if selector == "none" and not config.replace("selection", selector=selector).uses_source:
-        sets = dataclasses.replace(sets, source=None)
-    return config.replace("selection", selector=selector), sets
+    config = config.replace("training", co_tuning=str(config.co_tuning)).replace("selection", selector=selector)
+    return config, sets if config.uses_source else dataclasses.replace(sets, source=None)
 
 
 def decision_of(config: RunConfig, sets: Sets, workdir: Workdir) -> Decision:
@@ -69,9 +68,8 @@ def decision_of(config: RunConfig, sets: Sets, workdir: Workdir) -> Decision:
 
 
 def distances_of(samples: Samples) -> Distances:
-    """The distance of the source and, where that is far, of its parts."""
-    whole = Distances(samples.distance.ratio)
-    return Distances(whole.whole, samples.part_ratios()) if whole.far else whole
+    """The distances of the source and of its parts."""
+    return Distances(samples.distance.ratio, samples.part_ratios())
 
 
 def kept_decision(config: RunConfig, workdir: Workdir) -> ChosenSelector | None:

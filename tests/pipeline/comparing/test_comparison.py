@@ -130,8 +130,8 @@ def test_settings_are_chosen_per_arm_and_the_result_has_its_shape(tmp_path):
     assert outcomes["fusion"]["runs"][1]["test"] == pytest.approx(outcomes["rounds"]["runs"][1]["test"] + 0.05)
     assert outcomes["fusion"]["summary"]["seconds"] is None
     text = (tmp_path / "comparison.md").read_text()
-    assert "| Selective, one round (`selective`) | 3 | 88.00 ± 1.00 | +22.00 (+22.00 to +22.00) |" in text
-    assert "(`selective`) gained 22.0 points over fine-tuning (22.0 to 22.0)." in text
+    assert "| Selective, one round (`selective`) | 3 | 88.00 ± 1.00 | +20.00 (+20.00 to +20.00) |" in text
+    assert "(`selective`) gained 20.0 points over fine-tuning (20.0 to 20.0)." in text
     assert text.strip() in "\n".join(lines)
     with open(tmp_path / "comparison.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))

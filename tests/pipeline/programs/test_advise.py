@@ -56,12 +56,12 @@ def test_letters_are_similar_to_digits(tmp_path):
     assert advice["case"] == "little data, similar domain"
     assert 1 < advice["measured"]["ratio"] < 2
     assert advice["measured"]["candidates"] == 49
-    assert [recipe["name"] for recipe in advice["recipes"]] == ["borrow-all", "fine-tune"]
+    assert [recipe["name"] for recipe in advice["recipes"]] == ["borrow", "fine-tune"]
     assert advice["measured"]["drawn"] == 5 * 3200 * 10
     assert (advice["auto"]["selector"], advice["measured"]["pool"]) == ("all", 260)
     assert any("--selector=auto takes all: training passes over all 260 source images" in line for line in lines)
     assert any("draws 160,000 source images, 615.38 for each of 260" in line for line in lines)
-    assert f"--workdir={tmp_path}/borrow-all" in advice["recipes"][0]["command"]
+    assert f"--workdir={tmp_path}/borrow" in advice["recipes"][0]["command"]
     assert all(recipe["command"] in "\n".join(lines) for recipe in advice["recipes"])
     assert str(tmp_path / "run" / "advice.json") in lines[-1]
 
@@ -120,7 +120,7 @@ def test_every_command_is_understood():
         assert (config.data.target, config.data.source) == (user.data.target, user.data.source)
         assert (config.data.per_class, config.data.exclude_leaks) == (5, True)
         name = shlex.split(line)[-1].rpartition("/")[2]
-        assert {"borrow": "nearest", "borrow-all": "all"}.get(name, "none") == config.selection.selector
+        assert {"borrow": "auto"}.get(name, "none") == config.selection.selector
     for config in understood("compare", compare):
         assert config.data.source == user.data.source
 

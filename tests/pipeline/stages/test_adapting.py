@@ -85,7 +85,7 @@ def test_a_whole_run_fits_its_head_to_what_was_learned(config, workdir, caplog):
 def test_it_depends_on_what_is_learned_and_how_not_on_the_run(config, workdir):
     images = open_sets(config, workdir).source
     same = [
-        config.replace("training", seed=4, learning_rate=0.5, rounds=7, co_tuning=0.0),
+        config.replace("training", seed=4, learning_rate=0.5, rounds=7, co_tuning="0"),
         config.replace("model", freeze="trunk"),
         config.replace("selection", selector="all"),
     ]

@@ -23,7 +23,7 @@ def config(tmp_path_factory):
         .replace("view", image_size=8, resize=8)
         .replace("model", trunk="preact_resnet", depth=8, width=2, weights=str(path))
         .replace("selection", selector="none")
-        .replace("training", rounds=1, steps_per_round=2, batch_size=4, co_tuning=0.5)
+        .replace("training", rounds=1, steps_per_round=2, batch_size=4, co_tuning="0.5")
         .replace("monitor", projector_images=0)
         .validate()
     )
@@ -32,7 +32,8 @@ def config(tmp_path_factory):
 @pytest.mark.parametrize("selector", ["none", "all"])
 def test_a_run_learns_it_beside_the_rest_and_goes_on_with_what_it_found(config, tmp_path, monkeypatch, selector):
     config, workdir = config.replace("selection", selector=selector), Workdir(tmp_path)
-    train(config, workdir, saved_model=False)
+    report = train(config, workdir, saved_model=False)
+    assert sum(line.startswith(" co-tuning: ") for line in report.lines()) == 1
     metrics = read_round(workdir.rounds, 0).metrics
     assert metrics["co_tuning_loss"] > 0
     assert ("source_loss" in metrics) == ("borrowed" in metrics) == (selector == "all")
@@ -50,3 +51,21 @@ def test_it_needs_a_source_and_a_trunk_that_has_learned_something(config):
         config.replace("data", source=[]).validate()
     with pytest.raises(InputError, match="--co_tuning looks at images through the trunk's --weights"):
         config.replace("model", weights="none").validate()
+
+
+@pytest.mark.parametrize("given", ["-0.1", "1001", "nan", "much", ""])
+def test_its_weight_is_a_number_or_auto(config, given):
+    with pytest.raises(InputError, match="--co_tuning must be a number from 0 to 1000, or auto. Received: '"):
+        config.replace("training", co_tuning=given).validate()
+
+
+def test_auto_goes_with_the_selector_of_that_name(config):
+    weights = {
+        selector: config.replace("selection", selector=selector).replace("training", co_tuning="auto").co_tuning
+        for selector in ("auto", "all", "none")
+    }
+    assert weights == {"auto": 2.3, "all": 0.0, "none": 0.0}
+    auto = config.replace("selection", selector="auto").replace("training", co_tuning="auto")
+    assert auto.replace("data", source=[]).co_tuning == 0
+    assert auto.replace("model", weights="none").validate().co_tuning == 0
+    assert auto.replace("model", weights="none", adapt_steps=3).co_tuning == 2.3

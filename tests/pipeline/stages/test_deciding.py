@@ -26,9 +26,9 @@ def some(count, seed=0):
 SETS = Sets(some(6), source=some(20, 1))
 
 
-def settings(draws=20, **selection):
+def settings(draws=20, co_tuning="0", **selection):
     config = RunConfig().replace("data", target="target", source=["source"]).replace("selection", **selection)
-    return config.replace("training", rounds=1, steps_per_round=draws, batch_size=1).validate()
+    return config.replace("training", rounds=1, steps_per_round=draws, batch_size=1, co_tuning=co_tuning).validate()
 
 
 class Measured:
@@ -59,14 +59,14 @@ def workdir(tmp_path):
 def test_a_long_training_takes_all_and_measures_nothing(workdir, monkeypatch):
     measured = Measured(monkeypatch, 1.0)
     config, sets = resolved(settings(40), SETS, workdir)
-    assert config == settings(40).replace("selection", selector="all")
+    assert config == settings(40).replace("selection", selector="all").replace("training", co_tuning="0.0")
     assert sets is SETS
     assert measured.asked == []
 
 
 @pytest.mark.parametrize(
     ("whole", "parts", "selector"),
-    [(FAR - 0.01, {}, "nearest"), (FAR, {"a": FAR, "b": 9.0}, "none"), (9.0, {"a": 9.0, "b": 1.0}, "nearest")],
+    [(FAR - 0.01, {}, "all"), (FAR, {"a": FAR, "b": 9.0}, "none"), (9.0, {"a": 9.0, "b": 1.0}, "nearest")],
 )
 def test_a_short_one_measures(workdir, monkeypatch, caplog, whole, parts, selector):
     measured = Measured(monkeypatch, whole, **parts)
@@ -74,9 +74,17 @@ def test_a_short_one_measures(workdir, monkeypatch, caplog, whole, parts, select
         config, sets = resolved(settings(), SETS, workdir)
     assert config.selection.selector == selector
     assert (sets.source is None) == (selector == "none")
-    assert measured.asked == [{"several": False}, *(["parts"] if whole >= FAR else [])]
+    assert measured.asked == [{"several": False}, "parts"]
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.startswith(f"selector=auto takes {selector}: ")
+
+
+@pytest.mark.parametrize(("whole", "selector"), [(1.0, "all"), (9.0, "none")])
+def test_what_auto_takes_is_co_tuned_by_itself(workdir, monkeypatch, whole, selector):
+    Measured(monkeypatch, whole)
+    for given, weight in (("auto", "2.3"), ("0.5", "0.5")):
+        config, sets = resolved(settings(co_tuning=given), SETS, workdir)
+        assert (config.selection.selector, config.training.co_tuning, sets) == (selector, weight, SETS)
 
 
 def test_it_is_decided_once(workdir, monkeypatch):
@@ -84,9 +92,9 @@ def test_it_is_decided_once(workdir, monkeypatch):
     first = decision_of(settings(), SETS, workdir)
     measured.whole = 9.0
     assert decision_of(settings(), SETS, workdir) == first
-    assert len(measured.asked) == 1
+    assert len(measured.asked) == 2
     kept = json.loads(workdir.decision.read_text())
-    assert (kept["selector"], kept["pool"], kept["made_from"]["draws"]) == ("nearest", 10, 20)
+    assert (kept["selector"], kept["pool"], kept["made_from"]["draws"]) == ("all", 20, 20)
     chosen = kept_decision(settings(), workdir)
     assert (chosen.selector, chosen.pool, chosen.reason) == (first.selector, first.pool, first.reason)
     assert kept_decision(settings(selector="all"), workdir) is None
@@ -107,7 +115,7 @@ def test_one_of_something_else_is_made_again(workdir, monkeypatch, other, sets):
 def test_a_damaged_one_is_made_again(workdir, monkeypatch, caplog):
     Measured(monkeypatch, 1.0)
     first = decision_of(settings(), SETS, workdir)
-    for damage in (lambda text: text[:-9], lambda text: text.replace('"nearest"', '"all"')):
+    for damage in (lambda text: text[:-9], lambda text: text.replace('"all"', '"nearest"')):
         workdir.decision.write_text(damage(workdir.decision.read_text()))
         with pytest.raises(InputError):
             kept_decision(settings(), workdir)
