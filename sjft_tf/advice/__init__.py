@@ -7,7 +7,7 @@
 """
 
 from sjft_tf.advice.commands import command, flags_of
-from sjft_tf.advice.deciding import FAR, UNEVEN, Decision, Distances, decide, needs_distances
+from sjft_tf.advice.deciding import FAR, Decision, Distances, decide, needs_distances
 from sjft_tf.advice.measurement import BANK, BINS, DIFFERENT, LITTLE, SIDE, Measurement
 from sjft_tf.advice.rules import Advice, Recipe, advise
 
@@ -18,7 +18,6 @@ __all__ = [
     "FAR",
     "LITTLE",
     "SIDE",
-    "UNEVEN",
     "Advice",
     "Decision",
     "Distances",

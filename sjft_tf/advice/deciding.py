@@ -1,7 +1,7 @@
 """What to borrow where nobody says it: --selector=auto as a pure rule.
 
-Of a source that is much the same all over, everything: its nearest images did no better anywhere we measured
-(docs/evidence/borrowing.md). Of a heap of which parts lie far away, the nearest. Nothing, where all of it does.
+Everything: nowhere that we measured did the nearest images do better than the whole source, not even of a heap of six
+sets of which a fifth looks alike (docs/evidence/borrowing.md). Nothing, where all of it lies far away.
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ from collections.abc import Mapping
 FAR = 4.0
 """From this ratio of distances on (see `Measurement`), a set is too far away to borrow from: the farthest that paid lay
 at 3.7."""
-UNEVEN = 2.0
-"""A source whose farthest part lies so many times as far away as its nearest is a mixed heap. Between the 1.7 of the
-most uneven single set that was measured and the 3.7 of a heap of six sets."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,19 +32,13 @@ class Distances:
         """Whether neither the whole nor a part of it is near."""
         return min([self.whole, *self.parts.values()]) >= FAR
 
-    @property
-    def uneven(self) -> bool:
-        """Whether its parts differ much."""
-        ratios = self.parts.values()
-        return bool(ratios) and max(ratios) >= UNEVEN * min(ratios)
-
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
     """What is borrowed, and why.
 
     Attributes:
-        selector: "none", "all" or "nearest".
+        selector: "none" or "all".
         pool: source images that are wanted to begin with.
         reason: in words, for one line.
     """
@@ -66,7 +57,7 @@ def needs_distances(source_images: int, pool: int) -> bool:
 
 
 def decide(source_images: int, pool: int, distances: Distances | None = None) -> Decision:
-    """Whether to borrow nothing, everything or the nearest.
+    """Whether to borrow nothing or everything.
 
     Args:
         source_images: images there are to borrow from; 0 without a source.
@@ -81,8 +72,6 @@ def decide(source_images: int, pool: int, distances: Distances | None = None) ->
         'all'
         >>> decide(1_281_167, 80_000, Distances(1.3, {"animals": 1.2, "things": 1.5})).selector
         'all'
-        >>> decide(1_281_167, 80_000, Distances(1.3, {"photos": 1.2, "letters": 8.0})).selector
-        'nearest'
         >>> decide(1_281_167, 80_000, Distances(9.0, {"letters": 8.0, "maps": 12.0})).selector
         'none'
     """
@@ -99,8 +88,6 @@ def decide(source_images: int, pool: int, distances: Distances | None = None) ->
         lie += f", the farthest ({far}) {_times(distances.parts[far])}"
     if distances.far:
         return Decision("none", 0, lie)
-    if distances.uneven:
-        return Decision("nearest", pool, f"{pool:,} of {source_images:,} source images; {lie}")
     return Decision("all", source_images, lie)
 
 

@@ -97,11 +97,7 @@ def advise(measured: Measurement, trunk: str, pretrained: bool) -> Advice:
     return Advice(measured.cell, borrowing, recipes, notes, measured.decision)
 
 
-_TAKES = {
-    "none": "nothing of this source, which lies too far away,",
-    "all": "the whole source",
-    "nearest": "of a source this mixed the images whose look is nearest to yours",
-}
+_TAKES = {"none": "nothing of this source, which lies too far away,", "all": "the whole source"}
 
 
 def _borrow(measured: Measurement, pretrained: bool) -> Recipe:

@@ -147,8 +147,8 @@ _ALL = (
     Arm(
         "auto",
         "Automatic",
-        "What the program does by itself (`--selector=auto`): it borrows nothing, the whole source, or its nearest "
-        "images in rounds, and co-tunes unless `--co_tuning=0`.",
+        "What the program does by itself (`--selector=auto`): it borrows the whole source, or nothing of one far away, "
+        "and co-tunes unless `--co_tuning=0`.",
         {"selection": {"selector": "auto"}},
         grows=True,
     ),

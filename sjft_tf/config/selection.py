@@ -16,7 +16,7 @@ class SelectionConfig(Section):
 
     selector: str = option(
         "auto",
-        "what to borrow; none is plain fine-tuning; auto takes none, all or nearest (see --passes)",
+        "what to borrow; none is plain fine-tuning; auto takes all, or none where all of the source lies far away",
         SELECTORS,
     )
     k0: str = option(

@@ -74,7 +74,6 @@ def test_much_and_different():
     [
         (40_000, 9.0, {"a": 9.0, "b": 1.0}, "the whole source"),
         (39_999, 1.2, {"a": 1.0, "b": 1.5}, "the whole source"),
-        (39_999, 1.2, {"a": 1.0, "b": 2.0}, "of a source this mixed the images"),
         (0, 4.0, {"a": 4.0, "b": 9.0}, "nothing of this source"),
     ],
 )

@@ -66,7 +66,7 @@ def test_a_long_training_takes_all_and_measures_nothing(workdir, monkeypatch):
 
 @pytest.mark.parametrize(
     ("whole", "parts", "selector"),
-    [(FAR - 0.01, {}, "all"), (FAR, {"a": FAR, "b": 9.0}, "none"), (9.0, {"a": 9.0, "b": 1.0}, "nearest")],
+    [(FAR - 0.01, {}, "all"), (FAR, {"a": FAR, "b": 9.0}, "none"), (9.0, {"a": 9.0, "b": 1.0}, "all")],
 )
 def test_a_short_one_measures(workdir, monkeypatch, caplog, whole, parts, selector):
     measured = Measured(monkeypatch, whole, **parts)
