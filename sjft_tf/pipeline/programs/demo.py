@@ -109,6 +109,6 @@ def table(accuracy: dict[str, list[float]]) -> Iterator[str]:
 
 
 def _gains(gains: np.ndarray) -> str:
-    interval = t_interval(gains)
+    interval = t_interval(gains.tolist())
     sure = "" if interval is None else f" ({interval.low:+.2%} to {interval.high:+.2%})"
     return f"{gains.mean():+.2%}{sure}: " + ", ".join(f"{gain:+.2%}" for gain in gains)
