@@ -25,6 +25,7 @@ ROWS = 8
 def settings(model=None, **training):
     """Plain SGD over a constant rate unless told otherwise."""
     plain = {"schedule": "constant", "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0}
+    plain |= {"target_weight": 0.5, "source_weight": 0.5}
     return CONFIG.replace("model", **(model or {})).replace("training", **(plain | training))
 
 
