@@ -13,7 +13,7 @@ from sjft_tf.scripts import program
 # Settings of programs that go on after it, and of what is trained there.
 _OF_OTHER_PROGRAMS = (
     *("source", "source_rows", "audit", "exclude_leaks", "target_rows", "prune_target", "pad", "mirror", "resize_max"),
-    *("dropout", "reset_from", "batch_norm_momentum"),
+    *("dropout", "reset_from", "batch_norm_momentum", "start_statistics"),
 )
 
 

@@ -106,7 +106,8 @@ class Arm:
         if not self.adapts:
             config = config.replace("model", adapt_rate=plain.model.adapt_rate)
         if self.kind == "head" or config.model.weights == "none":
-            config = config.replace("model", head_start=plain.model.head_start)
+            start, share = plain.model.head_start, plain.model.start_statistics
+            config = config.replace("model", head_start=start, start_statistics=share)
         return config
 
 
@@ -228,6 +229,12 @@ _ALL = (
         "Joint training with the whole source, whose head also learns on target images, as in `co-tuning`.",
         {"selection": {"selector": "all"}},
         co_tunes=True,
+    ),
+    Arm(
+        "batch-statistics",
+        "Plain fine-tuning by the batch's statistics",
+        "As `fine-tune`, but batch normalization in training goes by each batch alone (`--start_statistics=0`).",
+        {"selection": {"selector": "none"}, "model": {"start_statistics": 0.0}},
     ),
     Arm(
         "adapted",

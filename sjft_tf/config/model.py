@@ -47,6 +47,13 @@ class ModelConfig(Section):
         0.0, "momentum of batch normalization's moving statistics; 0: suited to the run's length", limits=(0.0, 0.99999)
     )
 
+    start_statistics: float = option(
+        0.5,
+        "share of the starting trunk's statistics in the mixture with the batch's that batch normalization goes by in "
+        "training, where the trunk starts with any; 0: the batch's alone",
+        limits=(0.0, 0.99),
+    )
+
     def check(self) -> None:
         trunk_called(self.trunk)
         if self.adapt_steps and self.reset_from:

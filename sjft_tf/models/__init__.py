@@ -14,7 +14,7 @@ Public surface:
     GradientStream, HeadedTrunk, LinearHead
                                         what images would change in the trunk's last kernel, in a few directions
     reset_from                          hybrid starts: first layers pre-trained, the rest random
-    FusedBatchNormalization, replace_batch_norm, momentum_for_run
+    FusedBatchNormalization, replace_batch_norm, momentum_for_run, mix_start_statistics
                                         fast batch normalization with a momentum that suits the run's length
     build_joint_model, target_logits    the two-headed model, and its target half
     Scorer                              probabilities of the target classes for whole image sets
@@ -43,7 +43,12 @@ from sjft_tf.models.hybrid import reset_from
 from sjft_tf.models.joint import build_joint_model, target_logits
 from sjft_tf.models.losses import head_sums, valid_rows
 from sjft_tf.models.multi_view import MultiViewScorer, make_scorer
-from sjft_tf.models.normalization import FusedBatchNormalization, momentum_for_run, replace_batch_norm
+from sjft_tf.models.normalization import (
+    FusedBatchNormalization,
+    mix_start_statistics,
+    momentum_for_run,
+    replace_batch_norm,
+)
 from sjft_tf.models.optimizer_state import (
     build_optimizer,
     optimizer_state,
@@ -105,6 +110,7 @@ __all__ = [
     "make_optimizer",
     "make_schedule",
     "make_scorer",
+    "mix_start_statistics",
     "momentum_for_run",
     "optimizer_state",
     "optimizer_variables",

@@ -8,10 +8,12 @@ kernel itself.
 from __future__ import annotations
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
+from sjft_tf.models.mixed_statistics import StartStatistics, mixed_batch_norm
 
 _FUSED_DTYPES = (tf.float32, tf.float16, tf.bfloat16)
 
@@ -27,10 +29,17 @@ class BatchNormalization(keras.layers.BatchNormalization):
     layer's. The kernel reports the variance with Bessel's correction, n / (n - 1); on Keras 3 it is taken out
     again before it enters the moving average, because the stock layer averages the plain batch variance.
     Keras 2.15 averages the corrected one, and there the stock code runs.
+
+    Attributes:
+        start: what the statistics of a batch are mixed with in training, see `mix_start_statistics`; None: nothing.
     """
+
+    start: StartStatistics | None = None
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Normalizes float [N, H, W, C] to the same shape and dtype; arguments as in the stock layer."""
+        if mask is None and self.start is not None and training and self.trainable and self._kernel_applies(inputs):
+            return self._call_mixed(inputs, self.start)
         if not (KERAS_3 and mask is None and self._kernel_applies(inputs)):
             return super().call(inputs, training=training, mask=mask)
         mean = tf.convert_to_tensor(self.moving_mean)
@@ -48,16 +57,26 @@ class BatchNormalization(keras.layers.BatchNormalization):
         )
         if batch_statistics:
             count = tf.cast(tf.size(inputs) // tf.size(mean), variance.dtype)
-            batch_variance *= tf.math.divide_no_nan(count - 1.0, count)
-            momentum = self.momentum
-            self.moving_mean.assign(mean * momentum + batch_mean * (1.0 - momentum))
-            self.moving_variance.assign(variance * momentum + batch_variance * (1.0 - momentum))
+            self._average(batch_mean, batch_variance * tf.math.divide_no_nan(count - 1.0, count))
         return outputs
+
+    def _call_mixed(self, inputs: tf.Tensor, start: StartStatistics) -> tf.Tensor:
+        ones = tf.ones(inputs.shape[-1])
+        scale = tf.convert_to_tensor(self.gamma) if self.scale else ones
+        offset = tf.convert_to_tensor(self.beta) if self.center else tf.zeros_like(ones)
+        outputs, mean, variance = mixed_batch_norm(inputs, scale, offset, start, self.epsilon)
+        self._average(mean, variance)
+        return outputs
+
+    def _average(self, mean: tf.Tensor, variance: tf.Tensor) -> None:
+        momentum = self.momentum
+        for moving, seen in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(tf.convert_to_tensor(moving) * momentum + seen * (1.0 - momentum))
 
     def _kernel_applies(self, inputs: tf.Tensor) -> bool:
         return (
             len(inputs.shape) == 4
-            and self.axis in (-1, 3)
+            and np.ravel(self.axis).tolist() in ([-1], [3])  # a list on Keras 2.15
             and inputs.dtype in _FUSED_DTYPES
             and self.moving_mean.dtype == "float32"
             and not getattr(self, "renorm", False)
@@ -86,6 +105,8 @@ def replace_batch_norm(model: keras.Model, momentum: float | None = None) -> ker
         raise InputError(f"`momentum` of batch normalization must be at least 0 and below 1. Received: {momentum}")
     if not KERAS_3:
         for layer in model._flatten_layers(include_self=False):
+            if type(layer) is keras.layers.BatchNormalization:
+                layer.__class__ = BatchNormalization  # has no state of its own, and a clone would take seconds
             if momentum is not None and isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = momentum
         return model
@@ -109,6 +130,33 @@ def replace_batch_norm(model: keras.Model, momentum: float | None = None) -> ker
         if isinstance(new, keras.layers.Normalization):
             new.finalize_state()  # it computes with tensors made at build time, which set_weights does not refresh
     return replaced
+
+
+def mix_start_statistics(trunk: keras.Model, share: float) -> int:
+    """From here on batch normalization in training goes by a mixture of each batch and what the trunk is now.
+
+    To be called with the starting weights in the trunk. Layers that have seen no image yet, whose moving statistics are
+    those they are built with, go by the batch alone, and so do frozen ones and others than of images. Moving
+    averages are taken of the mixture; in inference nothing changes.
+
+    Args:
+        trunk: as `replace_batch_norm` returns it.
+        share: of the starting statistics, at least 0 and below 1; 0 undoes it.
+
+    Returns:
+        How many layers mix.
+
+    Raises:
+        InputError: `share` is out of range.
+    """
+    if not 0.0 <= share < 1.0:
+        raise InputError(f"`share` of the starting statistics must be at least 0 and below 1. Received: {share}")
+    layers = [layer for layer in trunk._flatten_layers(include_self=False) if isinstance(layer, BatchNormalization)]
+    for layer in layers:
+        mean, variance = (np.asarray(v.numpy(), np.float32) for v in (layer.moving_mean, layer.moving_variance))
+        fresh = not mean.any() and (variance == 1).all()
+        layer.start = None if fresh or not share else StartStatistics(share, mean, variance)
+    return sum(layer.start is not None for layer in layers)
 
 
 def momentum_for_run(steps: int) -> float:

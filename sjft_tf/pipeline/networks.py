@@ -102,7 +102,7 @@ def source_settings(config: RunConfig) -> RunConfig:
         **{name: getattr(config.training, name) for name in _ALSO_ON_THE_SOURCE},
     )
     selection = dataclasses.replace(plain.selection, selector="none")
-    model = dataclasses.replace(config.model, freeze="", freeze_batch_norm=False, adapt_steps=0)
+    model = dataclasses.replace(config.model, freeze="", freeze_batch_norm=False, adapt_steps=0, start_statistics=0.0)
     return dataclasses.replace(config, training=training, selection=selection, model=model)
 
 

@@ -17,6 +17,7 @@ from sjft_tf.models import (
     make_multi_optimizer,
     make_optimizer,
     make_schedule,
+    mix_start_statistics,
     parse_rates,
     rate_factors,
     shadow,
@@ -34,12 +35,12 @@ def compile_joint(
 ) -> None:
     """Compiles the joint model with the optimizer over the global step and the rules of a step.
 
-    To be called with the starting weights in the model: L2-SP remembers them.
+    To be called with the starting weights in the model: L2-SP remembers them, batch normalization its statistics.
 
     Args:
         model: from `build_joint_model`.
         training: optimizer, schedule, losses, how a step is made.
-        network: what is frozen, and the precision.
+        network: what is frozen, the precision, and what batch normalization goes by.
         relationship: p(source class | target class), float32 [C_t, C_s], for Co-Tuning; None without it.
         borrows: whether batches have source images; else a source head learns by Co-Tuning alone.
 
@@ -47,6 +48,7 @@ def compile_joint(
         InputError: a place in the trunk that does not exist, or an option that the optimizer does not know.
     """
     freeze(trunk_of(model), network.freeze, network.freeze_batch_norm)
+    mix_start_statistics(trunk_of(model), network.start_statistics)
     optimizer = _optimizer(model, training, network.precision)
     heads = list(model.output) if borrows else ["target"]
     # The weights balance two losses. One alone counts whole, or plain fine-tuning would train at half its rate.
