@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sjft_tf.config import CO_TUNING, RunConfig
+from sjft_tf.config import CO_TUNING, RELATED, RunConfig
 from sjft_tf.errors import InputError
 
 BASELINE = "fine-tune"
@@ -81,7 +81,7 @@ class Arm:
     def _co_tuning(self, base: RunConfig) -> str:
         given = base.training.co_tuning
         if self.co_tunes:
-            return given if base.training.fixed_co_tuning() else str(CO_TUNING)
+            return given if given == RELATED or base.training.fixed_co_tuning() else str(CO_TUNING)
         # What --selector=auto does by itself is a part of it.
         return given if self.changes.get("selection", {}).get("selector") == "auto" else "0"
 

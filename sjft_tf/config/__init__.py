@@ -17,11 +17,12 @@ from sjft_tf.config.pruning import PruneConfig
 from sjft_tf.config.retrieval import RetrievalConfig
 from sjft_tf.config.run import RunConfig
 from sjft_tf.config.selection import SelectionConfig
-from sjft_tf.config.training import CO_TUNING, TrainingConfig
+from sjft_tf.config.training import CO_TUNING, RELATED, TrainingConfig
 from sjft_tf.config.view import ViewConfig
 
 __all__ = [
     "CO_TUNING",
+    "RELATED",
     "AugmentationConfig",
     "CheckpointConfig",
     "DataConfig",

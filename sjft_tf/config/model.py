@@ -48,7 +48,7 @@ class ModelConfig(Section):
     )
 
     start_statistics: float = option(
-        0.5,
+        0.75,
         "share of the starting trunk's statistics in the mixture with the batch's that batch normalization goes by in "
         "training, where the trunk starts with any; 0: the batch's alone",
         limits=(0.0, 0.99),

@@ -19,7 +19,7 @@ from sjft_tf.config.option import Section, Setting
 from sjft_tf.config.pruning import PruneConfig
 from sjft_tf.config.retrieval import RetrievalConfig
 from sjft_tf.config.selection import SelectionConfig
-from sjft_tf.config.training import CO_TUNING, TrainingConfig
+from sjft_tf.config.training import CO_TUNING, RELATED, TrainingConfig
 from sjft_tf.config.view import ViewConfig
 from sjft_tf.errors import InputError
 from sjft_tf.schema import mismatch
@@ -121,10 +121,12 @@ class RunConfig:
 
     @property
     def co_tuning(self) -> float:
-        """Weight of Co-Tuning; of --co_tuning=auto what it stands for."""
+        """Weight of Co-Tuning, if the source's classes tell the target's; of --co_tuning=auto what it stands for."""
         given = self.training.fixed_co_tuning()
         if given is not None:
             return given
+        if self.training.co_tuning == RELATED:
+            return CO_TUNING
         chooses = self.selection.selector == "auto" and bool(self.data.source)
         return CO_TUNING if chooses and self._starts_with_features else 0.0
 

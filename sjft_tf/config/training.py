@@ -10,6 +10,8 @@ from sjft_tf.errors import InputError
 
 CO_TUNING = 2.3
 """Weight of Co-Tuning where none was given: its authors' (You et al. 2020)."""
+RELATED = "related"
+"""--co_tuning with that weight, where source classes tell the target's."""
 _MOST_CO_TUNING = 1000
 
 
@@ -57,7 +59,8 @@ class TrainingConfig(Section):
     co_tuning: str = option(
         "auto",
         "weight of Co-Tuning: on target images the source head is taught which source classes theirs looks like; "
-        "needs a --source, also with --selector=none; auto: 2.3 (You et al. 2020) with --selector=auto, else 0",
+        "needs a --source, also with --selector=none; related: 2.3 (You et al. 2020), or 0 where the source's classes "
+        "do not tell the target's; auto: related with --selector=auto, else 0",
     )
     eval_batch_size: int = option(128, "images a step in scoring and evaluation", limits=(1, 65536), free=True)
     view_cache_mb: int = option(
@@ -85,8 +88,8 @@ class TrainingConfig(Section):
         return self.total_steps * self.batch_size * self.accumulate
 
     def fixed_co_tuning(self) -> float | None:
-        """The weight of Co-Tuning if it was given as a number; None for auto."""
-        return None if self.co_tuning == "auto" else float(self.co_tuning)
+        """The weight of Co-Tuning if it was given as a number."""
+        return None if self.co_tuning in ("auto", RELATED) else float(self.co_tuning)
 
     def check(self) -> None:
         check_optimizer(self.optimizer)
@@ -110,5 +113,6 @@ class TrainingConfig(Section):
             weight = float("nan")
         if not 0 <= weight <= _MOST_CO_TUNING:
             raise InputError(
-                f"--co_tuning must be a number from 0 to {_MOST_CO_TUNING}, or auto. Received: {self.co_tuning[:99]!r}"
+                f"--co_tuning must be a number from 0 to {_MOST_CO_TUNING}, {RELATED} or auto. "
+                f"Received: {self.co_tuning[:99]!r}"
             )

@@ -8,7 +8,7 @@ Public surface:
     Scaling, strongest_to_weakest, block_slices
                                         what both convex heads share: scaled features, the choice of L2, blocks of rows
     fit_softmax_head, fit_by_folds      a convex softmax head on such features, fitted quickly
-    class_relationship, CoTuning, temperature
+    class_relationship, related, CoTuning, temperature
                                         what a source head is taught on target images: p(source class | target class)
     spread_rows                         some rows, of every class its share
     GradientStream, HeadedTrunk, LinearHead
@@ -32,7 +32,7 @@ Public surface:
 from sjft_tf.catalog import OPTIMIZERS, PRECISIONS, SCHEDULES, parse_rates, trunk_names
 from sjft_tf.models.addons import make_multi_optimizer
 from sjft_tf.models.averaging import plain, shadow
-from sjft_tf.models.co_tuning import CoTuning, Relationship, class_relationship, temperature
+from sjft_tf.models.co_tuning import CoTuning, Relationship, class_relationship, related, temperature
 from sjft_tf.models.contracts import ImageDataset, ImageView, SizedView, Variable
 from sjft_tf.models.convex_head import BLOCK_BYTES, Scaling, block_slices, strongest_to_weakest
 from sjft_tf.models.depth import freeze, layers_up_to, rate_factors
@@ -119,6 +119,7 @@ __all__ = [
     "precision_scope",
     "rate_factors",
     "recompute_statistics",
+    "related",
     "replace_batch_norm",
     "reset_from",
     "restore_optimizer_state",

@@ -24,6 +24,8 @@ from sjft_tf.models.softmax_head import fit_by_folds
 
 COLDEST, HOTTEST = 0.05, 20.0
 """Limits of the temperature."""
+TELLING = 0.2
+"""A source whose classes tell less than this part of what the trunk's features tell of the target is not related."""
 
 
 class CoTuning(NamedTuple):
@@ -50,6 +52,24 @@ class Relationship(NamedTuple):
     source_given_target: np.ndarray
     l2: float
     accuracy: float
+
+
+def related(accuracy: float, features_accuracy: float, num_classes: int) -> bool:
+    """Whether source classes tell enough of target classes for Co-Tuning to be of use.
+
+    Both accuracies are those above chance. Where no image could judge, it is taken for granted.
+
+    Args:
+        accuracy: share of held-out target images whose class the probabilities of source classes tell.
+        features_accuracy: likewise of a linear head on the trunk's features, on the same folds.
+        num_classes: C_t.
+
+    Example:
+        >>> related(0.16, 0.34, 102), related(0.05, 0.34, 102)
+        (True, False)
+    """
+    chance = 1 / num_classes
+    return not accuracy - chance < TELLING * (features_accuracy - chance)
 
 
 def temperature(log_probabilities: np.ndarray, labels: np.ndarray) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from sjft_tf.compat import KERAS_3
@@ -30,7 +29,7 @@ def compile_joint(
     model: JointModel,
     training: TrainingConfig,
     network: ModelConfig,
-    relationship: np.ndarray | None = None,
+    co_tuning: CoTuning | None = None,
     borrows: bool = True,
 ) -> None:
     """Compiles the joint model with the optimizer over the global step and the rules of a step.
@@ -41,7 +40,7 @@ def compile_joint(
         model: from `build_joint_model`.
         training: optimizer, schedule, losses, how a step is made.
         network: what is frozen, the precision, and what batch normalization goes by.
-        relationship: p(source class | target class), float32 [C_t, C_s], for Co-Tuning; None without it.
+        co_tuning: what the source head is taught on target rows; None: nothing.
         borrows: whether batches have source images; else a source head learns by Co-Tuning alone.
 
     Raises:
@@ -49,6 +48,8 @@ def compile_joint(
     """
     freeze(trunk_of(model), network.freeze, network.freeze_batch_norm)
     mix_start_statistics(trunk_of(model), network.start_statistics)
+    if "source" in model.output and not borrows and co_tuning is None:
+        model.get_layer("source_head").trainable = False  # Co-Tuning was left out: no loss would reach it
     optimizer = _optimizer(model, training, network.precision)
     heads = list(model.output) if borrows else ["target"]
     # The weights balance two losses. One alone counts whole, or plain fine-tuning would train at half its rate.
@@ -61,7 +62,7 @@ def compile_joint(
         clip_norm=training.clip_norm,
         accumulate=training.accumulate,
         average_momentum=training.average_weights,
-        co_tuning=None if relationship is None else CoTuning(training.fixed_co_tuning() or 0.0, relationship),
+        co_tuning=co_tuning,
     )
     model.compile(
         optimizer=optimizer,

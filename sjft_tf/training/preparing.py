@@ -10,6 +10,7 @@ import numpy as np
 from sjft_tf.config import AugmentationConfig, SelectionConfig, TrainingConfig, ViewConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import Augmentation, Change, ColorJitter, Cutout, ImageSet, RandAugment, RandomAffine
+from sjft_tf.models import CoTuning
 from sjft_tf.selection import DrawRule, Selector, SourceClasses, pool_size, smallest_k
 
 log = logging.getLogger(__name__)
@@ -24,14 +25,14 @@ class TrainingSets:
         source: images to borrow from, None for plain fine-tuning.
         neighbors: int32 [N_t, K_max] ranked source rows; None where the selector needs none.
         pool: int32 [M] source rows, with repeats, of which all target images borrow alike; for WEIGHT_SELECTORS.
-        relationship: p(source class | target class), float32 [C_t, C_s], for Co-Tuning; None without it.
+        co_tuning: what the source head is taught on target images; None: nothing.
     """
 
     target: ImageSet
     source: ImageSet | None = None
     neighbors: np.ndarray | None = None
     pool: np.ndarray | None = None
-    relationship: np.ndarray | None = None
+    co_tuning: CoTuning | None = None
 
 
 def augmentation(view: ViewConfig, more: AugmentationConfig) -> Augmentation:

@@ -108,7 +108,7 @@ def train_rounds(
     training, selection = settings.training, settings.selection
     selector = make_selector(selection, sets, training.seed)
     with cluster.scope():
-        compile_joint(model, training, settings.model, sets.relationship, borrows=selector is not None)
+        compile_joint(model, training, settings.model, sets.co_tuning, borrows=selector is not None)
     done, start = _begin(settings, model, selector, sets, policy, hooks, cluster)
     if done == training.rounds:
         return list(range(done))

@@ -1,6 +1,7 @@
 """From image folders to SavedModel in one process: artifacts, reuse, resumption, refusals, the other commands."""
 
 import csv
+import importlib
 import json
 
 import h5py
@@ -113,34 +114,32 @@ def test_started_again_nothing_is_done_twice(config, trained, monkeypatch):
     assert_same_weights(weights, weights_of(workdir))
 
 
-@pytest.mark.parametrize("stage", ["neighbor_table", "evaluate_round", "save_round", "summarize"])
-def test_broken_off_and_started_again_ends_the_same(config, finished, workdir, stage, monkeypatch):
+_CUTS = (
+    ("sjft_tf.pipeline.stages.retrieving", "neighbor_table", 1),
+    ("sjft_tf.training.rounds", "save_round", 2),
+    ("sjft_tf.pipeline.stages.learning", "evaluate_round", 2),
+    ("sjft_tf.pipeline.programs.train", "summarize", 1),
+)
+"""Where a start is broken off: at the so-manieth call, each start further on than the one before."""
+
+
+def test_broken_off_again_and_again_it_ends_the_same(config, finished, workdir, monkeypatch):
     calm, _ = finished
 
     class PowerCut(BaseException):
         pass
 
-    where = {
-        "neighbor_table": "sjft_tf.pipeline.stages.retrieving",
-        "save_round": "sjft_tf.training.rounds",
-        "summarize": "sjft_tf.pipeline.programs.train",
-    }
-    module, left = where.get(stage, "sjft_tf.pipeline.stages.learning"), [2 if stage == "save_round" else 1]
+    for module, stage, call in _CUTS:
+        original, left = getattr(importlib.import_module(module), stage), [call]
 
-    def cut(*_, **__):
-        raise PowerCut
-
-    with monkeypatch.context() as patch:
-        import importlib
-
-        original = getattr(importlib.import_module(module), stage)
-
-        def sometimes(*args, **kwargs):
+        def sometimes(*args, original=original, left=left, **kwargs):
             left[0] -= 1
-            return cut() if left[0] == 0 else original(*args, **kwargs)
+            if left[0] == 0:
+                raise PowerCut
+            return original(*args, **kwargs)
 
-        patch.setattr(f"{module}.{stage}", sometimes)
-        with pytest.raises(PowerCut):
+        with monkeypatch.context() as patch, pytest.raises(PowerCut):
+            patch.setattr(f"{module}.{stage}", sometimes)
             train(config, workdir)
     train(config, workdir, saved_model=False)
     assert_same_weights(weights_of(calm), weights_of(workdir))

@@ -11,7 +11,15 @@ from scipy.special import log_softmax, softmax
 
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.models import build_joint_model, class_relationship, co_tuning, softmax_head, temperature
+from sjft_tf.models import (
+    CoTuning,
+    build_joint_model,
+    class_relationship,
+    co_tuning,
+    related,
+    softmax_head,
+    temperature,
+)
 from sjft_tf.models.losses import soft_loss_sum
 from sjft_tf.training import compile_joint
 
@@ -65,6 +73,20 @@ def test_the_relationship_is_that_of_the_definition(rng, monkeypatch):
     np.testing.assert_allclose(found.source_given_target, expected, atol=1e-3)
     assert found.source_given_target[0].argmax() == 0
     assert 0.5 < found.accuracy < 0.9
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "features", "classes", "expected"),
+    [
+        (0.2, 0.9, 10, False),  # a tenth above chance, of eight
+        (0.27, 0.9, 10, True),
+        (0.5, 0.95, 2, False),  # chance
+        (0.1, 0.1, 10, True),  # nothing tells the classes, and few images judged
+        (np.nan, np.nan, 3, True),
+    ],
+)
+def test_a_source_is_related_if_its_classes_tell_the_targets(accuracy, features, classes, expected):
+    assert related(accuracy, features, classes) is expected
 
 
 def test_probabilities_that_are_no_numbers_are_refused():
@@ -140,8 +162,8 @@ def test_a_step_adds_the_term_to_those_of_the_heads(borrows, accumulate, rng):
     model = linear_model()
     start = model.get_weights()
     plain = {"schedule": "constant", "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0}
-    config = RunConfig().replace("training", co_tuning="0.7", accumulate=accumulate, **plain)
-    compile_joint(model, config.training, config.model, WANTED, borrows=borrows)
+    config = RunConfig().replace("training", accumulate=accumulate, **plain)
+    compile_joint(model, config.training, config.model, CoTuning(0.7, WANTED), borrows=borrows)
     weights = {"target": 1.0, "source": 0.3} if borrows else {"target": 1.0}  # alone the target's loss counts whole
     weights["co_tuning"] = 0.7
 

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import softmax
 
 from sjft_tf import artifacts
-from sjft_tf.config import RunConfig
-from sjft_tf.models import JointModel, Relationship, class_relationship
+from sjft_tf.config import RELATED, RunConfig
+from sjft_tf.models import CoTuning, JointModel, Relationship, class_relationship, related
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.stages.heads import alone_in, features_of, fitted_head, head_stamp
 from sjft_tf.schema import Array, Schema
@@ -25,18 +25,19 @@ _SCHEMA = Schema(
 )
 
 
-def source_given_target(
+def co_tuning_of(
     config: RunConfig, sets: Sets, model: JointModel, workdir: Workdir, cluster: Cluster = ALONE
-) -> np.ndarray | None:
-    """p(source class | target class), float32 [C_t, C_s], in all processes; None without --co_tuning.
+) -> CoTuning | None:
+    """What the source head is taught on target images, in all processes; None without --co_tuning.
 
-    By the fitted source head, whatever the model's begins as, on the trunk as the model has it.
+    By the fitted source head, whatever the model's begins as, on the trunk as the model has it. None also with
+    --co_tuning=related where the source's classes do not tell the target's.
 
     Args:
         config: all settings.
         sets: with a source.
         model: with its starting weights.
-        workdir: its `heads` keep the source's head and the relationship.
+        workdir: its `heads` keep both heads and the relationship.
         cluster: the devices.
 
     Raises:
@@ -47,9 +48,25 @@ def source_given_target(
 
     def find() -> dict[str, np.ndarray]:
         with workdir.timed("fitting heads"):
-            return {"relationship": _relationship(config, sets, model, workdir).source_given_target}
+            found = _relationship(config, sets, model, workdir)
+            taught = config.training.co_tuning != RELATED or _related(config, sets, model, workdir, found)
+        return {"relationship": found.source_given_target, "taught": np.array(taught)}
 
-    return cluster.once(find)["relationship"]
+    arrays = cluster.once(find)
+    return CoTuning(config.co_tuning, arrays["relationship"]) if arrays["taught"] else None
+
+
+def _related(config: RunConfig, sets: Sets, model: JointModel, workdir: Workdir, found: Relationship) -> bool:
+    head = fitted_head(config, "target", sets, model, workdir)
+    if related(found.accuracy, head.accuracy, sets.target.num_classes):
+        return True
+    log.info(
+        "co-tuning: left out. The source's classes tell %.1f%% of held-out target images, the trunk's features %.1f%%: "
+        "they have too little to do with the target's (--co_tuning=WEIGHT does it all the same)",
+        100 * found.accuracy,
+        100 * head.accuracy,
+    )
+    return False
 
 
 def _relationship(config: RunConfig, sets: Sets, model: JointModel, workdir: Workdir) -> Relationship:

@@ -10,7 +10,7 @@ import numpy as np
 
 from sjft_tf.advice import Decision, Distances, decide, needs_distances
 from sjft_tf.artifacts import Artifact, Stamp, read_json, write_json
-from sjft_tf.config import RunConfig
+from sjft_tf.config import RELATED, RunConfig
 from sjft_tf.evaluation import ChosenSelector
 from sjft_tf.images import refuse_changed
 from sjft_tf.pipeline.inputs import Sets
@@ -42,7 +42,9 @@ def resolved(config: RunConfig, sets: Sets, workdir: Workdir, cluster: Cluster =
         return {"selector": np.array(_SELECTORS.index(decision.selector))}
 
     selector = _SELECTORS[int(cluster.once(make)["selector"])]
-    config = config.replace("training", co_tuning=str(config.co_tuning)).replace("selection", selector=selector)
+    if config.training.co_tuning == "auto":
+        config = config.replace("training", co_tuning=RELATED if config.co_tuning else "0")
+    config = config.replace("selection", selector=selector)
     return config, sets if config.uses_source else dataclasses.replace(sets, source=None)
 
 

@@ -19,7 +19,7 @@ from sjft_tf.pipeline.inputs import Sets, evaluation_views, network_view, views_
 from sjft_tf.pipeline.networks import build_model, weights_identity
 from sjft_tf.pipeline.stages.adapting import adapt_trunk
 from sjft_tf.pipeline.stages.board import Board
-from sjft_tf.pipeline.stages.co_tuning import source_given_target
+from sjft_tf.pipeline.stages.co_tuning import co_tuning_of
 from sjft_tf.pipeline.stages.heads import start_heads
 from sjft_tf.pipeline.stages.results import evaluate_round, evaluated, validation_score
 from sjft_tf.pipeline.stages.retrieving import retrieved
@@ -90,8 +90,8 @@ def train(
     model = build_model(config, sets.target.num_classes, source_classes, cluster)
     adapt_trunk(config, sets, model, workdir, stop, cluster)
     start_heads(config, sets, model, workdir, cluster)
-    relationship = source_given_target(config, sets, model, workdir, cluster)
-    training_sets = dataclasses.replace(training_sets, relationship=relationship)
+    taught = co_tuning_of(config, sets, model, workdir, cluster)
+    training_sets = dataclasses.replace(training_sets, co_tuning=taught)
     settings = config.checkpoints
     scorer = Scorer(
         model, network_view(config), config.training.eval_batch_size, cache_mb=config.training.view_cache_mb

@@ -8,7 +8,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.models import build_trunk
 from sjft_tf.pipeline.programs.train import train
-from sjft_tf.pipeline.stages import heads
+from sjft_tf.pipeline.stages import co_tuning, heads
 from sjft_tf.training import read_round
 from sjft_tf.workdir import Workdir
 
@@ -55,8 +55,20 @@ def test_it_needs_a_source_and_a_trunk_that_has_learned_something(config):
 
 @pytest.mark.parametrize("given", ["-0.1", "1001", "nan", "much", ""])
 def test_its_weight_is_a_number_or_auto(config, given):
-    with pytest.raises(InputError, match="--co_tuning must be a number from 0 to 1000, or auto. Received: '"):
+    with pytest.raises(InputError, match="--co_tuning must be a number from 0 to 1000, related or auto. Received: '"):
         config.replace("training", co_tuning=given).validate()
+
+
+@pytest.mark.parametrize("selector", ["none", "all"])
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_source_that_is_not_related_is_not_co_tuned(config, tmp_path, monkeypatch, caplog, selector, tells):
+    monkeypatch.setattr(co_tuning, "related", lambda accuracy, of_features, classes: tells and classes == 10)
+    config = config.replace("training", co_tuning="related").replace("selection", selector=selector)
+    assert config.co_tuning == 2.3
+    with caplog.at_level("INFO", "sjft_tf"):
+        train(config, Workdir(tmp_path), saved_model=False)
+    assert ("co-tuning: left out. The source's classes tell" in caplog.text) is not tells
+    assert ("co_tuning_loss" in read_round(Workdir(tmp_path).rounds, 0).metrics) is tells
 
 
 def test_auto_goes_with_the_selector_of_that_name(config):

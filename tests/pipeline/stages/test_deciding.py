@@ -59,7 +59,7 @@ def workdir(tmp_path):
 def test_a_long_training_takes_all_and_measures_nothing(workdir, monkeypatch):
     measured = Measured(monkeypatch, 1.0)
     config, sets = resolved(settings(40), SETS, workdir)
-    assert config == settings(40).replace("selection", selector="all").replace("training", co_tuning="0.0")
+    assert config == settings(40).replace("selection", selector="all")
     assert sets is SETS
     assert measured.asked == []
 
@@ -82,7 +82,7 @@ def test_a_short_one_measures(workdir, monkeypatch, caplog, whole, parts, select
 @pytest.mark.parametrize(("whole", "selector"), [(1.0, "all"), (9.0, "none")])
 def test_what_auto_takes_is_co_tuned_by_itself(workdir, monkeypatch, whole, selector):
     Measured(monkeypatch, whole)
-    for given, weight in (("auto", "2.3"), ("0.5", "0.5")):
+    for given, weight in (("auto", "related"), ("0.5", "0.5")):
         config, sets = resolved(settings(co_tuning=given), SETS, workdir)
         assert (config.selection.selector, config.training.co_tuning, sets) == (selector, weight, SETS)
 
