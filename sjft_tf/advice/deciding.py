@@ -29,8 +29,8 @@ class Distances:
 
     @property
     def far(self) -> bool:
-        """Whether neither the whole nor a part of it is near."""
-        return min([self.whole, *self.parts.values()]) >= FAR
+        """Whether neither the whole nor a part of it is near; not where nothing could be measured."""
+        return FAR <= min([self.whole, *self.parts.values()]) < math.inf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,56 +39,36 @@ class Decision:
 
     Attributes:
         selector: "none" or "all".
-        pool: source images that are wanted to begin with.
         reason: in words, for one line.
     """
 
     selector: str
-    pool: int
     reason: str
 
     def __str__(self) -> str:
         return f"{self.selector}: {self.reason}"
 
 
-def needs_distances(source_images: int, pool: int) -> bool:
-    """Whether distances can change what `decide` says."""
-    return 0 < pool < source_images
-
-
-def decide(source_images: int, pool: int, distances: Distances | None = None) -> Decision:
+def decide(distances: Distances | None) -> Decision:
     """Whether to borrow nothing or everything.
 
     Args:
-        source_images: images there are to borrow from; 0 without a source.
-        pool: as many as the training passes over --passes times, see `selection.pool_by_passes`.
-        distances: of the source; needed where `needs_distances` says so.
-
-    Raises:
-        ValueError: distances are needed and missing.
+        distances: of the source; None where there is none.
 
     Example:
-        >>> decide(40_000, 40_000).selector
+        >>> decide(Distances(1.3, {"animals": 1.2, "things": 1.5})).selector
         'all'
-        >>> decide(1_281_167, 80_000, Distances(1.3, {"animals": 1.2, "things": 1.5})).selector
-        'all'
-        >>> decide(1_281_167, 80_000, Distances(9.0, {"letters": 8.0, "maps": 12.0})).selector
+        >>> decide(Distances(9.0, {"letters": 8.0, "maps": 12.0})).selector
         'none'
     """
-    if not source_images:
-        return Decision("none", 0, "there is no --source: plain fine-tuning")
-    if not needs_distances(source_images, pool):
-        return Decision("all", source_images, f"training passes over all {source_images:,} source images as wanted")
     if distances is None:
-        raise ValueError(f"distances decide about a pool of {pool} of {source_images} images, and there are none")
+        return Decision("none", "there is no --source: plain fine-tuning")
     lie = f"source images lie {_times(distances.whole)} as far from yours as others of your own"
     if distances.parts:
         near, far = (pick(distances.parts, key=lambda part: distances.parts[part]) for pick in (min, max))
         lie += f", the nearest part ({near}) {_times(distances.parts[near])}"
         lie += f", the farthest ({far}) {_times(distances.parts[far])}"
-    if distances.far:
-        return Decision("none", 0, lie)
-    return Decision("all", source_images, lie)
+    return Decision("none" if distances.far else "all", lie)
 
 
 def _times(ratio: float) -> str:

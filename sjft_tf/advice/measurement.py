@@ -40,7 +40,6 @@ class Measurement:
         candidates: images the nearest was taken of, on both sides.
         sampled_target, sampled_source: images that were described.
         drawn: source images that the training draws, each time it does; 0: not known.
-        pool: as many source images as that is --passes passes over, at most all; 0: not known.
         parts: the ratio of parts of the source, measured where the whole is far.
     """
 
@@ -57,7 +56,6 @@ class Measurement:
     sampled_target: int = 0
     sampled_source: int = 0
     drawn: int = 0
-    pool: int = 0
     parts: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
@@ -77,8 +75,8 @@ class Measurement:
 
     @property
     def decision(self) -> Decision:
-        """What --selector=auto takes; of a training of unknown length, one that sees little of the source."""
-        return decide(self.source_images, max(1, self.pool), Distances(self.ratio, self.parts))
+        """What --selector=auto takes."""
+        return decide(Distances(self.ratio, self.parts))
 
     @property
     def cell(self) -> str:

@@ -88,7 +88,7 @@ class Arm:
     def _only_what_it_reads(self, config: RunConfig) -> RunConfig:
         # The rest takes its default, so that a finished run stays finished when that changes.
         plain = RunConfig()
-        if config.selection.selector in ("none", "all"):
+        if config.selection.selector in ("none", "all", "auto"):
             usual = plain.selection
             config = config.replace("selection", k0=usual.k0, source_share=usual.source_share, passes=usual.passes)
             config = config.replace(
@@ -151,7 +151,6 @@ _ALL = (
         "What the program does by itself (`--selector=auto`): it borrows the whole source, or nothing of one far away, "
         "and co-tunes unless `--co_tuning=0`.",
         {"selection": {"selector": "auto"}},
-        grows=True,
     ),
     Arm(
         "fusion",

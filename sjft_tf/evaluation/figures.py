@@ -148,15 +148,13 @@ class ChosenSelector(Formed):
     """What --selector=auto took.
 
     Attributes:
-        selector: "none", "all" or "nearest".
-        pool: source images that were wanted to begin with.
+        selector: "none" or "all".
         reason: in words.
     """
 
-    FORM: ClassVar[dict[str, Any]] = {"selector": str, "pool": int, "reason": str}
+    FORM: ClassVar[dict[str, Any]] = {"selector": str, "reason": str}
 
     selector: str
-    pool: int
     reason: str
 
 

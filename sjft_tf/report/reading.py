@@ -94,7 +94,7 @@ class RecordedRun:
             return given
         if self.chosen is not None:
             return self.chosen["selector"]
-        return "nearest" if self.states[0].k0 else "none"
+        return "all" if self.states[0].k0 else "none"
 
     def counts(self, index: int) -> np.ndarray | None:
         """int32 [N_t], K of each target image in round `index`; None where nothing is borrowed."""

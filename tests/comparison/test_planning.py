@@ -76,10 +76,9 @@ def test_a_table_is_shared_by_arms_seeds_and_settings():
     assert table("selective", asked=fixed) == table("rounds", asked=fixed)
     longest = fixed.table_config(config("selective", asked=fixed))
     assert (longest.selection.wrong_growth, longest.training.rounds) == (4, 5)
-    # Where auto takes the nearest it takes the same table; what it takes is decided by the settings of its run.
+    # What auto takes is decided in the same folder.
     assert table("auto") == one
-    decided = ASKED.table_config(config("auto"))
-    assert (decided.selection.selector, decided.training.total_draws) == ("auto", BASE.training.total_draws)
+    assert ASKED.table_config(config("auto")).selection.selector == "auto"
     learned = replace(ASKED, bank_weights="w.npz")
     assert table("selective-learned", asked=learned).startswith("squeezenet_conv1-")
     assert table("selective-gabor") == one

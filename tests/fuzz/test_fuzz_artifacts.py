@@ -65,7 +65,7 @@ def make(folder: Path) -> Workdir:
     figures = evaluate_probabilities(p, [0, 1], ("a", "b")).to_json() | {"made_from": made_from}
     artifacts.write_json(first_round / "metrics.json", {"test": figures})
     artifacts.write_json(workdir.classes, {"target": ["a", "b"], "source": []})
-    artifacts.write_json(workdir.decision, {"selector": "all", "pool": 3, "reason": "long", "made_from": STAMP})
+    artifacts.write_json(workdir.decision, {"selector": "all", "reason": "long", "made_from": STAMP})
     config = RunConfig()
     workdir.write_config(config.replace("data", target="folder:x", source=["folder:y"]))
     return workdir
@@ -89,7 +89,7 @@ LOADERS = {
     ),
     "rounds/00/metrics.json": lambda w: {name: one.to_json() for name, one in results.round_figures(w, 0).items()},
     "classes.json": lambda w: w.read_classes(),
-    "selector.json": lambda w: (d := deciding._load(w.decision)) and (str(d[0]), d[0].pool, d[1]),
+    "selector.json": lambda w: (d := deciding._load(w.decision)) and (str(d[0]), d[1]),
     "config.json": lambda w: w.read_config().to_json(),
 }
 

@@ -23,7 +23,7 @@ def folder(tmp_path, specs):
 
 
 def test_the_page_says_what_was_taken_and_why(folder):
-    artifacts.write_json(Workdir(folder).decision, {"selector": "all", "pool": 3, "reason": REASON, "made_from": {}})
+    artifacts.write_json(Workdir(folder).decision, {"selector": "all", "reason": REASON, "made_from": {}})
     page = write_report(folder).read_text()
     assert "<code>--selector=auto</code> took <b>all</b>: far | &lt;b&gt;away&lt;/b&gt;." in page
     assert "Selector all: the images were not chosen by these distances." in page

@@ -26,7 +26,7 @@ from sjft_tf.pipeline.comparing.job_types import HeadJob, Job, LookJob, TableJob
 from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.programs import train as training_program
 from sjft_tf.pipeline.stages.audit import audit_of, warnings
-from sjft_tf.pipeline.stages.deciding import resolved
+from sjft_tf.pipeline.stages.deciding import decision_of
 from sjft_tf.pipeline.stages.neighbors import neighbor_table
 from sjft_tf.pipeline.stages.results import read_metrics
 from sjft_tf.pipeline.stages.weighting import source_pool
@@ -111,14 +111,13 @@ def _looked(
 
 
 def make_table(job: TableJob) -> None:
-    """Makes the neighbor table (or the weights of the source); of --selector=auto the choice, and what it needs."""
+    """Makes the neighbor table (or the weights of the source); of --selector=auto the choice, which needs none."""
     config, workdir = job.config, run_workdir(job.folder, job.shared, job.table)
     with workdir.timed("opening image sets"):
         sets = open_sets(config, workdir)
     if config.selection.selector == "auto":
-        config, sets = resolved(config, sets, workdir)
-        if config.selection.selector != "nearest":
-            return
+        decision_of(config, sets, workdir)
+        return
     (source_pool if config.selection.selector in WEIGHT_SELECTORS else neighbor_table)(config, sets, workdir)
 
 

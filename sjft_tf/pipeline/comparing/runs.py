@@ -140,7 +140,7 @@ class ComparisonRuns:
         folder = self.shared / table
         made = Workdir(folder)
         if longest.selection.selector == "auto":
-            if _decided(made):
+            if made.decision.is_file():
                 return ""
         elif any(path.is_file() for path in (made.neighbors, *map(made.source_weights, WEIGHT_SELECTORS))):
             return ""
@@ -183,14 +183,6 @@ class ComparisonRuns:
             for folder in rounds[:-1] if run in chosen else rounds:
                 for name in (RoundFiles.OPTIMIZER, RoundFiles.MODEL):
                     (folder / name).unlink(missing_ok=True)
-
-
-def _decided(made: Workdir) -> bool:
-    """Whether it is known what --selector=auto takes, and the table it then needs is there."""
-    if not made.decision.is_file():
-        return False
-    needs_table = artifacts.read_json(made.decision, {"selector": str})["selector"] == "nearest"
-    return not needs_table or made.neighbors.is_file()
 
 
 def _read_sets(path: Path) -> SetsSummary:

@@ -25,7 +25,6 @@ from sjft_tf.errors import InputError
 from sjft_tf.pipeline.inputs import NO_IMAGES, open_sets
 from sjft_tf.pipeline.stages.deciding import distances_of
 from sjft_tf.pipeline.stages.sampling import Samples
-from sjft_tf.selection import pool_by_passes
 from sjft_tf.workdir import Workdir
 
 
@@ -68,7 +67,6 @@ def measure(config: RunConfig, workdir: Workdir, most_target: int = 256, most_so
         sampled_target=len(samples.target),
         sampled_source=len(samples.source),
         drawn=draws,
-        pool=pool_by_passes(draws, config.selection.passes, len(source)),
         parts=distances_of(samples).parts,
     )
 
@@ -129,12 +127,7 @@ def advise(
             path,
             {
                 "measured": measured.to_json(),
-                "thresholds": {
-                    "images a class": LITTLE,
-                    "ratio": DIFFERENT,
-                    "far": FAR,
-                    "passes": config.selection.passes,
-                },
+                "thresholds": {"images a class": LITTLE, "ratio": DIFFERENT, "far": FAR},
             }
             | {"measured by": {"bank": BANK, "side": SIDE, "bins": BINS}}
             | {"auto": dataclasses.asdict(advice.decision)}

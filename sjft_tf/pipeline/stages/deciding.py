@@ -8,24 +8,23 @@ from pathlib import Path
 
 import numpy as np
 
-from sjft_tf.advice import Decision, Distances, decide, needs_distances
+from sjft_tf.advice import Decision, Distances, decide
 from sjft_tf.artifacts import Artifact, Stamp, read_json, write_json
 from sjft_tf.config import RELATED, RunConfig
 from sjft_tf.evaluation import ChosenSelector
 from sjft_tf.images import refuse_changed
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.stages.sampling import Samples
-from sjft_tf.selection import pool_by_passes
 from sjft_tf.training import ALONE, Cluster
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)
 
-_SELECTORS = ("none", "all", "nearest")
-_FORM = {"selector": str, "pool": int, "reason": str, "made_from": dict}
+_SELECTORS = ("none", "all")
+_FORM = {"selector": str, "reason": str, "made_from": dict}
 _MOST, _SEED = (256, 2048), 0
-"""Target and source images that are described where distances matter, and the seed they are drawn by: not the run's,
-so that runs of all seeds decide alike."""
+"""Target and source images that are described, and the seed they are drawn by: not the run's, so that runs of all seeds
+decide alike."""
 
 
 def resolved(config: RunConfig, sets: Sets, workdir: Workdir, cluster: Cluster = ALONE) -> tuple[RunConfig, Sets]:
@@ -35,6 +34,11 @@ def resolved(config: RunConfig, sets: Sets, workdir: Workdir, cluster: Cluster =
     """
     if config.selection.selector != "auto":
         return config, sets
+    if config.selection.k0 != "auto":
+        log.warning(
+            "--k0=%s has no effect with --selector=auto, which looks for no neighbors. Give --selector=nearest",
+            config.selection.k0,
+        )
 
     def make() -> dict[str, np.ndarray]:
         decision = decision_of(config, sets, workdir)
@@ -49,22 +53,19 @@ def resolved(config: RunConfig, sets: Sets, workdir: Workdir, cluster: Cluster =
 
 
 def decision_of(config: RunConfig, sets: Sets, workdir: Workdir) -> Decision:
-    """What --selector=auto takes for these sets and this length of training, from the workdir or decided now.
+    """What --selector=auto takes for these sets, from the workdir or decided now.
 
-    One of other images or another length is replaced: a run that was begun with it is refused for these by itself.
+    One of other images is replaced: a run that was begun with it is refused for these by itself.
     """
 
     def make() -> Decision:
         if sets.source is None:
-            return decide(0, 0)
+            return decide(None)
         source, target = sets.source, sets.target
-        pool = pool_by_passes(config.training.total_draws, config.selection.passes, len(source))
-        if not needs_distances(len(source), pool):
-            return decide(len(source), pool)
         with workdir.timed("choice of the selector"):
             samples = Samples.of(target, source, _MOST, _SEED, several=len(config.data.source) > 1)
             refuse_changed(target, source)
-        return decide(len(source), pool, distances_of(samples))
+        return decide(distances_of(samples))
 
     return _artifact(config, sets, workdir).get(make)
 
@@ -92,15 +93,13 @@ def _artifact(config: RunConfig, sets: Sets, workdir: Workdir) -> Artifact[Decis
     stamp: Stamp = {
         "target": sets.target.fingerprint,
         "source": None if sets.source is None else sets.source.fingerprint,
-        "draws": config.training.total_draws,
-        "passes": config.selection.passes,
     }
     return Artifact(workdir.decision, stamp, _load, _save, replaceable=True, unfit=unfit)
 
 
 def _load(path: Path) -> tuple[Decision, Stamp]:
     value = read_json(path, _FORM)
-    return Decision(value["selector"], value["pool"], value["reason"]), value["made_from"]
+    return Decision(value["selector"], value["reason"]), value["made_from"]
 
 
 def _save(path: Path, decision: Decision, made_from: Stamp) -> None:

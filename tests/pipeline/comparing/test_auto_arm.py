@@ -23,25 +23,19 @@ AUTO = replace(SPEC, arms=tuple(pick_arms(["selective", "auto"])), rates=(0.1,),
 
 
 class Deciding(Pretended):
-    """A pretended table job decides too, if it is asked to."""
-
-    def __init__(self, selector):
-        super().__init__()
-        self.selector = selector
+    """A pretended table job decides, if it is asked to."""
 
     def __call__(self, job, log):
         if job.kind == "table" and job.config.selection.selector == "auto":
             folder = Path(job.folder)
-            artifacts.write_json(folder / "selector.json", {"selector": self.selector})
-            if self.selector != "nearest":
-                self.jobs.append((job.kind, folder.name, job.config))
-                return ""
+            artifacts.write_json(folder / "selector.json", {"selector": "all"})
+            self.jobs.append((job.kind, folder.name, job.config))
+            return ""
         return super().__call__(job, log)
 
 
-@pytest.mark.parametrize("selector", ["all", "nearest"])
-def test_it_is_decided_once_and_the_table_is_shared(tmp_path, selector):
-    launch = Deciding(selector)
+def test_it_is_decided_once_where_the_table_lies(tmp_path):
+    launch = Deciding()
     compare(tmp_path, launch, AUTO)
     tables = [config.selection.selector for kind, _, config in launch.jobs if kind == "table"]
     assert tables == ["nearest", "auto"]
@@ -49,28 +43,15 @@ def test_it_is_decided_once_and_the_table_is_shared(tmp_path, selector):
     assert [config.selection.selector for _, config in launch.trained()] == ["nearest"] * 2 + ["auto"] * 2
 
 
-def test_a_table_that_is_missing_is_made_though_it_was_decided(tmp_path):
-    alone = replace(AUTO, arms=tuple(pick_arms(["auto"])))
-    launch = Deciding("nearest")
-    compare(tmp_path, launch, alone)
-    (path,) = tmp_path.glob("shared/*/neighbors.npz")
-    path.unlink()
-    launch.jobs.clear()
-    compare(tmp_path, launch, replace(alone, seeds=(0, 1, 2)))
-    assert [kind for kind, *_ in launch.jobs] == ["table", "train"]
-
-
-@pytest.mark.parametrize(("selector", "made"), [("all", []), ("none", []), ("nearest", ["nearest"])])
-def test_the_job_of_a_table_decides_first(tmp_path, monkeypatch, selector, made):
+@pytest.mark.parametrize("selector", ["all", "none"])
+def test_the_job_of_a_table_decides_instead(tmp_path, monkeypatch, selector):
     pixels = np.zeros((4, 8, 8, 3), np.uint8)
     one = ImageSet.from_arrays("some", pixels, [0, 1, 0, 1])
-    tables = []
     monkeypatch.setattr(jobs, "open_sets", lambda *_: Sets(one, source=one))
-    monkeypatch.setattr(deciding, "decide", lambda *_: Decision(selector, 1, "so"))
-    monkeypatch.setattr(jobs, "neighbor_table", lambda config, *_: tables.append(config.selection.selector))
+    monkeypatch.setattr(deciding, "decide", lambda *_: Decision(selector, "so"))
+    monkeypatch.setattr(jobs, "neighbor_table", None)
     config = RunConfig().replace("data", target="target", source=["source"])
     jobs.make_table(TableJob(config, str(tmp_path), "", str(tmp_path / "table"), "table"))
-    assert tables == made
     run = jobs.run_workdir(str(tmp_path / "run"), str(tmp_path), "table")
     assert artifacts.read_json(run.decision)["selector"] == selector
     run.root.mkdir()

@@ -1,4 +1,4 @@
-"""--selector=auto of a run: decided once, measured only where that matters, kept, and heeded."""
+"""--selector=auto of a run: measured and decided once, kept, and heeded."""
 
 import json
 
@@ -56,19 +56,11 @@ def workdir(tmp_path):
     return Workdir(tmp_path)
 
 
-def test_a_long_training_takes_all_and_measures_nothing(workdir, monkeypatch):
-    measured = Measured(monkeypatch, 1.0)
-    config, sets = resolved(settings(40), SETS, workdir)
-    assert config == settings(40).replace("selection", selector="all")
-    assert sets is SETS
-    assert measured.asked == []
-
-
 @pytest.mark.parametrize(
     ("whole", "parts", "selector"),
     [(FAR - 0.01, {}, "all"), (FAR, {"a": FAR, "b": 9.0}, "none"), (9.0, {"a": 9.0, "b": 1.0}, "all")],
 )
-def test_a_short_one_measures(workdir, monkeypatch, caplog, whole, parts, selector):
+def test_it_takes_what_is_not_far_away(workdir, monkeypatch, caplog, whole, parts, selector):
     measured = Measured(monkeypatch, whole, **parts)
     with caplog.at_level("INFO", "sjft_tf"):
         config, sets = resolved(settings(), SETS, workdir)
@@ -94,22 +86,26 @@ def test_it_is_decided_once(workdir, monkeypatch):
     assert decision_of(settings(), SETS, workdir) == first
     assert len(measured.asked) == 2
     kept = json.loads(workdir.decision.read_text())
-    assert (kept["selector"], kept["pool"], kept["made_from"]["draws"]) == ("all", 20, 20)
+    assert (kept["selector"], set(kept["made_from"])) == ("all", {"target", "source"})
     chosen = kept_decision(settings(), workdir)
-    assert (chosen.selector, chosen.pool, chosen.reason) == (first.selector, first.pool, first.reason)
+    assert (chosen.selector, chosen.reason) == (first.selector, first.reason)
     assert kept_decision(settings(selector="all"), workdir) is None
 
 
-@pytest.mark.parametrize(
-    ("other", "sets"),
-    [(settings(22), SETS), (settings(passes=1.9), SETS), (settings(), Sets(some(5), source=SETS.source))],
-    ids=["length", "passes", "images"],
-)
-def test_one_of_something_else_is_made_again(workdir, monkeypatch, other, sets):
+def test_one_of_other_images_is_made_again(workdir, monkeypatch):
     measured = Measured(monkeypatch, 1.0)
     decision_of(settings(), SETS, workdir)
     measured.whole = 9.0
-    assert decision_of(other, sets, workdir).selector == "none"
+    assert decision_of(settings(draws=22, passes=1.9), SETS, workdir).selector == "all"
+    assert decision_of(settings(), Sets(some(5), source=SETS.source), workdir).selector == "none"
+
+
+def test_a_k0_that_nothing_looks_for_is_told(workdir, monkeypatch, caplog):
+    Measured(monkeypatch, 1.0)
+    resolved(settings(), SETS, workdir)
+    assert "--k0" not in caplog.text
+    resolved(settings(k0="3"), SETS, workdir)
+    assert "--k0=3 has no effect with --selector=auto" in caplog.text
 
 
 def test_a_damaged_one_is_made_again(workdir, monkeypatch, caplog):
