@@ -53,13 +53,13 @@ class Advice:
 _BORROWING = {
     (True, True): (
         "likely to help. With ImageNet to borrow from, the paper gained 4.5 points on Flowers-102 (10 images a class) "
-        "and 4.1 on Caltech-256 (15 a class) over plain fine-tuning. On a small trunk, with 5 images a class, it gained "
-        "0.9 and 1.7 points on textures and flowers (docs/evidence/borrowing.md)."
+        "and 4.1 on Caltech-256 (15 a class) over plain fine-tuning. With 5 images a class, a small trunk gained 0.9 "
+        "and 1.7 points by it on textures and flowers (docs/evidence/borrowing.md)."
     ),
     (True, False): (
-        "likely to help as well: on a small trunk, with 5 images a class, it gained 2 to 3 points over plain fine-tuning "
-        "on sketches, traffic signs, aerial views and small photos, from which Tiny-ImageNet lies 2.0 to 2.5 away, but "
-        "lost 0.7 on handwritten characters, from which it lies 3.7 away (docs/evidence/borrowing.md)."
+        "likely to help as well: with 5 images a class, a small trunk gained 2 to 3 points by it over plain "
+        "fine-tuning on sketches, traffic signs, aerial views and small photos, from which Tiny-ImageNet lies 2.0 to "
+        "2.5 away, but lost 0.7 on handwritten characters, from which it lies 3.7 away (docs/evidence/borrowing.md)."
     ),
     (False, True): (
         "may still help: the paper gained 9.8 points on Stanford Dogs (100 a class), which was cut from ImageNet, and "
