@@ -36,6 +36,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     start: StartStatistics | None = None
 
+    @tf.autograph.experimental.do_not_convert  # Keras 2.15 would rewrite it, and keep the frames of all callers
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Normalizes float [N, H, W, C] to the same shape and dtype; arguments as in the stock layer."""
         if mask is None and self.start is not None and training and self.trainable and self._kernel_applies(inputs):
