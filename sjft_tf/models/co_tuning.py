@@ -61,7 +61,7 @@ def related(accuracy: float, features_accuracy: float, num_classes: int) -> bool
 
     Args:
         accuracy: share of held-out target images whose class the probabilities of source classes tell.
-        features_accuracy: likewise of a linear head on the trunk's features, on the same folds.
+        features_accuracy: likewise of a linear head on the trunk's features.
         num_classes: C_t.
 
     Example:

@@ -2,8 +2,8 @@
 
 With few images, normalizing by the batch alone takes away from the first step on what the starting weights knew of how
 activations lie, and the statistics of the starting network alone fit the weights less with every step. Between them
-lies what was measured to be better than both (docs/evidence/batch_norm.md). It is what is taken over both halves of a
-joint batch that made source images help where their labels did not.
+lies what was measured to be better than both (docs/evidence/batch_norm.md). Source images in a batch, whose statistics
+are taken over both halves, had done a part of the same.
 """
 
 from __future__ import annotations

@@ -39,9 +39,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
     @tf.autograph.experimental.do_not_convert  # Keras 2.15 would rewrite it, and keep the frames of all callers
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Normalizes float [N, H, W, C] to the same shape and dtype; arguments as in the stock layer."""
-        if mask is None and self.start is not None and training and self.trainable and self._kernel_applies(inputs):
+        applies = mask is None and self._kernel_applies(inputs)
+        if applies and self.start is not None and training and self.trainable:
             return self._call_mixed(inputs, self.start)
-        if not (KERAS_3 and mask is None and self._kernel_applies(inputs)):
+        if not (applies and KERAS_3):
             return super().call(inputs, training=training, mask=mask)
         mean = tf.convert_to_tensor(self.moving_mean)
         variance = tf.convert_to_tensor(self.moving_variance)
@@ -93,7 +94,7 @@ def replace_batch_norm(model: keras.Model, momentum: float | None = None) -> ker
 
     Args:
         model: a functional model; nested functional models are followed. Do not use it afterwards: on Keras 2.15,
-            whose layers are fused already, it is the model returned, with nothing but the momentum changed.
+            whose layers are fused already, it is the model returned, its layers now of this class.
         momentum: of every moving average, in [0, 1); None keeps each layer's own.
 
     Returns:

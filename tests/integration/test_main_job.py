@@ -120,7 +120,7 @@ _CUTS = (
     ("sjft_tf.pipeline.stages.learning", "evaluate_round", 2),
     ("sjft_tf.pipeline.programs.train", "summarize", 1),
 )
-"""Where a start is broken off: at the so-manieth call, each start further on than the one before."""
+"""Where a start is broken off: module, function and which of its calls; each start gets further than the one before."""
 
 
 def test_broken_off_again_and_again_it_ends_the_same(config, finished, workdir, monkeypatch):

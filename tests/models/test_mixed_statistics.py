@@ -86,7 +86,7 @@ def test_one_value_a_channel_has_no_variance():
     np.testing.assert_array_equal([mean, variance], [[7, 7], [0, 0]])
 
 
-def trunk(rng, build=True):
+def trunk(rng):
     inputs = keras.Input((4, 4, 3))
     x = FusedBatchNormalization(name="seen", momentum=0.75)(inputs)
     x = FusedBatchNormalization(name="fresh")(x)
