@@ -2,12 +2,12 @@
 
 - `Measurement`: images a class, and the source's distance in units of the target's spread.
 - `advise`: Measurement -> `Advice`, pure rules; `Recipe`: settings with their reason.
-- `decide`: what --selector=auto takes, from the `Distances` of the source: a `Decision`.
+- `decide`: what --selector=auto takes, from the `Distances` of the source: a `ChosenSelector`.
 - `command`: settings as the command that runs it.
 """
 
 from sjft_tf.advice.commands import command, flags_of
-from sjft_tf.advice.deciding import FAR, Decision, Distances, decide
+from sjft_tf.advice.deciding import FAR, Distances, decide
 from sjft_tf.advice.measurement import BANK, BINS, DIFFERENT, LITTLE, SIDE, Measurement
 from sjft_tf.advice.rules import Advice, Recipe, advise
 
@@ -19,7 +19,6 @@ __all__ = [
     "LITTLE",
     "SIDE",
     "Advice",
-    "Decision",
     "Distances",
     "Measurement",
     "Recipe",

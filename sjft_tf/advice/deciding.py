@@ -10,6 +10,8 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
+from sjft_tf.evaluation import ChosenSelector
+
 FAR = 4.0
 """From this ratio of distances on (see `Measurement`), a set is too far away to borrow from: the farthest that paid lay
 at 3.7."""
@@ -33,23 +35,7 @@ class Distances:
         return FAR <= min([self.whole, *self.parts.values()]) < math.inf
 
 
-@dataclasses.dataclass(frozen=True)
-class Decision:
-    """What is borrowed, and why.
-
-    Attributes:
-        selector: "none" or "all".
-        reason: in words, for one line.
-    """
-
-    selector: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.selector}: {self.reason}"
-
-
-def decide(distances: Distances | None) -> Decision:
+def decide(distances: Distances | None) -> ChosenSelector:
     """Whether to borrow nothing or everything.
 
     Args:
@@ -62,13 +48,13 @@ def decide(distances: Distances | None) -> Decision:
         'none'
     """
     if distances is None:
-        return Decision("none", "there is no --source: plain fine-tuning")
+        return ChosenSelector("none", "there is no --source: plain fine-tuning")
     lie = f"source images lie {_times(distances.whole)} as far from yours as others of your own"
     if distances.parts:
         near, far = (pick(distances.parts, key=lambda part: distances.parts[part]) for pick in (min, max))
         lie += f", the nearest part ({near}) {_times(distances.parts[near])}"
         lie += f", the farthest ({far}) {_times(distances.parts[far])}"
-    return Decision("none" if distances.far else "all", lie)
+    return ChosenSelector("none" if distances.far else "all", lie)
 
 
 def _times(ratio: float) -> str:

@@ -7,7 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from sjft_tf.advice.deciding import Decision, Distances, decide
+from sjft_tf.advice.deciding import Distances, decide
+from sjft_tf.evaluation import ChosenSelector
 
 LITTLE = 50
 """Fewer images a class (median) are little data. Our choice, for the lecture's table names no number: Flowers-102 (10 a
@@ -74,7 +75,7 @@ class Measurement:
         return self.drawn / self.source_images
 
     @property
-    def decision(self) -> Decision:
+    def decision(self) -> ChosenSelector:
         """What --selector=auto takes."""
         return decide(Distances(self.ratio, self.parts))
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from sjft_tf.advice.deciding import Decision
 from sjft_tf.advice.measurement import Measurement
 from sjft_tf.advice.trunk_stages import early_stage, middle_stage
 from sjft_tf.config import Setting
+from sjft_tf.evaluation import ChosenSelector
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Advice:
     borrowing: str
     recipes: tuple[Recipe, ...]
     notes: tuple[str, ...]
-    decision: Decision
+    decision: ChosenSelector
 
 
 _BORROWING = {

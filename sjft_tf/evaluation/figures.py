@@ -85,6 +85,11 @@ class RoundFigures:
     seconds: float | None = None
     sets: dict[str, SetFigures] = field(default_factory=dict)
 
+    @property
+    def co_tuned(self) -> bool:
+        """Whether the source head learned on target images, see --co_tuning."""
+        return "co_tuning_loss" in self.training
+
     def to_json(self) -> dict[str, Any]:
         """As in the file."""
         return {
@@ -149,13 +154,16 @@ class ChosenSelector(Formed):
 
     Attributes:
         selector: "none" or "all".
-        reason: in words.
+        reason: in words, for one line.
     """
 
     FORM: ClassVar[dict[str, Any]] = {"selector": str, "reason": str}
 
     selector: str
     reason: str
+
+    def __str__(self) -> str:
+        return f"{self.selector}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -168,6 +176,8 @@ class RunFigures:
         fusion: of the mean prediction of all rounds, by image set; empty where there is one round.
         rounds: of each round.
         chosen: what --selector=auto took; None where the settings name a selector.
+        co_tuned: whether Co-Tuning taught the source head, or was left out because the source's classes do not tell the
+            target's; None where nobody asked for it.
     """
 
     FORM: ClassVar[dict[str, Any]] = {
@@ -176,6 +186,7 @@ class RunFigures:
         FUSION: {f"{name}?": Metrics.FORM for name in SCORED},
         "rounds": [RoundFigures.FORM],
         "auto?": ChosenSelector.FORM,
+        "co_tuning?": bool,
     }
 
     views: str
@@ -183,6 +194,7 @@ class RunFigures:
     fusion: dict[str, Metrics] = field(default_factory=dict)
     rounds: tuple[RoundFigures, ...] = ()
     chosen: ChosenSelector | None = None
+    co_tuned: bool | None = None
 
     def of_round(self, number: int) -> RoundFigures | None:
         """The figures of round `number`, from 1; None where it has none."""
@@ -196,6 +208,7 @@ class RunFigures:
             FUSION: _sets_json(self.fusion),
             "rounds": [figures.to_json() for figures in self.rounds],
             **({} if self.chosen is None else {"auto": asdict(self.chosen)}),
+            **({} if self.co_tuned is None else {"co_tuning": self.co_tuned}),
         }
 
     @classmethod
@@ -203,7 +216,8 @@ class RunFigures:
         """What `to_json` made; `value` is of the form `FORM`."""
         rounds = tuple(RoundFigures.from_json(entry) for entry in value["rounds"])
         chosen = ChosenSelector.from_json(value["auto"]) if "auto" in value else None
-        return cls(value["views"], FinalFigures.from_json(value["final"]), _metrics(value[FUSION]), rounds, chosen)
+        final, fusion = FinalFigures.from_json(value["final"]), _metrics(value[FUSION])
+        return cls(value["views"], final, fusion, rounds, chosen, value.get("co_tuning"))
 
 
 @dataclass(frozen=True)

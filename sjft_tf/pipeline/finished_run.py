@@ -42,8 +42,11 @@ class Report:
             yield f"no --test images; on the training images {last.scoring.train_top1:.1%}"
         if (chosen := self.figures.chosen) is not None:
             yield f"  selector: {chosen.selector} (--selector=auto): {chosen.reason}"
-        if (loss := last.training.get("co_tuning_loss")) is not None:
+        if last.co_tuned:
+            loss = last.training["co_tuning_loss"]
             yield f" co-tuning: the source's head learned on target images too, loss {loss:.3f}"
+        elif self.figures.co_tuned is False:
+            yield " co-tuning: left out, since the source's classes do not tell the target's"
         if last.borrowed is not None:
             yield (
                 f"  borrowed: {last.borrowed.union_size} source images of {last.borrowed.source_classes} classes, "

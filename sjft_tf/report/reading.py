@@ -11,7 +11,7 @@ import numpy as np
 from sjft_tf import artifacts, outputs
 from sjft_tf.csv_files import read_rows
 from sjft_tf.errors import InputError
-from sjft_tf.evaluation import Metrics, RoundFigures
+from sjft_tf.evaluation import Metrics, RoundFigures, RunFigures
 from sjft_tf.report import schema
 from sjft_tf.report.bounds import MOST
 from sjft_tf.report.curves import Curve, training_curves
@@ -38,7 +38,7 @@ class RecordedRun:
         rounds: what is told of each finished round.
         figures: those of each finished round by image set; empty where it was not evaluated.
         scorings: `training.record.round_record` of each finished round; None where that was not written.
-        fused: figures of the fusion of rounds, by set.
+        summary: metrics.json; None without.
         classes: names of target and source classes.
         curves: of the training, by tag.
         neighbors: the table; None without.
@@ -55,7 +55,7 @@ class RecordedRun:
     rounds: list[RoundFigures]
     figures: list[dict[str, Metrics]]
     scorings: list[dict[str, np.ndarray] | None]
-    fused: dict[str, Metrics]
+    summary: RunFigures | None
     classes: dict[str, list[str]]
     curves: dict[str, Curve]
     neighbors: NeighborTable | None
@@ -82,9 +82,16 @@ class RecordedRun:
         return self.selector != "none"
 
     @property
-    def co_tuned(self) -> bool:
-        """Whether the source's head learned on target images, see --co_tuning."""
-        return any("co_tuning_loss" in told.training for told in self.rounds)
+    def fused(self) -> dict[str, Metrics]:
+        """Figures of the fusion of rounds, by set."""
+        return {} if self.summary is None else self.summary.fusion
+
+    @property
+    def co_tuned(self) -> bool | None:
+        """Whether Co-Tuning took part or was left out; None where nobody asked for it, or nothing tells."""
+        if any(told.co_tuned for told in self.rounds):
+            return True
+        return None if self.summary is None else self.summary.co_tuned
 
     @property
     def selector(self) -> str:
@@ -142,7 +149,7 @@ def read_run(folder: Path) -> RecordedRun:
         scorings=[
             damages.read(folder / RoundFiles.SCORING, lambda path: _scoring(path, count), None) for folder in folders
         ],
-        fused=damages.read(workdir.metrics, _fused, nothing),
+        summary=damages.read(workdir.metrics, _summary, None),
         classes=damages.read(workdir.classes, _classes, {}),
         curves=damages.part("The curves of the training", lambda: training_curves(workdir.logs), {}),
         neighbors=damages.read(workdir.neighbors, lambda path: _neighbors(path, count), None),
@@ -194,8 +201,8 @@ def _table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     return read_rows(path, columns)
 
 
-def _fused(path: Path) -> dict[str, Metrics]:
-    return schema.run_figures(artifacts.read_json(path)).fusion
+def _summary(path: Path) -> RunFigures:
+    return schema.run_figures(artifacts.read_json(path))
 
 
 def _classes(path: Path) -> dict[str, list[str]]:

@@ -33,11 +33,21 @@ def test_the_page_says_what_was_taken_and_why(folder):
 
 
 def test_the_page_says_whether_it_was_co_tuned(folder, monkeypatch):
-    sentence = "the source's head learned which source classes theirs looks like"
-    for co_tuned in (False, True):
+    taught = "the source's head learned which source classes theirs looks like"
+    left_out = "Co-Tuning was left out: the source's classes do not tell your images' classes."
+    for co_tuned in (None, False, True):
         monkeypatch.setattr(reading.RecordedRun, "co_tuned", co_tuned)
-        assert (sentence in write_report(folder).read_text().replace("&#39;", "'")) == co_tuned
-        assert (sentence in write_report(folder, str(folder / "page.md")).read_text()) == co_tuned
+        for path in (None, str(folder / "page.md")):
+            text = write_report(folder, path).read_text().replace("&#39;", "'")
+            assert [taught in text, left_out in text] == [co_tuned is True, co_tuned is False]
+
+
+@pytest.mark.parametrize("asked", [None, False])
+def test_whether_it_was_co_tuned_is_read_from_the_figures(folder, asked):
+    metrics = artifacts.read_json(Workdir(folder).metrics)
+    if asked is not None:
+        artifacts.write_json(Workdir(folder).metrics, metrics | {"co_tuning": asked})
+    assert reading.read_run(folder).co_tuned is asked
 
 
 @pytest.mark.parametrize("content", [None, "{", '{"selector": 3}'])

@@ -70,7 +70,7 @@ def train(
 
     def finish() -> dict[str, np.ndarray]:
         refuse_changed(*sets.scored().values())
-        figures = summarize(sets, workdir, views_stamp(config), kept_decision(given, workdir))
+        figures = summarize(sets, workdir, views_stamp(config), kept_decision(given, workdir), config.co_tuning > 0)
         _write_last_borrowing(config, sets, workdir)
         if not saved_model:
             return {}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sjft_tf.advice import Decision, Distances, decide
+from sjft_tf.advice import Distances, decide
 from sjft_tf.artifacts import Artifact, Stamp, read_json, write_json
 from sjft_tf.config import RELATED, RunConfig
 from sjft_tf.evaluation import ChosenSelector
@@ -52,13 +52,13 @@ def resolved(config: RunConfig, sets: Sets, workdir: Workdir, cluster: Cluster =
     return config, sets if config.uses_source else dataclasses.replace(sets, source=None)
 
 
-def decision_of(config: RunConfig, sets: Sets, workdir: Workdir) -> Decision:
+def decision_of(config: RunConfig, sets: Sets, workdir: Workdir) -> ChosenSelector:
     """What --selector=auto takes for these sets, from the workdir or decided now.
 
     One of other images is replaced: a run that was begun with it is refused for these by itself.
     """
 
-    def make() -> Decision:
+    def make() -> ChosenSelector:
         if sets.source is None:
             return decide(None)
         source, target = sets.source, sets.target
@@ -83,11 +83,11 @@ def kept_decision(config: RunConfig, workdir: Workdir) -> ChosenSelector | None:
     """
     if config.selection.selector != "auto" or not workdir.decision.is_file():
         return None
-    return ChosenSelector(**dataclasses.asdict(_load(workdir.decision)[0]))
+    return _load(workdir.decision)[0]
 
 
-def _artifact(config: RunConfig, sets: Sets, workdir: Workdir) -> Artifact[Decision]:
-    def unfit(decision: Decision) -> str | None:
+def _artifact(config: RunConfig, sets: Sets, workdir: Workdir) -> Artifact[ChosenSelector]:
+    def unfit(decision: ChosenSelector) -> str | None:
         return None if decision.selector in _SELECTORS else f"it names the selector {decision.selector!r:.99}"
 
     stamp: Stamp = {
@@ -97,10 +97,10 @@ def _artifact(config: RunConfig, sets: Sets, workdir: Workdir) -> Artifact[Decis
     return Artifact(workdir.decision, stamp, _load, _save, replaceable=True, unfit=unfit)
 
 
-def _load(path: Path) -> tuple[Decision, Stamp]:
+def _load(path: Path) -> tuple[ChosenSelector, Stamp]:
     value = read_json(path, _FORM)
-    return Decision(value["selector"], value["reason"]), value["made_from"]
+    return ChosenSelector(value["selector"], value["reason"]), value["made_from"]
 
 
-def _save(path: Path, decision: Decision, made_from: Stamp) -> None:
+def _save(path: Path, decision: ChosenSelector, made_from: Stamp) -> None:
     write_json(path, {**dataclasses.asdict(decision), "made_from": made_from})

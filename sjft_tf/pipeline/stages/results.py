@@ -145,14 +145,18 @@ def _stamp(images: ImageSet, workdir: Workdir, index: int, views: str) -> Evalua
 
 
 def summarize(
-    sets: Sets, workdir: Workdir, views: str = "center", decision: ChosenSelector | None = None
+    sets: Sets,
+    workdir: Workdir,
+    views: str = "center",
+    decision: ChosenSelector | None = None,
+    co_tuning: bool = False,
 ) -> RunFigures:
     """Gathers the figures of all rounds, fuses their predictions, and writes what a user looks at.
 
     That is metrics.json, predictions.csv (test images) and report.csv (classes, of the test or else validation images);
     and for the choice of settings, outcomes.npz (validation images).
 
-    `decision` is what --selector=auto took, for metrics.json.
+    For metrics.json, `decision` is what --selector=auto took, and `co_tuning` whether it was asked for.
 
     Model fusion (paper section 4) averages the probabilities of the models saved after each round.
     """
@@ -175,7 +179,8 @@ def summarize(
         if name == "test":
             save_predictions(workdir.predictions, images.ids, images.class_names, of_rounds[-1], images.labels)
     outputs.record(workdir.report, workdir.predictions)  # a comparison and the report take figures from them
-    figures = RunFigures(views, FinalFigures(last, len(rounds)), fusion, tuple(rounds), decision)
+    co_tuned = any(told.co_tuned for told in rounds) if co_tuning else None
+    figures = RunFigures(views, FinalFigures(last, len(rounds)), fusion, tuple(rounds), decision, co_tuned)
     artifacts.write_json(workdir.metrics, figures.to_json())
     return figures
 

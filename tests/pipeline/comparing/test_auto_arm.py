@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from sjft_tf import artifacts
-from sjft_tf.advice import Decision
 from sjft_tf.comparison import pick_arms
 from sjft_tf.config import RunConfig
+from sjft_tf.evaluation import ChosenSelector
 from sjft_tf.images import ImageSet
 from sjft_tf.pipeline.comparing import jobs
 from sjft_tf.pipeline.comparing.job_types import TableJob
@@ -48,7 +48,7 @@ def test_the_job_of_a_table_decides_instead(tmp_path, monkeypatch, selector):
     pixels = np.zeros((4, 8, 8, 3), np.uint8)
     one = ImageSet.from_arrays("some", pixels, [0, 1, 0, 1])
     monkeypatch.setattr(jobs, "open_sets", lambda *_: Sets(one, source=one))
-    monkeypatch.setattr(deciding, "decide", lambda *_: Decision(selector, "so"))
+    monkeypatch.setattr(deciding, "decide", lambda *_: ChosenSelector(selector, "so"))
     monkeypatch.setattr(jobs, "neighbor_table", None)
     config = RunConfig().replace("data", target="target", source=["source"])
     jobs.make_table(TableJob(config, str(tmp_path), "", str(tmp_path / "table"), "table"))

@@ -66,7 +66,11 @@ def test_a_source_that_is_not_related_is_not_co_tuned(config, tmp_path, monkeypa
     config = config.replace("training", co_tuning="related").replace("selection", selector=selector)
     assert config.co_tuning == 2.3
     with caplog.at_level("INFO", "sjft_tf"):
-        train(config, Workdir(tmp_path), saved_model=False)
+        told = train(config, Workdir(tmp_path), saved_model=False)
+    assert told.figures.co_tuned is tells
+    lines = [line for line in told.lines() if line.startswith(" co-tuning: ")]
+    assert len(lines) == 1
+    assert ("left out, since the source's classes do not tell the target's" in lines[0]) is not tells
     assert ("co-tuning: left out. The source's classes tell" in caplog.text) is not tells
     assert ("co_tuning_loss" in read_round(Workdir(tmp_path).rounds, 0).metrics) is tells
 
