@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import keras
 import tensorflow as tf
 
@@ -23,6 +25,11 @@ from sjft_tf.models import (
     trunk_of,
     with_loss_scale,
 )
+
+log = logging.getLogger(__name__)
+
+_STEADY_RATE = 0.01
+"""The highest rate at which training with mixed statistics held together without a warm-up, wherever it was tried."""
 
 
 def compile_joint(
@@ -47,7 +54,13 @@ def compile_joint(
         InputError: a place in the trunk that does not exist, or an option that the optimizer does not know.
     """
     freeze(trunk_of(model), network.freeze, network.freeze_batch_norm)
-    mix_start_statistics(trunk_of(model), network.start_statistics)
+    mixed = mix_start_statistics(trunk_of(model), network.start_statistics)
+    if mixed and training.learning_rate > _STEADY_RATE and not training.warmup_steps:
+        log.warning(
+            "--learning_rate=%g with --start_statistics=%g: above %g training may break in its first steps. "
+            "--warmup_steps=%d, a tenth of the run, held it together where it did; --start_statistics=0 does too",
+            *(training.learning_rate, network.start_statistics, _STEADY_RATE, max(1, training.total_steps // 10)),
+        )
     if "source" in model.output and not borrows and co_tuning is None:
         model.get_layer("source_head").trainable = False  # Co-Tuning was left out: no loss would reach it
     optimizer = _optimizer(model, training, network.precision)

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
+from sjft_tf.training import compiling
 from sjft_tf.training.compiling import compile_joint, largest_divisor
 
 
@@ -50,3 +51,13 @@ def test_the_addons_optimizer_of_several_rates_is_refused_on_several_devices(con
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     with strategy.scope(), pytest.raises(InputError, match="--layer_rate works on one device"):
         compiled(new_model(), changed(config, "training", layer_rate=["trunk:0.1"]))
+
+
+@pytest.mark.parametrize(
+    ("rate", "warmup", "mixed", "told"),
+    [(0.02, 0, 3, True), (0.01, 0, 3, False), (0.02, 4, 3, False), (0.02, 0, 0, False)],
+)
+def test_a_high_rate_by_mixed_statistics_is_told(config, new_model, monkeypatch, caplog, rate, warmup, mixed, told):
+    monkeypatch.setattr(compiling, "mix_start_statistics", lambda *_: mixed)
+    compiled(new_model(), changed(config, "training", learning_rate=rate, warmup_steps=warmup))
+    assert ("--warmup_steps=" in caplog.text) is told
