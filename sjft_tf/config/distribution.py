@@ -25,6 +25,13 @@ class DistributionConfig(Section):
         free=True,
     )
 
+    join_timeout: float = option(
+        600.0,
+        "strategy=multi_worker: seconds that each process waits for the others to start",
+        limits=(1.0, 1e6),
+        free=True,
+    )
+
     def check(self) -> None:
         if self.logical_cpus > 1 and self.strategy != "mirrored":
             raise InputError(f"--logical_cpus needs --strategy=mirrored. Received: --strategy={self.strategy}")

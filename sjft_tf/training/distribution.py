@@ -24,7 +24,8 @@ from sjft_tf.config import DistributionConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import WHOLE_BATCH, BatchShard
 from sjft_tf.models import plain
-from sjft_tf.training.tf_config import place_in_cluster
+from sjft_tf.training.joining import join_workers
+from sjft_tf.training.tf_config import Place, place_in_cluster
 
 Arrays = dict[str, np.ndarray]
 
@@ -230,17 +231,19 @@ def open_cluster(settings: DistributionConfig, batch_size: int) -> Cluster:
     Several processes must come here before TensorFlow has done anything.
 
     Raises:
-        InputError: TF_CONFIG is missing or not understood, or the batch cannot be divided among the devices.
+        InputError: TF_CONFIG is missing or not understood, a process does not come in time, or the batch cannot be
+            divided among the devices.
     """
     name = settings.strategy
     if name == "none":
         return Cluster()
-    worker, workers = (0, 1) if name == "mirrored" else place_in_cluster()
-    if workers == 1:
+    place = Place(0, ("this host",)) if name == "mirrored" else place_in_cluster()
+    if len(place.workers) == 1:
         kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
         cluster = Cluster(tf.distribute.MirroredStrategy([d.name for d in tf.config.list_logical_devices(kind)]))
     else:
-        cluster = Cluster(tf.distribute.MultiWorkerMirroredStrategy(), worker, workers)
+        join_workers(place, settings.join_timeout)
+        cluster = Cluster(tf.distribute.MultiWorkerMirroredStrategy(), place.own, len(place.workers))
     if batch_size % cluster.replicas:
         raise InputError(
             f"--batch_size={batch_size} cannot be divided equally among the {cluster.replicas} devices of "

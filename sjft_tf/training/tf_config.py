@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import json
 import os
+from typing import NamedTuple
 
 from sjft_tf.errors import InputError
 
 _EXAMPLE = '{"cluster": {"worker": ["HOST0:PORT", "HOST1:PORT"]}, "task": {"type": "worker", "index": 0}}'
 
 
-def place_in_cluster(text: str | None = None) -> tuple[int, int]:
-    """This process's number, and how many there are; the chief's number is 0.
+class Place(NamedTuple):
+    """A process among those of a run.
+
+    Attributes:
+        own: its number; the chief's is 0.
+        workers: HOST:PORT of all of them, by number.
+    """
+
+    own: int
+    workers: tuple[str, ...]
+
+
+def place_in_cluster(text: str | None = None) -> Place:
+    """This process among the others.
 
     Args:
         text: what to read in place of the environment's TF_CONFIG.
 
     Raises:
-        InputError: it is missing, no JSON, or names no place among workers.
+        InputError: it is missing, no JSON, names no place among workers, or two of them alike.
     """
     text = os.environ.get("TF_CONFIG") if text is None else text
     if not text:
@@ -26,12 +39,29 @@ def place_in_cluster(text: str | None = None) -> tuple[int, int]:
         value = json.loads(text)
         cluster, kind, index = value["cluster"], value["task"]["type"], value["task"]["index"]
         # TensorFlow counts a chief that has a type of its own before the workers.
-        counts = {name: len(cluster[name]) for name in ("chief", "worker") if name in cluster}
-        good = set(cluster) == set(counts) and counts.get("chief", 1) == 1 and isinstance(index, int)
-        if not good or not 0 <= index < counts[kind]:
+        groups = {name: list(cluster[name]) for name in ("chief", "worker") if name in cluster}
+        good = set(cluster) == set(groups) and len(groups.get("chief", [""])) == 1 and isinstance(index, int)
+        if not good or not 0 <= index < len(groups[kind]):
             raise ValueError("no such worker")
+        workers = tuple(address for group in groups.values() for address in group)
+        for address in workers:
+            port_of(address)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"TF_CONFIG must list the workers and say which of them this is, e.g. {_EXAMPLE}. Received: {text}"
         ) from error
-    return index + (counts.get("chief", 0) if kind == "worker" else 0), sum(counts.values())
+    if twice := next((address for address in workers if workers.count(address) > 1), None):
+        raise InputError(f"TF_CONFIG lists the worker {twice} twice. Give each process an address of its own")
+    return Place(index + (len(groups.get("chief", ())) if kind == "worker" else 0), workers)
+
+
+def port_of(address: str) -> int:
+    """The port in HOST:PORT.
+
+    Raises:
+        ValueError: there is none.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError(f"not HOST:PORT: {address!r}")
+    return int(port)

@@ -167,10 +167,15 @@ def tf_config(**value):
 
 
 def test_the_place_in_a_cluster():
-    assert place_in_cluster(tf_config()) == (1, 2)
+    assert place_in_cluster(tf_config()) == (1, ("a:1", "b:1"))
     three = {"chief": ["c:1"], "worker": ["a:1", "b:1"]}
-    assert place_in_cluster(tf_config(cluster=three)) == (2, 3)
-    assert place_in_cluster(tf_config(cluster=three, task={"type": "chief", "index": 0})) == (0, 3)
+    assert place_in_cluster(tf_config(cluster=three)) == (2, ("c:1", "a:1", "b:1"))
+    assert place_in_cluster(tf_config(cluster=three, task={"type": "chief", "index": 0})).own == 0
+
+
+def test_an_address_given_twice_is_refused():
+    with pytest.raises(InputError, match="lists the worker a:1 twice"):
+        place_in_cluster(tf_config(cluster={"worker": ["a:1", "b:1", "a:1"]}))
 
 
 @pytest.mark.parametrize(
@@ -188,6 +193,9 @@ def test_the_place_in_a_cluster():
         tf_config(cluster={"worker": ["a:1"], "ps": ["b:1"]}),
         tf_config(cluster={"chief": ["a:1", "b:1"], "worker": ["c:1"]}),
         tf_config(cluster=[]),
+        tf_config(cluster={"worker": ["a:1", "b"]}),
+        tf_config(cluster={"worker": ["a:1", "b:70000"]}),
+        tf_config(cluster={"worker": ["a:1", 3]}),
     ],
 )
 def test_an_ill_formed_tf_config_is_refused(text):
