@@ -1,14 +1,13 @@
-"""The leakage audit: which source images are test, validation or training images of the target.
+"""The leakage audit: which source images are images of the target, and which training images are held-out ones.
 
   python scripts/audit.py --target=folder:MY_IMAGES --source=folder:LARGE_SET --workdir=runs/mine
 
-Finds equal files and re-encoded, resized, mirrored or slightly cropped ones. Training does the same by itself.
+Finds equal files and re-encoded, resized, mirrored or slightly cropped ones. Training looks through the source alike by
+itself, and for equal files through the target. Without --source only the target's own images are compared.
 """
 
 from absl import flags
 from sjft_tf.scripts import program
-
-from sjft_tf.errors import InputError
 
 
 def define() -> None:
@@ -18,8 +17,6 @@ def define() -> None:
 
 
 def main(_: list[str]) -> None:
-    if not program.FLAGS.source:
-        raise InputError("--source is missing: say which images to look through, e.g. --source=folder:PATH")
     config = program.config_from_flags()
     from sjft_tf.pipeline.programs.audit import audit
     from sjft_tf.workdir import Workdir

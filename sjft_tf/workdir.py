@@ -107,6 +107,7 @@ class Workdir:
         leaks: the audit's result, with what it was made from (NPZ).
         leaks_csv: source images that are target images (CSV: source id, role, target id, kind, score).
         leaks_picture: such pairs side by side (PNG).
+        repeats_csv: training images that are held-out images (CSV: training id, role, target id, kind, score).
         target_descriptors: the target's descriptors, of scripts/extract.py.
         influence: folder of what pruning found, see the properties.
         decision: what --selector=auto took, and why (JSON).
@@ -153,6 +154,7 @@ class Workdir:
         self.leaks = self.root / "leaks.npz"
         self.leaks_csv = self.root / "leaks.csv"
         self.leaks_picture = self.root / "leaks.png"
+        self.repeats_csv = self.root / "repeats.csv"
         self.influence = self.root / "influence"
         self.decision = self.root / "selector.json"
         self.importance = self.root / "class_importance.npz"

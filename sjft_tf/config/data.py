@@ -26,7 +26,11 @@ class DataConfig(Section):
         limits=(1, LARGE),
     )
     audit: bool = option(True, "look for source images that are target images, and warn")
-    exclude_leaks: bool = option(False, "leave the source images that the audit finds out of the source")
+    exclude_leaks: bool = option(
+        False,
+        "leave the source images that the audit finds out of the source, and training images that are "
+        "held-out ones or in two classes, byte by byte, out of the training",
+    )
     target_rows: str = option("", "train on these target images only: kept.json of scripts/prune.py for this --target")
     per_class: int = option(
         0, "train on so many images of each class of the target, drawn by --seed; 0: all", limits=(0, LARGE)

@@ -16,6 +16,7 @@ Checking
 
 check_trainable  refuses sets without two images, two classes, or with an empty class
 check_disjoint   refuses two sets that share images
+find_repeats     training images that are in a held-out set too, or in two classes (`Repeats`), told by `told_repeats`
 refuse_changed   refuses sets whose files are no longer what they were; `changed_file` says which one it was
 find_leaks       the source images that are target images (`Audit` of `Leak`s), equal or slightly changed
 
@@ -52,6 +53,7 @@ from sjft_tf.images.order import BatchComposition, check_max_per_class
 from sjft_tf.images.paths import read_bytes
 from sjft_tf.images.positions import WHOLE_BATCH, BatchPlan, BatchShard
 from sjft_tf.images.reduction import reduction_error
+from sjft_tf.images.repeats import Repeats, find_repeats, told_repeats
 from sjft_tf.images.scan import inspect_image
 from sjft_tf.images.sources import default_splits, open_image_set, open_source
 from sjft_tf.images.views import EVAL_VIEWS, TenCrop, View, WholeImage, dense_sides, evaluation_views
@@ -79,6 +81,7 @@ __all__ = [
     "Pools",
     "RandAugment",
     "RandomAffine",
+    "Repeats",
     "SourceStream",
     "TenCrop",
     "View",
@@ -96,6 +99,7 @@ __all__ = [
     "evaluation_views",
     "few_of_each",
     "find_leaks",
+    "find_repeats",
     "fold",
     "hold_out",
     "image_files",
@@ -108,6 +112,7 @@ __all__ = [
     "reduction_error",
     "refuse_changed",
     "share_of_each",
+    "told_repeats",
     "untuned",
     "visible_name",
 ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+
+import numpy as np
 
 from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import FilterBank, open_bank
@@ -15,14 +18,18 @@ from sjft_tf.images import (
     check_trainable,
     default_splits,
     few_of_each,
+    find_repeats,
     fold,
     hold_out,
     open_image_set,
     open_source,
+    told_repeats,
 )
 from sjft_tf.images import evaluation_views as views_of
 from sjft_tf.influence import kept_rows
 from sjft_tf.workdir import Workdir
+
+log = logging.getLogger(__name__)
 
 NO_IMAGES = "none"
 """The spec of a set that is not wanted, although the target may have such a split."""
@@ -79,6 +86,7 @@ def open_sets(config: RunConfig, workdir: Workdir) -> Sets:
             images = _open(spec, role, config, workdir)
             check_disjoint(target, images)
             scored[role] = align_classes(target.class_names, images)
+    target = _without_repeats(target, scored, config)
     source = None
     if config.uses_source:
         source = open_source(
@@ -115,6 +123,20 @@ def _divide(target: ImageSet, given: set[str], config: RunConfig) -> tuple[Image
             raise InputError("--validation_fold is for a target without validation images: give --validation=none")
         target, divided["validation"] = fold(target, *fold_of, config.training.seed)
     return target, divided
+
+
+def _without_repeats(target: ImageSet, scored: dict[str, ImageSet], config: RunConfig) -> ImageSet:
+    """The target, told of its images that are held out too or in two classes, and without them with --exclude_leaks."""
+    repeats = find_repeats(target, scored)
+    if not (told := told_repeats(target, scored, repeats)):
+        return target
+    if not config.data.exclude_leaks:
+        log.warning("REPEATED: %s. --exclude_leaks leaves them out of the training", told)
+        return target
+    log.warning("REPEATED: %s. They are left out of the training", told)
+    kept = target.subset(np.setdiff1d(np.arange(len(target)), repeats.excluded))
+    check_trainable(kept)
+    return kept
 
 
 def _open(spec: str, role: str, config: RunConfig, workdir: Workdir) -> ImageSet:

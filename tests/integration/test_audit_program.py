@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from sjft_tf.artifacts import ArtifactMismatch
 from sjft_tf.errors import InputError
+from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.programs.audit import audit
 from sjft_tf.pipeline.programs.retrieve import retrieve
 from sjft_tf.pipeline.programs.train import train
@@ -80,13 +81,16 @@ def test_the_program_lists_and_shows_what_it_found(forked, pictures, tmp_path):
         "training: 1 of 17 source images show one of the 4 training images, 0 of them byte-identical",
         f"list: {run.leaks_csv}",
         f"picture: {run.leaks_picture}",
+        "validation: 0 of 4 training images show one of the 4 validation images, 0 of them byte-identical",
+        "test: 0 of 4 training images show one of the 4 test images, 0 of them byte-identical",
+        f"list: {run.repeats_csv}",
     ]
     assert listed(run) == LEAKS
     with Image.open(run.leaks_picture) as picture:
         assert picture.size[0] > picture.size[1] > 150  # one line of three pairs
-    done = forked("audit", sets[0], f"--workdir={run.root}", check=False)
+    done = forked("audit", "--target=glyphs?n=52", f"--workdir={run.root}-2", check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: --source is missing")
+    assert done.stderr.splitlines()[-1].startswith("error: There is nothing to audit: give --source, or")
 
 
 def test_an_audit_is_made_once_for_the_same_images(leaky, workdir, monkeypatch):
@@ -98,6 +102,7 @@ def test_an_audit_is_made_once_for_the_same_images(leaky, workdir, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(stage, "find_leaks", no_second)
+        patch.setattr("sjft_tf.pipeline.programs.audit.repeats_of", lambda *_: ())  # looked for each time
         assert audit(leaky, workdir) == first
         assert times(workdir) == before
         workdir.leaks_csv.unlink()  # a list that was deleted comes back
@@ -210,3 +215,44 @@ def test_plain_fine_tuning_has_nothing_to_audit(leaky, workdir):
     plain = leaky.replace("selection", selector="none")
     train(plain, workdir)
     assert not workdir.leaks.exists()
+
+
+@pytest.fixture
+def repeating(pictures, tmp_path, config):
+    """The target with a training image that is a test image, one in two classes, and a turned copy of a test image."""
+    root = shutil.copytree(pictures / "target", tmp_path / "t")
+    shutil.copy(root / "test/a/1.png", root / "train/a/test.png")
+    for name in ("a/two.png", "b/too.png"):
+        shutil.copy(pictures / "source/x/0.png", root / "train" / name)
+    turned = Image.open(root / "test/b/0.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    turned.save(root / "train/b/turned.jpg", quality=90)
+    return config.replace("data", target=f"folder:{root}", source=[]).replace("selection", selector="none").validate()
+
+
+TOLD = (
+    "REPEATED: Of the 8 training images 1 are test images too, e.g. 'train/a/test.png' is 'test/a/1.png'; 1 picture(s) "
+    "are in several classes, e.g. 'train/a/two.png' is 'train/b/too.png' (byte by byte). "
+)
+
+
+def test_repeats_within_the_target_are_told_and_left_out(repeating, workdir, caplog):
+    assert len(open_sets(repeating, workdir).target) == 8
+    sets = open_sets(repeating.replace("data", exclude_leaks=True), workdir)
+    told = [record.getMessage() for record in caplog.records if record.getMessage().startswith("REPEATED")]
+    assert told == [
+        TOLD + "--exclude_leaks leaves them out of the training",
+        TOLD + "They are left out of the training",
+    ]
+    names = ["train/a/0.png", "train/a/1.png", "train/b/0.png", "train/b/1.png", "train/b/turned.jpg"]
+    assert sets.target.ids.tolist() == names
+
+
+def test_changed_copies_among_held_out_images_are_listed_without_a_source(repeating, workdir):
+    lines = audit(repeating, workdir)
+    assert "2 of 8 training images show one of the 4 test images, 1 of them byte-identical" in lines[1]
+    with open(workdir.repeats_csv, newline="") as stream:
+        rows = {(row["training_id"], row["role"], row["target_id"], row["kind"]) for row in csv.DictReader(stream)}
+    assert rows == {
+        ("train/a/test.png", "test", "test/a/1.png", "identical"),
+        ("train/b/turned.jpg", "test", "test/b/0.png", "near"),
+    }

@@ -21,7 +21,7 @@ from sjft_tf.training import (
 )
 from sjft_tf.workdir import RoundFiles, Workdir
 
-_DIVIDED_BY = ("target_rows", "prune_target", "per_class", "holdout_test", "validation_fold")
+_DIVIDED_BY = ("target_rows", "prune_target", "per_class", "holdout_test", "validation_fold", "exclude_leaks")
 
 
 def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:

@@ -15,7 +15,10 @@ from sjft_tf.training import finished_rounds
 from sjft_tf.workdir import Workdir
 
 # What opening, pruning and auditing the sets and comparing a table write. Of `logs` only the picture of influence.
-_HELD = ("scans", "edges", "decision", "leaks", "leaks_csv", "leaks_picture", "influence", "times", "outputs", "logs")
+_HELD = (
+    *("scans", "edges", "decision", "leaks", "leaks_csv", "leaks_picture", "repeats_csv", "influence", "times"),
+    *("outputs", "logs"),
+)
 
 
 @contextlib.contextmanager

@@ -82,10 +82,22 @@ def audit_of(sets: Sets, workdir: Workdir) -> Audit:
 
     report = _artifact(source, targets, workdir).get(make)
     if not outputs.intact(workdir.leaks_csv, workdir.leaks_picture):
-        _write_list(source, targets, report.leaks, workdir)
+        _write_list(workdir.leaks_csv, "source_id", source, targets, report.leaks)
         _show(source, targets, report.leaks, workdir)
         outputs.record(workdir.leaks_csv, workdir.leaks_picture)
     return report
+
+
+def repeats_of(sets: Sets, workdir: Workdir) -> tuple[Leak, ...]:
+    """The training images that are held-out images, also re-encoded, resized, mirrored or cropped; lists them.
+
+    `source_row` of a `Leak` is here the training image's.
+    """
+    with workdir.timed("leakage audit"):
+        repeats = find_leaks(sets.target, sets.scored()).leaks
+        refuse_changed(sets.target, *sets.scored().values())
+    _write_list(workdir.repeats_csv, "training_id", sets.target, sets.scored(), repeats)
+    return repeats
 
 
 def roles(sets: Sets) -> dict[str, ImageSet]:
@@ -149,10 +161,12 @@ def _save(path: Path, report: Audit, made_from: artifacts.Stamp) -> None:
     artifacts.save_npz(path, arrays, {"made_from": made_from, "judged": report.judged})
 
 
-def _write_list(source: ImageSet, targets: dict[str, ImageSet], leaks: tuple[Leak, ...], workdir: Workdir) -> None:
-    with artifacts.atomic_write(workdir.leaks_csv, "w") as stream:
+def _write_list(
+    path: Path, column: str, source: ImageSet, targets: dict[str, ImageSet], leaks: tuple[Leak, ...]
+) -> None:
+    with artifacts.atomic_write(path, "w") as stream:
         writer = Writer(stream)
-        writer.writerow(["source_id", "role", "target_id", "kind", "score"])
+        writer.writerow([column, "role", "target_id", "kind", "score"])
         for leak in leaks:
             names = (source.ids[leak.source_row], leak.role, targets[leak.role].ids[leak.target_row])
             writer.writerow([*names, leak.kind, f"{leak.score:.4f}"])
