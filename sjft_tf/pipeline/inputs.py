@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sjft_tf.config import RunConfig
@@ -23,6 +25,8 @@ from sjft_tf.images import (
 from sjft_tf.images import evaluation_views as views_of
 from sjft_tf.influence import kept_rows
 from sjft_tf.workdir import Workdir
+
+log = logging.getLogger(__name__)
 
 NO_IMAGES = "none"
 """The spec of a set that is not wanted, although the target may have such a split."""
@@ -52,10 +56,11 @@ class Sets:
         return {name: images for name in ("validation", "test") if (images := getattr(self, name)) is not None}
 
 
-def open_sets(config: RunConfig, workdir: Workdir) -> Sets:
+def open_sets(config: RunConfig, workdir: Workdir, tell: Callable[[str], object] = log.info) -> Sets:
     """Opens every image set of the run and checks that they fit together.
 
-    A target without `#split` whose folder (or file) has splits gives training, validation and test images.
+    A target without `#split` whose folder (or file) has splits gives training, validation and test images. `tell` takes
+    a line for each set that says what was understood of it.
 
     Raises:
         InputError: sets without images, empty classes, classes only in a test set, shared images, bad files.
@@ -66,7 +71,7 @@ def open_sets(config: RunConfig, workdir: Workdir) -> Sets:
         "validation": data.validation or splits.get("validation", ""),
         "test": data.test or splits.get("test", ""),
     }
-    target = _open(splits.get("train", data.target), "target", config, workdir)
+    target = _open(splits.get("train", data.target), "target", config, workdir, tell)
     if data.target_rows:
         target = target.subset(kept_rows(data.target_rows, target))
     target, divided = _divide(target, {role for role, spec in specs.items() if spec}, config)
@@ -76,7 +81,7 @@ def open_sets(config: RunConfig, workdir: Workdir) -> Sets:
         if role in divided:
             scored[role] = divided[role]
         elif spec and spec != NO_IMAGES:
-            images = _open(spec, role, config, workdir)
+            images = _open(spec, role, config, workdir, tell)
             check_disjoint(target, images)
             scored[role] = align_classes(target.class_names, images)
     source = None
@@ -87,6 +92,7 @@ def open_sets(config: RunConfig, workdir: Workdir) -> Sets:
             max_pixels=data.max_pixels,
             cache=workdir.scans,
             report=workdir.bad_images("source"),
+            tell=lambda line: tell(f"source: {line}"),
         )
         if data.source_rows:
             source = source.subset(kept_rows(data.source_rows, source, "--source_rows"))
@@ -117,13 +123,14 @@ def _divide(target: ImageSet, given: set[str], config: RunConfig) -> tuple[Image
     return target, divided
 
 
-def _open(spec: str, role: str, config: RunConfig, workdir: Workdir) -> ImageSet:
+def _open(spec: str, role: str, config: RunConfig, workdir: Workdir, tell: Callable[[str], object]) -> ImageSet:
     return open_image_set(
         spec,
         bad_images=config.data.bad_images,
         max_pixels=config.data.max_pixels,
         cache=workdir.scans,
         report=workdir.bad_images(role),
+        tell=lambda line: tell(f"{role}: {line}"),
     )
 
 
