@@ -107,7 +107,7 @@ class FileScan:
         """Refuses or takes note of the (path, reason) pairs found bad among `total` images."""
         if not bad:
             return
-        path, reason = bad[0]
+        path, reason = visible_name(bad[0][0]), bad[0][1]
         if not self._skip:
             raise InputError(
                 f"{path} cannot be decoded: {reason} ({len(bad)} such image(s) among {total}). "
