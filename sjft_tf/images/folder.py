@@ -116,8 +116,6 @@ _Files = Mapping[str, list[str]]
 
 def _by_folder(spec: Spec, top: Path, root: Path, passed: PassedOver) -> _Files:
     folders = subfolders(top, root, passed)
-    if not folders:
-        raise refuse_flat(spec, Layout(root, top))
     above, files = {identity(root), identity(top)}, dict[str, list[str]]()
     empty: list[tuple[Path, PassedOver]] = []
     for folder in folders:
@@ -130,6 +128,8 @@ def _by_folder(spec: Spec, top: Path, root: Path, passed: PassedOver) -> _Files:
         passed.add(inside)
     refuse_containers(spec, top, list(files))
     refuse_empty(empty)
+    if not files:
+        raise refuse_flat(spec, Layout(root, top))
     return files
 
 
@@ -141,6 +141,8 @@ def _by_name(spec: Spec, top: Path, root: Path, label: re.Pattern[str], passed: 
             unmatched.append(path)
         else:
             files.setdefault(class_name(match[1]), []).append(path)
+    if not files and not unmatched:
+        raise refuse_flat(spec, Layout(root, top))
     refuse_unmatched(spec, top, unmatched, sum(map(len, files.values())))
     return files
 
@@ -164,7 +166,7 @@ def _image_set(name: str, root: Path, top: Path, files: _Files, scan: FileScan) 
     scanned = scan.files(paths, f"folder:{top}", f"Checking {name}")
     labels = np.array([label for label, _ in listed], np.int32)[scanned.positions]
     counts = np.bincount(labels, minlength=len(classes))
-    refuse_damaged([files[one] for one, count in zip(classes, counts, strict=True) if not count])
+    refuse_damaged([one for one, count in zip(classes, counts, strict=True) if not count])
     paths = [paths[i] for i in scanned.positions]
     prefix = len(str(root)) + (not str(root).endswith(os.sep))
     return ImageSet(

@@ -21,7 +21,10 @@ _ENDINGS = re.compile(r"(set|data|images|image|imgs|img)$")
 CONTAINERS = frozenset(
     ("image", "images", "img", "imgs", "jpg", "jpeg", "jpegimages", "png", "pictures", "photos", "data", "dataset")
 )
-BESIDE = frozenset(("annotation", "annotations", "label", "labels", "mask", "masks", "trimap", "trimaps"))
+BESIDE = frozenset(
+    ("annotation", "annotations", "label", "labels", "mask", "masks", "trimap", "trimaps", "segmentation")
+    + ("segmentations", "segmentationclass", "segmentationobject", "groundtruth")
+)
 
 
 def likely_role(name: str) -> str | None:

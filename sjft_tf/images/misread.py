@@ -27,16 +27,15 @@ def refuse_flat(spec: Spec, layout: Layout) -> InputError:
     flat, label = layout.unlabeled, dict(spec.options).get("label")
     where = "" if layout.top == layout.root else f"{layout.inside(layout.top)}/"
     images = list(walk_images(layout.top, root=layout.root))
+    if not images:
+        return InputError(
+            f"'{spec}': {layout.top} holds no images. Expected one sub-folder a class, holding its images ({_names()})"
+        )
     if label:
         example = visible_name(name_of(images[0], layout.top, re.compile(label)))
         return InputError(
             f"'{spec}': label={label} is found in none of the {len(images)} file names, e.g. '{example}'. Its first "
             "group is to find the class; with a / in the pattern it is looked for in the path below the folder"
-        )
-    if not images:
-        return InputError(
-            f"'{spec}': {layout.top} has no sub-folders and no images. Expected one sub-folder a class, holding its "
-            f"images ({_names()})"
         )
     if flat:
         lie = " and ".join(f"{where}{name}/ ({count})" for name, count in flat.items())
@@ -95,13 +94,12 @@ def refuse_empty(empty: Sequence[tuple[Path, PassedOver]]) -> None:
         )
 
 
-def refuse_damaged(classes: Sequence[Sequence[str]]) -> None:
-    """Refuses classes of whose files, given of each, none can be decoded."""
+def refuse_damaged(classes: Sequence[str]) -> None:
+    """Refuses classes, given by name, of whose files none can be decoded."""
     if classes:
-        folder = visible_name(os.path.dirname(classes[0][0]))  # noqa: PTH120
         raise InputError(
-            f"Empty class: {folder} has no usable images ({len(classes)} such folder(s)). None of its images can be "
-            "decoded. Add images or remove the folder."
+            f"Empty class: {classes[0]} has no usable images ({len(classes)} such class(es)). None of its images can "
+            "be decoded. Repair some, or remove them all."
         )
 
 

@@ -101,7 +101,8 @@ class Spec:
         for key, text in self.options:
             if key not in defaults:
                 known = ", ".join(defaults) or "none"
-                raise InputError(f"'{self}': unknown option '{key}'. Options of {self.kind}: {known}")
+                hint = ". A ? that belongs to the path is written %3F" if "/" in key + text else ""
+                raise InputError(f"'{self}': unknown option '{key}'. Options of {self.kind}: {known}{hint}")
             try:
                 values[key] = _convert(text, defaults[key])
             except ValueError as error:
