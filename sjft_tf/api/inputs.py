@@ -14,6 +14,7 @@ from PIL import Image
 
 from sjft_tf.artifacts import atomic_directory, atomic_write, fingerprint
 from sjft_tf.errors import InputError
+from sjft_tf.images import quoted
 
 Images: TypeAlias = str | Path | tuple[ArrayLike, ArrayLike] | tf.data.Dataset
 """An image set as a call takes it, see `given`."""
@@ -54,7 +55,7 @@ def given(images: Images, role: str, folder: Path) -> GivenImages:
         InputError: nothing of these, an infinite or unknown number of images, or labels that do not fit.
     """
     if isinstance(images, Path) or (isinstance(images, str) and Path(images).is_dir()):
-        return GivenImages(f"folder:{images}")
+        return GivenImages(f"folder:{quoted(str(images))}")
     if isinstance(images, str):
         return GivenImages(images)
     if isinstance(images, tf.data.Dataset):
@@ -112,7 +113,7 @@ def _to_write(images: Sequence[np.ndarray] | np.ndarray, labels: np.ndarray, rol
                 with atomic_write(path) as stream:
                     np.savez(stream, x=images, y=labels)
 
-        return GivenImages(f"npz:{path}", write, path)
+        return GivenImages(f"npz:{quoted(str(path))}", write, path)
     # Images of different sizes have no array: files without loss.
     if kinds := {str(image.dtype) for image in images} - {"uint8"}:
         raise InputError(f"The {role} images have different sizes and must be uint8 then. Received: {', '.join(kinds)}")
@@ -127,4 +128,4 @@ def _to_write(images: Sequence[np.ndarray] | np.ndarray, labels: np.ndarray, rol
                 file.parent.mkdir(exist_ok=True)
                 Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file)
 
-    return GivenImages(f"folder:{root}", write_files, root)
+    return GivenImages(f"folder:{quoted(str(root))}", write_files, root)

@@ -14,7 +14,7 @@ from sjft_tf.advice import advise as advice_for
 from sjft_tf.api.inputs import Images, given, listed
 from sjft_tf.api.settings import INPUTS, Setting, started
 from sjft_tf.errors import InputError
-from sjft_tf.images import MAX_PIXELS, ImageSet, open_source
+from sjft_tf.images import MAX_PIXELS, ImageSet, open_source, quoted
 from sjft_tf.pipeline.programs.advise import measure
 from sjft_tf.pipeline.programs.prune import judged_images
 from sjft_tf.pipeline.programs.retrieve import retrieve
@@ -58,7 +58,7 @@ def open_images(
     with contextlib.ExitStack() as stack:
         folder = Path(workdir or stack.enter_context(tempfile.TemporaryDirectory(prefix="sjft-images-")))
         sets = [given(one, "given", folder / INPUTS) for one in listed(images)]
-        if workdir is None and any(one.spec.startswith(f"folder:{folder}") for one in sets):
+        if workdir is None and any(one.spec.startswith(f"folder:{quoted(str(folder))}") for one in sets):
             raise InputError("Images of different sizes are kept as files: name a `workdir` for them.")
         for one in sets:
             one.write()

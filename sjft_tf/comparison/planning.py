@@ -156,6 +156,7 @@ class SetsSummary:
         fingerprints: {role: fingerprint}.
         source_rows: list of the source images that are left by the audit; "" for all.
         warnings: what the user must know.
+        opened: what was understood of each set.
     """
 
     FORM: ClassVar[dict[str, Any]] = {
@@ -167,6 +168,7 @@ class SetsSummary:
         "fingerprints": {"*": str},
         "source_rows": str,
         "warnings": [str],
+        "opened?": [str],  # not in those written before
     }
 
     validation: bool
@@ -177,6 +179,7 @@ class SetsSummary:
     fingerprints: dict[str, str]
     source_rows: str = ""
     warnings: tuple[str, ...] = ()
+    opened: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As in sets.json."""
@@ -185,8 +188,8 @@ class SetsSummary:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> SetsSummary:
         """What `to_json` made; `value` is of the form `FORM`."""
-        known = {name: value[name] for name in cls.FORM}
-        return cls(**{**known, "warnings": tuple(known["warnings"])})
+        known = {name: value[name] for name in cls.FORM if not name.endswith("?")}
+        return cls(**{**known, "warnings": tuple(known["warnings"]), "opened": tuple(value.get("opened", ()))})
 
     def folds(self, spec: ComparisonSpec) -> int:
         """Folds that judge; 0 where there are validation images.

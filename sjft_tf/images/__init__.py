@@ -4,6 +4,7 @@ Opening and putting together
 
 ImageSet         labeled images with random access by row
 open_image_set   opens one from a spec such as "folder:/data/flowers#train", "digits#test" or "glyphs?n=8000"
+quoted           a path as it is written in a spec
 open_source      opens several specs as one set, label spaces kept apart
 default_splits   the train, validation and test specs of a set that comes in splits
 concatenate      joins image sets, label spaces kept apart
@@ -11,6 +12,8 @@ align_classes    gives a validation or test set the training set's class list
 hold_out, fold   a test part or folds of training images that came without
 few_of_each      N images of each class, drawn by a seed
 share_of_each    the first rows of each class by a share; `deal_into_folds` deals each class over folds
+
+class_name       what a class is called, `in_class_order` where it stands among the others
 
 Checking
 
@@ -35,7 +38,7 @@ untuned          a dataset that does not tune itself while it runs
 
 Single files
 
-image_files      the image files below a folder, those named like `IMAGE_EXTENSIONS`
+image_files      the image files below a folder, those named like `image_extensions()`: `IMAGE_EXTENSIONS` and plug-ins'
 read_bytes       a file on the disk or any file system TensorFlow knows; `most_bytes` of one are read
 inspect_image    whether encoded bytes decode; `decode_with_pillow` decodes them, at most `MAX_PIXELS`
 visible_name     a path as text that can be printed
@@ -43,6 +46,7 @@ visible_name     a path as text that can be printed
 
 from sjft_tf.images.audit import AUDIT_SETTINGS, MIN_AUDITED_SIDE, Audit, Leak, find_leaks
 from sjft_tf.images.augment import Augmentation, Change, ColorJitter, Cutout, RandAugment, RandomAffine
+from sjft_tf.images.class_names import class_name, in_class_order
 from sjft_tf.images.combine import align_classes, check_disjoint, check_trainable, concatenate
 from sjft_tf.images.decode import MAX_PIXELS, decode_with_pillow, most_bytes
 from sjft_tf.images.dividing import deal_into_folds, fold, hold_out, share_of_each
@@ -56,8 +60,9 @@ from sjft_tf.images.reduction import reduction_error
 from sjft_tf.images.repeats import Repeats, find_repeats, told_repeats
 from sjft_tf.images.scan import inspect_image
 from sjft_tf.images.sources import default_splits, open_image_set, open_source
+from sjft_tf.images.spec import quoted
 from sjft_tf.images.views import EVAL_VIEWS, TenCrop, View, WholeImage, dense_sides, evaluation_views
-from sjft_tf.images.walking import IMAGE_EXTENSIONS, image_files, visible_name
+from sjft_tf.images.walking import IMAGE_EXTENSIONS, image_extensions, image_files, visible_name
 from sjft_tf.images.watching import changed_file, refuse_changed
 
 __all__ = [
@@ -91,6 +96,7 @@ __all__ = [
     "check_disjoint",
     "check_max_per_class",
     "check_trainable",
+    "class_name",
     "concatenate",
     "deal_into_folds",
     "decode_with_pillow",
@@ -102,12 +108,15 @@ __all__ = [
     "find_repeats",
     "fold",
     "hold_out",
+    "image_extensions",
     "image_files",
+    "in_class_order",
     "inspect_image",
     "joint_dataset",
     "most_bytes",
     "open_image_set",
     "open_source",
+    "quoted",
     "read_bytes",
     "reduction_error",
     "refuse_changed",

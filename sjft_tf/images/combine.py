@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sjft_tf.errors import InputError
+from sjft_tf.images.class_names import class_name
 from sjft_tf.images.contents import ImageContents
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.loaders import JoinedSets, on_cpu
@@ -58,14 +59,18 @@ def concatenate(sets: Sequence[ImageSet]) -> ImageSet:
 
 
 def align_classes(class_names: Sequence[str], other: ImageSet) -> ImageSet:
-    """`other` (a validation or test set) with the training set's classes, matched by name.
+    """`other` (a validation or test set) with the training set's classes, matched by name (see `class_name`).
 
     Raises:
         InputError: an image of `other` is of a class that is not in `class_names`.
     """
-    position = {name: i for i, name in enumerate(class_names)}
+    # Lists of older runs, and of tables, may hold other forms of a name: one that is equal goes first.
+    places = [(class_name(name), i) for i, name in enumerate(class_names)]
+    position = dict([*places, *((name, i) for i, name in enumerate(class_names))])
     used = np.flatnonzero(other.class_counts)
-    unknown = [other.class_names[c] for c in used if other.class_names[c] not in position]
+    names = {c: other.class_names[c] for c in used.tolist()}
+    found = {c: position.get(name, position.get(class_name(name))) for c, name in names.items()}
+    unknown = [names[c] for c, place in found.items() if place is None]
     if unknown:
         raise InputError(
             f"{len(unknown)} class(es) of '{other.name}' are not in the training set: {_first(unknown)}. "
@@ -73,7 +78,7 @@ def align_classes(class_names: Sequence[str], other: ImageSet) -> ImageSet:
             f"{_first(list(class_names))})."
         )
     renumbered = np.full(other.num_classes, -1, np.int32)
-    renumbered[used] = [position[other.class_names[c]] for c in used]
+    renumbered[used] = [place for place in found.values() if place is not None]
     return other.relabeled(renumbered[other.labels], class_names)
 
 

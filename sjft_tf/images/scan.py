@@ -18,7 +18,9 @@ from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import watching
 from sjft_tf.images.decode import MAX_PIXELS, is_plain, most_bytes, open_image, to_rgb
+from sjft_tf.images.findings import Findings
 from sjft_tf.images.paths import file_stats, read_bytes
+from sjft_tf.images.walking import visible_name
 from sjft_tf.progress import bar
 from sjft_tf.schema import Array, Schema
 
@@ -64,6 +66,7 @@ class FileScan:
         cache: as given.
         max_pixels: as given.
         bad: the (path, reason) pairs left out so far.
+        found: what the opener of the present set found beside the images.
     """
 
     def __init__(self, bad_images: str = "error", cache: Path | None = None, max_pixels: int = MAX_PIXELS) -> None:
@@ -73,6 +76,7 @@ class FileScan:
         self.cache = cache
         self.max_pixels = max_pixels
         self.bad: list[tuple[str, str]] = []
+        self.found = Findings()
 
     def files(
         self, paths: Sequence[str], key: str, description: str, stats: Sequence[tuple[int, int]] | None = None
@@ -103,7 +107,7 @@ class FileScan:
         """Refuses or takes note of the (path, reason) pairs found bad among `total` images."""
         if not bad:
             return
-        path, reason = bad[0]
+        path, reason = visible_name(bad[0][0]), bad[0][1]
         if not self._skip:
             raise InputError(
                 f"{path} cannot be decoded: {reason} ({len(bad)} such image(s) among {total}). "
@@ -124,7 +128,7 @@ class FileScan:
         with artifacts.atomic_write(path, "w") as stream:
             rows = Writer(stream)
             rows.writerow(["path", "reason"])
-            rows.writerows(self.bad)
+            rows.writerows((visible_name(path), reason) for path, reason in self.bad)
 
     def _look(
         self, paths: Sequence[str], stats: Sequence[tuple[int, int]], key: str, description: str

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sjft_tf.errors import InputError
 from sjft_tf.images import digits, external, folder, glyphs, tables, tfrecord
 from sjft_tf.images.combine import concatenate
 from sjft_tf.images.decode import MAX_PIXELS
+from sjft_tf.images.findings import Findings, opening_line
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.scan import FileScan
-from sjft_tf.images.spec import Spec, parse, with_splits
+from sjft_tf.images.spec import Spec, by_role, parse, with_splits
+
+log = logging.getLogger(__name__)
 
 # A new kind of source is one function here, and one in SPLITS if it comes in splits.
 OPENERS: dict[str, Callable[[Spec, FileScan], ImageSet]] = {
@@ -25,7 +29,8 @@ OPENERS: dict[str, Callable[[Spec, FileScan], ImageSet]] = {
     "glyphs": glyphs.open_glyphs,
 }
 
-SPLITS: dict[str, Callable[[Spec], Iterable[str]]] = {
+# Names of splits; a mapping says what each serves as by the role, where names alone do not.
+SPLITS: dict[str, Callable[[Spec], Iterable[str] | Mapping[str, str]]] = {
     "folder": folder.folder_splits,
     "csv": tables.csv_splits,
     "npz": tables.npz_splits,
@@ -50,6 +55,7 @@ def open_image_set(
     cache: Path | None = None,
     report: Path | None = None,
     max_pixels: int = MAX_PIXELS,
+    tell: Callable[[str], object] = log.info,
 ) -> ImageSet:
     """Opens `KIND:REST[#split][?key=value&...]`, e.g. "folder:/data/flowers#train" or "glyphs?n=8000".
 
@@ -59,11 +65,12 @@ def open_image_set(
         cache: folder where the results of checking files are kept, so that unchanged files are read only once.
         report: CSV file (path, reason) that lists the files left out.
         max_pixels: an image whose header claims more cannot be decoded.
+        tell: takes the line that says what was understood, see `opening_line`; default: the log.
 
     Raises:
         InputError: with what came, what was expected and what to do.
     """
-    return open_source([spec], bad_images=bad_images, cache=cache, report=report, max_pixels=max_pixels)
+    return open_source([spec], bad_images=bad_images, cache=cache, report=report, max_pixels=max_pixels, tell=tell)
 
 
 def open_source(
@@ -73,11 +80,16 @@ def open_source(
     cache: Path | None = None,
     report: Path | None = None,
     max_pixels: int = MAX_PIXELS,
+    tell: Callable[[str], object] = log.info,
 ) -> ImageSet:
     """Opens several specs as one set, label spaces kept apart (see `concatenate`). Args as for `open_image_set`."""
     parsed = [_parse(spec) for spec in specs]
     scan = FileScan(bad_images, Path(cache) if cache is not None else None, max_pixels)
-    opened = [OPENERS[spec.kind](spec, scan) for spec in parsed]
+    opened = []
+    for one in parsed:
+        scan.found, before = Findings(), len(scan.bad)
+        opened.append(OPENERS[one.kind](one, scan))
+        tell(opening_line(opened[-1], scan.found, len(scan.bad) - before))
     scan.write_report(Path(report) if report is not None else None)
     return concatenate(opened)
 
@@ -92,4 +104,5 @@ def default_splits(spec: str) -> dict[str, str]:
     parsed = _parse(spec)
     if parsed.split is not None or parsed.kind not in SPLITS:
         return {}
-    return dict(with_splits(parsed, SPLITS[parsed.kind](parsed)))
+    splits = SPLITS[parsed.kind](parsed)
+    return dict(with_splits(parsed, splits if isinstance(splits, Mapping) else by_role(splits)))

@@ -1,18 +1,26 @@
-"""The text form of an image set: `KIND:REST[#split][?key=value&...]`."""
+"""The text form of an image set: `KIND:REST[#split][?key=value&...]`.
+
+Where a path, a split or an option's value contains what the form itself is made of, it is written as in a web address:
+`%23` for #, `%3F` for ?, `%26` for &, `%25` for a % that stands before one of these codes. No other code is read.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from sjft_tf.errors import InputError
 
 _FORM = re.compile(
-    r"(?P<kind>[A-Za-z][A-Za-z0-9_]*)(?::(?P<rest>.*?))?(?:#(?P<split>[^#/?]+))?(?:\?(?P<options>[^?/=]+=[^?]*))?", re.S
+    r"(?P<kind>[A-Za-z][A-Za-z0-9_]*)(?::(?P<rest>.*?))?(?:#(?P<split>[^#/?]+))?(?:\?(?P<options>[^?/=]+=.*))?", re.S
 )
+
+_CODES = {"#": "%23", "?": "%3F", "&": "%26", "%": "%25"}
+_CODE = re.compile("|".join(_CODES.values()), re.I)
+_CODED = re.compile(r"[#?&]|%(?=23|3F|26|25)", re.I)
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -47,8 +55,16 @@ class Spec:
     options: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        text = self.kind + (f":{self.rest}" if self.rest else "") + (f"#{self.split}" if self.split else "")
-        return text + ("?" + "&".join(f"{k}={v}" for k, v in self.options) if self.options else "")
+        plain = self._text(str)
+        try:
+            return plain if _read(plain) == self else self._text(quoted)
+        except InputError:
+            return self._text(quoted)
+
+    def _text(self, written: Callable[[str], str]) -> str:
+        text = self.kind + (f":{written(self.rest)}" if self.rest else "")
+        text += f"#{written(self.split)}" if self.split else ""
+        return text + ("?" + "&".join(f"{k}={written(v)}" for k, v in self.options) if self.options else "")
 
     def at(self, split: str) -> Spec:
         """The same set's split of that name."""
@@ -85,7 +101,8 @@ class Spec:
         for key, text in self.options:
             if key not in defaults:
                 known = ", ".join(defaults) or "none"
-                raise InputError(f"'{self}': unknown option '{key}'. Options of {self.kind}: {known}")
+                hint = ". A ? that belongs to the path is written %3F" if "/" in key + text else ""
+                raise InputError(f"'{self}': unknown option '{key}'. Options of {self.kind}: {known}{hint}")
             try:
                 values[key] = _convert(text, defaults[key])
             except ValueError as error:
@@ -102,19 +119,39 @@ def _convert(text: str, default: int | str | bool) -> int | str | bool:
     return int(text) if isinstance(default, int) else text
 
 
+def quoted(text: str) -> str:
+    """A path, split or value with what the form is made of in codes, for a spec that is put together from parts."""
+    return _CODED.sub(lambda match: _CODES[match[0]], text)
+
+
+def _unquoted(text: str) -> str:
+    return _CODE.sub(lambda match: chr(int(match[0][1:], 16)), text)
+
+
 def parse(text: str | Spec) -> Spec:
-    """Reads a spec; a '#' or '?' inside a path's folders is part of the path."""
+    """Reads a spec; a '#' inside a path's folders is part of the path, and a '?' before what is no option."""
     if isinstance(text, Spec):
         return text
-    match = _FORM.fullmatch(text.strip())
-    if match is None:
+    if (spec := _read(text.strip())) is None:
         raise InputError(
             f"'{text}' is not an image set. Expected KIND:REST[#split][?key=value&...], e.g. folder:/data/flowers#train"
         )
+    return spec
+
+
+def _read(text: str) -> Spec | None:
+    match = _FORM.fullmatch(text)
+    if match is None:
+        return None
     pairs = [part.partition("=") for part in (match["options"] or "").split("&") if part]
     if any(not key or not equal for key, equal, _ in pairs):
         raise InputError(f"'{text}': options must look like key=value&key=value. Received: '{match['options']}'")
-    return Spec(match["kind"], match["rest"] or "", match["split"], tuple((key, value) for key, _, value in pairs))
+    return Spec(
+        match["kind"],
+        _unquoted(match["rest"] or ""),
+        _unquoted(match["split"]) if match["split"] else None,
+        tuple((key, _unquoted(value)) for key, _, value in pairs),
+    )
 
 
 def role_of(split: str) -> str | None:
@@ -122,23 +159,32 @@ def role_of(split: str) -> str | None:
     return next((role for role, names in ROLES.items() if split.lower() in names), None)
 
 
-def by_role(available: Iterable[str]) -> dict[str, str]:
+def by_role(available: Iterable[str], role: Callable[[str], str | None] = role_of) -> dict[str, str]:
     """Which of the available splits serves as train, validation and test; `{}` without a training split."""
     split_of: dict[str, str] = {}
     for split in available:
-        role = role_of(split)
-        if role is not None:
-            split_of.setdefault(role, split)
-    return {role: split_of[role] for role in ROLES if role in split_of} if "train" in split_of else {}
+        serves = role(split)
+        if serves is not None:
+            split_of.setdefault(serves, split)
+    return {name: split_of[name] for name in ROLES if name in split_of} if "train" in split_of else {}
 
 
-def choose_split(spec: Spec, available: Iterable[str]) -> str:
-    """The available split that `spec.split` asks for, by its own name or another name of the same role."""
+def choose_split(spec: Spec, available: Iterable[str], role: Callable[[str], str | None] = role_of) -> str:
+    """The available split that `spec.split` asks for, by its own name or another name of the same role.
+
+    Args:
+        spec: what is asked for.
+        available: names of splits.
+        role: what a split serves as by its name; None for nothing known.
+
+    Raises:
+        InputError: none or several are meant.
+    """
     names = list(available)
     if spec.split in names:
         return str(spec.split)
-    role = role_of(spec.split) if spec.split else None
-    alike = [name for name in names if role is not None and role_of(name) == role]
+    wanted = role(spec.split) if spec.split else None
+    alike = [name for name in names if wanted is not None and role(name) == wanted]
     if len(alike) == 1:
         return alike[0]
     fault = f"has no split '{spec.split}'" if spec.split else "needs a split"
@@ -146,6 +192,6 @@ def choose_split(spec: Spec, available: Iterable[str]) -> str:
     raise InputError(f"'{spec}' {fault}. Splits there: {listed}")
 
 
-def with_splits(spec: Spec, available: Iterable[str]) -> Mapping[str, str]:
-    """`default_splits` of a spec whose splits are `available`."""
-    return {role: str(spec.at(split)) for role, split in by_role(available).items()}
+def with_splits(spec: Spec, splits: Mapping[str, str]) -> Mapping[str, str]:
+    """The specs of a set's splits, by role."""
+    return {role: str(spec.at(split)) for role, split in splits.items()}

@@ -5,12 +5,18 @@ from __future__ import annotations
 import errno
 import functools
 import os
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from sjft_tf.errors import InputError
+from PIL import Image
 
-IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+from sjft_tf.errors import InputError
+from sjft_tf.owned_folder import MARKER
+
+IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+_OF_PLUGINS = (".heic", ".heif", ".avif")
 
 # Made up by the system while they are listed: they lead to themselves, and their files block or never end.
 _SYSTEM = ("/proc", "/sys", "/dev")
@@ -25,14 +31,6 @@ def _system_devices() -> frozenset[int]:
 def visible_name(path: str | os.PathLike[str]) -> str:
     """A path as text that can be printed and written, also where its bytes are not UTF-8."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def refuse_undecodable(path: str) -> None:
-    """Refuses names that are not UTF-8, which no table, page or artifact could hold. Raises InputError."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        raise InputError(f"The name of {visible_name(path)} is not UTF-8. Rename it") from None
 
 
 def identity(folder: str | os.PathLike[str]) -> tuple[int, int]:
@@ -63,18 +61,83 @@ def unreadable(folder: str | os.PathLike[str], error: OSError) -> InputError:
     )
 
 
-def subfolders(folder: Path) -> list[Path]:
-    """The folders in a folder, sorted, links followed, hidden ones left out. Raises InputError as `identity` does."""
-    identity(folder)
+@functools.cache
+def image_extensions() -> tuple[str, ...]:
+    """How image files are named: `IMAGE_EXTENSIONS`, and what the plug-ins of Pillow that are installed add."""
+    known = Image.registered_extensions()
+    return IMAGE_EXTENSIONS + tuple(extension for extension in _OF_PLUGINS if extension in known)
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file is named like an image, and not hidden."""
+    return name.lower().endswith(image_extensions()) and not name.startswith(".")
+
+
+@dataclass
+class PassedOver:
+    """What lies among the images and is not read.
+
+    Attributes:
+        kinds: how many files of each extension, "" for files without; hidden files do not count.
+        loose: image files that lie outside the folders of classes.
+        links: folders that are links to where the set itself lies, above it or inside it.
+        workdirs: folders that programs of this package work in.
+    """
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    loose: int = 0
+    links: list[str] = field(default_factory=list)
+    workdirs: list[str] = field(default_factory=list)
+
+    def count(self, names: Iterable[str]) -> None:
+        """Takes note of files that are no images."""
+        self.kinds.update(os.path.splitext(name)[1].lower() for name in names)  # noqa: PTH122 (of many files)
+
+    def add(self, other: PassedOver) -> None:
+        """Takes what another one has noted."""
+        self.kinds += other.kinds
+        self.loose += other.loose
+        self.links += other.links
+        self.workdirs += other.workdirs
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies directly in a folder: folders to enter, image files and other files, sorted, hidden ones left out."""
+
+    folders: list[str]
+    images: list[str]
+    others: list[str]
+
+
+def listing(folder: str | os.PathLike[str], root: str, passed: PassedOver | None = None) -> Listing:
+    """Lists one folder.
+
+    Args:
+        folder: to be listed.
+        root: where the whole set lies, as `os.path.realpath` has it: links to folders there are not entered.
+        passed: takes note of folders that are not entered.
+
+    Raises:
+        InputError: it cannot be listed, or is the system's own.
+    """
+    found, passed = Listing([], [], []), PassedOver() if passed is None else passed
     try:
         with os.scandir(folder) as entries:
             # __MACOSX is what archives made on a Mac leave behind.
-            paths = [e.path for e in entries if not e.name.startswith(".") and e.name != "__MACOSX" and _is_folder(e)]
+            shown = [entry for entry in entries if not entry.name.startswith(".") and entry.name != "__MACOSX"]
     except OSError as error:
         raise unreadable(folder, error) from error
-    for path in paths:
-        refuse_undecodable(path)
-    return sorted(map(Path, paths))
+    for entry in sorted(shown, key=lambda entry: entry.name):
+        if not _is_folder(entry):
+            (found.images if is_image_name(entry.name) else found.others).append(entry.path)
+        elif entry.is_symlink() and _leads_back(entry.path, root):
+            passed.links.append(entry.path)
+        elif os.path.lexists(f"{entry.path}{os.sep}{MARKER}"):
+            passed.workdirs.append(entry.path)
+        else:
+            found.folders.append(entry.path)
+    return found
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -86,33 +149,64 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         raise unreadable(entry.path, error) from error
 
 
-def image_files(folder: str | os.PathLike[str], above: Iterable[tuple[int, int]] = ()) -> list[str]:
+def _leads_back(link: str, root: str) -> bool:
+    """Whether a link to a folder leads to the set itself, around it, or to what is reached inside it anyway."""
+    real = Path(os.path.realpath(link))
+    if Path(root).is_relative_to(real):
+        return real != Path(real.anchor)  # the whole machine is refused by `identity`, not passed over
+    return real.is_relative_to(root) and not any(part.startswith(".") for part in real.relative_to(root).parts)
+
+
+def subfolders(folder: Path, root: Path | None = None, passed: PassedOver | None = None) -> list[Path]:
+    """The folders in a folder that belong to the set in `root` (default: the folder), sorted, hidden ones left out.
+
+    Raises:
+        InputError: as of `identity` and `listing`.
+    """
+    identity(folder)
+    return [Path(path) for path in listing(folder, os.path.realpath(root or folder), passed).folders]
+
+
+def image_files(
+    folder: str | os.PathLike[str],
+    above: Iterable[tuple[int, int]] = (),
+    root: str | os.PathLike[str] | None = None,
+    passed: PassedOver | None = None,
+) -> list[str]:
     """Paths of the image files in a folder and below, sorted.
 
-    Hidden files and folders and files without an image extension are passed over. Links are followed; a folder that
-    several lead to is visited once, so that links that lead back up end there.
+    Hidden files and folders, workdirs and files without an image extension are passed over. Links are followed, but
+    not back into the set; a folder that several lead to is visited once.
 
     Args:
         folder: where to begin.
         above: `identity` of folders not to be entered, whatever links to them.
+        root: where the whole set lies; default: the folder.
+        passed: takes note of what is passed over.
 
     Raises:
-        InputError: a folder cannot be listed or is the system's own, or a name is not UTF-8.
+        InputError: a folder cannot be listed or is the system's own.
     """
-    paths: list[str] = []
-    seen = set(above)
+    return sorted(walk_images(folder, above, root, passed))
 
-    def refuse(error: OSError) -> None:
-        raise unreadable(error.filename or folder, error) from error
 
-    for top, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
+def walk_images(
+    folder: str | os.PathLike[str],
+    above: Iterable[tuple[int, int]] = (),
+    root: str | os.PathLike[str] | None = None,
+    passed: PassedOver | None = None,
+) -> Iterator[str]:
+    """The image files of `image_files`, as they are found."""
+    seen, real_root = set(above), os.path.realpath(root or folder)
+    waiting = [os.fspath(folder)]
+    while waiting:
+        top = waiting.pop()
         here = identity(top)
         if here in seen:
-            folders.clear()
             continue
         seen.add(here)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        paths += [f"{top}{os.sep}{n}" for n in names if n.lower().endswith(IMAGE_EXTENSIONS) and not n.startswith(".")]
-    for path in paths:
-        refuse_undecodable(path)
-    return sorted(paths)
+        found = listing(top, real_root, passed)
+        if passed is not None:
+            passed.count(found.others)
+        yield from found.images
+        waiting += reversed(found.folders)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from sjft_tf.errors import InputError
 from sjft_tf.images.paths import MISSING, file_stats
 from sjft_tf.images.spec import is_remote
+from sjft_tf.images.walking import visible_name
 
 _BLOCK = 1024  # files looked at before a change among them is told
 
@@ -45,7 +46,7 @@ class Files:
                 return f"The images can no longer be reached ({failure})"
             for (path, before), after in zip(part, now, strict=True):
                 if before != after:
-                    return f"{path} {_what(before, after)}"
+                    return f"{visible_name(path)} {_what(before, after)}"
         return ""
 
 

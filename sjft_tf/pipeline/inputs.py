@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,10 +60,11 @@ class Sets:
         return {name: images for name in ("validation", "test") if (images := getattr(self, name)) is not None}
 
 
-def open_sets(config: RunConfig, workdir: Workdir) -> Sets:
+def open_sets(config: RunConfig, workdir: Workdir, tell: Callable[[str], object] = log.info) -> Sets:
     """Opens every image set of the run and checks that they fit together.
 
-    A target without `#split` whose folder (or file) has splits gives training, validation and test images.
+    A target without `#split` whose folder (or file) has splits gives training, validation and test images. `tell` takes
+    a line for each set that says what was understood of it.
 
     Raises:
         InputError: sets without images, empty classes, classes only in a test set, shared images, bad files.
@@ -73,7 +75,7 @@ def open_sets(config: RunConfig, workdir: Workdir) -> Sets:
         "validation": data.validation or splits.get("validation", ""),
         "test": data.test or splits.get("test", ""),
     }
-    target = _open(splits.get("train", data.target), "target", config, workdir)
+    target = _open(splits.get("train", data.target), "target", config, workdir, tell)
     if data.target_rows:
         target = target.subset(kept_rows(data.target_rows, target))
     target, divided = _divide(target, {role for role, spec in specs.items() if spec}, config)
@@ -83,7 +85,7 @@ def open_sets(config: RunConfig, workdir: Workdir) -> Sets:
         if role in divided:
             scored[role] = divided[role]
         elif spec and spec != NO_IMAGES:
-            images = _open(spec, role, config, workdir)
+            images = _open(spec, role, config, workdir, tell)
             check_disjoint(target, images)
             scored[role] = align_classes(target.class_names, images)
     target = _without_repeats(target, scored, config)
@@ -95,6 +97,7 @@ def open_sets(config: RunConfig, workdir: Workdir) -> Sets:
             max_pixels=data.max_pixels,
             cache=workdir.scans,
             report=workdir.bad_images("source"),
+            tell=lambda line: tell(f"source: {line}"),
         )
         if data.source_rows:
             source = source.subset(kept_rows(data.source_rows, source, "--source_rows"))
@@ -139,13 +142,14 @@ def _without_repeats(target: ImageSet, scored: dict[str, ImageSet], config: RunC
     return kept
 
 
-def _open(spec: str, role: str, config: RunConfig, workdir: Workdir) -> ImageSet:
+def _open(spec: str, role: str, config: RunConfig, workdir: Workdir, tell: Callable[[str], object]) -> ImageSet:
     return open_image_set(
         spec,
         bad_images=config.data.bad_images,
         max_pixels=config.data.max_pixels,
         cache=workdir.scans,
         report=workdir.bad_images(role),
+        tell=lambda line: tell(f"{role}: {line}"),
     )
 
 

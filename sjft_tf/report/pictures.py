@@ -12,7 +12,7 @@ from PIL import Image
 from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.images import ImageSet, default_splits, open_image_set, open_source
+from sjft_tf.images import ImageSet, class_name, default_splits, open_image_set, open_source
 from sjft_tf.influence import kept_rows
 from sjft_tf.report.damage import DAMAGE
 from sjft_tf.report.reading import RecordedRun
@@ -125,3 +125,6 @@ def _check(role: str, images: ImageSet, count: int, run: RecordedRun) -> None:
     known = run.neighbors.made_from.get(role) if run.neighbors is not None else None
     if len(images) != count or (known is not None and known != images.fingerprint):
         raise InputError(f"'{images.name}' has other images now ({len(images)}) than when the run was made ({count}).")
+    names, now = ([class_name(name) for name in one] for one in (run.classes.get(role, ()), images.class_names))
+    if names and names != now:  # rows are in the order of classes
+        raise InputError(f"'{images.name}' has other classes now, or in another order, than when the run was made.")

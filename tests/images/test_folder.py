@@ -87,7 +87,13 @@ def test_default_splits(split_folder, plain_folder):
 def test_classes_that_are_named_like_splits(tmp_path):
     for name in ("test", "train"):  # say, photographs of locomotives and of examinations
         save(tmp_path / name / "x.png")
-    assert open_image_set(f"folder:{tmp_path}").class_names == ("test", "train")
+    with pytest.raises(InputError, match=r"images lie directly in test/ \(1\) and train/ \(1\).*\?splits=false'"):
+        open_image_set(f"folder:{tmp_path}")
+    assert open_image_set(f"folder:{tmp_path}?splits=false").class_names == ("test", "train")
+    save(tmp_path / "owl" / "x.png")
+    (tmp_path / "test").rename(tmp_path / "tit")
+    assert default_splits(f"folder:{tmp_path}") == {}
+    assert open_image_set(f"folder:{tmp_path}").class_names == ("owl", "tit", "train")
 
 
 def test_one_file_listed_from_two_roots_is_one_image(split_folder):
@@ -102,7 +108,7 @@ def test_wrong_places(tmp_path):
     save(tmp_path / "loose.png")
     with pytest.raises(InputError, match=r"has no sub-folders"):
         open_image_set(f"folder:{tmp_path}")
-    with pytest.raises(InputError, match=r"unknown option 'x'. Options of folder: none"):
+    with pytest.raises(InputError, match=r"unknown option 'x'. Options of folder: label, splits"):
         open_image_set(f"folder:{tmp_path}?x=1")
 
 

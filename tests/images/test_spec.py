@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sjft_tf.errors import InputError
-from sjft_tf.images.spec import Options, Spec, by_role, choose_split, parse
+from sjft_tf.images.spec import Options, Spec, by_role, choose_split, parse, quoted
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,27 @@ def test_parse(text, expected):
 def test_text_and_back(kind, rest, split, options):
     spec = Spec(kind, rest, split, tuple(options))
     assert parse(str(spec)) == spec
+
+
+@given(
+    st.text("ab/#?%&=236F ", min_size=1).filter(lambda t: t == t.strip()),
+    st.one_of(st.none(), st.text("ab#?%&=25", min_size=1).filter(lambda t: t == t.strip())),
+    st.lists(st.tuples(st.text("abc", min_size=1), st.text("ab/#?%&=25 ").filter(lambda t: t == t.strip()))),
+)
+def test_text_and_back_with_the_signs_of_the_form(rest, split, options):
+    spec = Spec("folder", rest, split, tuple(options))
+    assert parse(str(spec)) == spec
+    assert parse(f"folder:{quoted(rest)}").rest == rest
+
+
+def test_quoted_signs():
+    assert parse("folder:/a%23b/c%3F%2520d#x%2623") == Spec("folder", "/a#b/c?%20d", "x&23")
+    assert parse(r"folder:/p?label=^(.+?)_#\d+%26&splits=false").options == (
+        ("label", r"^(.+?)_#\d+&"),
+        ("splits", "false"),
+    )
+    assert parse("folder:/50%/%41").rest == "/50%/%41"  # no other code is read
+    assert str(parse("folder:/c%23/img")) == "folder:/c#/img"
 
 
 @pytest.mark.parametrize("text", ["", ":x", "#train", "/some/where", "digits?per_class=5&seed"])

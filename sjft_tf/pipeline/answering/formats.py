@@ -14,6 +14,7 @@ import numpy as np
 
 from sjft_tf import artifacts, csv_files
 from sjft_tf.errors import InputError
+from sjft_tf.images import visible_name
 
 FORMATS = ("csv", "jsonl")
 
@@ -73,7 +74,9 @@ def _csv(stream: IO[str], class_names: Sequence[str], top_k: int) -> AnswerWrite
 
     def write(image: Path, probabilities: np.ndarray) -> None:
         for rank, c in enumerate(_best(probabilities, top_k), 1):
-            lines.writerow([image, *([rank] if top_k > 1 else []), class_names[c], f"{probabilities[c]:.6f}"])
+            lines.writerow(
+                [visible_name(image), *([rank] if top_k > 1 else []), class_names[c], f"{probabilities[c]:.6f}"]
+            )
 
     return write
 
@@ -82,7 +85,7 @@ def _json_lines(stream: IO[str], class_names: Sequence[str], top_k: int) -> Answ
     def write(image: Path, probabilities: np.ndarray) -> None:
         best = _best(probabilities, top_k)
         answer = {
-            "image": str(image),
+            "image": visible_name(image),
             "classes": [class_names[c] for c in best],
             "probabilities": [round(float(probabilities[c]), 6) for c in best],
         }

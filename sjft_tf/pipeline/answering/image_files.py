@@ -14,9 +14,9 @@ from PIL import Image
 from sjft_tf.csv_files import read_rows
 from sjft_tf.errors import InputError
 from sjft_tf.images import (
-    IMAGE_EXTENSIONS,
     MAX_PIXELS,
     decode_with_pillow,
+    image_extensions,
     image_files,
     inspect_image,
     most_bytes,
@@ -46,11 +46,13 @@ def find_files(images: Sequence[str], standard_input: IO[str] | None = None) -> 
                 seen.add(path)
                 yield path
         if not anything:
-            raise InputError(f"--images={text} names no image file ({', '.join(IMAGE_EXTENSIONS)})")
+            raise InputError(f"--images={text} names no image file ({', '.join(image_extensions())})")
 
 
 def _named(text: str, standard_input: IO[str]) -> Iterable[Path]:
     if text == "-":
+        if isinstance(standard_input, io.TextIOWrapper):  # names of files need not be UTF-8
+            standard_input.reconfigure(errors="surrogateescape")
         return (Path(line) for line in map(str.strip, standard_input) if line)
     try:
         return _found(text)
@@ -84,7 +86,6 @@ def readable(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[bytes, str]:
         The encoded image and ""; or b"" and why it cannot be decoded.
     """
     try:
-        str(path).encode()  # no table could hold an answer for it
         content = read_bytes(str(path), most_bytes(max_pixels))
         judged = inspect_image(content, max_pixels)
         if judged.error or judged.plain:
@@ -92,7 +93,5 @@ def readable(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[bytes, str]:
         again = io.BytesIO()
         Image.fromarray(decode_with_pillow(content)).save(again, "PNG")
         return again.getvalue(), ""
-    except UnicodeEncodeError:
-        return b"", "its name is not UTF-8"
     except (OSError, ValueError) as error:
         return b"", str(getattr(error, "strerror", None) or error)

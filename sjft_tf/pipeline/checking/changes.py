@@ -48,9 +48,11 @@ def by_role(sets: Sets) -> dict[str, ImageSet | None]:
 
 
 def class_changes(before: Sequence[str], now: Sequence[str]) -> str:
-    """Classes added and removed, by name; "" where they are the same."""
+    """Classes added and removed, by name, or that they stand in another order; "" where they are the same."""
+    if sorted(before) == sorted(now) and list(before) != list(now):
+        return f"classes in another order: {_first(before)} before, {_first(now)} now"
     parts = [
-        f"classes {word}: {', '.join(names[:_SHOWN])}" + (f" and {len(names) - _SHOWN} more" * (len(names) > _SHOWN))
+        f"classes {word}: {_first(names)}"
         for word, names in (
             ("added", [name for name in now if name not in set(before)]),
             ("removed", [name for name in before if name not in set(now)]),
@@ -58,3 +60,7 @@ def class_changes(before: Sequence[str], now: Sequence[str]) -> str:
         if names
     ]
     return "; ".join(parts)
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + f" and {len(names) - _SHOWN} more" * (len(names) > _SHOWN)

@@ -86,6 +86,11 @@ def check_sets(config: RunConfig, sets: Sets) -> None:
     """
     training = config.training
     check_max_per_class(sets.target.labels, training.batch_size, training.max_per_class)
+    if config.learns_source and sets.source is not None and sets.source.num_classes < 2:
+        raise InputError(
+            f"A source must have at least 2 classes. Received: '{sets.source.name}' ({sets.source.origin}) with only "
+            f"'{sets.source.class_names[0]}'. If its classes lie deeper, name the folder that holds them"
+        )
     if sets.source is None or config.selection.selector not in TABLE_SELECTORS:
         return
     k, count, bins = list_length(config, len(sets.source)), len(sets.target), config.retrieval.bins

@@ -125,6 +125,7 @@ class Comparison:
         begun = time.perf_counter()
         self._runs.look()
         sets = self._runs.sets
+        yield from sets.opened
         yield from sets.warnings
         sizes = ", ".join(f"{count} {role}" for role, count in sets.images.items())
         yield f"{sizes} images; opened in {time.perf_counter() - begun:.0f} s"

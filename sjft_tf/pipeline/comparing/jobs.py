@@ -79,12 +79,13 @@ def _looked(
     config: RunConfig, holdout_test: float, shared: Workdir
 ) -> tuple[SetsSummary, tuple[ImageSet, np.ndarray] | None]:
     """What is to be known, and the source with the images of it that are kept, bool [N], unless all are."""
-    sets, holdout = open_sets(config.replace("data", per_class=0), shared), 0.0
+    opened: list[str] = []
+    sets, holdout = open_sets(config.replace("data", per_class=0), shared, opened.append), 0.0
     if sets.test is None:
         holdout = holdout_test
         if not holdout:
             raise InputError("There are no test images: give --test, or a --holdout_test above 0")
-        sets = open_sets(config.replace("data", per_class=0, holdout_test=holdout), shared)
+        sets = open_sets(config.replace("data", per_class=0, holdout_test=holdout), shared, lambda line: None)
     if config.data.per_class:
         few_of_each(sets.target, config.data.per_class, config.training.seed)  # said now rather than by every run
     check_sets(config, sets)
@@ -106,6 +107,7 @@ def _looked(
         images={role: len(images) for role, images in roles.items() if images is not None},
         fingerprints={role: images.fingerprint for role, images in roles.items() if images is not None},
         warnings=tuple(leaks),
+        opened=tuple(opened),
     )
     return summary, rest
 
