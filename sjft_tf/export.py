@@ -31,6 +31,7 @@ import tensorflow as tf
 import sjft_tf
 from sjft_tf import artifacts, sealed
 from sjft_tf.errors import InputError
+from sjft_tf.images import decode_bytes
 from sjft_tf.models import target_logits
 from sjft_tf.schema import Form, mismatch, short
 
@@ -49,26 +50,6 @@ _AGAIN = "Make it again with scripts/export.py."
 
 Answer = dict[str, tf.Tensor]
 """By name what a signature gives, see above."""
-_PNG = b"\x89PNG\r\n\x1a\n"
-
-
-def decode_bytes(encoded: tf.Tensor) -> tf.Tensor:
-    """One JPEG or PNG file's content, scalar string, to uint8 [H, W, 3]; TensorFlow ops alone.
-
-    What the image sets of `sjft_tf.images` decode to: JPEG by the accurate transform, transparency laid over
-    white. Only an EXIF orientation is beyond TensorFlow and is not applied.
-    """
-
-    def png() -> tf.Tensor:
-        rgba = tf.cast(tf.io.decode_png(encoded, channels=4), tf.float32)
-        alpha = rgba[..., 3:] / 255.0
-        return tf.cast(tf.round(rgba[..., :3] * alpha + 255.0 * (1.0 - alpha)), tf.uint8)
-
-    def jpeg() -> tf.Tensor:
-        return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
-
-    image = tf.cond(tf.strings.substr(encoded, 0, len(_PNG)) == _PNG, png, jpeg)
-    return tf.ensure_shape(image, [None, None, 3])
 
 
 class ServedView(Protocol):
@@ -165,8 +146,9 @@ def export_saved_model(
     """Writes the target half of a joint model as a SavedModel, atomically; an earlier one is replaced.
 
     Dropout is off and batch normalization uses its moving statistics. The source head is left out.
-    The bytes signature decodes with TensorFlow alone (see `decode_bytes`): gray becomes RGB, transparency is laid
-    over white, but an EXIF orientation is not applied; turn such photos upright first.
+    The bytes signature decodes JPEG and PNG with TensorFlow alone, to the pixels the model was trained on (see
+    `images.decode_bytes`): all depths and color types, transparency laid over white, turned upright by EXIF. It refuses
+    other formats.
 
     Args:
         model: the joint model (one input [H, W, 3] RGB 0..255, dict output with "target": logits [N, C]).
@@ -364,5 +346,6 @@ def _name_undecodable(encoded: Sequence[bytes]) -> None:
         except tf.errors.InvalidArgumentError as error:
             raise InputError(
                 f"Image {position} of {len(encoded)} cannot be decoded; JPEG or PNG is expected. "
-                f"Received: {len(content)} bytes beginning {content[:8]!r}"
+                f"Received: {len(content)} bytes beginning {content[:8]!r}. Other formats: turn them into PNG, or name "
+                "the files to scripts/predict.py"
             ) from error

@@ -19,7 +19,7 @@ from sjft_tf import artifacts
 from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
 from sjft_tf.export import DESCRIPTION_FILE, FORMAT, decode_bytes, export_saved_model, load_predictor
-from sjft_tf.images import ImageSet
+from sjft_tf.images import ImageSet, decode_image
 from sjft_tf.images import View as ImageView
 from sjft_tf.models import Scorer, build_joint_model, build_trunk
 
@@ -114,6 +114,23 @@ def test_bytes_signature_takes_any_size_and_kind(exported, rng):
     want = in_process(model, view, images)
     np.testing.assert_allclose(predictor.predict_bytes(contents), want, rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(predictor.predict_bytes(contents, batch_size=4), want, rtol=1e-5, atol=1e-7)
+
+
+def test_bytes_signature_sees_what_training_saw(exported, rng):
+    """A real SavedModel; all kinds of file: tests/images/test_pixels.py."""
+    model, view, folder = exported
+    photo = rng.integers(0, 256, (33, 20, 3), dtype=np.uint8)
+    turn = Image.Exif()
+    turn[0x0112] = 6
+    stream, few = io.BytesIO(), io.BytesIO()
+    Image.fromarray(photo).save(stream, "jpeg", exif=turn)
+    Image.fromarray(photo[..., 0] // 16).convert("P").save(few, "png", bits=4)
+    contents = [stream.getvalue(), few.getvalue()]
+    predictor = load_predictor(folder)
+    want = in_process(model, view, [decode_image(content) for content in contents])
+    np.testing.assert_allclose(predictor.predict_bytes(contents), want, rtol=1e-5, atol=1e-7)
+    with pytest.raises(InputError, match=r"Image 1 of 2 .*JPEG or PNG is expected.*GIF.*scripts/predict\.py"):
+        predictor.predict_bytes([contents[0], encoded(photo, "gif")])
 
 
 def in_pillow(content: bytes) -> np.ndarray:

@@ -36,17 +36,19 @@ Single files
 
 image_files      the image files below a folder, those named like `IMAGE_EXTENSIONS`
 read_bytes       a file on the disk or any file system TensorFlow knows; `most_bytes` of one are read
-inspect_image    whether encoded bytes decode; `decode_with_pillow` decodes them, at most `MAX_PIXELS`
+inspect_image    whether encoded bytes decode; `decode_image` decodes them, at most `MAX_PIXELS`
+decode_bytes     JPEG and PNG to the same pixels by TensorFlow's operations alone, for exported models
 visible_name     a path as text that can be printed
 """
 
 from sjft_tf.images.audit import AUDIT_SETTINGS, MIN_AUDITED_SIDE, Audit, Leak, find_leaks
 from sjft_tf.images.augment import Augmentation, Change, ColorJitter, Cutout, RandAugment, RandomAffine
 from sjft_tf.images.combine import align_classes, check_disjoint, check_trainable, concatenate
-from sjft_tf.images.decode import MAX_PIXELS, decode_with_pillow, most_bytes
+from sjft_tf.images.decode import MAX_PIXELS, decode_image, most_bytes
 from sjft_tf.images.dividing import deal_into_folds, fold, hold_out, share_of_each
 from sjft_tf.images.few_shot import few_of_each
 from sjft_tf.images.image_set import ImageSet, untuned
+from sjft_tf.images.in_graph import decode_bytes
 from sjft_tf.images.joint import Exchange, Pools, SourceStream, joint_dataset
 from sjft_tf.images.order import BatchComposition, check_max_per_class
 from sjft_tf.images.paths import read_bytes
@@ -90,7 +92,8 @@ __all__ = [
     "check_trainable",
     "concatenate",
     "deal_into_folds",
-    "decode_with_pillow",
+    "decode_bytes",
+    "decode_image",
     "default_splits",
     "dense_sides",
     "evaluation_views",

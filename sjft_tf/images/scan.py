@@ -17,13 +17,14 @@ from sjft_tf import artifacts
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import watching
-from sjft_tf.images.decode import MAX_PIXELS, is_plain, most_bytes, open_image, to_rgb
+from sjft_tf.images.decode import MAX_PIXELS, decode_opened, is_plain, most_bytes, open_image
+from sjft_tf.images.formats import what_it_is
 from sjft_tf.images.paths import file_stats, read_bytes
 from sjft_tf.progress import bar
 from sjft_tf.schema import Array, Schema
 
 _BLOCK = 64  # files handed to a thread at a time
-JUDGMENT = 3  # raise when `inspect_image` comes to judge files differently
+JUDGMENT = 4  # raise when `inspect_image` comes to judge files differently
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,25 +161,25 @@ def inspect_image(encoded: bytes, max_pixels: int = MAX_PIXELS) -> ScanResult:
     digest = hashlib.sha256(encoded).digest()
     try:
         with open_image(encoded, max_pixels) as image:
-            if is_plain(image) and _tensorflow_decodes(encoded, image.format == "PNG"):
+            if is_plain(image, encoded) and _tensorflow_decodes(encoded, image.format == "PNG"):
                 return ScanResult(True, digest)
-            # The decoders differ in which damage they forgive; what TensorFlow refuses, Pillow may still show.
-            to_rgb(image)
+            decode_opened(image, encoded)
     except Exception as error:  # Pillow raises a dozen types on damaged files
-        return ScanResult(False, digest, _reason(error))
+        return ScanResult(False, digest, _reason(error, encoded))
     return ScanResult(False, digest)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, encoded: bytes) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
-        return "not an image in a known format"
+        said = what_it_is(encoded)
+        return f"it is {said}" if said else "not an image in a known format"
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def _tensorflow_decodes(encoded: bytes, png: bool) -> bool:
     # An eighth of a JPEG's resolution takes the whole file to be read but little of the arithmetic.
     try:
-        tf.io.decode_png(encoded) if png else tf.io.decode_jpeg(encoded, ratio=8)
+        tf.io.decode_png(encoded) if png else tf.io.decode_jpeg(encoded, channels=3, ratio=8)
     except tf.errors.InvalidArgumentError:
         return False
     return True

@@ -16,7 +16,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import (
     IMAGE_EXTENSIONS,
     MAX_PIXELS,
-    decode_with_pillow,
+    decode_image,
     image_files,
     inspect_image,
     most_bytes,
@@ -90,7 +90,7 @@ def readable(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[bytes, str]:
         if judged.error or judged.plain:
             return (b"", judged.error) if judged.error else (content, "")
         again = io.BytesIO()
-        Image.fromarray(decode_with_pillow(content)).save(again, "PNG")
+        Image.fromarray(decode_image(content)).save(again, "PNG")
         return again.getvalue(), ""
     except UnicodeEncodeError:
         return b"", "its name is not UTF-8"
