@@ -22,7 +22,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypedDict, cast
+from typing import NotRequired, Protocol, TypedDict, cast
 
 import keras
 import numpy as np
@@ -31,7 +31,7 @@ import tensorflow as tf
 import sjft_tf
 from sjft_tf import artifacts, sealed
 from sjft_tf.errors import InputError
-from sjft_tf.images import decode_bytes
+from sjft_tf.images import ValueRange, decode_bytes
 from sjft_tf.models import target_logits
 from sjft_tf.schema import Form, mismatch, short
 
@@ -45,6 +45,7 @@ _DESCRIPTION: dict[str, Form] = {
     "crop": int,
     "made_from": dict,
     "versions": {"*": str},
+    "value_range?": [float],
 }
 _AGAIN = "Make it again with scripts/export.py."
 
@@ -69,13 +70,18 @@ class ServedView(Protocol):
 
 
 class ModelDescription(TypedDict):
-    """What an exported model says of itself: classes in label order, its view, what it was made from and by."""
+    """What an exported model says of itself: classes in label order, its view, what it was made from and by.
+
+    `value_range` has the values that were black and white in training, in images of more than 8 bits; [] where their
+    type said it.
+    """
 
     class_names: list[str]
     resize: int
     crop: int
     made_from: artifacts.Stamp
     versions: dict[str, str]
+    value_range: NotRequired[list[float]]
 
 
 class LoadedModel(Protocol):
@@ -90,7 +96,9 @@ class LoadedModel(Protocol):
 class _Serving(tf.Module):
     """Holds the variables and the traced functions; the Keras model itself stays outside the file."""
 
-    def __init__(self, model: keras.Model, class_names: Sequence[str], view: ServedView) -> None:
+    def __init__(
+        self, model: keras.Model, class_names: Sequence[str], view: ServedView, given: ValueRange | None
+    ) -> None:
         super().__init__(name="sjft_tf_serving")
         # Keras 3 wraps its variables; what a SavedModel can track is the tf.Variable inside.
         self.weights = [v if isinstance(v, tf.Variable) else v.value for v in model.variables]
@@ -111,7 +119,7 @@ class _Serving(tf.Module):
             return tf.ensure_shape(view(image), crop.shape)
 
         def decode(encoded: tf.Tensor) -> tf.Tensor:
-            return prepare(decode_bytes(encoded))
+            return prepare(decode_bytes(encoded, given))
 
         @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="images")])
         def serve_images(images: tf.Tensor) -> Answer:
@@ -142,6 +150,7 @@ def export_saved_model(
     view: ServedView,
     path: str | os.PathLike[str],
     description: Mapping[str, object] | None = None,
+    value_range: tuple[float, float] | None = None,
 ) -> Path:
     """Writes the target half of a joint model as a SavedModel, atomically; an earlier one is replaced.
 
@@ -157,6 +166,8 @@ def export_saved_model(
         path: the folder to write.
         description: what the model was made from (fingerprints, settings, metrics): JSON-able, kept in
             `assets.extra/sjft_tf.json` as `made_from`.
+        value_range: the values that were black and white in training, in images of more than 8 bits; None (default):
+            what their type says.
 
     Returns:
         The folder.
@@ -170,7 +181,7 @@ def export_saved_model(
         raise InputError(f"The model has {num_classes} target classes. Received: {len(class_names)} class names")
     if any(side not in (None, view.crop) for side in size):
         raise InputError(f"The model takes images of {size[0]} x {size[1]}, the view gives {view.crop} x {view.crop}.")
-    serving = _Serving(head, class_names, view)
+    serving = _Serving(head, class_names, view, None if value_range is None else ValueRange(*value_range))
     with artifacts.atomic_directory(path) as folder:
         tf.saved_model.save(
             serving,
@@ -185,6 +196,7 @@ def export_saved_model(
                 "resize": int(view.resize),
                 "crop": int(view.crop),
                 "made_from": dict(description or {}),
+                "value_range": list(value_range or ()),
                 "versions": {
                     "sjft_tf": sjft_tf.__version__,
                     "tensorflow": tf.__version__,

@@ -38,6 +38,7 @@ image_files      the image files below a folder, those named like `IMAGE_EXTENSI
 read_bytes       a file on the disk or any file system TensorFlow knows; `most_bytes` of one are read
 inspect_image    whether encoded bytes decode; `decode_image` decodes them, at most `MAX_PIXELS`
 decode_bytes     JPEG and PNG to the same pixels by TensorFlow's operations alone, for exported models
+ValueRange       which values of more than 8 bits are black and white
 visible_name     a path as text that can be printed
 """
 
@@ -56,6 +57,7 @@ from sjft_tf.images.positions import WHOLE_BATCH, BatchPlan, BatchShard
 from sjft_tf.images.reduction import reduction_error
 from sjft_tf.images.scan import inspect_image
 from sjft_tf.images.sources import default_splits, open_image_set, open_source
+from sjft_tf.images.values import ValueRange
 from sjft_tf.images.views import EVAL_VIEWS, TenCrop, View, WholeImage, dense_sides, evaluation_views
 from sjft_tf.images.walking import IMAGE_EXTENSIONS, image_files, visible_name
 from sjft_tf.images.watching import changed_file, refuse_changed
@@ -83,6 +85,7 @@ __all__ = [
     "RandomAffine",
     "SourceStream",
     "TenCrop",
+    "ValueRange",
     "View",
     "WholeImage",
     "align_classes",

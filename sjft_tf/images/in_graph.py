@@ -14,21 +14,28 @@ import tensorflow as tf
 
 from sjft_tf.images import orientation as exif
 from sjft_tf.images.orientation import JPEG, PNG
-from sjft_tf.images.png_jpeg import AS_8_BIT, COLOR_AT, DEPTH_AT, PALETTE
+from sjft_tf.images.png_jpeg import COLOR_AT, DEPTH_AT, PALETTE
+from sjft_tf.images.values import WHOLE_16, ValueRange, levels_of_16_bits
 
 _KINDS = ((b"GIF8", "GIF"), (b"BM", "BMP"), (b"RIFF", "WebP"), (exif.LITTLE, "TIFF"), (exif.BIG, "TIFF"))
 """By their first bytes the other formats that an image set may hold."""
 
 
-def decode_bytes(encoded: tf.Tensor) -> tf.Tensor:
+def decode_bytes(encoded: tf.Tensor, given: ValueRange | None = None) -> tf.Tensor:
     """One JPEG or PNG file's content, scalar string, to uint8 [H, W, 3], turned upright; TensorFlow ops alone.
+
+    Args:
+        encoded: scalar string.
+        given: see `decode.decode_image`.
 
     Raises:
         tf.errors.InvalidArgumentError: when it runs, of damaged files and of other formats.
     """
     png = tf.strings.substr(encoded, 0, len(PNG)) == PNG
     jpeg = tf.strings.substr(encoded, 0, len(JPEG)) == JPEG
-    image = tf.case([(png, lambda: _png(encoded)), (jpeg, lambda: _jpeg(encoded))], lambda: _refuse(encoded))
+    image = tf.case(
+        [(png, lambda: _png(encoded, given or WHOLE_16)), (jpeg, lambda: _jpeg(encoded))], lambda: _refuse(encoded)
+    )
     return _upright(tf.ensure_shape(image, [None, None, 3]), encoded)
 
 
@@ -37,12 +44,12 @@ def _jpeg(encoded: tf.Tensor) -> tf.Tensor:
     return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
 
 
-def _png(encoded: tf.Tensor) -> tf.Tensor:
+def _png(encoded: tf.Tensor, known: ValueRange) -> tf.Tensor:
     # A file that ends within its header is left to the decoder to refuse.
     header = tf.io.decode_raw(tf.strings.join([tf.strings.substr(encoded, 0, 32), b"\0" * 32]), tf.uint8)
     depth, palette = tf.cast(header[DEPTH_AT], tf.int32), header[COLOR_AT] == PALETTE
     rgba = tf.case(
-        [(palette, lambda: _palette_png(encoded)), (depth == 16, lambda: _deep_png(encoded))],
+        [(palette, lambda: _palette_png(encoded)), (depth == 16, lambda: _deep_png(encoded, known))],
         lambda: _shallow_png(encoded, depth),
     )
     return tf.cond(tf.reduce_all(rgba[..., 3] == 255), lambda: rgba[..., :3], lambda: _over_white(rgba))
@@ -64,9 +71,11 @@ def _shallow_png(encoded: tf.Tensor, depth: tf.Tensor) -> tf.Tensor:
     return tf.concat([rgba[..., :3], alpha], 2)
 
 
-def _deep_png(encoded: tf.Tensor) -> tf.Tensor:
-    levels = tf.io.decode_png(encoded, channels=4, dtype=tf.uint16)
-    return tf.gather(tf.constant(AS_8_BIT), tf.cast(levels, tf.int32))
+def _deep_png(encoded: tf.Tensor, known: ValueRange) -> tf.Tensor:
+    values = tf.cast(tf.io.decode_png(encoded, channels=4, dtype=tf.uint16), tf.int32)
+    # Alpha is always taken whole.
+    color = tf.gather(tf.constant(levels_of_16_bits(known)), values[..., :3])
+    return tf.concat([color, tf.gather(tf.constant(levels_of_16_bits(WHOLE_16)), values[..., 3:])], 2)
 
 
 def _over_white(rgba: tf.Tensor) -> tf.Tensor:

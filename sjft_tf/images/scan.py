@@ -17,9 +17,10 @@ from sjft_tf import artifacts
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import watching
-from sjft_tf.images.decode import MAX_PIXELS, decode_opened, is_plain, most_bytes, open_image
+from sjft_tf.images.decode import MAX_PIXELS, is_plain, most_bytes, open_image, stored_image
 from sjft_tf.images.formats import what_it_is
 from sjft_tf.images.paths import file_stats, read_bytes
+from sjft_tf.images.values import ValueRange, advice, as_rgb, extent
 from sjft_tf.progress import bar
 from sjft_tf.schema import Array, Schema
 
@@ -29,11 +30,21 @@ JUDGMENT = 4  # raise when `inspect_image` comes to judge files differently
 
 @dataclasses.dataclass(frozen=True)
 class ScanResult:
-    """What one look at a file tells. `error` is "" for a file that decodes."""
+    """What one look at a file tells.
+
+    Attributes:
+        plain: see `decode.is_plain`.
+        digest: SHA-256.
+        error: why it does not decode, "" where it does.
+        extent: the smallest and the largest value of an image of more than 8 bits; None for one of 8.
+        declared: what is black and white by the type of such values, None where it says nothing.
+    """
 
     plain: bool
     digest: bytes
     error: str = ""
+    extent: ValueRange | None = None
+    declared: ValueRange | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,19 +71,28 @@ class FileScan:
         bad_images: "error" (default) refuses a set with a file that does not decode, "skip" leaves the file out.
         max_pixels: an image whose header claims more is bad, and its pixels are never decoded.
         cache: a folder for results, so that unchanged files (path, size, time) are not read again. Default: none.
+        given: what is black and white among values of more than 8 bits. Default: what their type says.
 
     Attributes:
         cache: as given.
         max_pixels: as given.
+        given: as given.
         bad: the (path, reason) pairs left out so far.
     """
 
-    def __init__(self, bad_images: str = "error", cache: Path | None = None, max_pixels: int = MAX_PIXELS) -> None:
+    def __init__(
+        self,
+        bad_images: str = "error",
+        cache: Path | None = None,
+        max_pixels: int = MAX_PIXELS,
+        given: ValueRange | None = None,
+    ) -> None:
         if bad_images not in ("error", "skip"):
             raise InputError(f"`bad_images` must be 'error' or 'skip'. Received: {bad_images!r}")
         self._skip = bad_images == "skip"
         self.cache = cache
         self.max_pixels = max_pixels
+        self.given = given
         self.bad: list[tuple[str, str]] = []
 
     def files(
@@ -92,6 +112,7 @@ class FileScan:
         stats = file_stats(paths) if stats is None else stats
         results = self._look(paths, stats, key, description)
         self.report_bad([(path, one.error) for path, one in zip(paths, results, strict=True) if one.error], len(paths))
+        self._tell_values(description, results)
         positions = np.array([i for i, one in enumerate(results) if not one.error], np.int64)
         return ScannedFiles(
             positions,
@@ -99,6 +120,20 @@ class FileScan:
             np.frombuffer(b"".join(results[i].digest for i in positions), np.uint8).reshape(-1, 32),
             watching.remember(key, [paths[i] for i in positions], [stats[i] for i in positions]),
         )
+
+    def _tell_values(self, description: str, results: Sequence[ScanResult]) -> None:
+        """Says once what values of more than 8 bits there are, and warns where most gray levels are lost."""
+        deep = [one for one in results if one.extent is not None and not one.error]
+        if not deep:
+            return
+        extents = [one.extent for one in deep if one.extent is not None]
+        found = ValueRange(min(one.low for one in extents), max(one.high for one in extents))
+        known = self.given or deep[0].declared or found
+        logging.info(
+            "%s: %d images of more than 8 bits, values %s, black and white %s", description, len(deep), found, known
+        )
+        if said := advice(found, known):
+            logging.warning("%s: %s", description, said)
 
     def report_bad(self, bad: Sequence[tuple[str, str]], total: int) -> None:
         """Refuses or takes note of the (path, reason) pairs found bad among `total` images."""
@@ -130,13 +165,14 @@ class FileScan:
     def _look(
         self, paths: Sequence[str], stats: Sequence[tuple[int, int]], key: str, description: str
     ) -> list[ScanResult]:
-        store = _Store(self.cache / f"scan_{artifacts.fingerprint(key)}.npz", self.max_pixels) if self.cache else None
+        name = f"scan_{artifacts.fingerprint(key)}.npz"
+        store = _Store(self.cache / name, self.max_pixels, self.given) if self.cache else None
         known = store.read() if store else {}
         results = [known.get((path, *stat)) for path, stat in zip(paths, stats, strict=True)]
         missing = [i for i, one in enumerate(results) if one is None]
         blocks = [missing[i : i + _BLOCK] for i in range(0, len(missing), _BLOCK)]
         with bar(len(missing), description) as shown, concurrent.futures.ThreadPoolExecutor() as pool:
-            done = pool.map(lambda block: [inspect_file(paths[i], self.max_pixels) for i in block], blocks)
+            done = pool.map(lambda block: [inspect_file(paths[i], self.max_pixels, self.given) for i in block], blocks)
             for block, inspected in zip(blocks, done, strict=True):
                 for i, one in zip(block, inspected, strict=True):
                     results[i] = one
@@ -147,26 +183,35 @@ class FileScan:
         return complete
 
 
-def inspect_file(path: str, max_pixels: int = MAX_PIXELS) -> ScanResult:
+def inspect_file(path: str, max_pixels: int = MAX_PIXELS, given: ValueRange | None = None) -> ScanResult:
     """Reads and inspects one file; what goes wrong is in the result."""
     try:
         encoded = read_bytes(path, most_bytes(max_pixels))
     except OSError as error:
         return ScanResult(False, bytes(32), str(error.strerror or error))
-    return inspect_image(encoded, max_pixels)
+    return inspect_image(encoded, max_pixels, given)
 
 
-def inspect_image(encoded: bytes, max_pixels: int = MAX_PIXELS) -> ScanResult:
-    """Whether encoded bytes decode, by which decoder, and their digest; the one rule for training and prediction."""
+def inspect_image(encoded: bytes, max_pixels: int = MAX_PIXELS, given: ValueRange | None = None) -> ScanResult:
+    """Whether encoded bytes decode, by which decoder, and their digest; the one rule for training and prediction.
+
+    Args:
+        encoded: the file's bytes.
+        max_pixels: an image whose header claims more does not decode.
+        given: see `decode.decode_image`.
+    """
     digest = hashlib.sha256(encoded).digest()
     try:
         with open_image(encoded, max_pixels) as image:
             if is_plain(image, encoded) and _tensorflow_decodes(encoded, image.format == "PNG"):
                 return ScanResult(True, digest)
-            decode_opened(image, encoded)
+            stored = stored_image(image, encoded, given)
+            as_rgb(stored, given)
     except Exception as error:  # Pillow raises a dozen types on damaged files
         return ScanResult(False, digest, _reason(error, encoded))
-    return ScanResult(False, digest)
+    if stored.values.dtype == np.uint8:
+        return ScanResult(False, digest)
+    return ScanResult(False, digest, "", extent(stored.color), stored.declared)
 
 
 def _reason(error: Exception, encoded: bytes) -> str:
@@ -185,6 +230,7 @@ def _tensorflow_decodes(encoded: bytes, png: bool) -> bool:
     return True
 
 
+_NONE = (1.0, 0.0)  # in place of a range
 _TEXT, _PER_FILE = Array("uint8", ("bytes",)), ("files",)
 _SCHEMA = Schema(
     {
@@ -194,9 +240,14 @@ _SCHEMA = Schema(
         "sizes": Array("int64", _PER_FILE),
         "times": Array("int64", _PER_FILE),
         "digests": Array("uint8", ("bytes of digests",)),
+        "values": Array("float64", ("files", 4)),
     },
-    {"made_by": [int]},
+    {"made_by": [float]},
 )
+
+
+def _range(low: float, high: float) -> ValueRange | None:
+    return None if low > high else ValueRange(low, high)
 
 
 class _Store:
@@ -204,9 +255,9 @@ class _Store:
 
     _MADE_BY = JUDGMENT
 
-    def __init__(self, path: Path, max_pixels: int) -> None:
+    def __init__(self, path: Path, max_pixels: int, given: ValueRange | None) -> None:
         self._path = path
-        self._made_by = [self._MADE_BY, max_pixels]
+        self._made_by = [float(number) for number in (self._MADE_BY, max_pixels, *(given or ()))]
 
     def read(self) -> dict[tuple[str, int, int], ScanResult]:
         try:
@@ -226,14 +277,15 @@ class _Store:
             logging.warning("%s is damaged: it is of other files. The files are scanned again.", self._path)
             return {}
         return {
-            (path, size, time): ScanResult(plain, digests[32 * i : 32 * i + 32], error)
-            for i, (path, size, time, plain, error) in enumerate(
+            (path, size, time): ScanResult(plain, digests[32 * i : 32 * i + 32], error, _range(*v[:2]), _range(*v[2:]))
+            for i, (path, size, time, plain, error, v) in enumerate(
                 zip(
                     paths,
                     arrays["sizes"].tolist(),
                     arrays["times"].tolist(),
                     arrays["plain"].tolist(),
                     errors,
+                    arrays["values"].tolist(),
                     strict=True,
                 )
             )
@@ -250,5 +302,8 @@ class _Store:
             "times": np.array([time for _, time in stats], np.int64),
             "plain": np.array([one.plain for one in results], bool),
             "digests": np.frombuffer(b"".join(one.digest for one in results), np.uint8),
+            "values": np.array(
+                [(*(one.extent or _NONE), *(one.declared or _NONE)) for one in results], np.float64
+            ).reshape(-1, 4),
         }
         artifacts.save_npz(self._path, arrays, {"made_by": self._made_by})

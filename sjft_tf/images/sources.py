@@ -12,6 +12,7 @@ from sjft_tf.images.decode import MAX_PIXELS
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.scan import FileScan
 from sjft_tf.images.spec import Spec, parse, with_splits
+from sjft_tf.images.values import ValueRange
 
 # A new kind of source is one function here, and one in SPLITS if it comes in splits.
 OPENERS: dict[str, Callable[[Spec, FileScan], ImageSet]] = {
@@ -50,6 +51,7 @@ def open_image_set(
     cache: Path | None = None,
     report: Path | None = None,
     max_pixels: int = MAX_PIXELS,
+    value_range: tuple[float, float] | None = None,
 ) -> ImageSet:
     """Opens `KIND:REST[#split][?key=value&...]`, e.g. "folder:/data/flowers#train" or "glyphs?n=8000".
 
@@ -59,11 +61,15 @@ def open_image_set(
         cache: folder where the results of checking files are kept, so that unchanged files are read only once.
         report: CSV file (path, reason) that lists the files left out.
         max_pixels: an image whose header claims more cannot be decoded.
+        value_range: the values that are black and white in images of more than 8 bits; None (default): all of 16 bits,
+            0 and 1 of floats.
 
     Raises:
         InputError: with what came, what was expected and what to do.
     """
-    return open_source([spec], bad_images=bad_images, cache=cache, report=report, max_pixels=max_pixels)
+    return open_source(
+        [spec], bad_images=bad_images, cache=cache, report=report, max_pixels=max_pixels, value_range=value_range
+    )
 
 
 def open_source(
@@ -73,13 +79,16 @@ def open_source(
     cache: Path | None = None,
     report: Path | None = None,
     max_pixels: int = MAX_PIXELS,
+    value_range: tuple[float, float] | None = None,
 ) -> ImageSet:
     """Opens several specs as one set, label spaces kept apart (see `concatenate`). Args as for `open_image_set`."""
     parsed = [_parse(spec) for spec in specs]
-    scan = FileScan(bad_images, Path(cache) if cache is not None else None, max_pixels)
+    given = None if value_range is None else ValueRange(*value_range)
+    scan = FileScan(bad_images, Path(cache) if cache is not None else None, max_pixels, given)
     opened = [OPENERS[spec.kind](spec, scan) for spec in parsed]
     scan.write_report(Path(report) if report is not None else None)
-    return concatenate(opened)
+    images = concatenate(opened)
+    return images if given is None else images.scaled(given)
 
 
 def default_splits(spec: str) -> dict[str, str]:

@@ -85,6 +85,7 @@ def open_sets(config: RunConfig, workdir: Workdir) -> Sets:
             data.source,
             bad_images=data.bad_images,
             max_pixels=data.max_pixels,
+            value_range=data.values(),
             cache=workdir.scans,
             report=workdir.bad_images("source"),
         )
@@ -122,6 +123,7 @@ def _open(spec: str, role: str, config: RunConfig, workdir: Workdir) -> ImageSet
         spec,
         bad_images=config.data.bad_images,
         max_pixels=config.data.max_pixels,
+        value_range=config.data.values(),
         cache=workdir.scans,
         report=workdir.bad_images(role),
     )

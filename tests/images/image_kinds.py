@@ -48,6 +48,31 @@ def png(samples, depth, color, before=b"", after=b"", interlaced=False):
     return b"\x89PNG\r\n\x1a\n" + image + chunk(b"IEND", b"")
 
 
+def tiff(values, bits, sample_format=1, photometric=1):
+    """An uncompressed little-endian TIFF of one strip: values [H, W, C], of 12 bits as integers of any type."""
+    (height, width, samples), data = values.shape, values.tobytes()
+    if bits == 12:
+        pairs = values.reshape(height, -1, 2)
+        high, low = pairs[..., 0], pairs[..., 1]
+        data = np.stack([high >> 4, (high & 15) << 4 | low >> 8, low & 255], 2).astype(np.uint8).tobytes()
+    data += bytes(len(data) % 2)
+    several = {258: [bits] * samples, 339: [sample_format] * samples}  # behind the data, where they do not fit an entry
+    entries, behind, at = b"", b"", 8 + len(data)
+    for tag, value in (
+        *((256, width), (257, height), (258, bits), (259, 1), (262, photometric), (273, 8), (277, samples)),
+        *((278, height), (279, len(data)), (339, sample_format)),
+    ):
+        if samples > 2 and tag in several:
+            entries += struct.pack("<HHII", tag, 3, samples, at + len(behind))
+            behind += struct.pack(f"<{samples}H", *several[tag])
+        elif samples == 2 and tag in several:
+            entries += struct.pack("<HHIHH", tag, 3, 2, *several[tag])
+        else:
+            entries += struct.pack("<HHII", tag, 4, 1, value)
+    directory = struct.pack("<H", len(entries) // 12) + entries + bytes(4)
+    return b"II*\0" + struct.pack("<I", at + len(behind)) + data + behind + directory
+
+
 def exif(orientation, order="<", kind=3):
     """A TIFF block that holds two other tags and the orientation."""
     value = struct.pack(order + ("HH" if kind == 3 else "I"), *((orientation, 0) if kind == 3 else (orientation,)))
@@ -199,6 +224,14 @@ def other_kinds(rng):
     levels = rng.integers(0, 65536, (9, 11), np.uint16)
     shown = np.repeat(np.floor(levels[..., None] / 257 + 0.5).astype(np.uint8), 3, 2)
     yield "TIFF 16 bit", kind(saved(Image.fromarray(levels), "TIFF"), shown)
+    few_levels = rng.integers(0, 4096, (4, 6, 1))
+    shown = np.floor(few_levels / 4095 * 255 + 0.5).astype(np.uint8).repeat(3, 2)
+    yield "TIFF 12 bit", kind(tiff(few_levels, 12), shown)
+    floats = rng.random((9, 11, 1)).astype(np.float32)
+    shown = np.floor(floats.astype(np.float64) * 255 + 0.5).astype(np.uint8).repeat(3, 2)
+    yield "TIFF float", kind(tiff(floats, 32, 3), shown)
+    color = rng.integers(0, 65536, (9, 11, 3)).astype(np.uint16)
+    yield "TIFF 16 bit color", kind(tiff(color, 16, photometric=2), (color >> 8).astype(np.uint8))
 
 
 def all_kinds():

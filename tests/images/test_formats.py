@@ -2,16 +2,20 @@
 
 import io
 import re
+import runpy
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, TiffImagePlugin, features
+from PIL import Image, features
 
 from sjft_tf.images import decode_image, inspect_image
 from sjft_tf.images import formats as formats_module
 from sjft_tf.images.formats import opened_formats
+
+TIFF = runpy.run_path(str(Path(__file__).with_name("image_kinds.py")), run_name="image_kinds")["tiff"]
 
 
 def iso_media(brand):
@@ -78,24 +82,10 @@ def test_other_files_are_told_what_they_are(content, said):
     assert re.search(said, error), error
 
 
-def tiff(samples, bits, sample_format=1):
-    """One pixel of many channels, uncompressed."""
-    directory = TiffImagePlugin.ImageFileDirectory_v2()
-    for tag, value in (
-        *((256, 1), (257, 1), (258, (bits,) * samples), (259, 1), (262, 1), (273, 8), (277, samples), (278, 1)),
-        *((279, samples * bits // 8), (339, (sample_format,) * samples)),
-    ):
-        directory[tag] = value
-    stream = io.BytesIO(b"II*\0\0\0\0\0" + bytes(samples * bits // 8))
-    stream.seek(0, io.SEEK_END)
-    at = stream.tell() + stream.tell() % 2
-    stream.seek(at)
-    directory.save(stream)
-    content = stream.getvalue()
-    return content[:4] + at.to_bytes(4, "little") + content[8:]
-
-
 def test_more_channels_than_a_picture_has():
-    error = inspect_image(tiff(8, 16)).error
+    error = inspect_image(TIFF(np.zeros((1, 1, 8), np.uint16), 16)).error
     assert "TIFF of 8 channel(s), 16 bits; gray, RGB or RGBA was expected. Choose the three channels" in error
-    assert "TIFF of 3 channel(s), 32 bits, float, which cannot be read" in inspect_image(tiff(3, 32, 3)).error
+    assert (
+        "TIFF of 3 channel(s), 32 bits, float, which cannot be read"
+        in inspect_image(TIFF(np.zeros((1, 1, 3), np.float32), 32, 3)).error
+    )
