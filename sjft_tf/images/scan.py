@@ -20,7 +20,7 @@ from sjft_tf.images import watching
 from sjft_tf.images.decode import MAX_PIXELS, is_plain, most_bytes, open_image, stored_image
 from sjft_tf.images.formats import what_it_is
 from sjft_tf.images.paths import file_stats, read_bytes
-from sjft_tf.images.values import ValueRange, advice, as_rgb, extent
+from sjft_tf.images.values import ValueRange, as_rgb, extent, tell
 from sjft_tf.progress import bar
 from sjft_tf.schema import Array, Schema
 
@@ -112,7 +112,8 @@ class FileScan:
         stats = file_stats(paths) if stats is None else stats
         results = self._look(paths, stats, key, description)
         self.report_bad([(path, one.error) for path, one in zip(paths, results, strict=True) if one.error], len(paths))
-        self._tell_values(description, results)
+        deep = [one for one in results if one.extent is not None and not one.error]
+        tell(description, [one.extent for one in deep if one.extent is not None], self.given or _declared(deep))
         positions = np.array([i for i, one in enumerate(results) if not one.error], np.int64)
         return ScannedFiles(
             positions,
@@ -120,20 +121,6 @@ class FileScan:
             np.frombuffer(b"".join(results[i].digest for i in positions), np.uint8).reshape(-1, 32),
             watching.remember(key, [paths[i] for i in positions], [stats[i] for i in positions]),
         )
-
-    def _tell_values(self, description: str, results: Sequence[ScanResult]) -> None:
-        """Says once what values of more than 8 bits there are, and warns where most gray levels are lost."""
-        deep = [one for one in results if one.extent is not None and not one.error]
-        if not deep:
-            return
-        extents = [one.extent for one in deep if one.extent is not None]
-        found = ValueRange(min(one.low for one in extents), max(one.high for one in extents))
-        known = self.given or deep[0].declared or found
-        logging.info(
-            "%s: %d images of more than 8 bits, values %s, black and white %s", description, len(deep), found, known
-        )
-        if said := advice(found, known):
-            logging.warning("%s: %s", description, said)
 
     def report_bad(self, bad: Sequence[tuple[str, str]], total: int) -> None:
         """Refuses or takes note of the (path, reason) pairs found bad among `total` images."""
@@ -181,6 +168,10 @@ class FileScan:
         if store and missing:
             store.write(paths, stats, complete)
         return complete
+
+
+def _declared(deep: Sequence[ScanResult]) -> ValueRange | None:
+    return next((one.declared for one in deep if one.declared is not None), None)
 
 
 def inspect_file(path: str, max_pixels: int = MAX_PIXELS, given: ValueRange | None = None) -> ScanResult:

@@ -7,10 +7,14 @@ without one. Transparency is always taken whole.
 from __future__ import annotations
 
 import functools
+import logging
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+log = logging.getLogger(__name__)
 
 _ROWS = 64  # scaled at a time, because floats take several times the room
 _MANY_LEVELS = 64  # gray levels: fewer, and most of what the values tell is lost
@@ -123,6 +127,24 @@ def levels_left(found: ValueRange, known: ValueRange) -> int:
     """Of 256, how many gray levels values from `found.low` to `found.high` are spread over."""
     low, high = max(found.low, known.low), min(found.high, known.high)
     return 1 + max(0, round(255 * (high - low) / (known.high - known.low)))
+
+
+def tell(what: str, extents: Sequence[ValueRange], known: ValueRange | None) -> None:
+    """Says once what values of more than 8 bits there are, and warns where most of their gray levels are lost.
+
+    Args:
+        what: the set, for the line.
+        extents: of each such image; none, and nothing is said.
+        known: what is black and white; None: what is found.
+    """
+    if not extents:
+        return
+    found = ValueRange(min(one.low for one in extents), max(one.high for one in extents))
+    log.info(
+        "%s: %d images of more than 8 bits, values %s, black and white %s", what, len(extents), found, known or found
+    )
+    if said := advice(found, known or found):
+        log.warning("%s: %s", what, said)
 
 
 def advice(found: ValueRange, known: ValueRange) -> str:
