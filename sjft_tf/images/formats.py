@@ -21,7 +21,7 @@ _FOREIGN = (
         128,
         b"DICM",
         "a DICOM file. Write its pixels, with the window of values that is meant, as 8-bit or 16-bit gray PNG (pydicom "
-        "reads it); --target=...?range=LOW:HIGH says which values are black and white",
+        "reads it); --value_range=LOW:HIGH says which values are black and white",
     ),
     (0, b"\0\0\0\x0cjP  ", f"JPEG 2000. {_CONVERT}"),
     (0, b"\xff\x4f\xff\x51", f"JPEG 2000. {_CONVERT}"),
