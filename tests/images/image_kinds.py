@@ -148,6 +148,27 @@ def turned_png_kinds(rng):
         yield f"png turned {orientation}", Kind(png(samples, 8, 2, **place), shown)
 
 
+def odd_png_kinds(rng):
+    """What a decoder could take into account, or stumble over."""
+    samples = rng.integers(0, 256, (9, 11, 3))
+    rgb = samples.astype(np.uint8)
+    yield "png gamma", Kind(png(samples, 8, 2, chunk(b"gAMA", struct.pack(">I", 100000))), rgb)
+    yield "png sRGB", Kind(png(samples, 8, 2, chunk(b"sRGB", b"\0")), rgb)
+    yield "png significant bits", Kind(png(samples, 8, 2, chunk(b"sBIT", b"\4\4\4")), rgb)
+    yield "png background", Kind(png(samples, 8, 2, chunk(b"bKGD", bytes(6))), rgb)
+    yield "png broken exif", Kind(png(samples, 8, 2, chunk(b"eXIf", b"II*\0\xff\xff\xff\xff")), rgb)
+    whole = png(samples, 8, 2)
+    data = whole[41:-16]
+    parts = b"".join(chunk(b"IDAT", data[at : at + 5]) for at in range(0, len(data), 5))
+    yield "png in parts", Kind(whole[:33] + parts + chunk(b"IEND", b""), rgb)
+    moving = saved(Image.fromarray(rgb), "PNG", save_all=True, append_images=[Image.fromarray(255 - rgb)])
+    yield "png moving", Kind(moving, rgb)
+    few = rng.integers(0, 3, (9, 11, 1))
+    palette = rng.integers(0, 256, (3, 3))
+    short = chunk(b"PLTE", palette.astype(np.uint8).tobytes())
+    yield "png short palette", Kind(png(few, 8, 3, short), palette[few[..., 0]].astype(np.uint8))
+
+
 def saved(image, form, **options):
     stream = io.BytesIO()
     image.save(stream, form, **options)
@@ -177,6 +198,11 @@ def jpeg_kinds():
     adobe = cmyk.index(b"Adobe")
     yield "jpeg ycck", Kind(cmyk[: adobe + 11] + b"\2" + cmyk[adobe + 12 :], None)
     yield "jpeg cmyk, no word of adobe", Kind(cmyk[: adobe - 4] + cmyk[adobe + 12 :], None)
+    yield "jpeg broken exif", Kind(saved(image, "JPEG", quality=98, exif=b"Exif\0\0MM\0*\0\0\0\x08\xff"), rgb, 12)
+    said = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
+    yield "jpeg turned by xmp alone", Kind(saved(image, "JPEG", quality=98, xmp=said), rgb, 12)
+    yield "jpeg icc", Kind(saved(image, "JPEG", quality=98, icc_profile=bytes(200)), rgb, 12)
+    yield "jpeg cmyk progressive", Kind(saved(image.convert("CMYK"), "JPEG", quality=98, progressive=True), rgb, 8)
     for orientation, order in itertools.product(range(1, 9), "<>"):
         content = saved(image, "JPEG", quality=98, exif=b"Exif\0\0" + exif(orientation, order))
         yield f"jpeg turned {orientation} {order}", Kind(content, turned(rgb, orientation), 12)
@@ -237,4 +263,4 @@ def other_kinds(rng):
 def all_kinds():
     """Name and `Kind`, more than a hundred."""
     rng = np.random.default_rng(0)
-    return dict([*png_kinds(rng), *turned_png_kinds(rng), *jpeg_kinds(), *other_kinds(rng)])
+    return dict([*png_kinds(rng), *turned_png_kinds(rng), *odd_png_kinds(rng), *jpeg_kinds(), *other_kinds(rng)])

@@ -34,6 +34,7 @@ def paths(tmp_path_factory):
     return paths
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")  # Pillow's word to the user, no verdict
 def test_four_ways_show_the_same(paths):
     """All in one test: each of its own took longer to be set up than to be run."""
     images = open_image_set(f"folder:{paths['jpeg'].parent.parent}")
