@@ -12,6 +12,8 @@ DATASETS = ["tensorflow-datasets>=4.9"]
 DEMO = ["scikit-learn>=1.3"]
 APPROXIMATE = ["faiss-cpu>=1.8"]
 CONFIDENT = ["cleanlab>=2.6"]
+HEIC = ["pillow-heif>=0.18"]
+AVIF = ["pillow>=11.3"]
 TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", *DATASETS, *DEMO, *APPROXIMATE, *CONFIDENT]
 
 setup(
@@ -46,6 +48,8 @@ setup(
         "demo": DEMO,
         "approximate": APPROXIMATE,
         "confident": CONFIDENT,
+        "heic": HEIC,
+        "avif": AVIF,
         "test": TEST,
         "dev": [*TEST, "ruff>=0.6", "mypy>=1.10"],
     },

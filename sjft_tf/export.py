@@ -22,7 +22,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypedDict, cast
+from typing import NotRequired, Protocol, TypedDict, cast
 
 import keras
 import numpy as np
@@ -31,6 +31,7 @@ import tensorflow as tf
 import sjft_tf
 from sjft_tf import artifacts, sealed
 from sjft_tf.errors import InputError
+from sjft_tf.images import ValueRange, decode_bytes
 from sjft_tf.models import target_logits
 from sjft_tf.schema import Form, mismatch, short
 
@@ -44,31 +45,12 @@ _DESCRIPTION: dict[str, Form] = {
     "crop": int,
     "made_from": dict,
     "versions": {"*": str},
+    "value_range?": [float],
 }
 _AGAIN = "Make it again with scripts/export.py."
 
 Answer = dict[str, tf.Tensor]
 """By name what a signature gives, see above."""
-_PNG = b"\x89PNG\r\n\x1a\n"
-
-
-def decode_bytes(encoded: tf.Tensor) -> tf.Tensor:
-    """One JPEG or PNG file's content, scalar string, to uint8 [H, W, 3]; TensorFlow ops alone.
-
-    What the image sets of `sjft_tf.images` decode to: JPEG by the accurate transform, transparency laid over
-    white. Only an EXIF orientation is beyond TensorFlow and is not applied.
-    """
-
-    def png() -> tf.Tensor:
-        rgba = tf.cast(tf.io.decode_png(encoded, channels=4), tf.float32)
-        alpha = rgba[..., 3:] / 255.0
-        return tf.cast(tf.round(rgba[..., :3] * alpha + 255.0 * (1.0 - alpha)), tf.uint8)
-
-    def jpeg() -> tf.Tensor:
-        return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
-
-    image = tf.cond(tf.strings.substr(encoded, 0, len(_PNG)) == _PNG, png, jpeg)
-    return tf.ensure_shape(image, [None, None, 3])
 
 
 class ServedView(Protocol):
@@ -88,13 +70,18 @@ class ServedView(Protocol):
 
 
 class ModelDescription(TypedDict):
-    """What an exported model says of itself: classes in label order, its view, what it was made from and by."""
+    """What an exported model says of itself: classes in label order, its view, what it was made from and by.
+
+    `value_range` has the values that were black and white in training, in images of more than 8 bits; [] where their
+    type said it.
+    """
 
     class_names: list[str]
     resize: int
     crop: int
     made_from: artifacts.Stamp
     versions: dict[str, str]
+    value_range: NotRequired[list[float]]
 
 
 class LoadedModel(Protocol):
@@ -109,7 +96,9 @@ class LoadedModel(Protocol):
 class _Serving(tf.Module):
     """Holds the variables and the traced functions; the Keras model itself stays outside the file."""
 
-    def __init__(self, model: keras.Model, class_names: Sequence[str], view: ServedView) -> None:
+    def __init__(
+        self, model: keras.Model, class_names: Sequence[str], view: ServedView, given: ValueRange | None
+    ) -> None:
         super().__init__(name="sjft_tf_serving")
         # Keras 3 wraps its variables; what a SavedModel can track is the tf.Variable inside.
         self.weights = [v if isinstance(v, tf.Variable) else v.value for v in model.variables]
@@ -130,7 +119,7 @@ class _Serving(tf.Module):
             return tf.ensure_shape(view(image), crop.shape)
 
         def decode(encoded: tf.Tensor) -> tf.Tensor:
-            return prepare(decode_bytes(encoded))
+            return prepare(decode_bytes(encoded, given))
 
         @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="images")])
         def serve_images(images: tf.Tensor) -> Answer:
@@ -161,12 +150,14 @@ def export_saved_model(
     view: ServedView,
     path: str | os.PathLike[str],
     description: Mapping[str, object] | None = None,
+    value_range: tuple[float, float] | None = None,
 ) -> Path:
     """Writes the target half of a joint model as a SavedModel, atomically; an earlier one is replaced.
 
     Dropout is off and batch normalization uses its moving statistics. The source head is left out.
-    The bytes signature decodes with TensorFlow alone (see `decode_bytes`): gray becomes RGB, transparency is laid
-    over white, but an EXIF orientation is not applied; turn such photos upright first.
+    The bytes signature decodes JPEG and PNG with TensorFlow alone, to the pixels the model was trained on (see
+    `images.decode_bytes`): all depths and color types, transparency laid over white, turned upright by EXIF. It refuses
+    other formats.
 
     Args:
         model: the joint model (one input [H, W, 3] RGB 0..255, dict output with "target": logits [N, C]).
@@ -175,6 +166,8 @@ def export_saved_model(
         path: the folder to write.
         description: what the model was made from (fingerprints, settings, metrics): JSON-able, kept in
             `assets.extra/sjft_tf.json` as `made_from`.
+        value_range: the values that were black and white in training, in images of more than 8 bits; None (default):
+            what their type says.
 
     Returns:
         The folder.
@@ -188,7 +181,7 @@ def export_saved_model(
         raise InputError(f"The model has {num_classes} target classes. Received: {len(class_names)} class names")
     if any(side not in (None, view.crop) for side in size):
         raise InputError(f"The model takes images of {size[0]} x {size[1]}, the view gives {view.crop} x {view.crop}.")
-    serving = _Serving(head, class_names, view)
+    serving = _Serving(head, class_names, view, None if value_range is None else ValueRange(*value_range))
     with artifacts.atomic_directory(path) as folder:
         tf.saved_model.save(
             serving,
@@ -203,6 +196,7 @@ def export_saved_model(
                 "resize": int(view.resize),
                 "crop": int(view.crop),
                 "made_from": dict(description or {}),
+                "value_range": list(value_range or ()),
                 "versions": {
                     "sjft_tf": sjft_tf.__version__,
                     "tensorflow": tf.__version__,
@@ -364,5 +358,6 @@ def _name_undecodable(encoded: Sequence[bytes]) -> None:
         except tf.errors.InvalidArgumentError as error:
             raise InputError(
                 f"Image {position} of {len(encoded)} cannot be decoded; JPEG or PNG is expected. "
-                f"Received: {len(content)} bytes beginning {content[:8]!r}"
+                f"Received: {len(content)} bytes beginning {content[:8]!r}. Other formats: turn them into PNG, or name "
+                "the files to scripts/predict.py"
             ) from error

@@ -19,9 +19,10 @@ from sjft_tf import artifacts
 from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
 from sjft_tf.export import DESCRIPTION_FILE, FORMAT, decode_bytes, export_saved_model, load_predictor
-from sjft_tf.images import ImageSet
+from sjft_tf.images import ImageSet, ValueRange, decode_image
 from sjft_tf.images import View as ImageView
 from sjft_tf.models import Scorer, build_joint_model, build_trunk
+from sjft_tf.pipeline.programs.predict import AnswerFormat, predict
 
 NAMES = ["rose", "lily", "café ☕"]
 
@@ -114,6 +115,40 @@ def test_bytes_signature_takes_any_size_and_kind(exported, rng):
     want = in_process(model, view, images)
     np.testing.assert_allclose(predictor.predict_bytes(contents), want, rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(predictor.predict_bytes(contents, batch_size=4), want, rtol=1e-5, atol=1e-7)
+
+
+def test_bytes_signature_sees_what_training_saw(exported, rng):
+    """A real SavedModel; all kinds of file: tests/images/test_pixels.py."""
+    model, view, folder = exported
+    photo = rng.integers(0, 256, (33, 20, 3), dtype=np.uint8)
+    turn = Image.Exif()
+    turn[0x0112] = 6
+    stream, few = io.BytesIO(), io.BytesIO()
+    Image.fromarray(photo).save(stream, "jpeg", exif=turn)
+    Image.fromarray(photo[..., 0] // 16).convert("P").save(few, "png", bits=4)
+    contents = [stream.getvalue(), few.getvalue()]
+    predictor = load_predictor(folder)
+    want = in_process(model, view, [decode_image(content) for content in contents])
+    np.testing.assert_allclose(predictor.predict_bytes(contents), want, rtol=1e-5, atol=1e-7)
+    with pytest.raises(InputError, match=r"Image 1 of 2 .*JPEG or PNG is expected.*GIF.*scripts/predict\.py"):
+        predictor.predict_bytes([contents[0], encoded(photo, "gif")])
+
+
+def test_the_range_of_values_is_kept_with_the_model(exported, tmp_path, rng):
+    model, view, _ = exported
+    stream = io.BytesIO()
+    Image.fromarray(rng.integers(0, 4096, (9, 12), dtype=np.uint16)).save(stream, "png")
+    content, kept = stream.getvalue(), ValueRange(0, 4095)
+    predictor = load_predictor(export_saved_model(model, NAMES, view, tmp_path / "m", value_range=kept))
+    assert predictor.description["value_range"] == [0, 4095]
+    want = in_process(model, view, [decode_image(content, kept)])
+    np.testing.assert_allclose(predictor.predict_bytes([content]), want, rtol=1e-5, atol=1e-7)
+    assert np.abs(want - in_process(model, view, [decode_image(content)])).max() > 1e-3
+    (tmp_path / "scan.png").write_bytes(content)
+    form = AnswerFormat(str(tmp_path / "answers.jsonl"), top_k=3)
+    list(predict("", str(tmp_path / "m"), [str(tmp_path / "scan.png")], form))
+    answer = json.loads((tmp_path / "answers.jsonl").read_text())
+    np.testing.assert_allclose(answer["probabilities"], np.sort(want[0])[::-1], atol=1e-6)
 
 
 def in_pillow(content: bytes) -> np.ndarray:

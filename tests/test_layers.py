@@ -22,7 +22,7 @@ LAYERS = {
     "evaluation": (),
     "influence": ("evaluation", "images", "models"),
     "training": ("config", "images", "models", "selection", "workdir"),
-    "export": ("models",),
+    "export": ("images", "models"),
     "summaries": (),
     "comparison": ("config", "evaluation", "workdir"),
     "advice": ("config",),

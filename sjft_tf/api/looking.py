@@ -38,6 +38,7 @@ def open_images(
     *,
     bad_images: str = "error",
     max_pixels: int = MAX_PIXELS,
+    value_range: tuple[float, float] | None = None,
 ) -> ImageSet:
     """Opens an image set, or several as one.
 
@@ -46,6 +47,7 @@ def open_images(
         workdir: where arrays and datasets are kept as files; None: they are read into memory.
         bad_images: "error" or "skip", for files that cannot be decoded.
         max_pixels: a file whose header claims more is a bad one.
+        value_range: the values that are black and white in images of more than 8 bits; None: what their type says.
 
     Raises:
         InputError: it cannot be opened.
@@ -63,7 +65,8 @@ def open_images(
         for one in sets:
             one.write()
         specs = [one.spec for one in sets]
-        return open_source(specs, bad_images=bad_images, max_pixels=max_pixels)  # an array file is read whole here
+        # An array file is read whole here.
+        return open_source(specs, bad_images=bad_images, max_pixels=max_pixels, value_range=value_range)
 
 
 def neighbors(

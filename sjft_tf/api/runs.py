@@ -19,7 +19,9 @@ from sjft_tf.api.settings import started
 from sjft_tf.config import Setting
 from sjft_tf.errors import InputError
 from sjft_tf.export import Predictor, load_predictor
+from sjft_tf.images import ValueRange
 from sjft_tf.models import target_logits
+from sjft_tf.pipeline.answering.image_files import readable
 from sjft_tf.pipeline.finished_run import restore
 from sjft_tf.pipeline.programs.export import export
 from sjft_tf.pipeline.programs.train import train
@@ -78,7 +80,14 @@ class Run:
         """
         if isinstance(images, np.ndarray | tf.Tensor):
             return self._predictor.predict(np.asarray(images))
-        return self._predictor.predict_bytes([Path(path).read_bytes() for path in images])
+        contents, data = [], self._workdir.read_config().data
+        values = data.values()
+        for path in images:
+            content, reason = readable(Path(path), data.max_pixels, None if values is None else ValueRange(*values))
+            if reason:
+                raise InputError(f"{path} cannot be decoded: {reason}. Expected an image as training reads it")
+            contents.append(content)
+        return self._predictor.predict_bytes(contents)
 
     def report(self, path: str | Path = "") -> Path:
         """Writes the page about this run, HTML, or Markdown where `path` ends in .md; by default in the workdir."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -24,6 +25,11 @@ class DataConfig(Section):
         64_000_000,
         "an image whose header claims more pixels counts as one that cannot be decoded (a small file can claim any)",
         limits=(1, LARGE),
+    )
+    value_range: str = option(
+        "",
+        "LOW:HIGH, the values that are black and white in images of more than 8 bits, e.g. 0:4095 for 12 bits; "
+        "empty: all of 16 bits, 0:1 of floats",
     )
     audit: bool = option(True, "look for source images that are target images, and warn")
     exclude_leaks: bool = option(
@@ -60,10 +66,28 @@ class DataConfig(Section):
             raise InputError(f"--validation_fold must be I/K, such as 1/3: fold I of K. Received: {given!r}")
         return int(fold[1]), int(fold[2])
 
+    def values(self) -> tuple[float, float] | None:
+        """The values that are black and white; None without --value_range.
+
+        Raises:
+            InputError: they are not two finite numbers, the smaller first.
+        """
+        given = self.value_range
+        if not given:
+            return None
+        try:
+            low, high = map(float, given.split(":"))
+        except ValueError:
+            low = high = math.nan
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise InputError(f"--value_range must be LOW:HIGH, such as 0:4095. Received: {given!r}")
+        return low, high
+
     def check(self) -> None:
         if not self.target:
             raise InputError("--target is missing: say which images to learn, e.g. --target=folder:PATH")
         self.fold()
+        self.values()
         if self.exclude_leaks and not self.audit:
             raise InputError("--exclude_leaks needs the audit that --noaudit turns off: leave one of the two out")
         if self.prune_target and self.target_rows:

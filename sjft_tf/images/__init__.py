@@ -40,7 +40,9 @@ Single files
 
 image_files      the image files below a folder, those named like `image_extensions()`: `IMAGE_EXTENSIONS` and plug-ins'
 read_bytes       a file on the disk or any file system TensorFlow knows; `most_bytes` of one are read
-inspect_image    whether encoded bytes decode; `decode_with_pillow` decodes them, at most `MAX_PIXELS`
+inspect_image    whether encoded bytes decode; `decode_image` decodes them, at most `MAX_PIXELS`
+decode_bytes     JPEG and PNG to the same pixels by TensorFlow's operations alone, for exported models
+ValueRange       which values of more than 8 bits are black and white
 visible_name     a path as text that can be printed
 """
 
@@ -48,10 +50,11 @@ from sjft_tf.images.audit import AUDIT_SETTINGS, MIN_AUDITED_SIDE, Audit, Leak, 
 from sjft_tf.images.augment import Augmentation, Change, ColorJitter, Cutout, RandAugment, RandomAffine
 from sjft_tf.images.class_names import class_name, in_class_order
 from sjft_tf.images.combine import align_classes, check_disjoint, check_trainable, concatenate
-from sjft_tf.images.decode import MAX_PIXELS, decode_with_pillow, most_bytes
+from sjft_tf.images.decode import MAX_PIXELS, decode_image, most_bytes
 from sjft_tf.images.dividing import deal_into_folds, fold, hold_out, share_of_each
 from sjft_tf.images.few_shot import few_of_each
 from sjft_tf.images.image_set import ImageSet, untuned
+from sjft_tf.images.in_graph import decode_bytes
 from sjft_tf.images.joint import Exchange, Pools, SourceStream, joint_dataset
 from sjft_tf.images.order import BatchComposition, check_max_per_class
 from sjft_tf.images.paths import read_bytes
@@ -61,6 +64,7 @@ from sjft_tf.images.repeats import Repeats, find_repeats, told_repeats
 from sjft_tf.images.scan import inspect_image
 from sjft_tf.images.sources import default_splits, open_image_set, open_source
 from sjft_tf.images.spec import quoted
+from sjft_tf.images.values import ValueRange
 from sjft_tf.images.views import EVAL_VIEWS, TenCrop, View, WholeImage, dense_sides, evaluation_views
 from sjft_tf.images.walking import IMAGE_EXTENSIONS, image_extensions, image_files, visible_name
 from sjft_tf.images.watching import changed_file, refuse_changed
@@ -89,6 +93,7 @@ __all__ = [
     "Repeats",
     "SourceStream",
     "TenCrop",
+    "ValueRange",
     "View",
     "WholeImage",
     "align_classes",
@@ -99,7 +104,8 @@ __all__ = [
     "class_name",
     "concatenate",
     "deal_into_folds",
-    "decode_with_pillow",
+    "decode_bytes",
+    "decode_image",
     "default_splits",
     "dense_sides",
     "evaluation_views",

@@ -52,6 +52,7 @@ def concatenate(sets: Sequence[ImageSet]) -> ImageSet:
             np.concatenate([one.digests for one in sets]),
             decoded_for=sets[0].decoded_for,
             files=[files for one in sets for files in one.files],
+            value_range=sets[0].contents.value_range,
         ),
         origin=" + ".join(one.origin for one in sets),
         identities=np.concatenate([one.identities for one in sets]),

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sjft_tf.images.loaders import Loader, PickedRows, on_cpu, reduced
+from sjft_tf.images.loaders import Loader, PickedRows, on_cpu, reduced, scaled
+from sjft_tf.images.values import ValueRange
 from sjft_tf.images.watching import Files
 
 
@@ -20,12 +21,15 @@ class ImageContents:
         digests: uint8 [N, 32], SHA-256 of each image's content (encoded bytes, or pixels where there are none).
         decoded_for: the side that `loader` is reduced for, None (default) where it decodes in full.
         files: the lists of files that images are read from, watched while they are used.
+        value_range: what `loader` takes for black and white among values of more than 8 bits, None (default) where
+            their type says it.
     """
 
     loader: Loader
     digests: np.ndarray
     decoded_for: int | None = None
     files: Sequence[Files] = ()
+    value_range: ValueRange | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "digests", np.asarray(self.digests, np.uint8))
@@ -38,3 +42,7 @@ class ImageContents:
     def reduced(self, side: int) -> ImageContents:
         """The same, large JPEG images decoded smaller, see `ImageSet.reduced`."""
         return dataclasses.replace(self, loader=reduced(self.loader, side), decoded_for=side)
+
+    def scaled(self, given: ValueRange) -> ImageContents:
+        """The same, values of more than 8 bits scaled by a range of one's own."""
+        return dataclasses.replace(self, loader=scaled(self.loader, given), value_range=given)

@@ -169,7 +169,7 @@ def tfds_splits(spec: Spec) -> Iterable[str]:
 def _plain(encoded: bytes, max_pixels: int) -> bool:
     # Only the header is read: TFDS has checked the files' sums, and whole ImageNets come this way.
     with open_image(encoded, max_pixels) as image:
-        return is_plain(image)
+        return is_plain(image, encoded)
 
 
 def _name_and_split(spec: Spec) -> tuple[str, str]:

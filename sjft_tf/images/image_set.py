@@ -15,6 +15,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.images.contents import ImageContents
 from sjft_tf.images.loaders import Loader, on_cpu
 from sjft_tf.images.paths import join
+from sjft_tf.images.values import ValueRange
 from sjft_tf.images.watching import Files
 
 
@@ -85,7 +86,8 @@ class ImageSet:
         self.origin = origin or name
         self._check()
         self.identities = identities_of(self.origin, self.ids.tolist()) if identities is None else identities
-        self.fingerprint = artifacts.fingerprint(self.ids, self.labels, list(self.class_names), self.digests)
+        seen = [] if contents.value_range is None else [list(contents.value_range)]
+        self.fingerprint = artifacts.fingerprint(self.ids, self.labels, list(self.class_names), self.digests, *seen)
         self._label_tensor = on_cpu(self.labels)
 
     def _check(self) -> None:
@@ -256,6 +258,21 @@ class ImageSet:
         smaller = copy.copy(self)
         smaller.contents = self.contents.reduced(side)
         return smaller
+
+    def scaled(self, given: ValueRange) -> ImageSet:
+        """The same set, its values of more than 8 bits scaled so that `given.low` is black and `given.high` white.
+
+        Another fingerprint: these are other pixels. Sets in memory (npz, digits, ...) have 8 bits and show the same.
+        """
+        return ImageSet(
+            self.name,
+            self.ids,
+            self.labels,
+            self.class_names,
+            self.contents.scaled(given),
+            origin=self.origin,
+            identities=self.identities,
+        )
 
     def _rows(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         array = np.asarray(rows)

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from sjft_tf.images.decode import decode, decode_plain
+from sjft_tf.images.values import ValueRange
 
 Loader = Callable[[tf.Tensor], tf.Tensor]
 """From a scalar int32 row to its uint8 [H, W, 3] image; must work eagerly and inside a graph."""
@@ -28,6 +29,19 @@ def reduced(loader: Loader, side: int) -> Loader:
     return loader.reduced(side) if isinstance(loader, Reducible) else loader
 
 
+@runtime_checkable
+class Scalable(Protocol):
+    """A loader of images some of which may have more than 8 bits."""
+
+    def scaled(self, given: ValueRange) -> Loader:
+        """The loader that takes these values for black and white, see `decode.decode_image`."""
+
+
+def scaled(loader: Loader, given: ValueRange) -> Loader:
+    """`loader.scaled(given)`, or the loader itself where all images have 8 bits."""
+    return loader.scaled(given) if isinstance(loader, Scalable) else loader
+
+
 def on_cpu(value: np.ndarray) -> tf.Tensor:
     """A constant in host memory, so that `tf.data` can use it and an accelerator's memory stays free."""
     with tf.device("CPU:0"):
@@ -43,12 +57,14 @@ class EncodedImages:
         plain: bool [N], see `decode.is_plain`.
         all_plain: whether every image is plain, which keeps Python out of the pipeline.
         side: see `reduced`; None (default) decodes every image in full.
+        given: see `scaled`; None (default): what the type of the values says.
     """
 
     read: Callable[[tf.Tensor], tf.Tensor]
     plain: tf.Tensor
     all_plain: bool
     side: int | None = None
+    given: ValueRange | None = None
 
     @classmethod
     def of(cls, read: Callable[[tf.Tensor], tf.Tensor], plain: np.ndarray) -> EncodedImages:
@@ -58,10 +74,13 @@ class EncodedImages:
         encoded = self.read(row)
         if self.all_plain:
             return decode_plain(encoded, self.side)
-        return decode(encoded, tf.gather(self.plain, row), self.side)
+        return decode(encoded, tf.gather(self.plain, row), self.side, self.given)
 
     def reduced(self, side: int) -> EncodedImages:
         return dataclasses.replace(self, side=side)
+
+    def scaled(self, given: ValueRange) -> EncodedImages:
+        return dataclasses.replace(self, given=given)
 
 
 def python_reader(read: Callable[[int], bytes]) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -88,6 +107,9 @@ class PickedRows:
     def reduced(self, side: int) -> PickedRows:
         return PickedRows(reduced(self.loader, side), self.index)
 
+    def scaled(self, given: ValueRange) -> PickedRows:
+        return PickedRows(scaled(self.loader, given), self.index)
+
 
 @dataclasses.dataclass(frozen=True)
 class JoinedSets:
@@ -112,3 +134,6 @@ class JoinedSets:
 
     def reduced(self, side: int) -> JoinedSets:
         return JoinedSets([reduced(part, side) for part in self.parts], self.starts)
+
+    def scaled(self, given: ValueRange) -> JoinedSets:
+        return JoinedSets([scaled(part, given) for part in self.parts], self.starts)

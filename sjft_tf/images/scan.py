@@ -17,24 +17,36 @@ from sjft_tf import artifacts
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.images import watching
-from sjft_tf.images.decode import MAX_PIXELS, is_plain, most_bytes, open_image, to_rgb
+from sjft_tf.images.decode import MAX_PIXELS, is_plain, most_bytes, open_image, stored_image
 from sjft_tf.images.findings import Findings
+from sjft_tf.images.formats import what_it_is
 from sjft_tf.images.paths import file_stats, read_bytes
+from sjft_tf.images.values import ValueRange, as_rgb, extent, tell
 from sjft_tf.images.walking import visible_name
 from sjft_tf.progress import bar
 from sjft_tf.schema import Array, Schema
 
 _BLOCK = 64  # files handed to a thread at a time
-JUDGMENT = 3  # raise when `inspect_image` comes to judge files differently
+JUDGMENT = 4  # raise when `inspect_image` comes to judge files differently
 
 
 @dataclasses.dataclass(frozen=True)
 class ScanResult:
-    """What one look at a file tells. `error` is "" for a file that decodes."""
+    """What one look at a file tells.
+
+    Attributes:
+        plain: see `decode.is_plain`.
+        digest: SHA-256.
+        error: why it does not decode, "" where it does.
+        extent: the smallest and the largest value of an image of more than 8 bits; None for one of 8.
+        declared: what is black and white by the type of such values, None where it says nothing.
+    """
 
     plain: bool
     digest: bytes
     error: str = ""
+    extent: ValueRange | None = None
+    declared: ValueRange | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,20 +73,29 @@ class FileScan:
         bad_images: "error" (default) refuses a set with a file that does not decode, "skip" leaves the file out.
         max_pixels: an image whose header claims more is bad, and its pixels are never decoded.
         cache: a folder for results, so that unchanged files (path, size, time) are not read again. Default: none.
+        given: what is black and white among values of more than 8 bits. Default: what their type says.
 
     Attributes:
         cache: as given.
         max_pixels: as given.
+        given: as given.
         bad: the (path, reason) pairs left out so far.
         found: what the opener of the present set found beside the images.
     """
 
-    def __init__(self, bad_images: str = "error", cache: Path | None = None, max_pixels: int = MAX_PIXELS) -> None:
+    def __init__(
+        self,
+        bad_images: str = "error",
+        cache: Path | None = None,
+        max_pixels: int = MAX_PIXELS,
+        given: ValueRange | None = None,
+    ) -> None:
         if bad_images not in ("error", "skip"):
             raise InputError(f"`bad_images` must be 'error' or 'skip'. Received: {bad_images!r}")
         self._skip = bad_images == "skip"
         self.cache = cache
         self.max_pixels = max_pixels
+        self.given = given
         self.bad: list[tuple[str, str]] = []
         self.found = Findings()
 
@@ -95,6 +116,8 @@ class FileScan:
         stats = file_stats(paths) if stats is None else stats
         results = self._look(paths, stats, key, description)
         self.report_bad([(path, one.error) for path, one in zip(paths, results, strict=True) if one.error], len(paths))
+        deep = [one for one in results if one.extent is not None and not one.error]
+        tell(description, [one.extent for one in deep if one.extent is not None], self.given or _declared(deep))
         positions = np.array([i for i, one in enumerate(results) if not one.error], np.int64)
         return ScannedFiles(
             positions,
@@ -133,13 +156,14 @@ class FileScan:
     def _look(
         self, paths: Sequence[str], stats: Sequence[tuple[int, int]], key: str, description: str
     ) -> list[ScanResult]:
-        store = _Store(self.cache / f"scan_{artifacts.fingerprint(key)}.npz", self.max_pixels) if self.cache else None
+        name = f"scan_{artifacts.fingerprint(key)}.npz"
+        store = _Store(self.cache / name, self.max_pixels, self.given) if self.cache else None
         known = store.read() if store else {}
         results = [known.get((path, *stat)) for path, stat in zip(paths, stats, strict=True)]
         missing = [i for i, one in enumerate(results) if one is None]
         blocks = [missing[i : i + _BLOCK] for i in range(0, len(missing), _BLOCK)]
         with bar(len(missing), description) as shown, concurrent.futures.ThreadPoolExecutor() as pool:
-            done = pool.map(lambda block: [inspect_file(paths[i], self.max_pixels) for i in block], blocks)
+            done = pool.map(lambda block: [inspect_file(paths[i], self.max_pixels, self.given) for i in block], blocks)
             for block, inspected in zip(blocks, done, strict=True):
                 for i, one in zip(block, inspected, strict=True):
                     results[i] = one
@@ -150,44 +174,58 @@ class FileScan:
         return complete
 
 
-def inspect_file(path: str, max_pixels: int = MAX_PIXELS) -> ScanResult:
+def _declared(deep: Sequence[ScanResult]) -> ValueRange | None:
+    return next((one.declared for one in deep if one.declared is not None), None)
+
+
+def inspect_file(path: str, max_pixels: int = MAX_PIXELS, given: ValueRange | None = None) -> ScanResult:
     """Reads and inspects one file; what goes wrong is in the result."""
     try:
         encoded = read_bytes(path, most_bytes(max_pixels))
     except OSError as error:
         return ScanResult(False, bytes(32), str(error.strerror or error))
-    return inspect_image(encoded, max_pixels)
+    return inspect_image(encoded, max_pixels, given)
 
 
-def inspect_image(encoded: bytes, max_pixels: int = MAX_PIXELS) -> ScanResult:
-    """Whether encoded bytes decode, by which decoder, and their digest; the one rule for training and prediction."""
+def inspect_image(encoded: bytes, max_pixels: int = MAX_PIXELS, given: ValueRange | None = None) -> ScanResult:
+    """Whether encoded bytes decode, by which decoder, and their digest; the one rule for training and prediction.
+
+    Args:
+        encoded: the file's bytes.
+        max_pixels: an image whose header claims more does not decode.
+        given: see `decode.decode_image`.
+    """
     digest = hashlib.sha256(encoded).digest()
     try:
         with open_image(encoded, max_pixels) as image:
-            if is_plain(image) and _tensorflow_decodes(encoded, image.format == "PNG"):
+            if is_plain(image, encoded) and _tensorflow_decodes(encoded, image.format == "PNG"):
                 return ScanResult(True, digest)
-            # The decoders differ in which damage they forgive; what TensorFlow refuses, Pillow may still show.
-            to_rgb(image)
+            stored = stored_image(image, encoded, given)
+            as_rgb(stored, given)
     except Exception as error:  # Pillow raises a dozen types on damaged files
-        return ScanResult(False, digest, _reason(error))
-    return ScanResult(False, digest)
+        return ScanResult(False, digest, _reason(error, encoded))
+    if stored.values.dtype == np.uint8:
+        return ScanResult(False, digest)
+    return ScanResult(False, digest, "", extent(stored.color), stored.declared)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, encoded: bytes) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
-        return "not an image in a known format"
+        said = what_it_is(encoded)
+        return f"it is {said}" if said else "not an image in a known format"
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def _tensorflow_decodes(encoded: bytes, png: bool) -> bool:
     # An eighth of a JPEG's resolution takes the whole file to be read but little of the arithmetic.
     try:
-        tf.io.decode_png(encoded) if png else tf.io.decode_jpeg(encoded, ratio=8)
+        tf.io.decode_png(encoded) if png else tf.io.decode_jpeg(encoded, channels=3, ratio=8)
     except tf.errors.InvalidArgumentError:
         return False
     return True
 
 
+_NONE = (1.0, 0.0)  # in place of a range
 _TEXT, _PER_FILE = Array("uint8", ("bytes",)), ("files",)
 _SCHEMA = Schema(
     {
@@ -197,9 +235,14 @@ _SCHEMA = Schema(
         "sizes": Array("int64", _PER_FILE),
         "times": Array("int64", _PER_FILE),
         "digests": Array("uint8", ("bytes of digests",)),
+        "values": Array("float64", ("files", 4)),
     },
-    {"made_by": [int]},
+    {"made_by": [float]},
 )
+
+
+def _range(low: float, high: float) -> ValueRange | None:
+    return None if low > high else ValueRange(low, high)
 
 
 class _Store:
@@ -207,9 +250,9 @@ class _Store:
 
     _MADE_BY = JUDGMENT
 
-    def __init__(self, path: Path, max_pixels: int) -> None:
+    def __init__(self, path: Path, max_pixels: int, given: ValueRange | None) -> None:
         self._path = path
-        self._made_by = [self._MADE_BY, max_pixels]
+        self._made_by = [float(number) for number in (self._MADE_BY, max_pixels, *(given or ()))]
 
     def read(self) -> dict[tuple[str, int, int], ScanResult]:
         try:
@@ -229,14 +272,15 @@ class _Store:
             logging.warning("%s is damaged: it is of other files. The files are scanned again.", self._path)
             return {}
         return {
-            (path, size, time): ScanResult(plain, digests[32 * i : 32 * i + 32], error)
-            for i, (path, size, time, plain, error) in enumerate(
+            (path, size, time): ScanResult(plain, digests[32 * i : 32 * i + 32], error, _range(*v[:2]), _range(*v[2:]))
+            for i, (path, size, time, plain, error, v) in enumerate(
                 zip(
                     paths,
                     arrays["sizes"].tolist(),
                     arrays["times"].tolist(),
                     arrays["plain"].tolist(),
                     errors,
+                    arrays["values"].tolist(),
                     strict=True,
                 )
             )
@@ -253,5 +297,8 @@ class _Store:
             "times": np.array([time for _, time in stats], np.int64),
             "plain": np.array([one.plain for one in results], bool),
             "digests": np.frombuffer(b"".join(one.digest for one in results), np.uint8),
+            "values": np.array(
+                [(*(one.extent or _NONE), *(one.declared or _NONE)) for one in results], np.float64
+            ).reshape(-1, 4),
         }
         artifacts.save_npz(self._path, arrays, {"made_by": self._made_by})

@@ -7,7 +7,7 @@ import collections
 import concurrent.futures
 import dataclasses
 import gzip
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from sjft_tf.images.paths import read_range, reason
 from sjft_tf.images.record_lengths import AFTER, BEFORE, GZIP_ERRORS, ShardContent, opened, walk
 from sjft_tf.images.scan import JUDGMENT, ScanResult, inspect_image
 from sjft_tf.images.spool import Spool
+from sjft_tf.images.values import ValueRange
 from sjft_tf.schema import Array, Schema
 
 _BLOCK = 64  # images handed to a thread at a time,
@@ -40,6 +41,7 @@ _SCHEMA = Schema(
     {"made_from": dict, "names": [[str]], "errors": [list], "ids": [str]},
 )
 _ARRAYS = tuple(_SCHEMA.arrays)  # of an Index
+_Inspect = Callable[[list[bytes]], list[ScanResult]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,19 +194,20 @@ def index(
     pool: concurrent.futures.Executor,
     cache: Path | None,
     max_pixels: int = MAX_PIXELS,
+    given: ValueRange | None = None,
 ) -> Index:
     """Reads and checks a shard, or takes what is known of an unchanged one from the folder `cache`.
 
-    `content` is the uncompressed shard, which a compressed one has in a spool.
+    `content` is the uncompressed shard, which a compressed one has in a spool; `given` as for `decode.decode_image`.
     """
-    judgment = [JUDGMENT, max_pixels]
+    judgment = [JUDGMENT, max_pixels, *(given or ())]
     stamp: artifacts.Stamp = {
         "judgment": judgment,
         "shard": dataclasses.asdict(shard),
         "features": dataclasses.asdict(features),
     }
     path = cache / f"shard_{artifacts.fingerprint(shard.path, stamp['features'])}.npz" if cache else None
-    scan = partial(_scan, shard, content, features, pool, max_pixels)
+    scan = partial(_scan, shard, content, features, pool, partial(_inspect_all, max_pixels=max_pixels, given=given))
     return _cached(path, stamp).get(scan) if path else scan()
 
 
@@ -213,7 +216,7 @@ def _scan(
     content: ShardContent,
     features: Features,
     pool: concurrent.futures.Executor,
-    max_pixels: int,
+    inspect: _Inspect,
 ) -> Index:
     # Typed arrays, because one shard may hold a million images.
     starts, lengths, codes, plain = (array.array(code) for code in "qiib")
@@ -234,7 +237,7 @@ def _scan(
                 ids.append(one.id)
             yield one.encoded
 
-    for position, result in enumerate(_inspected(images(), pool, max_pixels)):
+    for position, result in enumerate(_inspected(images(), pool, inspect)):
         plain.append(result.plain)
         digests += result.digest
         if result.error:
@@ -251,19 +254,19 @@ def _scan(
     )
 
 
-def _inspected(images: Iterable[bytes], pool: concurrent.futures.Executor, max_pixels: int) -> Iterator[ScanResult]:
+def _inspected(images: Iterable[bytes], pool: concurrent.futures.Executor, inspect: _Inspect) -> Iterator[ScanResult]:
     """`inspect_image` of each image, in order, in the pool's threads; only a few blocks are in memory at a time."""
     waiting: collections.deque[concurrent.futures.Future[list[ScanResult]]] = collections.deque()
     for block in _blocks(images):
-        waiting.append(pool.submit(_inspect_all, block, max_pixels))
+        waiting.append(pool.submit(inspect, block))
         if len(waiting) > _AHEAD:
             yield from waiting.popleft().result()
     while waiting:
         yield from waiting.popleft().result()
 
 
-def _inspect_all(block: list[bytes], max_pixels: int) -> list[ScanResult]:
-    return [inspect_image(encoded, max_pixels) for encoded in block]
+def _inspect_all(block: list[bytes], max_pixels: int, given: ValueRange | None) -> list[ScanResult]:
+    return [inspect_image(encoded, max_pixels, given) for encoded in block]
 
 
 def _blocks(images: Iterable[bytes]) -> Iterator[list[bytes]]:

@@ -14,6 +14,7 @@ from sjft_tf.images.findings import Findings, opening_line
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.scan import FileScan
 from sjft_tf.images.spec import Spec, by_role, parse, with_splits
+from sjft_tf.images.values import ValueRange
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ def open_image_set(
     report: Path | None = None,
     max_pixels: int = MAX_PIXELS,
     tell: Callable[[str], object] = log.info,
+    value_range: tuple[float, float] | None = None,
 ) -> ImageSet:
     """Opens `KIND:REST[#split][?key=value&...]`, e.g. "folder:/data/flowers#train" or "glyphs?n=8000".
 
@@ -66,11 +68,21 @@ def open_image_set(
         report: CSV file (path, reason) that lists the files left out.
         max_pixels: an image whose header claims more cannot be decoded.
         tell: takes the line that says what was understood, see `opening_line`; default: the log.
+        value_range: the values that are black and white in images of more than 8 bits; None (default): all of 16 bits,
+            0 and 1 of floats.
 
     Raises:
         InputError: with what came, what was expected and what to do.
     """
-    return open_source([spec], bad_images=bad_images, cache=cache, report=report, max_pixels=max_pixels, tell=tell)
+    return open_source(
+        [spec],
+        bad_images=bad_images,
+        cache=cache,
+        report=report,
+        max_pixels=max_pixels,
+        tell=tell,
+        value_range=value_range,
+    )
 
 
 def open_source(
@@ -81,17 +93,20 @@ def open_source(
     report: Path | None = None,
     max_pixels: int = MAX_PIXELS,
     tell: Callable[[str], object] = log.info,
+    value_range: tuple[float, float] | None = None,
 ) -> ImageSet:
     """Opens several specs as one set, label spaces kept apart (see `concatenate`). Args as for `open_image_set`."""
     parsed = [_parse(spec) for spec in specs]
-    scan = FileScan(bad_images, Path(cache) if cache is not None else None, max_pixels)
+    given = None if value_range is None else ValueRange(*value_range)
+    scan = FileScan(bad_images, Path(cache) if cache is not None else None, max_pixels, given)
     opened = []
     for one in parsed:
         scan.found, before = Findings(), len(scan.bad)
         opened.append(OPENERS[one.kind](one, scan))
         tell(opening_line(opened[-1], scan.found, len(scan.bad) - before))
     scan.write_report(Path(report) if report is not None else None)
-    return concatenate(opened)
+    images = concatenate(opened)
+    return images if given is None else images.scaled(given)
 
 
 def default_splits(spec: str) -> dict[str, str]:

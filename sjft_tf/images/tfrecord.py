@@ -188,7 +188,7 @@ def _indices(
         for shard in shards:
             content = ShardContent(shard.size) if spool is None else _unpacked(shard, spool)
             contents.append(content)
-            indices.append(index(shard, content, features, pool, scan.cache, scan.max_pixels))
+            indices.append(index(shard, content, features, pool, scan.cache, scan.max_pixels, scan.given))
             shown.update(1)
     return indices, contents
 

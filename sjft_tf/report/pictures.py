@@ -101,6 +101,7 @@ def _target(run: RecordedRun, config: RunConfig, spec: str) -> ImageSet:
         bad_images=config.data.bad_images,
         max_pixels=config.data.max_pixels,
         cache=run.workdir.scans,
+        value_range=config.data.values(),
     )
     kept = run.workdir.kept
     if config.data.target_rows or config.data.prune_target:
@@ -111,7 +112,11 @@ def _target(run: RecordedRun, config: RunConfig, spec: str) -> ImageSet:
 
 def _source(run: RecordedRun, config: RunConfig, specs: list[str]) -> ImageSet:
     images = open_source(
-        specs, bad_images=config.data.bad_images, max_pixels=config.data.max_pixels, cache=run.workdir.scans
+        specs,
+        bad_images=config.data.bad_images,
+        max_pixels=config.data.max_pixels,
+        cache=run.workdir.scans,
+        value_range=config.data.values(),
     )
     if config.data.exclude_leaks and run.workdir.leaks.is_file():
         leaked = artifacts.load_npz(run.workdir.leaks, _LEAKS)[0]["source_row"]

@@ -54,6 +54,12 @@ MADE = {
     "bmp": lambda: _encoded(_colors(), "BMP"),
     "palette_bmp": lambda: _encoded(_colors().quantize(16), "BMP"),
     "gif": _animated,
+    "png_4": lambda: _encoded(_colors().quantize(8), "PNG", bits=4),
+    "webp": lambda: _encoded(_colors(), "WEBP"),
+    "tiff": lambda: _encoded(_colors(), "TIFF"),
+    "tiff_lzw": lambda: _encoded(_colors(), "TIFF", compression="tiff_lzw"),
+    "tiff_float": lambda: _encoded(Image.fromarray(np.linspace(0, 1, 120, dtype=np.float32).reshape(10, 12)), "TIFF"),
+    "tiff_16": lambda: _encoded(Image.fromarray(np.arange(120, dtype=np.uint16).reshape(10, 12) * 500), "TIFF"),
 }
 
 

@@ -33,9 +33,9 @@ def truncate(path, keep=0.6):
 def count_reads(monkeypatch):
     read = []
 
-    def counted(path, max_pixels):
+    def counted(path, *limits):
         read.append(path)
-        return inspect_file(path, max_pixels)
+        return inspect_file(path, *limits)
 
     monkeypatch.setattr(scan_module, "inspect_file", counted)
     return read

@@ -207,9 +207,9 @@ def test_images_for_pillow(tmp_path):
 def inspected(monkeypatch):
     seen = []
 
-    def counted(encoded, max_pixels):
+    def counted(encoded, *limits):
         seen.append(encoded)
-        return inspect_image(encoded, max_pixels)
+        return inspect_image(encoded, *limits)
 
     monkeypatch.setattr(shards_module, "inspect_image", counted)
     return seen

@@ -15,7 +15,8 @@ from sjft_tf.csv_files import read_rows
 from sjft_tf.errors import InputError
 from sjft_tf.images import (
     MAX_PIXELS,
-    decode_with_pillow,
+    ValueRange,
+    decode_image,
     image_extensions,
     image_files,
     inspect_image,
@@ -79,19 +80,24 @@ def _listed(table: Path) -> Iterator[Path]:
     return (table.parent / line["path"] for line in read_rows(table, ["path"], escaped=False))
 
 
-def readable(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[bytes, str]:
+def readable(path: Path, max_pixels: int = MAX_PIXELS, given: ValueRange | None = None) -> tuple[bytes, str]:
     """The file's content in a form the exported model decodes as training did, judged by the rule of training's scan.
+
+    Args:
+        path: the file.
+        max_pixels: a file whose header claims more cannot be decoded.
+        given: which values of more than 8 bits are black and white; None: what their type says.
 
     Returns:
         The encoded image and ""; or b"" and why it cannot be decoded.
     """
     try:
         content = read_bytes(str(path), most_bytes(max_pixels))
-        judged = inspect_image(content, max_pixels)
+        judged = inspect_image(content, max_pixels, given)
         if judged.error or judged.plain:
             return (b"", judged.error) if judged.error else (content, "")
         again = io.BytesIO()
-        Image.fromarray(decode_with_pillow(content)).save(again, "PNG")
+        Image.fromarray(decode_image(content, given)).save(again, "PNG")
         return again.getvalue(), ""
     except (OSError, ValueError) as error:
         return b"", str(getattr(error, "strerror", None) or error)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from sjft_tf.config import EvaluationConfig
 from sjft_tf.errors import InputError
-from sjft_tf.export import Predictor, decode_bytes, load_predictor
-from sjft_tf.images import TenCrop
+from sjft_tf.export import Predictor, load_predictor, read_description
+from sjft_tf.images import TenCrop, ValueRange, decode_bytes
 from sjft_tf.models import make_scorer
 from sjft_tf.pipeline.finished_run import restore
 from sjft_tf.pipeline.inputs import evaluation_views
@@ -38,6 +39,16 @@ def open_model(workdir: str, model: str, views: EvaluationConfig) -> tuple[Seque
     if views.eval_views == "center":
         return predictor.class_names, lambda encoded: predictor.predict_bytes(encoded, BATCH)
     return predictor.class_names, _ten_crops(predictor)
+
+
+def value_range(workdir: str, model: str) -> ValueRange | None:
+    """Which values of more than 8 bits were black and white in training; None for what their type says."""
+    path = Path(model or Workdir(workdir).saved_model)
+    if path.is_dir():
+        low_high = read_description(path).get("value_range", [])
+    else:  # dense views take the run alone
+        low_high = list(Workdir(workdir).read_config().data.values() or ())
+    return ValueRange(*low_high) if low_high else None
 
 
 def _ten_crops(predictor: Predictor) -> Answer:

@@ -49,6 +49,7 @@ def predict(
         raise InputError(f"--top_k must be at least 1. Received: {form.top_k}")
     kind = format_for(form.output, form.form)
     class_names, answer = models.open_model(workdir, model, views or EvaluationConfig())
+    given = models.value_range(workdir, model)
     files = find_files(images)
     first = list(itertools.islice(files, 1))  # nothing is written where nothing is named
     answered = left_out = 0
@@ -57,7 +58,7 @@ def predict(
         progress.bar(None, "Predicting") as shown,
     ):
         for batch in _batches(itertools.chain(first, files)):
-            encoded = [readable(path, max_pixels) for path in batch]
+            encoded = [readable(path, max_pixels, given) for path in batch]
             known = [(path, content) for path, (content, _) in zip(batch, encoded, strict=True) if content]
             if known:
                 for (path, _), probabilities in zip(known, answer([content for _, content in known]), strict=True):
@@ -65,9 +66,7 @@ def predict(
             for path, (_, reason) in zip(batch, encoded, strict=True):
                 if reason:
                     shown_name = visible_name(path)
-                    log.warning(
-                        "%s cannot be decoded (JPEG, PNG, BMP or GIF was expected): %s; left out", shown_name, reason
-                    )
+                    log.warning("%s cannot be decoded (an image was expected): %s; left out", shown_name, reason)
             answered, left_out = answered + len(known), left_out + len(batch) - len(known)
             shown.update(len(batch))
             if not form.output:
