@@ -74,6 +74,11 @@ class FileScan:
         self.max_pixels = max_pixels
         self.bad: list[tuple[str, str]] = []
 
+    @property
+    def skips(self) -> bool:
+        """Whether bad files are left out rather than refused."""
+        return self._skip
+
     def files(
         self, paths: Sequence[str], key: str, description: str, stats: Sequence[tuple[int, int]] | None = None
     ) -> ScannedFiles:

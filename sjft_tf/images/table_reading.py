@@ -1,0 +1,232 @@
+"""Tables and lists of image files, whoever made them: which columns they have, and their rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import posixpath
+from collections.abc import Sequence
+from pathlib import Path
+
+from sjft_tf.errors import InputError
+from sjft_tf.images.paths import MISSING, file_stats, folder_of, join, read_bytes
+from sjft_tf.images.spec import Options, Spec, is_remote
+from sjft_tf.images.table_columns import IMAGE_NAMES, LABEL_NAMES, SPLIT_NAMES, Columns, find_columns
+from sjft_tf.images.table_text import decode, delimiter_of, form_of, plain_name, rows_of
+from sjft_tf.images.walking import IMAGE_EXTENSIONS
+
+REPEATED = ("error", "first", "skip")
+_LOOKED_INTO = 50  # folders beside a table, for where its images may be
+
+
+@dataclasses.dataclass(frozen=True)
+class TableOptions(Options):
+    """What can be said of a table.
+
+    Attributes:
+        image: the column of file names: its name, or its number from 1.
+        label: that of classes; `folder` for the name of the folder that an image lies in.
+        split: that of splits; also one such as is_test, of yes and no.
+        root: the folder that file names begin at, seen from the table's own.
+        suffix: what is added to file names that do not end so.
+        delimiter: one character, or its name.
+        encoding: any that Python knows.
+        header: whether the first row names the columns.
+        repeated: an image with two classes is an error, or has the first one, or is left out.
+    """
+
+    image: str = ""
+    label: str = ""
+    split: str = ""
+    root: str = ""
+    suffix: str = ""
+    delimiter: str = ""
+    encoding: str = ""
+    header: str = ""
+    repeated: str = "error"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """An image: the line of the table, its path from `Table.root`, its class and split, "" where there is none."""
+
+    line: int
+    path: str
+    label: str
+    split: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """What a table lists.
+
+    Attributes:
+        location: where the table is.
+        root: the folder that paths begin at.
+        rows: each image of each split once, in order.
+        notes: what was understood by itself, for the user; empty for a plain path,label[,split].
+        unused: columns that look like a division into splits and are not read.
+    """
+
+    location: str
+    root: str
+    rows: list[Row]
+    notes: list[str]
+    unused: list[str]
+
+    def path(self, row: Row) -> str:
+        """Where an image lies."""
+        return join(self.root, row.path)
+
+    def place(self, row: Row) -> str:
+        """Where an image is listed, for messages."""
+        return f"{self.location}, line {row.line}"
+
+
+def read_table(spec: Spec, labeled: bool = True) -> Table:
+    """Reads a table or a list of image files.
+
+    Args:
+        spec: its location and `TableOptions`.
+        labeled: every row must have a class; else classes are not read.
+
+    Raises:
+        InputError: it cannot be read, has no such columns, a row is damaged, or an image has two classes.
+    """
+    options = spec.read_options(TableOptions)
+    header = {"": None, "true": True, "1": True, "false": False, "0": False}.get(options.header.lower(), options.header)
+    if isinstance(header, str):
+        raise InputError(f"'{spec}': option 'header' must be true or false. Received: {header!r}")
+    if options.repeated not in REPEATED:
+        raise InputError(f"'{spec}': `repeated` must be one of {', '.join(REPEATED)}. Received: {options.repeated!r}")
+    table = spec.location
+    offset, text, delimiter = _without_declaration(_text(spec, options.encoding))
+    delimiter = delimiter_of(options.delimiter, str(spec)) or delimiter
+    known = {*IMAGE_NAMES, *LABEL_NAMES, *SPLIT_NAMES, *map(plain_name, (options.image, options.label, options.split))}
+    form = form_of(text, delimiter, header, known)
+    try:
+        rows = [(line + offset, cells) for line, cells in rows_of(text, form.delimiter)]
+    except InputError as error:
+        raise InputError(f"{table}, {error}") from error
+    names = rows.pop(0)[1] if form.header and rows else [] if form.header else _numbers(rows)
+    columns = find_columns(table, names, rows, (options.image, options.label, options.split), labeled)
+    root = _root(folder_of(table), options.root)
+    listed = _listed(table, root, rows, len(names), columns, options)
+    if not listed:
+        raise InputError(f"{table} lists no images. Expected lines of path,label[,split] after the header")
+    notes = _notes(form.delimiter, options, columns)
+    if again := len(rows) - len(listed):
+        notes.append(f"{again} line(s) left out, of images listed twice")
+    return Table(table, root, listed, notes, columns.unused)
+
+
+def _text(spec: Spec, encoding: str) -> str:
+    table = spec.location
+    if not is_remote(table) and Path(table).exists() and not Path(table).is_file():
+        raise InputError(f"'{spec}': {table} cannot be read (it is a folder or a device). Expected a CSV file")
+    try:
+        content = read_bytes(table)
+    except OSError as error:
+        raise InputError(f"'{spec}': {table} cannot be read ({error.strerror or error})") from error
+    return decode(content, f"'{spec}': {table}", encoding)
+
+
+def _without_declaration(text: str) -> tuple[int, str, str]:
+    """Lines taken off, the text without them, and the delimiter that a spreadsheet declared in the first line."""
+    first, end, rest = text.partition("\n")
+    declared = first.strip("\r").lower()
+    return (1, rest, declared[4]) if end and declared.startswith("sep=") and len(declared) == 5 else (0, text, "")
+
+
+def _numbers(rows: Sequence[tuple[int, Sequence[str]]]) -> list[str]:
+    return [str(i) for i in range(1, len(rows[0][1]) + 1)] if rows else []
+
+
+def _root(folder: str, root: str) -> str:
+    if not root:
+        return folder
+    joined = join(folder, os.path.expanduser(root))  # noqa: PTH111
+    return joined if is_remote(joined) else os.path.normpath(joined)
+
+
+def _notes(delimiter: str, options: TableOptions, columns: Columns) -> list[str]:
+    if columns.plain and delimiter == "," and not (options.root or options.suffix):
+        return []
+    where = [f"below {options.root}"] if options.root else []
+    where += [f"with {options.suffix}"] if options.suffix else []
+    return [*columns.told, *(["files " + " ".join(where)] if where else [])]
+
+
+def _listed(
+    table: str,
+    root: str,
+    rows: Sequence[tuple[int, Sequence[str]]],
+    width: int,
+    columns: Columns,
+    options: TableOptions,
+) -> list[Row]:
+    listed: dict[tuple[str, str], Row] = {}
+    twofold: set[tuple[str, str]] = set()
+    for line, cells in rows:
+        if len(cells) != width:
+            raise InputError(f"{table}, line {line}: expected {width} fields. Received: {len(cells)}")
+        row = _row(table, line, cells, columns, options.suffix)
+        # ./a.jpg, b/../a.jpg and the absolute path are one image: as `identities_of` sees them.
+        key = (os.path.normpath(join(root, row.path)), row.split)
+        before = listed.setdefault(key, row)
+        if before.label != row.label:
+            if options.repeated == "error":
+                raise InputError(
+                    f"{table}, line {line}: '{row.path}' is listed before, in line {before.line}, as "
+                    f"{before.label!r}, here as {row.label!r}. Expected one class an image; ?repeated=first takes the "
+                    "first, ?repeated=skip leaves such images out"
+                )
+            twofold.add(key)
+    if options.repeated == "skip":
+        for key in twofold:
+            del listed[key]
+    return list(listed.values())
+
+
+def _row(table: str, line: int, cells: Sequence[str], columns: Columns, suffix: str) -> Row:
+    path = cells[columns.image]
+    split = "" if columns.split is None else columns.split_of(cells[columns.split])
+    label = "" if columns.label is None else cells[columns.label]
+    shown = ",".join(cells)[:300]
+    if columns.label_is_folder:
+        label = posixpath.basename(posixpath.dirname(path.replace("\\", "/")))
+        if not label:
+            raise InputError(
+                f"{table}, line {line}: {path!r} lies in no folder to take its class from. Name the column of classes "
+                "with ?label=COLUMN"
+            )
+    needs_label = columns.label is not None
+    if not path or (needs_label and not label) or (columns.split is not None and not split):
+        raise InputError(f"{table}, line {line}: empty field. Received: {shown!r}")
+    if "\0" in path + label + split:
+        raise InputError(f"{table}, line {line}: a NUL byte in a name. Received: {shown!r}")
+    if suffix and not path.lower().endswith(suffix.lower()):
+        path += suffix
+    return Row(line, path, label, split)
+
+
+def found_elsewhere(table: Table, path: str) -> str:
+    """Which options would find a file that is missing, as a sentence; "" where none does or the disk is not local."""
+    root = table.root
+    if is_remote(root) or is_remote(path) or os.path.isabs(path):  # noqa: PTH117
+        return ""
+    try:
+        with os.scandir(root) as entries:
+            folders = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))[:_LOOKED_INTO]
+    except OSError:
+        return ""
+    endings = ("", *IMAGE_EXTENSIONS, *(extension.upper() for extension in IMAGE_EXTENSIONS))
+    tried = [(join(root, folder), ending) for folder in ("", *folders) for ending in endings]
+    stats = file_stats([join(folder, path + ending) for folder, ending in tried])
+    found = [one for one, stat in zip(tried, stats, strict=True) if stat != MISSING]
+    if not found:
+        return ""
+    folder, ending = found[0]
+    seen = os.path.relpath(folder, folder_of(table.location))
+    options = ([f"root={seen}"] if seen != "." else []) + ([f"suffix={ending}"] if ending else [])
+    return f"It is found with ?{'&'.join(options)}. "
