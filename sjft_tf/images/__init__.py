@@ -35,7 +35,9 @@ untuned          a dataset that does not tune itself while it runs
 Single files
 
 image_files      the image files below a folder, those named like `IMAGE_EXTENSIONS`
-read_bytes       a file on the disk or any file system TensorFlow knows; `most_bytes` of one are read
+listed_files     the image files (`ListedFile`s) of a folder, table or list without their classes
+decode_text      the text of a file that somebody else wrote, in whatever encoding
+read_bytes       a file on the disk or any file system TensorFlow knows (`is_remote`); `most_bytes` of one are read
 inspect_image    whether encoded bytes decode; `decode_with_pillow` decodes them, at most `MAX_PIXELS`
 visible_name     a path as text that can be printed
 """
@@ -48,12 +50,15 @@ from sjft_tf.images.dividing import deal_into_folds, fold, hold_out, share_of_ea
 from sjft_tf.images.few_shot import few_of_each
 from sjft_tf.images.image_set import ImageSet, untuned
 from sjft_tf.images.joint import Exchange, Pools, SourceStream, joint_dataset
+from sjft_tf.images.listing import ListedFile, listed_files
 from sjft_tf.images.order import BatchComposition, check_max_per_class
 from sjft_tf.images.paths import read_bytes
 from sjft_tf.images.positions import WHOLE_BATCH, BatchPlan, BatchShard
 from sjft_tf.images.reduction import reduction_error
 from sjft_tf.images.scan import inspect_image
 from sjft_tf.images.sources import default_splits, open_image_set, open_source
+from sjft_tf.images.spec import is_remote
+from sjft_tf.images.table_text import decode as decode_text
 from sjft_tf.images.views import EVAL_VIEWS, TenCrop, View, WholeImage, dense_sides, evaluation_views
 from sjft_tf.images.walking import IMAGE_EXTENSIONS, image_files, visible_name
 from sjft_tf.images.watching import changed_file, refuse_changed
@@ -76,6 +81,7 @@ __all__ = [
     "Exchange",
     "ImageSet",
     "Leak",
+    "ListedFile",
     "Pools",
     "RandAugment",
     "RandomAffine",
@@ -90,6 +96,7 @@ __all__ = [
     "check_trainable",
     "concatenate",
     "deal_into_folds",
+    "decode_text",
     "decode_with_pillow",
     "default_splits",
     "dense_sides",
@@ -100,7 +107,9 @@ __all__ = [
     "hold_out",
     "image_files",
     "inspect_image",
+    "is_remote",
     "joint_dataset",
+    "listed_files",
     "most_bytes",
     "open_image_set",
     "open_source",

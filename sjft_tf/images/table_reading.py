@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import posixpath
 from collections.abc import Sequence
@@ -210,7 +211,28 @@ def _row(table: str, line: int, cells: Sequence[str], columns: Columns, suffix: 
     return Row(line, path, label, split)
 
 
-def found_elsewhere(table: Table, path: str) -> str:
+def tell(name: str, table: Table, log: logging.Logger) -> None:
+    """Says what was understood, of the set or file of that name."""
+    if table.notes:
+        log.info("%s: %s", name, "; ".join(table.notes))
+    for column in table.unused:
+        log.warning(
+            "%s: the column %r looks like a division into splits and is not read; ?split=%s reads it",
+            *(name, column, column),
+        )
+
+
+def missing_files(table: Table, missing: Sequence[Row], total: int) -> InputError:
+    """What to say of rows without files, the first of them by its line, among so many."""
+    first = missing[0]
+    return InputError(
+        f"{table.place(first)}: there is no file {table.path(first)} ({len(missing)} such line(s) among {total}). "
+        f"{_found_elsewhere(table, first.path)}Put it there or take the line out, or use --bad_images=skip to leave "
+        "such images out"
+    )
+
+
+def _found_elsewhere(table: Table, path: str) -> str:
     """Which options would find a file that is missing, as a sentence; "" where none does or the disk is not local."""
     root = table.root
     if is_remote(root) or is_remote(path) or os.path.isabs(path):  # noqa: PTH117

@@ -19,7 +19,7 @@ from sjft_tf.images.npz_reading import Header, array_names, check_memory, read_a
 from sjft_tf.images.paths import MISSING, file_stats
 from sjft_tf.images.scan import FileScan
 from sjft_tf.images.spec import ROLES, Options, Spec, choose_split
-from sjft_tf.images.table_reading import Row, Table, found_elsewhere, read_table
+from sjft_tf.images.table_reading import Row, Table, missing_files, read_table, tell
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
         split = choose_split(spec, splits)
         rows = [row for row in rows if row.split == split]
         name = f"{name}#{split}"
-    _tell(name, table)
+    tell(name, table, log)
     rows, stats = _present(spec, table, rows, scan)
     paths = [table.path(row) for row in rows]
     key = f"csv:{table.location}#{spec.split}"
@@ -59,26 +59,12 @@ def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
     )
 
 
-def _tell(name: str, table: Table) -> None:
-    if table.notes:
-        log.info("%s: %s", name, "; ".join(table.notes))
-    for column in table.unused:
-        log.warning(
-            "%s: the column %r looks like a division into splits and is not read; ?split=%s reads it",
-            *(name, column, column),
-        )
-
-
 def _present(spec: Spec, table: Table, rows: Sequence[Row], scan: FileScan) -> tuple[list[Row], list[tuple[int, int]]]:
     """The rows whose files are there, with their `file_stats`. Others are refused, or left out and listed."""
     stats = _stats(spec, [table.path(row) for row in rows])
     missing = [row for row, stat in zip(rows, stats, strict=True) if stat == MISSING]
     if missing and (not scan.skips or len(missing) == len(rows)):
-        raise InputError(
-            f"{table.place(missing[0])}: there is no file {table.path(missing[0])} ({len(missing)} such line(s) among "
-            f"{len(rows)}). {found_elsewhere(table, missing[0].path)}Put it there or take the line out, or use "
-            "--bad_images=skip to leave such images out"
-        )
+        raise missing_files(table, missing, len(rows))
     scan.report_bad([(table.path(row), f"no such file ({table.place(row)})") for row in missing], len(rows))
     there = [(row, stat) for row, stat in zip(rows, stats, strict=True) if stat != MISSING]
     return [row for row, _ in there], [stat for _, stat in there]

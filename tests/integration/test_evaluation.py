@@ -170,8 +170,8 @@ def test_images_from_a_table_and_from_standard_input(exported, world, tmp_path, 
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     with pytest.raises(InputError, match="--images=- names no image file"):
         list(predict("", exported, ["-"], AnswerFormat()))
-    table.write_text("file\nx.png\n")
-    with pytest.raises(InputError, match="must have a column `path`. Received: file"):
+    table.write_text("kind\nx\n")
+    with pytest.raises(InputError, match="must have a column for the image.*Received: 'kind'"):
         list(predict("", exported, [str(table)], AnswerFormat()))
 
 

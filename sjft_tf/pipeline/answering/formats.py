@@ -36,7 +36,7 @@ class AnswerFormat:
 class AnswerWriter(Protocol):
     """Takes the answer for one image: its path and probabilities float32 [C]."""
 
-    def __call__(self, image: Path, probabilities: np.ndarray) -> None: ...
+    def __call__(self, image: str, probabilities: np.ndarray) -> None: ...
 
 
 def format_for(output: str, requested: str) -> str:
@@ -71,7 +71,7 @@ def _csv(stream: IO[str], class_names: Sequence[str], top_k: int) -> AnswerWrite
     lines = csv_files.Writer(stream)
     lines.writerow(["image", *(["rank"] if top_k > 1 else []), "class", "probability"])
 
-    def write(image: Path, probabilities: np.ndarray) -> None:
+    def write(image: str, probabilities: np.ndarray) -> None:
         for rank, c in enumerate(_best(probabilities, top_k), 1):
             lines.writerow([image, *([rank] if top_k > 1 else []), class_names[c], f"{probabilities[c]:.6f}"])
 
@@ -79,10 +79,10 @@ def _csv(stream: IO[str], class_names: Sequence[str], top_k: int) -> AnswerWrite
 
 
 def _json_lines(stream: IO[str], class_names: Sequence[str], top_k: int) -> AnswerWriter:
-    def write(image: Path, probabilities: np.ndarray) -> None:
+    def write(image: str, probabilities: np.ndarray) -> None:
         best = _best(probabilities, top_k)
         answer = {
-            "image": str(image),
+            "image": image,
             "classes": [class_names[c] for c in best],
             "probabilities": [round(float(probabilities[c]), 6) for c in best],
         }

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
+import fnmatch
 import glob
 import io
+import itertools
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,25 +15,29 @@ from typing import IO
 
 from PIL import Image
 
-from sjft_tf.csv_files import read_rows
 from sjft_tf.errors import InputError
 from sjft_tf.images import (
     IMAGE_EXTENSIONS,
     MAX_PIXELS,
+    ListedFile,
+    decode_text,
     decode_with_pillow,
     image_files,
     inspect_image,
+    is_remote,
+    listed_files,
     most_bytes,
     read_bytes,
 )
 
 
-def find_files(images: Sequence[str], standard_input: IO[str] | None = None) -> Iterator[Path]:
+def find_files(images: Sequence[str], standard_input: IO[str] | None = None) -> Iterator[ListedFile]:
     """The image files that `images` names, each once, in order, as they are found.
 
     Args:
-        images: files, folders (searched through), patterns, CSV tables with a column `path` (relative to the table), or
-            "-" for one path a line on standard input. A folder's and a pattern's files are sorted.
+        images: files, folders (searched through), patterns, tables and lists (.csv, .tsv, .txt), `folder:` and `csv:`
+            specs as in training, whose rules hold for all of them; or "-" for one path a line on standard input. The
+            files of a folder and of a pattern are sorted.
         standard_input: what "-" reads; None for the process's own.
 
     Raises:
@@ -37,21 +45,22 @@ def find_files(images: Sequence[str], standard_input: IO[str] | None = None) -> 
     """
     if not images:
         raise InputError("Say which images to name: --images=FILE, a folder, a pattern, a CSV table, or - for a list")
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for text in images:
         anything = False
-        for path in _named(text, standard_input or sys.stdin):
+        for file in _named(text, standard_input or sys.stdin):
             anything = True
-            if path not in seen:
-                seen.add(path)
-                yield path
+            place = file.path if is_remote(file.path) else os.path.abspath(file.path)  # noqa: PTH100
+            if place not in seen:
+                seen.add(place)
+                yield file
         if not anything:
             raise InputError(f"--images={text} names no image file ({', '.join(IMAGE_EXTENSIONS)})")
 
 
-def _named(text: str, standard_input: IO[str]) -> Iterable[Path]:
+def _named(text: str, standard_input: IO[str]) -> Iterable[ListedFile]:
     if text == "-":
-        return (Path(line) for line in map(str.strip, standard_input) if line)
+        return _lines(standard_input)
     try:
         return _found(text)
     except InputError:
@@ -61,23 +70,55 @@ def _named(text: str, standard_input: IO[str]) -> Iterable[Path]:
         raise InputError(f"--images={text!a} cannot be looked for: {why}") from error
 
 
-def _found(text: str) -> Iterable[Path]:
-    path = Path(text)
-    if path.is_dir():
-        return sorted(map(Path, image_files(path)))
-    if path.suffix.lower() == ".csv" and path.is_file():
-        return _listed(path)
-    if path.exists():
-        return [path]
-    return sorted(Path(name) for name in glob.glob(text, recursive=True))  # noqa: PTH207 (absolute patterns)
+def _found(text: str) -> Iterable[ListedFile]:
+    if (listed := listed_files(text)) is not None:
+        return listed
+    names = [text] if is_remote(text) or os.path.lexists(text) else _matching(text)
+    return [ListedFile(name) for name in names]
 
 
-def _listed(table: Path) -> Iterator[Path]:
-    # Somebody's own table: its cells are what they say.
-    return (table.parent / line["path"] for line in read_rows(table, ["path"], escaped=False))
+def _matching(pattern: str) -> list[str]:
+    """The files that a pattern names, and those in the folders that it names, sorted."""
+    top, deep, rest = pattern.partition("**")
+    if deep and (not top or top.endswith(os.sep)):
+        # Not left to `glob`, which goes round and round links that lead back up.
+        wanted = Path(deep + rest).parts
+        folders = [name for name in (glob.glob(top) if top else ["."]) if os.path.isdir(name)]  # noqa: PTH112, PTH207
+        below = [(name, os.path.relpath(name, folder)) for folder in folders for name in image_files(folder)]
+        return sorted(name if top else path for name, path in below if _matches(Path(path).parts, wanted))
+    found: set[str] = set()
+    for name in glob.glob(pattern):  # noqa: PTH207 (absolute patterns)
+        found.update(image_files(name) if os.path.isdir(name) else [name])  # noqa: PTH112
+    return sorted(found)
 
 
-def readable(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[bytes, str]:
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a pattern, whose ** stands for any folders, names a file or a folder that it lies in."""
+    if not pattern:
+        return True
+    if pattern[0] == "**":
+        return any(_matches(parts[i:], pattern[1:]) for i in range(len(parts) + 1))
+    return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+
+
+def _lines(stream: IO[str]) -> Iterator[ListedFile]:
+    """One path a line, as they come; in UTF-8, or in what a byte order mark says."""
+    lines: Iterable[str] = stream
+    if (raw := getattr(stream, "buffer", None)) is not None:
+        first = raw.readline()
+        if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            lines = decode_text(first + raw.read(), "--images=-").splitlines()
+        else:
+            lines = map(os.fsdecode, itertools.chain([first], raw))
+    for number, line in enumerate(lines, 1):
+        path = line.removeprefix("\ufeff").strip()
+        if len(path) > 2 and path[0] == path[-1] == '"' and not os.path.lexists(path):
+            path = path[1:-1].replace('""', '"')
+        if path:
+            yield ListedFile(path, f"standard input, line {number}")
+
+
+def readable(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> tuple[bytes, str]:
     """The file's content in a form the exported model decodes as training did, judged by the rule of training's scan.
 
     Returns:

@@ -6,12 +6,11 @@ import itertools
 import logging
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from sjft_tf import progress
 from sjft_tf.config import EvaluationConfig
 from sjft_tf.errors import InputError
-from sjft_tf.images import MAX_PIXELS, visible_name
+from sjft_tf.images import MAX_PIXELS, ListedFile, visible_name
 from sjft_tf.pipeline.answering import models
 from sjft_tf.pipeline.answering.formats import AnswerFormat, format_for, writing
 from sjft_tf.pipeline.answering.image_files import find_files, readable
@@ -57,27 +56,27 @@ def predict(
         progress.bar(None, "Predicting") as shown,
     ):
         for batch in _batches(itertools.chain(first, files)):
-            encoded = [readable(path, max_pixels) for path in batch]
-            known = [(path, content) for path, (content, _) in zip(batch, encoded, strict=True) if content]
+            encoded = [readable(file.path, max_pixels) for file in batch]
+            known = [(file.path, content) for file, (content, _) in zip(batch, encoded, strict=True) if content]
             if known:
                 for (path, _), probabilities in zip(known, answer([content for _, content in known]), strict=True):
                     write(path, probabilities)
-            for path, (_, reason) in zip(batch, encoded, strict=True):
+            for file, (_, reason) in zip(batch, encoded, strict=True):
                 if reason:
-                    shown_name = visible_name(path)
                     log.warning(
-                        "%s cannot be decoded (JPEG, PNG, BMP or GIF was expected): %s; left out", shown_name, reason
+                        "%s cannot be decoded (JPEG, PNG, BMP or GIF was expected): %s; left out",
+                        *(visible_name(file.path) + (f" ({file.place})" if file.place else ""), reason),
                     )
             answered, left_out = answered + len(known), left_out + len(batch) - len(known)
             shown.update(len(batch))
             if not form.output:
                 sys.stdout.flush()  # whoever reads along gets whole batches
         if not answered:
-            raise InputError(f"None of the {left_out} files could be decoded, e.g. {first[0]}")
+            raise InputError(f"None of the {left_out} files could be decoded, e.g. {visible_name(first[0].path)}")
     if form.output:
         yield f"{answered} images answered, {left_out} left out: {form.output}"
 
 
-def _batches(files: Iterator[Path]) -> Iterator[list[Path]]:
+def _batches(files: Iterator[ListedFile]) -> Iterator[list[ListedFile]]:
     while batch := list(itertools.islice(files, models.BATCH)):
         yield batch
