@@ -3,7 +3,8 @@
   python scripts/predict.py --workdir=runs/mine --images=NEW_IMAGES --output=answers.csv
 
 --images is a file, a folder (searched through), a pattern such as 'photos/*.jpg', a table or list (.csv, .tsv, .txt, or
-csv:FILE?image=COLUMN&root=DIR&suffix=.jpg), or - for one path a line on standard input; give it again for more. --output=answers.jsonl gives a line of JSON an image.
+csv:FILE?image=COLUMN&root=DIR&suffix=.jpg), or - for one path a line on standard input; give it again for more.
+--output=answers.jsonl gives a line of JSON an image.
 """
 
 from absl import flags

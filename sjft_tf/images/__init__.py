@@ -35,7 +35,7 @@ untuned          a dataset that does not tune itself while it runs
 Single files
 
 image_files      the image files below a folder, those named like `IMAGE_EXTENSIONS`
-listed_files     the image files (`ListedFile`s) of a folder, table or list without their classes
+listed_files     the image files (`ListedFile`s) of a folder, pattern, table or list without their classes
 decode_text      the text of a file that somebody else wrote, in whatever encoding
 read_bytes       a file on the disk or any file system TensorFlow knows (`is_remote`); `most_bytes` of one are read
 inspect_image    whether encoded bytes decode; `decode_with_pillow` decodes them, at most `MAX_PIXELS`

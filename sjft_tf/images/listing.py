@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import glob
 import logging
 import os
 from collections.abc import Sequence
@@ -27,12 +29,13 @@ class ListedFile:
     place: str = ""
 
 
-def listed_files(text: str) -> Sequence[ListedFile] | None:
-    """The image files of a folder, sorted, or of a table or list, in its order; None for what is neither.
+def listed_files(text: str) -> Sequence[ListedFile]:
+    """The image files that a text names: of a folder or a pattern sorted, of a table or list in its order.
 
     Args:
-        text: `folder:PATH[#split]` or `csv:PATH[#split][?options]`, a folder, or a file named like `TABLE_EXTENSIONS`.
-            Of a table whose splits are not asked for all rows count. A relative text gives relative paths.
+        text: `folder:PATH[#split]` or `csv:PATH[#split][?options]`, a folder, a file named like `TABLE_EXTENSIONS`, any
+            other file, or a pattern. Of a table whose splits are not asked for all rows count. A relative text gives
+            relative paths.
 
     Raises:
         InputError: see the openers of these sets; or none of a table's files is there.
@@ -41,10 +44,12 @@ def listed_files(text: str) -> Sequence[ListedFile] | None:
         if Path(text).is_dir():
             return _below(text)
         named_like_one = text.lower().endswith(TABLE_EXTENSIONS) and Path(text).is_file()
-        return _of_table(Spec("csv", text)) if named_like_one else None
+        return _of_table(Spec("csv", text)) if named_like_one else [ListedFile(text)]
     if text.startswith("csv:"):
         return _of_table(parse(text))
-    return _of_folder(parse(text)) if text.startswith("folder:") else None
+    if text.startswith("folder:"):
+        return _of_folder(parse(text))
+    return [ListedFile(name) for name in ([text] if is_remote(text) else _matching(text))]
 
 
 def _of_folder(spec: Spec) -> Sequence[ListedFile]:
@@ -86,3 +91,30 @@ def _as_given(folder: str, given: str) -> str:
     if is_remote(folder) or Path(given).expanduser().is_absolute():
         return folder
     return "" if (relative := os.path.relpath(folder)) == os.curdir else relative
+
+
+def _matching(pattern: str) -> list[str]:
+    """The files that a pattern names, and those in the folders that it names, sorted."""
+    top, deep, rest = pattern.partition("**")
+    if deep and (not top or top.endswith(os.sep)):
+        # Not left to `glob`, which goes round and round links that lead back up.
+        wanted = Path(deep + rest).parts
+        folders = [name for name in (glob.glob(top) if top else ["."]) if os.path.isdir(name)]  # noqa: PTH112, PTH207
+        below = [(name, os.path.relpath(name, folder)) for folder in folders for name in image_files(folder)]
+        return sorted(name if top else path for name, path in below if _matches(Path(path).parts, wanted))
+    found: set[str] = set()
+    for name in glob.glob(pattern):  # noqa: PTH207 (absolute patterns)
+        folder = os.path.dirname(name) or os.curdir  # noqa: PTH120
+        # A link to the folder that holds them all leads away from what the pattern names.
+        above = [] if folder == os.sep else [identity(folder)]
+        found.update(image_files(name, above) if os.path.isdir(name) else [name])  # noqa: PTH112
+    return sorted(found)
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a pattern, whose ** stands for any folders, names a file or a folder that it lies in."""
+    if not pattern:
+        return True
+    if pattern[0] == "**":
+        return any(_matches(parts[i:], pattern[1:]) for i in range(len(parts) + 1))
+    return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])

@@ -227,8 +227,7 @@ def missing_files(table: Table, missing: Sequence[Row], total: int) -> InputErro
     first = missing[0]
     return InputError(
         f"{table.place(first)}: there is no file {table.path(first)} ({len(missing)} such line(s) among {total}). "
-        f"{_found_elsewhere(table, first.path)}Put it there or take the line out, or use --bad_images=skip to leave "
-        "such images out"
+        f"{_found_elsewhere(table, first.path)}Put it there or take the line out"
     )
 
 

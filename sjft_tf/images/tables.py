@@ -64,7 +64,8 @@ def _present(spec: Spec, table: Table, rows: Sequence[Row], scan: FileScan) -> t
     stats = _stats(spec, [table.path(row) for row in rows])
     missing = [row for row, stat in zip(rows, stats, strict=True) if stat == MISSING]
     if missing and (not scan.skips or len(missing) == len(rows)):
-        raise missing_files(table, missing, len(rows))
+        error = missing_files(table, missing, len(rows))
+        raise error if scan.skips else InputError(f"{error}, or use --bad_images=skip to leave such images out")
     scan.report_bad([(table.path(row), f"no such file ({table.place(row)})") for row in missing], len(rows))
     there = [(row, stat) for row, stat in zip(rows, stats, strict=True) if stat != MISSING]
     return [row for row, _ in there], [stat for _, stat in there]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import fnmatch
-import glob
 import io
 import itertools
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import IO
 
 from PIL import Image
@@ -22,7 +19,6 @@ from sjft_tf.images import (
     ListedFile,
     decode_text,
     decode_with_pillow,
-    image_files,
     inspect_image,
     is_remote,
     listed_files,
@@ -62,43 +58,12 @@ def _named(text: str, standard_input: IO[str]) -> Iterable[ListedFile]:
     if text == "-":
         return _lines(standard_input)
     try:
-        return _found(text)
+        return listed_files(text)
     except InputError:
         raise
     except (OSError, ValueError) as error:  # a name too long, a NUL
         why = getattr(error, "strerror", None) or error
         raise InputError(f"--images={text!a} cannot be looked for: {why}") from error
-
-
-def _found(text: str) -> Iterable[ListedFile]:
-    if (listed := listed_files(text)) is not None:
-        return listed
-    names = [text] if is_remote(text) or os.path.lexists(text) else _matching(text)
-    return [ListedFile(name) for name in names]
-
-
-def _matching(pattern: str) -> list[str]:
-    """The files that a pattern names, and those in the folders that it names, sorted."""
-    top, deep, rest = pattern.partition("**")
-    if deep and (not top or top.endswith(os.sep)):
-        # Not left to `glob`, which goes round and round links that lead back up.
-        wanted = Path(deep + rest).parts
-        folders = [name for name in (glob.glob(top) if top else ["."]) if os.path.isdir(name)]  # noqa: PTH112, PTH207
-        below = [(name, os.path.relpath(name, folder)) for folder in folders for name in image_files(folder)]
-        return sorted(name if top else path for name, path in below if _matches(Path(path).parts, wanted))
-    found: set[str] = set()
-    for name in glob.glob(pattern):  # noqa: PTH207 (absolute patterns)
-        found.update(image_files(name) if os.path.isdir(name) else [name])  # noqa: PTH112
-    return sorted(found)
-
-
-def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a pattern, whose ** stands for any folders, names a file or a folder that it lies in."""
-    if not pattern:
-        return True
-    if pattern[0] == "**":
-        return any(_matches(parts[i:], pattern[1:]) for i in range(len(parts) + 1))
-    return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
 def _lines(stream: IO[str]) -> Iterator[ListedFile]:
