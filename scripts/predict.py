@@ -4,7 +4,7 @@
 
 --images is a file, a folder (searched through), a pattern such as 'photos/*.jpg', a table or list (.csv, .tsv, .txt, or
 csv:FILE?image=COLUMN&root=DIR&suffix=.jpg), or - for one path a line on standard input; give it again for more.
---output=answers.jsonl gives a line of JSON an image.
+--output=answers.json gives a list in JSON, answers.jsonl a line of JSON an image.
 """
 
 from absl import flags
@@ -18,7 +18,9 @@ def define() -> None:
     flags.DEFINE_string("model", "", "folder of a SavedModel, in place of --workdir")
     flags.DEFINE_multi_string("images", [], "image file, folder, pattern, table or -; may be given more than once")
     flags.DEFINE_string("output", "", "file for all answers; the screen when not given")
-    flags.DEFINE_enum("format", None, ["csv", "jsonl"], "form of the answers; default: what --output ends in, or csv")
+    flags.DEFINE_enum(
+        "format", None, ["csv", "json", "jsonl"], "form of the answers; default: what --output ends in, or csv"
+    )
     flags.DEFINE_integer("top_k", 1, "classes an image, the most probable first", lower_bound=1)
     program.define_config("evaluation")
     default = DataConfig().max_pixels
@@ -35,7 +37,7 @@ def main(_: list[str]) -> None:
     if not given.model:
         refuse_patterns(given.workdir, "--workdir")
     program.start_tensorflow(aside=not given.output)
-    form = AnswerFormat(given.output, given.format or "", given.top_k)
+    form = AnswerFormat(given.output, given.format or "", given.top_k, given.all_probabilities)
     program.say_lines(predict(given.workdir, given.model, given.images, form, views, given.max_pixels))
 
 

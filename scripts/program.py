@@ -67,7 +67,7 @@ def config_from_flags(**fixed: str | float) -> RunConfig:
 
 def evaluation_from_flags() -> EvaluationConfig | None:
     """The views that were asked for; None when no flag names any, for what the run was trained with."""
-    names = [item.name for item in dataclasses.fields(EvaluationConfig)]
+    names = [item.name for item in dataclasses.fields(EvaluationConfig) if item.name != "all_probabilities"]
     if not any(FLAGS[name].present for name in names):
         return None
     return EvaluationConfig(**{name: getattr(FLAGS, name) for name in names})

@@ -12,7 +12,7 @@ from sjft_tf.config import EvaluationConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import MAX_PIXELS, ListedFile, visible_name
 from sjft_tf.pipeline.answering import models
-from sjft_tf.pipeline.answering.formats import AnswerFormat, format_for, writing
+from sjft_tf.pipeline.answering.formats import AnswerFormat, writing
 from sjft_tf.pipeline.answering.image_files import find_files, readable
 
 log = logging.getLogger(__name__)
@@ -44,15 +44,13 @@ def predict(
     """
     if bool(workdir) == bool(model):
         raise InputError("Say which model answers: either --workdir=RUN or --model=SAVED_MODEL")
-    if form.top_k < 1:
-        raise InputError(f"--top_k must be at least 1. Received: {form.top_k}")
-    kind = format_for(form.output, form.form)
+    form.check()
     class_names, answer = models.open_model(workdir, model, views or EvaluationConfig())
     files = find_files(images)
     first = list(itertools.islice(files, 1))  # nothing is written where nothing is named
     answered = left_out = 0
     with (
-        writing(form.output, kind, class_names, form.top_k) as write,
+        writing(form, class_names) as write,
         progress.bar(None, "Predicting") as shown,
     ):
         for batch in _batches(itertools.chain(first, files)):
