@@ -19,7 +19,11 @@ class DataConfig(Section):
     )
     test: str = option("", "target test images; found beside --target where it has such a split; none: none")
     source: list[str] = option([], "images to borrow from; give the flag again for more sets")
-    bad_images: str = option("error", "what to do with a file that cannot be decoded", ("error", "skip"))
+    bad_images: str = option(
+        "error",
+        "what to do with a file that cannot be decoded, or that a table names and is not there",
+        ("error", "skip"),
+    )
     max_pixels: int = option(
         64_000_000,
         "an image whose header claims more pixels counts as one that cannot be decoded (a small file can claim any)",
@@ -27,7 +31,10 @@ class DataConfig(Section):
     )
     audit: bool = option(True, "look for source images that are target images, and warn")
     exclude_leaks: bool = option(False, "leave the source images that the audit finds out of the source")
-    target_rows: str = option("", "train on these target images only: kept.json of scripts/prune.py for this --target")
+    target_rows: str = option(
+        "",
+        "train on these target images only: one id a line, or kept.json of scripts/prune.py for this --target",
+    )
     per_class: int = option(
         0, "train on so many images of each class of the target, drawn by --seed; 0: all", limits=(0, LARGE)
     )

@@ -129,7 +129,8 @@ def _text(spec: Spec, encoding: str) -> str:
         content = read_bytes(table)
     except OSError as error:
         raise InputError(f"'{spec}': {table} cannot be read ({error.strerror or error})") from error
-    return decode(content, f"'{spec}': {table}", encoding)
+    remedy = "Say what it is, e.g. with ?encoding=latin-1, cp1252 or utf-16"
+    return decode(content, f"'{spec}': {table}", encoding, remedy)
 
 
 def _without_declaration(text: str) -> tuple[int, str, str]:

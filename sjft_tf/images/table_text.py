@@ -27,7 +27,7 @@ _MARKS = (
 _SPACED = re.compile(r"[0-9]+ +[^ ]+|[^ ]+ +[0-9]+")
 
 
-def decode(content: bytes, what: str, encoding: str = "") -> str:
+def decode(content: bytes, what: str, encoding: str = "", remedy: str = "Save it as UTF-8") -> str:
     """The text of a file.
 
     Args:
@@ -35,6 +35,7 @@ def decode(content: bytes, what: str, encoding: str = "") -> str:
         what: the file, for messages.
         encoding: any that Python knows; "" for what a byte order mark says (UTF-8, 16, 32), UTF-16 without one where
             every other byte is zero, and else UTF-8.
+        remedy: what to do where it is not UTF-8.
 
     Raises:
         InputError: there is no such encoding, or the bytes are not of it.
@@ -51,9 +52,7 @@ def decode(content: bytes, what: str, encoding: str = "") -> str:
     except ValueError as error:
         if encoding:
             raise InputError(f"{what} is not text in {encoding} ({error})") from error
-        raise InputError(
-            f"{what} is not UTF-8 text ({error}). Say what it is, e.g. with ?encoding=latin-1, cp1252 or utf-16"
-        ) from error
+        raise InputError(f"{what} is not UTF-8 text ({error}). {remedy}") from error
 
 
 def _unmarked(content: bytes) -> str:
