@@ -81,7 +81,7 @@ def _of_table(spec: Spec) -> Sequence[ListedFile]:
     missing = [row for row, stat in zip(rows, stats, strict=True) if stat == MISSING]
     if len(missing) == len(rows):
         raise missing_files(table, missing, len(rows))
-    tell(Path(table.location).name, table, log)
+    tell(Path(table.location).name, table, log, splits=False)
     root = _as_given(table.root, spec.rest)
     return [ListedFile(join(root, row.path), table.place(row)) for row in rows]
 

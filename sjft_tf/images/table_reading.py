@@ -13,7 +13,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.images.paths import MISSING, file_stats, folder_of, join, read_bytes
 from sjft_tf.images.spec import Options, Spec, is_remote
 from sjft_tf.images.table_columns import IMAGE_NAMES, LABEL_NAMES, SPLIT_NAMES, Columns, find_columns
-from sjft_tf.images.table_text import decode, delimiter_of, form_of, plain_name, rows_of
+from sjft_tf.images.table_text import DELIMITERS, decode, delimiter_of, encoding_of, form_of, plain_name, rows_of
 from sjft_tf.images.walking import IMAGE_EXTENSIONS
 
 REPEATED = ("error", "first", "skip")
@@ -101,7 +101,8 @@ def read_table(spec: Spec, labeled: bool = True) -> Table:
     if options.repeated not in REPEATED:
         raise InputError(f"'{spec}': `repeated` must be one of {', '.join(REPEATED)}. Received: {options.repeated!r}")
     table = spec.location
-    offset, text, delimiter = _without_declaration(_text(spec, options.encoding))
+    content = _content(spec)
+    offset, text, delimiter = _without_declaration(_text(spec, content, options.encoding))
     delimiter = delimiter_of(options.delimiter, str(spec)) or delimiter
     known = {*IMAGE_NAMES, *LABEL_NAMES, *SPLIT_NAMES, *map(plain_name, (options.image, options.label, options.split))}
     form = form_of(text, delimiter, header, known)
@@ -115,22 +116,25 @@ def read_table(spec: Spec, labeled: bool = True) -> Table:
     listed = _listed(table, root, rows, len(names), columns, options)
     if not listed:
         raise InputError(f"{table} lists no images. Expected lines of path,label[,split] after the header")
-    notes = _notes(form.delimiter, options, columns)
+    notes = _notes(form.delimiter, options.encoding or encoding_of(content[:1000]), options, columns)
     if again := len(rows) - len(listed):
         notes.append(f"{again} line(s) left out, of images listed twice")
     return Table(table, root, listed, notes, columns.unused)
 
 
-def _text(spec: Spec, encoding: str) -> str:
+def _content(spec: Spec) -> bytes:
     table = spec.location
     if not is_remote(table) and Path(table).exists() and not Path(table).is_file():
         raise InputError(f"'{spec}': {table} cannot be read (it is a folder or a device). Expected a CSV file")
     try:
-        content = read_bytes(table)
+        return read_bytes(table)
     except OSError as error:
         raise InputError(f"'{spec}': {table} cannot be read ({error.strerror or error})") from error
+
+
+def _text(spec: Spec, content: bytes, encoding: str) -> str:
     remedy = "Say what it is, e.g. with ?encoding=latin-1, cp1252 or utf-16"
-    return decode(content, f"'{spec}': {table}", encoding, remedy)
+    return decode(content, f"'{spec}': {spec.location}", encoding, remedy)
 
 
 def _without_declaration(text: str) -> tuple[int, str, str]:
@@ -151,12 +155,16 @@ def _root(folder: str, root: str) -> str:
     return joined if is_remote(joined) else os.path.normpath(joined)
 
 
-def _notes(delimiter: str, options: TableOptions, columns: Columns) -> list[str]:
+def _notes(delimiter: str, encoding: str, options: TableOptions, columns: Columns) -> list[str]:
     if columns.plain and delimiter == "," and not (options.root or options.suffix):
         return []
     where = [f"below {options.root}"] if options.root else []
     where += [f"with {options.suffix}"] if options.suffix else []
-    return [*columns.told, *(["files " + " ".join(where)] if where else [])]
+    notes = [*columns.told, *(["files " + " ".join(where)] if where else [])]
+    if delimiter != ",":
+        names = {character: name for name, character in DELIMITERS.items()}
+        notes.append(f"delimiter {names.get(delimiter, delimiter)}")
+    return notes + ([] if encoding in ("utf-8", "utf-8-sig") else [f"encoding {encoding}"])
 
 
 def _listed(
@@ -212,11 +220,11 @@ def _row(table: str, line: int, cells: Sequence[str], columns: Columns, suffix: 
     return Row(line, path, label, split)
 
 
-def tell(name: str, table: Table, log: logging.Logger) -> None:
-    """Says what was understood, of the set or file of that name."""
+def tell(name: str, table: Table, log: logging.Logger, splits: bool = True) -> None:
+    """Says what was understood, of the set or file of that name; and which columns are no splits where that matters."""
     if table.notes:
         log.info("%s: %s", name, "; ".join(table.notes))
-    for column in table.unused:
+    for column in table.unused if splits else []:
         log.warning(
             "%s: the column %r looks like a division into splits and is not read; ?split=%s reads it",
             *(name, column, column),

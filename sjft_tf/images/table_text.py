@@ -43,8 +43,7 @@ def decode(content: bytes, what: str, encoding: str = "", remedy: str = "Save it
     try:
         if encoding:
             return content.decode(codecs.lookup(encoding).name).removeprefix("\ufeff")
-        marked = next((name for mark, name in _MARKS if content.startswith(mark)), None)
-        return content.decode(marked or _unmarked(content))
+        return content.decode(encoding_of(content))
     except LookupError as error:
         raise InputError(
             f"{what}: there is no encoding {encoding!r}. Expected one such as utf-8, utf-16, latin-1, cp1252, shift_jis"
@@ -55,7 +54,11 @@ def decode(content: bytes, what: str, encoding: str = "", remedy: str = "Save it
         raise InputError(f"{what} is not UTF-8 text ({error}). {remedy}") from error
 
 
-def _unmarked(content: bytes) -> str:
+def encoding_of(content: bytes) -> str:
+    """What `decode` takes a file for: utf-8, utf-8-sig, or one of utf-16 and utf-32."""
+    for mark, name in _MARKS:
+        if content.startswith(mark):
+            return name
     sample = content[:1000]
     for start, name in ((1, "utf-16-le"), (0, "utf-16-be")):
         half = sample[start::2]

@@ -1,5 +1,7 @@
 """Tables of the layouts of public sets, in miniature: understood by themselves or by options, which refusals name."""
 
+import csv
+import io
 import logging
 
 import pytest
@@ -10,6 +12,8 @@ from PIL import Image
 from sjft_tf.errors import InputError
 from sjft_tf.images import check_disjoint, default_splits, open_image_set
 from sjft_tf.images.class_names import class_order
+from sjft_tf.images.spec import parse
+from sjft_tf.images.table_reading import read_table
 from sjft_tf.images.table_text import decode
 
 
@@ -101,11 +105,12 @@ def test_delimiters_and_encodings_are_found(write, delimiter, encoding):
     assert labels(open_image_set(write(content, "a.jpg"))) == {"a.jpg": "Blåvinge"}
 
 
-def test_encodings_are_named(write):
+def test_encodings_are_named(write, told):
     spec = write("sep=;\npath;label\na.jpg;é\n".encode("latin-1"), "a.jpg")
     with pytest.raises(InputError, match=r"is not UTF-8 text .*\?encoding=latin-1"):
         open_image_set(spec)
     assert labels(open_image_set(f"{spec}?encoding=latin-1")) == {"a.jpg": "é"}
+    assert "classes from column 'label'; delimiter semicolon; encoding latin-1" in told.text
     with pytest.raises(InputError, match=r"is not text in ascii"):
         open_image_set(f"{spec}?encoding=ascii")
     for wrong in ("no-such", "zip"):
@@ -197,3 +202,26 @@ def test_text_is_what_was_encoded(text):
     for encoding in ("utf-8-sig", "utf-16", "utf-32"):
         assert decode(text.encode(encoding), "x") == text.removeprefix("\ufeff") or text.startswith("\ufeff")
     assert decode(text.encode(), "x") == text or text.startswith("\ufeff")
+
+
+CELL = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=6).map(
+    lambda text: f"_{text}_"  # not empty, no blanks around it, and no name of a column
+)
+
+
+@given(
+    rows=st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=4, unique_by=lambda row: row[0]),
+    delimiter=st.sampled_from(",;\t|"),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
+    order=st.permutations(["Image ID", "breed", "note"]),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_what_a_spreadsheet_writes_reads_back(tmp_path_factory, rows, delimiter, encoding, order, end):
+    stream = io.StringIO(newline="")
+    table = csv.DictWriter(stream, order, delimiter=delimiter, lineterminator=end)
+    table.writeheader()
+    table.writerows({"Image ID": image, "breed": breed, "note": note} for image, breed, note in rows)
+    path = tmp_path_factory.getbasetemp() / "written.csv"
+    path.write_bytes(stream.getvalue().encode(encoding))
+    read = read_table(parse(f"csv:{path}?suffix=.png"))
+    assert [(row.path, row.label) for row in read.rows] == [(f"{image}.png", breed) for image, breed, _ in rows]

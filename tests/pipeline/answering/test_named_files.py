@@ -103,7 +103,4 @@ def test_what_was_understood_is_said_once(birds, caplog, monkeypatch):
     caplog.set_level(logging.INFO, "sjft_tf")
     (birds / "t.csv").write_text("file,is_test\nowl/a.png,1\n")
     found("birds/t.csv")
-    assert [record.getMessage() for record in caplog.records] == [
-        "t.csv: images from column 'file'",
-        "t.csv: the column 'is_test' looks like a division into splits and is not read; ?split=is_test reads it",
-    ]
+    assert [record.getMessage() for record in caplog.records] == ["t.csv: images from column 'file'"]
