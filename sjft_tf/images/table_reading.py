@@ -181,6 +181,8 @@ def _listed(
         if len(cells) != width:
             raise InputError(f"{table}, line {line}: expected {width} fields. Received: {len(cells)}")
         row = _row(table, line, cells, columns, options.suffix)
+        if "\\" in row.path and not is_remote(root):
+            row = _as_written_here(root, row)
         # ./a.jpg, b/../a.jpg and the absolute path are one image: as `identities_of` sees them.
         key = (os.path.normpath(join(root, row.path)), row.split)
         before = listed.setdefault(key, row)
@@ -196,6 +198,13 @@ def _listed(
         for key in twofold:
             del listed[key]
     return list(listed.values())
+
+
+def _as_written_here(root: str, row: Row) -> Row:
+    """The row of a table from Windows, if its file is found so."""
+    path = row.path.replace("\\", "/")
+    literal, changed = file_stats([join(root, row.path), join(root, path)])
+    return dataclasses.replace(row, path=path) if literal == MISSING != changed else row
 
 
 def _row(table: str, line: int, cells: Sequence[str], columns: Columns, suffix: str) -> Row:

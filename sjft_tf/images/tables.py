@@ -41,7 +41,7 @@ def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
     tell(name, table, log)
     rows, stats = _present(spec, table, rows, scan)
     paths = [table.path(row) for row in rows]
-    key = f"csv:{table.location}#{spec.split}"
+    key = f"csv:{table.location}#{spec.split}" + (f" below {table.root}" if spec.options else "")
     scanned = scan.files(paths, key, f"Checking {name}", stats)
     if not len(scanned.positions):
         raise InputError(f"'{spec}': none of its {len(rows)} images can be decoded")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sjft_tf.errors import InputError
-from sjft_tf.images import check_disjoint, default_splits, open_image_set
+from sjft_tf.images import check_disjoint, default_splits, open_image_set, refuse_changed
 from sjft_tf.images.class_names import class_order
 from sjft_tf.images.spec import parse
 from sjft_tf.images.table_reading import read_table
@@ -103,6 +103,21 @@ def test_delimiters_and_encodings_are_found(write, delimiter, encoding):
     rows = [("File Name", "Note", "Species"), ("a.jpg", "1,5" if delimiter == ";" else "x", "Blåvinge")]
     content = "\r\n".join(delimiter.join(row) for row in rows).encode(encoding)
     assert labels(open_image_set(write(content, "a.jpg"))) == {"a.jpg": "Blåvinge"}
+
+
+def test_paths_from_windows(write):
+    write("", "cats/a.jpg", "b\\c.jpg")
+    images = open_image_set(write("path,label\r\ncats\\a.jpg,cat\r\nb\\c.jpg,bee\r\n"))
+    assert labels(images) == {"cats/a.jpg": "cat", "b\\c.jpg": "bee"}
+    with pytest.raises(InputError, match=r"there is no file .*/cats\\gone.jpg"):
+        open_image_set(write("path,label\ncats\\gone.jpg,cat\n"))
+
+
+def test_one_table_below_two_roots(write):
+    spec = write("path,label\na.jpg,x\n", "one/a.jpg", "two/a.jpg")
+    first, second = (open_image_set(f"{spec}?root={root}") for root in ("one", "two"))
+    check_disjoint(first, second)
+    refuse_changed(first, second)
 
 
 def test_encodings_are_named(write, told):
