@@ -81,7 +81,7 @@ def find_columns(
     numbered = list(names) == [str(i) for i in range(1, len(names) + 1)]
     image = _named(table, names, "image", given[0])
     if image is None:
-        image = image_column([cells for _, cells in rows]) if numbered and rows else _usual(table, names, IMAGE_NAMES)
+        image = _unnamed(names, rows) if numbered else _usual(table, names, IMAGE_NAMES)
     split = _named(table, names, "split", given[2])
     unused: list[str] = []
     if split is None and not numbered:
@@ -90,10 +90,10 @@ def find_columns(
     if labeled and image is not None:
         label, is_folder = _label(table, names, rows, given[1], image, split)
     if image is None or (labeled and label is None and not is_folder):
+        classes = " and one for its class (label, class, breed, ...)" if labeled else ""
         raise InputError(
-            f"{table}, line 1: the header must have a column for the image (path, filename, image_id, ...) and one for "
-            "its class (label, class, breed, ...), or they must be named: ?image=COLUMN&label=COLUMN. "
-            f"Received: {','.join(names)[:300]!r}"
+            f"{table}, line 1: the header must have a column for the image (path, filename, image_id, ...){classes}. "
+            f"Name others: ?image=COLUMN{'&label=COLUMN' if labeled else ''}. Received: {','.join(names)[:300]!r}"
         )
     taken = [("images", image), ("classes", label), ("splits", split)]
     told = [f"{what} from column {names[c]!r}" for what, c in taken if c is not None]
@@ -121,6 +121,12 @@ def _named(table: str, names: Sequence[str], role: str, given: str) -> int | Non
             f"{table}, line 1: the column {given} ({role}={given}) {fault}. Received: {','.join(names)[:300]!r}"
         )
     return found[0]
+
+
+def _unnamed(names: Sequence[str], rows: Sequence[tuple[int, Sequence[str]]]) -> int | None:
+    """The column of images of a list without a header."""
+    found = image_column([cells for _, cells in rows]) if rows else None
+    return 0 if found is None and len(names) == 1 else found
 
 
 def _usual(table: str, names: Sequence[str], usual: Sequence[str]) -> int | None:

@@ -95,31 +95,46 @@ def read_table(spec: Spec, labeled: bool = True) -> Table:
         InputError: it cannot be read, has no such columns, a row is damaged, or an image has two classes.
     """
     options = spec.read_options(TableOptions)
-    header = {"": None, "true": True, "1": True, "false": False, "0": False}.get(options.header.lower(), options.header)
-    if isinstance(header, str):
-        raise InputError(f"'{spec}': option 'header' must be true or false. Received: {header!r}")
     if options.repeated not in REPEATED:
         raise InputError(f"'{spec}': `repeated` must be one of {', '.join(REPEATED)}. Received: {options.repeated!r}")
-    table = spec.location
-    content = _content(spec)
-    offset, text, delimiter = _without_declaration(_text(spec, content, options.encoding))
-    delimiter = delimiter_of(options.delimiter, str(spec)) or delimiter
-    known = {*IMAGE_NAMES, *LABEL_NAMES, *SPLIT_NAMES, *map(plain_name, (options.image, options.label, options.split))}
-    form = form_of(text, delimiter, header, known)
-    try:
-        rows = [(line + offset, cells) for line, cells in rows_of(text, form.delimiter)]
-    except InputError as error:
-        raise InputError(f"{table}, {error}") from error
-    names = rows.pop(0)[1] if form.header and rows else [] if form.header else _numbers(rows)
-    columns = find_columns(table, names, rows, (options.image, options.label, options.split), labeled)
+    table, content = spec.location, _content(spec)
     root = _root(folder_of(table), options.root)
+    names, rows, delimiter = _grid(spec, _text(spec, content, options.encoding), root, options)
+    columns = find_columns(table, names, rows, (options.image, options.label, options.split), labeled)
     listed = _listed(table, root, rows, len(names), columns, options)
     if not listed:
         raise InputError(f"{table} lists no images. Expected lines of path,label[,split] after the header")
-    notes = _notes(form.delimiter, options.encoding or encoding_of(content[:1000]), options, columns)
+    notes = _notes(delimiter, options.encoding or encoding_of(content[:1000]), options, columns)
     if again := len(rows) - len(listed):
         notes.append(f"{again} line(s) left out, of images listed twice")
     return Table(table, root, listed, notes, columns.unused)
+
+
+def _grid(
+    spec: Spec, text: str, root: str, options: TableOptions
+) -> tuple[list[str], list[tuple[int, list[str]]], str]:
+    """The names of the columns (numbers from 1 without a header), line number and cells of each row, the delimiter."""
+    header = {"": None, "true": True, "1": True, "false": False, "0": False}.get(options.header.lower(), options.header)
+    if isinstance(header, str):
+        raise InputError(f"'{spec}': option 'header' must be true or false. Received: {header!r}")
+    offset, text, declared = _without_declaration(text)
+    known = {*IMAGE_NAMES, *LABEL_NAMES, *SPLIT_NAMES, *map(plain_name, (options.image, options.label, options.split))}
+    form = form_of(text, delimiter_of(options.delimiter, str(spec)) or declared, header, known)
+    try:
+        rows = [(line + offset, cells) for line, cells in rows_of(text, form.delimiter)]
+    except InputError as error:
+        raise InputError(f"{spec.location}, {error}") from error
+    has_header = form.header and not (header is None and _is_list_of_files(root, rows, options.suffix))
+    if has_header:
+        return (rows[0][1] if rows else []), rows[1:], form.delimiter
+    return ([str(i) for i in range(1, len(rows[0][1]) + 1)] if rows else []), rows, form.delimiter
+
+
+def _is_list_of_files(root: str, rows: Sequence[tuple[int, Sequence[str]]], suffix: str) -> bool:
+    """Whether rows are of one cell and the first one is a file, if not named like one of images."""
+    if not rows or len(rows[0][1]) != 1 or is_remote(root) or is_remote(rows[0][1][0]):
+        return False
+    return file_stats([join(root, rows[0][1][0] + suffix)]) != [MISSING]
 
 
 def _content(spec: Spec) -> bytes:
@@ -142,10 +157,6 @@ def _without_declaration(text: str) -> tuple[int, str, str]:
     first, end, rest = text.partition("\n")
     declared = first.strip("\r").lower()
     return (1, rest, declared[4]) if end and declared.startswith("sep=") and len(declared) == 5 else (0, text, "")
-
-
-def _numbers(rows: Sequence[tuple[int, Sequence[str]]]) -> list[str]:
-    return [str(i) for i in range(1, len(rows[0][1]) + 1)] if rows else []
 
 
 def _root(folder: str, root: str) -> str:

@@ -49,6 +49,19 @@ def test_tables_and_lists_are_read_as_in_training(birds, name, text, encoding):
     assert [f"birds/{row}" for row in trained.ids] == found(f"csv:birds/{name}")
 
 
+def test_a_list_of_files_without_extension(birds):
+    for path in BOTH:
+        Path(path).rename(Path(path).with_suffix(""))
+    (birds / "t.txt").write_text("owl/a\ntit/b c\n")
+    assert found("birds/t.txt") == ["birds/owl/a", "birds/tit/b c"]
+    assert open_image_set("csv:birds/t.txt").class_names == ("owl", "tit")
+    (birds / "t.txt").write_text("kind\nowl\n")
+    with pytest.raises(
+        InputError, match=r"a column for the image \(path, .*\)\. Name others: \?image=COLUMN\. Received"
+    ):
+        found("birds/t.txt")
+
+
 def test_options_and_splits_of_a_table(birds):
     (birds.parent / "t.csv").write_text("name,what,set\na,x,train\nb c,y,test\n")
     (birds.parent / "flat").mkdir()
