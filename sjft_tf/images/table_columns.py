@@ -32,6 +32,7 @@ class Columns:
     """Where in a row what stands.
 
     Attributes:
+        width: cells of a row.
         image: position of the file's name.
         label: position of the class; None where classes are not read or are the folders' names.
         split: position of the split; None without.
@@ -42,6 +43,7 @@ class Columns:
         unused: columns that look like a division into splits and are not read.
     """
 
+    width: int
     image: int
     label: int | None = None
     split: int | None = None
@@ -100,9 +102,8 @@ def find_columns(
     told += ["classes from the folders' names"] if is_folder else []
     plain = [names[c] for _, c in taken if c is not None]
     yes, no = _meanings(names[split], rows, split) if split is not None else ("", "")
-    return Columns(
-        image, label, split, is_folder, yes, no, tuple(told), plain == ["path", "label", "split"][: len(plain)], unused
-    )
+    is_plain = plain == ["path", "label", "split"][: len(plain)]
+    return Columns(len(names), image, label, split, is_folder, yes, no, tuple(told), is_plain, unused)
 
 
 def _named(table: str, names: Sequence[str], role: str, given: str) -> int | None:

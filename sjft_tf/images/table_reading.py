@@ -6,12 +6,13 @@ import dataclasses
 import logging
 import os
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sjft_tf.errors import InputError
 from sjft_tf.images.paths import MISSING, file_stats, folder_of, join, read_bytes
 from sjft_tf.images.spec import Options, Spec, is_remote
+from sjft_tf.images.split_lists import read_split_list, split_in
 from sjft_tf.images.table_columns import IMAGE_NAMES, LABEL_NAMES, SPLIT_NAMES, Columns, find_columns
 from sjft_tf.images.table_text import DELIMITERS, decode, delimiter_of, encoding_of, form_of, plain_name, rows_of
 from sjft_tf.images.walking import IMAGE_EXTENSIONS
@@ -27,7 +28,7 @@ class TableOptions(Options):
     Attributes:
         image: the column of file names: its name, or its number from 1.
         label: that of classes; `folder` for the name of the folder that an image lies in.
-        split: that of splits; also one such as is_test, of yes and no.
+        split: that of splits; also one such as is_test, of yes and no; or a file beside the table (`split_lists`).
         root: the folder that file names begin at, seen from the table's own.
         suffix: what is added to file names that do not end so.
         delimiter: one character, or its name.
@@ -100,8 +101,13 @@ def read_table(spec: Spec, labeled: bool = True) -> Table:
     table, content = spec.location, _content(spec)
     root = _root(folder_of(table), options.root)
     names, rows, delimiter = _grid(spec, _text(spec, content, options.encoding), root, options)
-    columns = find_columns(table, names, rows, (options.image, options.label, options.split), labeled)
-    listed = _listed(table, root, rows, len(names), columns, options)
+    splits = read_split_list(table, options.split, names)
+    given = (options.image, options.label, "" if splits else options.split)
+    columns = find_columns(table, names, rows, given, labeled)
+    if splits:
+        told = (*columns.told, f"splits from {options.split}")
+        columns = dataclasses.replace(columns, split=None, told=told, plain=False, unused=[])
+    listed = _listed(table, root, rows, columns, options, splits)
     if not listed:
         raise InputError(f"{table} lists no images. Expected lines of path,label[,split] after the header")
     notes = _notes(delimiter, options.encoding or encoding_of(content[:1000]), options, columns)
@@ -182,16 +188,18 @@ def _listed(
     table: str,
     root: str,
     rows: Sequence[tuple[int, Sequence[str]]],
-    width: int,
     columns: Columns,
     options: TableOptions,
+    splits: Mapping[str, str],
 ) -> list[Row]:
     listed: dict[tuple[str, str], Row] = {}
     twofold: set[tuple[str, str]] = set()
     for line, cells in rows:
-        if len(cells) != width:
-            raise InputError(f"{table}, line {line}: expected {width} fields. Received: {len(cells)}")
+        if len(cells) != columns.width:
+            raise InputError(f"{table}, line {line}: expected {columns.width} fields. Received: {len(cells)}")
         row = _row(table, line, cells, columns, options.suffix)
+        if splits:
+            row = dataclasses.replace(row, split=split_in(splits, f"{table}, line {line}", cells, row.path))
         if "\\" in row.path and not is_remote(root):
             row = _as_written_here(root, row)
         # ./a.jpg, b/../a.jpg and the absolute path are one image: as `identities_of` sees them.

@@ -68,6 +68,29 @@ def test_cub(write, told):
     assert by_number.class_names == ("1", "2", "3")
 
 
+def test_the_split_of_cub(write, told, tmp_path):
+    (tmp_path / "train_test_split.txt").write_text("1 1\n2 0\n3 1\n")
+    files = [f"images/{line.split()[1]}" for line in CUB.splitlines()]
+    spec = write(CUB, *files, name="images.txt")
+    options = "?root=images&split=train_test_split.txt"
+    assert default_splits(spec + options) == {role: f"{spec}#{role}{options}" for role in ("train", "test")}
+    assert open_image_set(f"{spec}#train{options}").ids.tolist() == [
+        "001.Black_footed_Albatross/a_1.jpg",
+        "002.Laysan_Albatross/b_3.jpg",
+    ]
+    assert "classes from the folders' names; splits from train_test_split.txt; files below images" in told.text
+    names = {"001.Black_footed_Albatross/a_1.jpg": "val", "2": "train", "3": "val"}
+    (tmp_path / "by_name.csv").write_text("".join(f"{name},{split}\n" for name, split in names.items()))
+    assert len(open_image_set(f"{spec}#val?root=images&split=by_name.csv")) == 2
+    for content, message in (
+        ("1 1\n2 0\n", "images.txt, line 3: the list of splits has neither '3' nor '002.Laysan"),
+        ("1 1\n2\n", "train_test_split.txt, line 2: expected the number or name"),
+    ):
+        (tmp_path / "train_test_split.txt").write_text(content)
+        with pytest.raises(InputError, match=message):
+            open_image_set(spec + options)
+
+
 COCO = (
     "image_id,file_name,width,category_id,area\n7,a.jpg,2,18,3.5\n7,a.jpg,2,18,9.0\n8,b.jpg,2,3,1.0\n8,b.jpg,2,18,2.0\n"
 )
