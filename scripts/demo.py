@@ -13,6 +13,7 @@ import time
 
 from absl import flags
 from sjft_tf.scripts import program
+from sjft_tf.scripts.recipes import RECIPES
 
 
 def define() -> None:
@@ -36,7 +37,7 @@ def main(_: list[str]) -> None:
 
 def run() -> None:
     if not any(argument.lstrip("-").startswith("flagfile") for argument in sys.argv[1:]):
-        sys.argv.insert(1, f"--flagfile={program.RECIPES / 'demo.cfg'}")
+        sys.argv.insert(1, f"--flagfile={RECIPES / 'demo.cfg'}")
     program.start(main, define)
 
 

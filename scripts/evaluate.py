@@ -26,7 +26,9 @@ def main(_: list[str]) -> None:
 
     program.start_tensorflow()
     given = program.FLAGS
-    request = EvaluationRequest(given.images, given.round, given.fuse_rounds, given.fuse_with, views)
+    request = EvaluationRequest(
+        given.images, given.round, given.fuse_rounds, given.fuse_with, views, given.all_probabilities
+    )
     program.say_lines(evaluate(Workdir(given.workdir), request, given.output))
 
 

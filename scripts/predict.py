@@ -2,8 +2,9 @@
 
   python scripts/predict.py --workdir=runs/mine --images=NEW_IMAGES --output=answers.csv
 
---images is a file, a folder (searched through), a pattern such as 'photos/*.jpg', a CSV table with a column path, or -
-for one path a line on standard input; give it again for more. --output=answers.jsonl gives a line of JSON an image.
+--images is a file, a folder (searched through), a pattern such as 'photos/*.jpg', a table or list (.csv, .tsv, .txt, or
+csv:FILE?image=COLUMN&root=DIR&suffix=.jpg), or - for one path a line on standard input; give it again for more.
+--output=answers.json gives a list in JSON, answers.jsonl a line of JSON an image.
 """
 
 from absl import flags
@@ -15,9 +16,11 @@ from sjft_tf.config import DataConfig
 def define() -> None:
     flags.DEFINE_string("workdir", "", "a trained run, whose saved_model is used")
     flags.DEFINE_string("model", "", "folder of a SavedModel, in place of --workdir")
-    flags.DEFINE_multi_string("images", [], "image file, folder, pattern, CSV table or -; may be given more than once")
+    flags.DEFINE_multi_string("images", [], "image file, folder, pattern, table or -; may be given more than once")
     flags.DEFINE_string("output", "", "file for all answers; the screen when not given")
-    flags.DEFINE_enum("format", None, ["csv", "jsonl"], "form of the answers; default: what --output ends in, or csv")
+    flags.DEFINE_enum(
+        "format", None, ["csv", "json", "jsonl"], "form of the answers; default: what --output ends in, or csv"
+    )
     flags.DEFINE_integer("top_k", 1, "classes an image, the most probable first", lower_bound=1)
     program.define_config("evaluation")
     default = DataConfig().max_pixels
@@ -34,7 +37,7 @@ def main(_: list[str]) -> None:
     if not given.model:
         refuse_patterns(given.workdir, "--workdir")
     program.start_tensorflow(aside=not given.output)
-    form = AnswerFormat(given.output, given.format or "", given.top_k)
+    form = AnswerFormat(given.output, given.format or "", given.top_k, given.all_probabilities)
     program.say_lines(predict(given.workdir, given.model, given.images, form, views, given.max_pixels))
 
 

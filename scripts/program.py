@@ -8,12 +8,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from absl import app, flags
 from absl import logging as absl_logging
+from sjft_tf.scripts.recipes import read_recipes, recipe_arguments
 
 from sjft_tf import csv_files
 from sjft_tf.artifacts import FREE_SPACE, refusal, shortage
@@ -21,7 +21,6 @@ from sjft_tf.config import EvaluationConfig, RunConfig
 from sjft_tf.errors import InputError, Stopped
 
 FLAGS = flags.FLAGS
-RECIPES = Path(__file__).resolve().parent.parent / "flags"
 
 
 def define_common() -> None:
@@ -67,7 +66,7 @@ def config_from_flags(**fixed: str | float) -> RunConfig:
 
 def evaluation_from_flags() -> EvaluationConfig | None:
     """The views that were asked for; None when no flag names any, for what the run was trained with."""
-    names = [item.name for item in dataclasses.fields(EvaluationConfig)]
+    names = [item.name for item in dataclasses.fields(EvaluationConfig) if item.name != "all_probabilities"]
     if not any(FLAGS[name].present for name in names):
         return None
     return EvaluationConfig(**{name: getattr(FLAGS, name) for name in names})
@@ -112,23 +111,6 @@ def start_tensorflow(seed: int = 0, deterministic: bool = False, aside: bool = F
     devices = f"TensorFlow {tf.__version__}, Keras {keras.__version__}; {os.cpu_count()} CPU cores; GPUs: {where}"
     print(devices, file=sys.stderr if aside else sys.stdout, flush=True)
     set_seeds(seed, deterministic)
-
-
-def recipe_arguments(arguments: Sequence[str]) -> list[str]:
-    """`--flagfile=flags/NAME.cfg` also finds the recipes that came with an installed package."""
-    completed, rest = [], iter(arguments)
-    for argument in rest:
-        if argument in ("-flagfile", "--flagfile"):
-            argument += f"={next(rest, '')}"
-        flag, _, path = argument.partition("=")
-        if flag.lstrip("-") == "flagfile" and path and not Path(path).exists():
-            packaged = RECIPES / Path(path).name
-            if not packaged.exists():
-                have = ", ".join(sorted(p.stem for p in RECIPES.glob("*.cfg")))
-                sys.exit(f"error: there is no flag file {path!r}. Recipes that come with sjft_tf: {have}")
-            argument = f"{flag}={packaged}"
-        completed.append(argument)
-    return completed
 
 
 def _changed_image(error: Exception) -> InputError | None:
@@ -189,4 +171,4 @@ def start(main: Callable[[list[str]], None], define: Callable[[], None]) -> None
         FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[name])
     sys.modules["__main__"].__doc__ = sys.modules[main.__module__].__doc__
     sys.argv[1:] = recipe_arguments(sys.argv[1:])
-    app.run(guarded)
+    app.run(guarded, argv=[sys.argv[0], *read_recipes(sys.argv[1:], FLAGS)])

@@ -37,7 +37,7 @@ def test_programs_end_with_the_status_of_the_signal(main, status, words, monkeyp
     flags.DEFINE_bool("raw_csv", False, "", flag_values=own)
     own(["program"])
     monkeypatch.setattr(program, "FLAGS", own)
-    monkeypatch.setattr(program.app, "run", lambda guarded: guarded(["program"]))
+    monkeypatch.setattr(program.app, "run", lambda guarded, argv: guarded(argv))
     monkeypatch.setattr(sys.modules["__main__"], "__doc__", "")
     monkeypatch.setattr(sys, "argv", ["program"])
     with pytest.raises(SystemExit) as end:

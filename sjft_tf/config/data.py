@@ -20,7 +20,11 @@ class DataConfig(Section):
     )
     test: str = option("", "target test images; found beside --target where it has such a split; none: none")
     source: list[str] = option([], "images to borrow from; give the flag again for more sets")
-    bad_images: str = option("error", "what to do with a file that cannot be decoded", ("error", "skip"))
+    bad_images: str = option(
+        "error",
+        "what to do with a file that cannot be decoded, or that a table names and is not there",
+        ("error", "skip"),
+    )
     max_pixels: int = option(
         64_000_000,
         "an image whose header claims more pixels counts as one that cannot be decoded (a small file can claim any)",
@@ -37,7 +41,10 @@ class DataConfig(Section):
         "leave the source images that the audit finds out of the source, and training images that are "
         "held-out ones or in two classes, byte by byte, out of the training",
     )
-    target_rows: str = option("", "train on these target images only: kept.json of scripts/prune.py for this --target")
+    target_rows: str = option(
+        "",
+        "train on these target images only: one id a line, or kept.json of scripts/prune.py for this --target",
+    )
     per_class: int = option(
         0, "train on so many images of each class of the target, drawn by --seed; 0: all", limits=(0, LARGE)
     )

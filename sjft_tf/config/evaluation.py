@@ -23,6 +23,9 @@ class EvaluationConfig(Section):
         "eval_views=dense: a side in pixels; give the flag again for more; none: --resize and an eighth either way",
         free=True,
     )
+    all_probabilities: bool = option(
+        False, "write the probabilities of all classes too, where predictions are written", free=True
+    )
 
     def sides(self) -> tuple[int, ...]:
         """The sides of dense evaluation that were given, as numbers."""

@@ -18,8 +18,9 @@ def save_predictions(
     class_names: Sequence[str],
     probabilities: np.ndarray,
     labels: np.ndarray | None = None,
+    all_probabilities: bool = False,
 ) -> None:
-    """Writes one line an image as CSV, atomically: `id,predicted,probability[,label]`, classes by name.
+    """Writes one line an image as CSV, atomically: `id,predicted,probability[,label][,p:CLASS...]`, classes by name.
 
     Args:
         path: the file to write.
@@ -27,6 +28,7 @@ def save_predictions(
         class_names: C names.
         probabilities: float [N, C].
         labels: integers [N], the true classes, for a fourth column; None leaves it out.
+        all_probabilities: a column of the probabilities of each class, too.
     """
     p = np.asarray(probabilities)
     sizes = {"ids": len(ids), "probabilities": len(p)} | ({} if labels is None else {"labels": len(labels)})
@@ -38,7 +40,12 @@ def save_predictions(
     predicted = p.argmax(axis=1)
     with atomic_write(path, "w") as stream:
         writer = Writer(stream)
-        writer.writerow(["id", "predicted", "probability"] + ([] if labels is None else ["label"]))
+        writer.writerow(
+            ["id", "predicted", "probability"]
+            + ([] if labels is None else ["label"])
+            + ([f"p:{name}" for name in class_names] if all_probabilities else [])
+        )
         for i, (name, best) in enumerate(zip(ids, predicted, strict=True)):
             truth = [] if labels is None else [class_names[int(labels[i])]]
-            writer.writerow([str(name), class_names[best], f"{p[i, best]:.6g}", *truth])
+            every = [f"{value:.6g}" for value in p[i]] if all_probabilities else []
+            writer.writerow([str(name), class_names[best], f"{p[i, best]:.6g}", *truth, *every])

@@ -39,7 +39,9 @@ untuned          a dataset that does not tune itself while it runs
 Single files
 
 image_files      the image files below a folder, those named like `image_extensions()`: `IMAGE_EXTENSIONS` and plug-ins'
-read_bytes       a file on the disk or any file system TensorFlow knows; `most_bytes` of one are read
+listed_files     the image files (`ListedFile`s) of a folder, pattern, table or list without their classes
+decode_text      the text of a file that somebody else wrote, in whatever encoding
+read_bytes       a file on the disk or any file system TensorFlow knows (`is_remote`); `most_bytes` of one are read
 inspect_image    whether encoded bytes decode; `decode_image` decodes them, at most `MAX_PIXELS`
 decode_bytes     JPEG and PNG to the same pixels by TensorFlow's operations alone, for exported models
 ValueRange       which values of more than 8 bits are black and white
@@ -56,6 +58,7 @@ from sjft_tf.images.few_shot import few_of_each
 from sjft_tf.images.image_set import ImageSet, untuned
 from sjft_tf.images.in_graph import decode_bytes
 from sjft_tf.images.joint import Exchange, Pools, SourceStream, joint_dataset
+from sjft_tf.images.listing import ListedFile, listed_files
 from sjft_tf.images.order import BatchComposition, check_max_per_class
 from sjft_tf.images.paths import read_bytes
 from sjft_tf.images.positions import WHOLE_BATCH, BatchPlan, BatchShard
@@ -63,7 +66,8 @@ from sjft_tf.images.reduction import reduction_error
 from sjft_tf.images.repeats import Repeats, find_repeats, told_repeats
 from sjft_tf.images.scan import inspect_image
 from sjft_tf.images.sources import default_splits, open_image_set, open_source
-from sjft_tf.images.spec import quoted
+from sjft_tf.images.spec import is_remote, quoted
+from sjft_tf.images.table_text import decode as decode_text
 from sjft_tf.images.values import ValueRange
 from sjft_tf.images.views import EVAL_VIEWS, TenCrop, View, WholeImage, dense_sides, evaluation_views
 from sjft_tf.images.walking import IMAGE_EXTENSIONS, image_extensions, image_files, visible_name
@@ -87,6 +91,7 @@ __all__ = [
     "Exchange",
     "ImageSet",
     "Leak",
+    "ListedFile",
     "Pools",
     "RandAugment",
     "RandomAffine",
@@ -106,6 +111,7 @@ __all__ = [
     "deal_into_folds",
     "decode_bytes",
     "decode_image",
+    "decode_text",
     "default_splits",
     "dense_sides",
     "evaluation_views",
@@ -118,7 +124,9 @@ __all__ = [
     "image_files",
     "in_class_order",
     "inspect_image",
+    "is_remote",
     "joint_dataset",
+    "listed_files",
     "most_bytes",
     "open_image_set",
     "open_source",

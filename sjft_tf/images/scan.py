@@ -99,6 +99,11 @@ class FileScan:
         self.bad: list[tuple[str, str]] = []
         self.found = Findings()
 
+    @property
+    def skips(self) -> bool:
+        """Whether bad files are left out rather than refused."""
+        return self._skip
+
     def files(
         self, paths: Sequence[str], key: str, description: str, stats: Sequence[tuple[int, int]] | None = None
     ) -> ScannedFiles:

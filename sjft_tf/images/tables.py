@@ -2,58 +2,47 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-import io
+import logging
 import math
-import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, Protocol
 
 import numpy as np
 
 from sjft_tf.errors import InputError
+from sjft_tf.images.class_names import class_name, in_class_order
 from sjft_tf.images.contents import ImageContents
 from sjft_tf.images.folder import file_loader
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.npz_reading import Header, array_names, check_memory, read_arrays, read_headers
-from sjft_tf.images.paths import MISSING, file_stats, folder_of, join, read_bytes
+from sjft_tf.images.paths import MISSING, file_stats
 from sjft_tf.images.scan import FileScan
-from sjft_tf.images.spec import ROLES, Options, Spec, choose_split, is_remote
+from sjft_tf.images.spec import ROLES, Options, Spec, choose_split
+from sjft_tf.images.table_reading import Row, Table, missing_files, read_table, tell
 
-
-@dataclasses.dataclass(frozen=True)
-class _Row:
-    line: int
-    path: str
-    label: str
-    split: str
+log = logging.getLogger(__name__)
 
 
 def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
-    """`csv:PATH[#split]`: a UTF-8 table with the header path,label[,split] (other columns are not read).
+    """`csv:PATH[#split][?image=COLUMN&label=COLUMN&root=DIR&suffix=.jpg&...]`: a table or list of image files.
 
-    Paths are absolute, remote (gs://, hdfs://, ...) or relative to the table's folder, which may be remote as well;
-    ids are the paths as written. Labels are class names.
+    Columns of the usual names are found (`table_columns`), other columns are not read; what can be said of a table is
+    `TableOptions`. Paths are absolute, remote (gs://, hdfs://, ...) or relative to `root`, which is the table's folder
+    when not given, and may be remote as well; ids are the paths as written, `suffix` added. Labels are class names.
     """
-    spec.read_options(Options)
-    table = spec.location
-    rows = _read_csv(spec)
-    splits = _unique(row.split for row in rows if row.split)
-    name = Path(table).stem
+    table = read_table(spec)
+    splits = _unique(row.split for row in table.rows if row.split)
+    name, rows = Path(table.location).stem, table.rows
     if spec.split or splits:
         split = choose_split(spec, splits)
         rows = [row for row in rows if row.split == split]
         name = f"{name}#{split}"
-    folder = folder_of(table)
-    paths = [join(folder, row.path) for row in rows]
-    stats = _stats(spec, paths)
-    for row, path, stat in zip(rows, paths, stats, strict=True):
-        if stat == MISSING:
-            raise InputError(f"{table}, line {row.line}: there is no file {path}")
-    scanned = scan.files(paths, f"csv:{table}#{spec.split}", f"Checking {name}", stats)
+    tell(name, table, log)
+    rows, stats = _present(spec, table, rows, scan)
+    paths = [table.path(row) for row in rows]
+    key = f"csv:{table.location}#{spec.split}" + (f" below {table.root}" if spec.options else "")
+    scanned = scan.files(paths, key, f"Checking {name}", stats)
     if not len(scanned.positions):
         raise InputError(f"'{spec}': none of its {len(rows)} images can be decoded")
     rows = [rows[i] for i in scanned.positions]
@@ -66,8 +55,20 @@ def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
         ImageContents(
             file_loader([paths[i] for i in scanned.positions], scanned.plain), scanned.digests, files=[scanned.files]
         ),
-        origin=folder,
+        origin=table.root,
     )
+
+
+def _present(spec: Spec, table: Table, rows: Sequence[Row], scan: FileScan) -> tuple[list[Row], list[tuple[int, int]]]:
+    """The rows whose files are there, with their `file_stats`. Others are refused, or left out and listed."""
+    stats = _stats(spec, [table.path(row) for row in rows])
+    missing = [row for row, stat in zip(rows, stats, strict=True) if stat == MISSING]
+    if missing and (not scan.skips or len(missing) == len(rows)):
+        error = missing_files(table, missing, len(rows))
+        raise error if scan.skips else InputError(f"{error}, or use --bad_images=skip to leave such images out")
+    scan.report_bad([(table.path(row), f"no such file ({table.place(row)})") for row in missing], len(rows))
+    there = [(row, stat) for row, stat in zip(rows, stats, strict=True) if stat != MISSING]
+    return [row for row, _ in there], [stat for _, stat in there]
 
 
 def _stats(spec: Spec, paths: Sequence[str]) -> list[tuple[int, int]]:
@@ -78,76 +79,7 @@ def _stats(spec: Spec, paths: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def csv_splits(spec: Spec) -> list[str]:
-    return _unique(row.split for row in _read_csv(spec) if row.split)
-
-
-def _read_csv(spec: Spec) -> list[_Row]:
-    table = spec.location
-    if not is_remote(table) and Path(table).exists() and not Path(table).is_file():
-        raise InputError(f"'{spec}': {table} cannot be read (it is a folder or a device). Expected a CSV file")
-    try:
-        with _open_text(table) as stream:
-            reader = csv.reader(stream, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            if not {"path", "label"} <= set(header):
-                raise InputError(
-                    f"{table}, line 1: the header must have the columns path,label and may have split. "
-                    f"Received: {','.join(header)[:300]!r}"
-                )
-            if twice := [name for name in ("path", "label", "split") if header.count(name) > 1]:
-                raise InputError(f"{table}, line 1: the column {twice[0]} is there twice. Expected it once")
-            return _csv_rows(table, reader, header)
-    except OSError as error:
-        raise InputError(f"'{spec}': {table} cannot be read ({error.strerror or error})") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"'{spec}': {table} is not UTF-8 text ({error})") from error
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"'{spec}': {table!r} cannot be read ({error})") from error  # a NUL in its name
-    except csv.Error as error:
-        raise InputError(f"{table}, line {reader.line_num}: not a row of CSV ({error})") from error
-
-
-def _open_text(path: str) -> IO[str]:
-    if is_remote(path):
-        return io.StringIO(read_bytes(path).decode("utf-8-sig"), newline="")
-    return open(path, encoding="utf-8-sig", newline="")
-
-
-class _CsvReader(Protocol):
-    """What `csv.reader` gives, whose class has no public name."""
-
-    @property
-    def line_num(self) -> int: ...
-
-    def __iter__(self) -> Iterator[list[str]]: ...
-
-
-def _csv_rows(table: str, reader: _CsvReader, header: Sequence[str]) -> list[_Row]:
-    rows: list[_Row] = []
-    first: dict[tuple[str, str], int] = {}
-    folder = folder_of(table)
-    for fields in reader:
-        if not fields:
-            continue
-        line = reader.line_num
-        if len(fields) != len(header):
-            raise InputError(f"{table}, line {line}: expected {len(header)} fields. Received: {len(fields)}")
-        named = dict(zip(header, (field.strip() for field in fields), strict=True))
-        row = _Row(line, named["path"], named["label"], named.get("split", ""))
-        if not row.path or not row.label or ("split" in named and not row.split):
-            raise InputError(f"{table}, line {line}: empty field. Received: {','.join(fields)[:300]!r}")
-        if "\0" in row.path + row.label + row.split:
-            raise InputError(f"{table}, line {line}: a NUL byte in a name. Received: {','.join(fields)[:300]!r}")
-        # ./a.jpg, b/../a.jpg and the absolute path are one image: as `identities_of` sees them.
-        key = (os.path.normpath(join(folder, row.path)), row.split)
-        if first.setdefault(key, line) != line:
-            raise InputError(f"{table}, line {line}: '{row.path}' is listed before, in line {first[key]}")
-        rows.append(row)
-    if not rows:
-        raise InputError(f"{table} lists no images. Expected lines of path,label[,split] after the header")
-    return rows
+    return _unique(row.split for row in read_table(spec).rows if row.split)
 
 
 def _unique(values: Iterable[str]) -> list[str]:
@@ -155,10 +87,9 @@ def _unique(values: Iterable[str]) -> list[str]:
 
 
 def numbered(values: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """Class names (sorted; as numbers if they all are) and the position of each value among them."""
-    names = sorted(set(values))
-    if all(name.isdecimal() for name in names):
-        names.sort(key=lambda name: (int(name), name))
+    """Class names (in `in_class_order`) and the position of each value among them."""
+    values = [class_name(value) for value in values]
+    names = in_class_order(values)
     position = {name: i for i, name in enumerate(names)}
     return names, np.array([position[value] for value in values], np.int32)
 

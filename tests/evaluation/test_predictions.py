@@ -24,5 +24,9 @@ def test_predictions_as_csv(tmp_path):
     ]
     save_predictions(tmp_path / "q.csv", ids, names, p)
     assert (tmp_path / "q.csv").read_text().splitlines()[0] == "id,predicted,probability"
+    save_predictions(tmp_path / "q.csv", ids, names, p, np.array([0, 1]), all_probabilities=True)
+    with open(tmp_path / "q.csv", newline="") as stream:
+        header, first, _ = csv.reader(stream)
+    assert (header[4:], first[4:]) == (["p:yes", 'p:no "really"'], ["0.25", "0.75"])
     with pytest.raises(InputError, match="'ids': 1"):
         save_predictions(tmp_path / "q.csv", ids[:1], names, p)

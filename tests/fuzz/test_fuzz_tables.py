@@ -29,6 +29,10 @@ def csv_table(_):
     return b"path,label,note\n0.png,owl,x\n1.png,bee,\n"
 
 
+def image_list(_):
+    return "7 0.png\n8 1.png\n".encode("utf-16")
+
+
 def shard(folder):
     with tf.io.TFRecordWriter(str(folder / "made")) as writer:
         for gray in (0, 1):
@@ -70,12 +74,13 @@ def mutate(content, draw, lengths):
     ("make", "spec", "pack"),
     [
         (csv_table, "csv:{}", "no"),
+        (image_list, "csv:{}?label=1", "no"),
         (npz, "npz:{}", "no"),
         (shard, "tfrecord:{}", "no"),
         (shard, "tfrecord:{}?compression=GZIP", "before"),
         (shard, "tfrecord:{}?compression=GZIP", "after"),
     ],
-    ids=["csv", "npz", "tfrecord", "gzip_of_damaged", "damaged_gzip"],
+    ids=["csv", "list", "npz", "tfrecord", "gzip_of_damaged", "damaged_gzip"],
 )
 def test_damaged_sets(tmp_path, pytestconfig, make, spec, pack):
     for gray in (0, 1):

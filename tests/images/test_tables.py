@@ -54,7 +54,7 @@ def test_csv_without_splits(table):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (["file,class", "a/0.png,x"], r"line 1: the header must have the columns path,label.*'file,class'"),
+        (["file,kind", "a/0.png,x"], r"line 1: the header must have a column for the image.*'file,kind'"),
         ([], r"line 1: the header must have"),
         (["path,label"], r"lists no images"),
         (["path,label", "a/0.png,x", "a/1.png"], r"line 3: expected 2 fields. Received: 1"),

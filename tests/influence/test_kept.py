@@ -45,3 +45,26 @@ def test_refusals(tmp_path):
         artifacts.write_json(path, {**content, "kept": wrong})
         with pytest.raises(InputError, match="`kept` must be a list of ids of the target, e.g. 'x/0'"):
             kept_rows(path, images())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("text", ["x/3\nx/1\n", "id\r\nx/1\r\n\r\n  x/3 \r\nx/1"])
+def test_a_plain_list_of_ids(tmp_path, text, encoding):
+    (tmp_path / "rows.txt").write_bytes(text.encode(encoding))
+    np.testing.assert_array_equal(kept_rows(tmp_path / "rows.txt", images(), "--source_rows"), [1, 3])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"x/1\n\nx/77\nx/78", r"--source_rows=.*rows.txt, line 3: there is no image 'x/77' \(2 such line\(s\) of 3\)"),
+        (b"\n", "lists no images. Expected one id a line, e.g. 'x/0'"),
+        (b"id\n", "lists no images"),
+        (b"x/\xff", "is not UTF-8 text"),
+        (b'{"kept": 1', "is damaged: .*scripts/prune.py writes one"),
+    ],
+)
+def test_a_plain_list_that_does_not_fit(tmp_path, content, message):
+    (tmp_path / "rows.txt").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        kept_rows(tmp_path / "rows.txt", images(), "--source_rows")

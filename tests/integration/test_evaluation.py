@@ -104,13 +104,15 @@ def test_fusion_of_rounds_and_of_runs(trained, tmp_path):
     shutil.copytree(trained.root, other.root)
     shutil.rmtree(other.rounds / "01")
     output = tmp_path / "fused.json"
-    lines = list(evaluate(trained, EvaluationRequest(fuse_with=[str(other.root)]), str(output)))
+    request = EvaluationRequest(fuse_with=[str(other.root)], all_probabilities=True)
+    lines = list(evaluate(trained, request, str(output)))
     assert [line.split(":")[0] for line in lines[:2]] == [f"{trained.root}, round 2", f"{other.root}, round 1"]
     assert lines[2].startswith("fusion of 2 runs on ")
     want = average_probabilities([probabilities(trained, 1), probabilities(trained, 2)])
     with open(tmp_path / "fused.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [float(row["probability"]) for row in rows] == pytest.approx(want.max(axis=1), rel=1e-4)
+    np.testing.assert_allclose([[float(row[f"p:{c}"]) for c in "abc"] for row in rows], want, rtol=1e-4, atol=1e-6)
     assert json.loads(output.read_text())["models"][1] == {"workdir": str(other.root), "predictions": "round 1"}
     # By name: with the other's names turned round, its columns are turned back.
     classes = other.read_classes()
@@ -170,8 +172,8 @@ def test_images_from_a_table_and_from_standard_input(exported, world, tmp_path, 
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     with pytest.raises(InputError, match="--images=- names no image file"):
         list(predict("", exported, ["-"], AnswerFormat()))
-    table.write_text("file\nx.png\n")
-    with pytest.raises(InputError, match="must have a column `path`. Received: file"):
+    table.write_text("kind\nx\n")
+    with pytest.raises(InputError, match="must have a column for the image.*Received: 'kind'"):
         list(predict("", exported, [str(table)], AnswerFormat()))
 
 

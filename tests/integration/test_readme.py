@@ -18,7 +18,7 @@ GUIDES = [
     ROOT / "docs" / f"{name}.md"
     for name in (*("recipes", "devices", "serving", "reports", "comparing", "retrieval", "influence", "image-sets"),)
 ]
-PROGRAMS = sorted(p.stem for p in (ROOT / "scripts").glob("*.py") if p.stem not in ("__init__", "program"))
+PROGRAMS = sorted(p.stem for p in (ROOT / "scripts").glob("*.py") if p.stem not in ("__init__", "program", "recipes"))
 # Flags of absl, of our own pytest options and of benchmarks, which the text may name too.
 BENCHMARK_FLAGS = {
     name for path in (ROOT / "benchmarks").glob("*.py") for name in re.findall(r"\"--(\w+)\"", path.read_text())

@@ -1,4 +1,4 @@
-"""Answers for image files, written one by one: CSV or JSON lines."""
+"""Answers for image files, written one by one: CSV, a list in JSON, or JSON lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sjft_tf import artifacts, csv_files
 from sjft_tf.errors import InputError
 from sjft_tf.images import visible_name
 
-FORMATS = ("csv", "jsonl")
+FORMATS = ("csv", "json", "jsonl")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,70 +25,93 @@ class AnswerFormat:
 
     Attributes:
         output: the file; "" for standard output.
-        form: csv or jsonl; "" for what the file's name says.
+        form: one of `FORMATS`; "" for what the file's name says.
         top_k: classes an image.
+        all_probabilities: of all classes: columns of CSV; in JSON all classes are listed.
     """
 
     output: str = ""
     form: str = ""
     top_k: int = 1
+    all_probabilities: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The format that was asked for, or else what the name of the output says: `.json`, `.jsonl`, or CSV."""
+        ending = Path(self.output).suffix.lower().removeprefix(".")
+        return self.form or (ending if ending in FORMATS else "csv")
+
+    def check(self) -> None:
+        """Raises InputError: no such format, or a line an image and a line a rank are asked for at once."""
+        if self.form and self.form not in FORMATS:
+            raise InputError(f"--format must be one of {', '.join(FORMATS)}. Received: {self.form!r}")
+        if self.top_k < 1:
+            raise InputError(f"--top_k must be at least 1. Received: {self.top_k}")
+        if self.all_probabilities and self.top_k > 1 and self.kind == "csv":
+            raise InputError(
+                "--all_probabilities gives CSV a line an image, --top_k a line a rank: leave one of them out"
+            )
 
 
 class AnswerWriter(Protocol):
     """Takes the answer for one image: its path and probabilities float32 [C]."""
 
-    def __call__(self, image: Path, probabilities: np.ndarray) -> None: ...
-
-
-def format_for(output: str, requested: str) -> str:
-    """The format asked for, or else what the name of the output says: `.jsonl` and `.json` are JSON lines."""
-    if requested and requested not in FORMATS:
-        raise InputError(f"--format must be one of {', '.join(FORMATS)}. Received: {requested!r}")
-    return requested or ("jsonl" if Path(output).suffix.lower() in (".jsonl", ".json") else "csv")
+    def __call__(self, image: str, probabilities: np.ndarray) -> None: ...
 
 
 @contextlib.contextmanager
-def writing(output: str, form: str, class_names: Sequence[str], top_k: int) -> Iterator[AnswerWriter]:
+def writing(form: AnswerFormat, class_names: Sequence[str]) -> Iterator[AnswerWriter]:
     """Opens the place for answers: a file, complete or absent, or standard output, line by line.
 
-    CSV has `image,class,probability`; with `top_k` above 1 `image,rank,class,probability`, one line a rank from 1. A
-    line of JSON is `{"image": ..., "classes": [...], "probabilities": [...]}`, most probable class first.
+    CSV has `image,class,probability`; with `top_k` above 1 `image,rank,class,probability`, one line a rank from 1; with
+    `all_probabilities` a column `p:CLASS` for each class. In JSON an image is `{"image": ..., "classes": [...],
+    "probabilities": [...]}`, most probable class first: a line each, or all in a list.
 
     Args:
-        output: the file; "" for standard output.
-        form: one of `FORMATS`.
+        form: where to and how; its `top_k` is cut at C.
         class_names: C names.
-        top_k: classes an image, cut at C.
     """
+    output, kind = form.output, form.kind
     with artifacts.atomic_write(output, "w") if output else contextlib.nullcontext(sys.stdout) as stream:
-        yield (_csv if form == "csv" else _json_lines)(stream, class_names, min(top_k, len(class_names)))
+        if kind == "csv":
+            yield _csv(stream, class_names, min(form.top_k, len(class_names)), form.all_probabilities)
+            return
+        top_k = len(class_names) if form.all_probabilities else min(form.top_k, len(class_names))
+        stream.write("[" if kind == "json" else "")
+        yield _json(stream, class_names, top_k, as_list=kind == "json")
+        stream.write("\n]\n" if kind == "json" else "")
 
 
 def _best(probabilities: np.ndarray, top_k: int) -> np.ndarray:
     return np.argsort(-probabilities, kind="stable")[:top_k]
 
 
-def _csv(stream: IO[str], class_names: Sequence[str], top_k: int) -> AnswerWriter:
+def _csv(stream: IO[str], class_names: Sequence[str], top_k: int, all_probabilities: bool) -> AnswerWriter:
     lines = csv_files.Writer(stream)
-    lines.writerow(["image", *(["rank"] if top_k > 1 else []), "class", "probability"])
+    every = [f"p:{name}" for name in class_names] if all_probabilities else []
+    lines.writerow(["image", *(["rank"] if top_k > 1 else []), "class", "probability", *every])
 
-    def write(image: Path, probabilities: np.ndarray) -> None:
+    def write(image: str, probabilities: np.ndarray) -> None:
+        every = [f"{value:.6f}" for value in probabilities] if all_probabilities else []
         for rank, c in enumerate(_best(probabilities, top_k), 1):
-            lines.writerow(
-                [visible_name(image), *([rank] if top_k > 1 else []), class_names[c], f"{probabilities[c]:.6f}"]
-            )
+            name = visible_name(image)
+            lines.writerow([name, *([rank] if top_k > 1 else []), class_names[c], f"{probabilities[c]:.6f}", *every])
 
     return write
 
 
-def _json_lines(stream: IO[str], class_names: Sequence[str], top_k: int) -> AnswerWriter:
-    def write(image: Path, probabilities: np.ndarray) -> None:
+def _json(stream: IO[str], class_names: Sequence[str], top_k: int, as_list: bool) -> AnswerWriter:
+    before, between, after = ("\n", ",\n", "") if as_list else ("", "", "\n")
+
+    def write(image: str, probabilities: np.ndarray) -> None:
+        nonlocal before
         best = _best(probabilities, top_k)
         answer = {
             "image": visible_name(image),
             "classes": [class_names[c] for c in best],
             "probabilities": [round(float(probabilities[c]), 6) for c in best],
         }
-        stream.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        stream.write(before + json.dumps(answer, ensure_ascii=False) + after)
+        before = between
 
     return write

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import glob
+import codecs
 import io
+import itertools
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import IO
 
 from PIL import Image
 
-from sjft_tf.csv_files import read_rows
 from sjft_tf.errors import InputError
 from sjft_tf.images import (
     MAX_PIXELS,
+    ListedFile,
     ValueRange,
     decode_image,
+    decode_text,
     image_extensions,
-    image_files,
     inspect_image,
+    is_remote,
+    listed_files,
     most_bytes,
     read_bytes,
 )
 
 
-def find_files(images: Sequence[str], standard_input: IO[str] | None = None) -> Iterator[Path]:
+def find_files(images: Sequence[str], standard_input: IO[str] | None = None) -> Iterator[ListedFile]:
     """The image files that `images` names, each once, in order, as they are found.
 
     Args:
-        images: files, folders (searched through), patterns, CSV tables with a column `path` (relative to the table), or
-            "-" for one path a line on standard input. A folder's and a pattern's files are sorted.
+        images: files, folders (searched through), patterns, tables and lists (.csv, .tsv, .txt), `folder:` and `csv:`
+            specs as in training, whose rules hold for all of them; or "-" for one path a line on standard input. The
+            files of a folder and of a pattern are sorted.
         standard_input: what "-" reads; None for the process's own.
 
     Raises:
@@ -38,25 +42,24 @@ def find_files(images: Sequence[str], standard_input: IO[str] | None = None) -> 
     """
     if not images:
         raise InputError("Say which images to name: --images=FILE, a folder, a pattern, a CSV table, or - for a list")
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for text in images:
         anything = False
-        for path in _named(text, standard_input or sys.stdin):
+        for file in _named(text, standard_input or sys.stdin):
             anything = True
-            if path not in seen:
-                seen.add(path)
-                yield path
+            place = file.path if is_remote(file.path) else os.path.abspath(file.path)  # noqa: PTH100
+            if place not in seen:
+                seen.add(place)
+                yield file
         if not anything:
             raise InputError(f"--images={text} names no image file ({', '.join(image_extensions())})")
 
 
-def _named(text: str, standard_input: IO[str]) -> Iterable[Path]:
+def _named(text: str, standard_input: IO[str]) -> Iterable[ListedFile]:
     if text == "-":
-        if isinstance(standard_input, io.TextIOWrapper):  # names of files need not be UTF-8
-            standard_input.reconfigure(errors="surrogateescape")
-        return (Path(line) for line in map(str.strip, standard_input) if line)
+        return _lines(standard_input)
     try:
-        return _found(text)
+        return listed_files(text)
     except InputError:
         raise
     except (OSError, ValueError) as error:  # a name too long, a NUL
@@ -64,23 +67,26 @@ def _named(text: str, standard_input: IO[str]) -> Iterable[Path]:
         raise InputError(f"--images={text!a} cannot be looked for: {why}") from error
 
 
-def _found(text: str) -> Iterable[Path]:
-    path = Path(text)
-    if path.is_dir():
-        return sorted(map(Path, image_files(path)))
-    if path.suffix.lower() == ".csv" and path.is_file():
-        return _listed(path)
-    if path.exists():
-        return [path]
-    return sorted(Path(name) for name in glob.glob(text, recursive=True))  # noqa: PTH207 (absolute patterns)
+def _lines(stream: IO[str]) -> Iterator[ListedFile]:
+    """One path a line, as they come; in UTF-8, or in what a byte order mark says."""
+    lines: Iterable[str] = stream
+    if (raw := getattr(stream, "buffer", None)) is not None:
+        first = raw.readline()
+        if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            lines = decode_text(first + raw.read(), "--images=-").splitlines()
+        else:
+            lines = map(os.fsdecode, itertools.chain([first], raw))
+    for number, line in enumerate(lines, 1):
+        path = line.removeprefix("\ufeff").strip()
+        if len(path) > 2 and path[0] == path[-1] == '"' and not os.path.lexists(path):
+            path = path[1:-1].replace('""', '"')
+        if path:
+            yield ListedFile(path, f"standard input, line {number}")
 
 
-def _listed(table: Path) -> Iterator[Path]:
-    # Somebody's own table: its cells are what they say.
-    return (table.parent / line["path"] for line in read_rows(table, ["path"], escaped=False))
-
-
-def readable(path: Path, max_pixels: int = MAX_PIXELS, given: ValueRange | None = None) -> tuple[bytes, str]:
+def readable(
+    path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS, given: ValueRange | None = None
+) -> tuple[bytes, str]:
     """The file's content in a form the exported model decodes as training did, judged by the rule of training's scan.
 
     Args:

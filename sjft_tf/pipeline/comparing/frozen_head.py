@@ -65,7 +65,8 @@ def _fit_and_score(config: RunConfig, sets: Sets, workdir: Workdir, features: np
         scored[name] = evaluate_probabilities(p, images.labels, images.class_names)
         save_report(workdir.report, class_report(p, images.labels, images.class_names))
         if name == "test":
-            save_predictions(workdir.predictions, images.ids, images.class_names, p, images.labels)
+            every = config.evaluation.all_probabilities
+            save_predictions(workdir.predictions, images.ids, images.class_names, p, images.labels, every)
     outputs.record(workdir.report, workdir.predictions)
     figures = RunFigures("center", FinalFigures(scored, head_l2=l2))
     artifacts.write_json(workdir.metrics, figures.to_json())

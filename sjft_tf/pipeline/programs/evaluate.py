@@ -43,6 +43,7 @@ class EvaluationRequest:
         fuse_rounds: average the predictions of all finished rounds instead.
         fuse_with: workdirs of further runs whose predictions are averaged with this one's, each run with one weight.
         views: what of an image is scored, in all runs; None for what each was trained with.
+        all_probabilities: of all classes, beside the predictions.
     """
 
     images: str = ""
@@ -50,6 +51,7 @@ class EvaluationRequest:
     fuse_rounds: bool = False
     fuse_with: Sequence[str] = ()
     views: EvaluationConfig | None = None
+    all_probabilities: bool = False
 
 
 def evaluate(workdir: Workdir, request: EvaluationRequest, output: str = "") -> Iterator[str]:
@@ -96,7 +98,7 @@ def evaluate(workdir: Workdir, request: EvaluationRequest, output: str = "") -> 
         artifacts.write_json(output, figures.to_json() | {"models": models})
         predictions = Path(output).with_suffix(".csv")
         classes = predictions.with_name(f"{predictions.stem}-report.csv")
-        save_predictions(predictions, images.ids, names, fused, images.labels)
+        save_predictions(predictions, images.ids, names, fused, images.labels, request.all_probabilities)
         save_report(classes, report)
         yield f"figures: {output}, predictions: {predictions}, classes: {classes}"
 

@@ -6,14 +6,13 @@ import itertools
 import logging
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from sjft_tf import progress
 from sjft_tf.config import EvaluationConfig
 from sjft_tf.errors import InputError
-from sjft_tf.images import MAX_PIXELS, visible_name
+from sjft_tf.images import MAX_PIXELS, ListedFile, visible_name
 from sjft_tf.pipeline.answering import models
-from sjft_tf.pipeline.answering.formats import AnswerFormat, format_for, writing
+from sjft_tf.pipeline.answering.formats import AnswerFormat, writing
 from sjft_tf.pipeline.answering.image_files import find_files, readable
 
 log = logging.getLogger(__name__)
@@ -45,38 +44,38 @@ def predict(
     """
     if bool(workdir) == bool(model):
         raise InputError("Say which model answers: either --workdir=RUN or --model=SAVED_MODEL")
-    if form.top_k < 1:
-        raise InputError(f"--top_k must be at least 1. Received: {form.top_k}")
-    kind = format_for(form.output, form.form)
+    form.check()
     class_names, answer = models.open_model(workdir, model, views or EvaluationConfig())
     given = models.value_range(workdir, model)
     files = find_files(images)
     first = list(itertools.islice(files, 1))  # nothing is written where nothing is named
     answered = left_out = 0
     with (
-        writing(form.output, kind, class_names, form.top_k) as write,
+        writing(form, class_names) as write,
         progress.bar(None, "Predicting") as shown,
     ):
         for batch in _batches(itertools.chain(first, files)):
-            encoded = [readable(path, max_pixels, given) for path in batch]
-            known = [(path, content) for path, (content, _) in zip(batch, encoded, strict=True) if content]
+            encoded = [readable(file.path, max_pixels, given) for file in batch]
+            known = [(file.path, content) for file, (content, _) in zip(batch, encoded, strict=True) if content]
             if known:
                 for (path, _), probabilities in zip(known, answer([content for _, content in known]), strict=True):
                     write(path, probabilities)
-            for path, (_, reason) in zip(batch, encoded, strict=True):
+            for file, (_, reason) in zip(batch, encoded, strict=True):
                 if reason:
-                    shown_name = visible_name(path)
-                    log.warning("%s cannot be decoded (an image was expected): %s; left out", shown_name, reason)
+                    log.warning(
+                        "%s cannot be decoded (an image was expected): %s; left out",
+                        *(visible_name(file.path) + (f" ({file.place})" if file.place else ""), reason),
+                    )
             answered, left_out = answered + len(known), left_out + len(batch) - len(known)
             shown.update(len(batch))
             if not form.output:
                 sys.stdout.flush()  # whoever reads along gets whole batches
         if not answered:
-            raise InputError(f"None of the {left_out} files could be decoded, e.g. {first[0]}")
+            raise InputError(f"None of the {left_out} files could be decoded, e.g. {visible_name(first[0].path)}")
     if form.output:
         yield f"{answered} images answered, {left_out} left out: {form.output}"
 
 
-def _batches(files: Iterator[Path]) -> Iterator[list[Path]]:
+def _batches(files: Iterator[ListedFile]) -> Iterator[list[ListedFile]]:
     while batch := list(itertools.islice(files, models.BATCH)):
         yield batch

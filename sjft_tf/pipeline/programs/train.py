@@ -70,7 +70,10 @@ def train(
 
     def finish() -> dict[str, np.ndarray]:
         refuse_changed(*sets.scored().values())
-        figures = summarize(sets, workdir, views_stamp(config), kept_decision(given, workdir), config.co_tuning > 0)
+        figures = summarize(
+            *(sets, workdir, views_stamp(config), kept_decision(given, workdir), config.co_tuning > 0),
+            all_probabilities=config.evaluation.all_probabilities,
+        )
         _write_last_borrowing(config, sets, workdir)
         if not saved_model:
             return {}

@@ -150,6 +150,7 @@ def summarize(
     views: str = "center",
     decision: ChosenSelector | None = None,
     co_tuning: bool = False,
+    all_probabilities: bool = False,
 ) -> RunFigures:
     """Gathers the figures of all rounds, fuses their predictions, and writes what a user looks at.
 
@@ -157,6 +158,7 @@ def summarize(
     and for the choice of settings, outcomes.npz (validation images).
 
     For metrics.json, `decision` is what --selector=auto took, and `co_tuning` whether it was asked for.
+    `all_probabilities` are those of all classes, in predictions.csv.
 
     Model fusion (paper section 4) averages the probabilities of the models saved after each round.
     """
@@ -177,7 +179,8 @@ def summarize(
             outcomes = Outcomes.of(of_rounds[-1], images.ids, images.labels)
             save_outcomes(workdir.outcomes, outcomes, _stamp(images, workdir, len(rounds) - 1, views))
         if name == "test":
-            save_predictions(workdir.predictions, images.ids, images.class_names, of_rounds[-1], images.labels)
+            names, last_of_all = images.class_names, of_rounds[-1]
+            save_predictions(workdir.predictions, images.ids, names, last_of_all, images.labels, all_probabilities)
     outputs.record(workdir.report, workdir.predictions)  # a comparison and the report take figures from them
     co_tuned = any(told.co_tuned for told in rounds) if co_tuning else None
     figures = RunFigures(views, FinalFigures(last, len(rounds)), fusion, tuple(rounds), decision, co_tuned)
