@@ -103,6 +103,9 @@ class Arm:
             config = config.replace("training", source_weight=plain.training.source_weight)
         if self.kind == "head":
             config = config.replace("training", learning_rate=plain.training.learning_rate)
+            # A head at its minimum is not drawn: either way to let classes count alike is the same weights.
+            even = "balanced" if config.training.balances_classes else "none"
+            config = config.replace("training", class_weight=even, sampling="uniform")
         if not self.adapts:
             config = config.replace("model", adapt_rate=plain.model.adapt_rate)
         if self.kind == "head" or config.model.weights == "none":

@@ -42,7 +42,7 @@ from sjft_tf.training.checkpoints.steps import Resumed
 from sjft_tf.training.compiling import compile_joint, largest_divisor, run_in_steps_of, wanted_execution
 from sjft_tf.training.distribution import ALONE, Arrays, Cluster, JoinReplicas
 from sjft_tf.training.finishing import FinishWeights, micro_batches
-from sjft_tf.training.preparing import TrainingSets, augmentation, first_counts, make_selector
+from sjft_tf.training.preparing import TrainingSets, augmentation, class_weights, first_counts, make_selector
 from sjft_tf.training.record import round_record
 from sjft_tf.training.scoring import TargetScores
 from sjft_tf.training.settings import RoundSettings
@@ -107,8 +107,9 @@ def train_rounds(
     """
     training, selection = settings.training, settings.selection
     selector = make_selector(selection, sets, training.seed)
+    weights = class_weights(training, sets.target)
     with cluster.scope():
-        compile_joint(model, training, settings.model, sets.co_tuning, borrows=selector is not None)
+        compile_joint(model, training, settings.model, sets.co_tuning, selector is not None, weights)
     done, start = _begin(settings, model, selector, sets, policy, hooks, cluster)
     if done == training.rounds:
         return list(range(done))
@@ -205,7 +206,8 @@ class _Loop:
         """The batches of a round, from any of its steps on; what is borrowed is what was chosen before it."""
         settings, training, borrowing = self.settings, self.settings.training, self.mining.borrowing
         repeats, begin = settings.selection.hard_repeats, index * training.steps_per_round
-        composition = BatchComposition(begin, self.mining.hard, repeats, training.max_per_class)
+        balanced = training.sampling == "balanced"
+        composition = BatchComposition(begin, self.mining.hard, repeats, training.max_per_class, balanced)
 
         source = None
         if borrowing is not None and self.sets.source is not None:
