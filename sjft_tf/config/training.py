@@ -21,6 +21,12 @@ class TrainingConfig(Section):
 
     rounds: int = option(5, "fits, with hard-sample scoring and neighbor expansion between them", limits=(1, 1000))
     steps_per_round: int = option(3200, "training steps of each round", limits=(1, LARGE))
+    early_stopping: int = option(
+        0,
+        "end when so many rounds in a row have not bettered the best mean class accuracy on validation images; what is "
+        "told and exported is the best round; 0: all rounds, and the last one",
+        limits=(0, 1000),
+    )
     batch_size: int = option(10, "target images a step; as many source images come beside them", limits=(1, 65536))
     max_per_class: int = option(0, "target images of one class in a batch at most; 0: no limit", limits=(0, 65536))
     class_weight: str = option(
@@ -110,6 +116,12 @@ class TrainingConfig(Section):
         check_optimizer(self.optimizer)
         self._check_co_tuning()
         parse_rates(self.layer_rate)
+        if self.early_stopping and self.rounds < 2:
+            raise InputError(
+                f"--early_stopping={self.early_stopping} looks at validation images after every round, and --rounds=1 "
+                f"has no two to choose from. Give more and shorter rounds, e.g. --rounds=20 "
+                f"--steps_per_round={max(1, self.steps_per_round // 20)}, or leave it out"
+            )
         if self.class_weight == self.sampling == "balanced":
             raise InputError(
                 "--class_weight=balanced and --sampling=balanced each let every class count alike; both together would "

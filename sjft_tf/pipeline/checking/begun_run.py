@@ -37,6 +37,9 @@ def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
             for c in (workdir.read_config(), config)
         )
         current |= {"weights": recorded["weights"]}
+        if config.training.early_stopping:  # by other views another round might be the best, or the last
+            recorded |= {"views of evaluation": views_stamp(workdir.read_config())}
+            current |= {"views of evaluation": views_stamp(config)}
         artifacts.check_made_from(workdir.rounds, recorded, current, artifacts.OTHER_WORKDIR)
 
 

@@ -86,6 +86,12 @@ def check_sets(config: RunConfig, sets: Sets) -> None:
     """
     training = config.training
     check_max_per_class(sets.target.labels, training.batch_size, training.max_per_class)
+    if training.early_stopping and sets.validation is None:
+        raise InputError(
+            f"--early_stopping={training.early_stopping} goes by validation images, and this run has none. Give "
+            "--validation=SPEC, put a folder val beside train, or take a part of the training images with "
+            "--validation_fold=1/5"
+        )
     if sets.source is None or config.selection.selector not in TABLE_SELECTORS:
         return
     k, count, bins = list_length(config, len(sets.source)), len(sets.target), config.retrieval.bins
