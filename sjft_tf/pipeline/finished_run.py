@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Iterator, Mapping
@@ -113,6 +114,14 @@ def restore(workdir: Workdir, number: int) -> RestoredRun:
     number = number or counting_round(workdir, config.training.early_stopping) + 1
     load_round_weights(workdir.rounds, number - 1, model)
     return RestoredRun(config, model, classes["target"], number)
+
+
+def is_exported(workdir: Workdir, number: int) -> bool:
+    """Whether the SavedModel in the workdir, damaged or not, says it is of round `number`."""
+    with contextlib.suppress(InputError, FileNotFoundError):
+        made_from = read_description(workdir.saved_model)["made_from"]
+        return bool(made_from.get("weights") == weights_digest(workdir.rounds, number - 1))
+    return False
 
 
 def export_round(

@@ -19,11 +19,12 @@ from sjft_tf.pipeline.checking.begun_run import (
 )
 from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.checking.settings import check_sets, check_settings
-from sjft_tf.pipeline.finished_run import Report, export_round
+from sjft_tf.pipeline.finished_run import Report, export_round, is_exported
 from sjft_tf.pipeline.inputs import Sets, open_sets, views_stamp
 from sjft_tf.pipeline.pruning.target import pruned
 from sjft_tf.pipeline.stages import learning
 from sjft_tf.pipeline.stages.audit import audited
+from sjft_tf.pipeline.stages.begun import as_begun
 from sjft_tf.pipeline.stages.deciding import kept_decision, resolved
 from sjft_tf.pipeline.stages.neighbors import list_length
 from sjft_tf.pipeline.stages.projection import write_projection
@@ -74,16 +75,17 @@ def train(
         early = EarlyStopping(patience, rounds) if patience else None
         decided = kept_decision(given, workdir)
         figures = summarize(sets, workdir, views_stamp(config), decided, config.co_tuning > 0, early)
-        _write_last_borrowing(config, sets, workdir)
+        _write_last_borrowing(as_begun(config, workdir), sets, workdir)
         if not saved_model:
             return {}
         with workdir.timed("export"):
             told = figures.counting
             names, path = sets.target.class_names, workdir.saved_model
-            export_round(given, names, model, workdir, told.round, path, told.sets)
-            if not outputs.intact(workdir.trunk):  # finished rounds do not change
+            # Finished rounds do not change, but another may count now. Before the export, by which that is known.
+            if not outputs.intact(workdir.trunk) or not is_exported(workdir, told.round):
                 save_trunk(model, workdir.trunk)
                 outputs.record(workdir.trunk)
+            export_round(given, names, model, workdir, told.round, path, told.sets)
         with workdir.timed("projector"):
             write_projection(config, sets, model, workdir)
         return {}
