@@ -19,7 +19,11 @@ _MOST_CO_TUNING = 1000
 class TrainingConfig(Section):
     """How the network is trained."""
 
-    rounds: int = option(5, "fits, with hard-sample scoring and neighbor expansion between them; a finished run takes more", limits=(1, 1000))
+    rounds: int = option(
+        5,
+        "fits, with hard-sample scoring and neighbor expansion between them; a finished run takes more",
+        limits=(1, 1000),
+    )
     steps_per_round: int = option(3200, "training steps of each round", limits=(1, LARGE))
     early_stopping: int = option(
         0,

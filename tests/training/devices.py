@@ -129,7 +129,13 @@ def flat(variables) -> np.ndarray:
 
 
 RUN = changed(
-    CONFIG, "training", recompute_batch_norm=2, average_weights=0.9, steps_per_execution=3, sampling="balanced"
+    CONFIG,
+    "training",
+    recompute_batch_norm=2,
+    average_weights=0.9,
+    steps_per_execution=3,
+    sampling="balanced",
+    early_stopping=9,  # asked of the chief after each round, and never over
 )
 CASES = {
     "plain": (CONFIG, 20),
