@@ -74,7 +74,7 @@ class Arm:
             changed = changed.replace("retrieval", bank=bank, bank_weights=bank_weights, bank_layers=[])
         steps = (base.model.adapt_steps or base.training.total_steps) if self.adapts else 0
         changed = changed.replace("training", co_tuning=self._co_tuning(base)).replace("model", adapt_steps=steps)
-        if not self.grows:
+        if not self.grows and not base.training.early_stopping:  # which judges rounds
             changed = changed.replace("training", rounds=1, steps_per_round=base.training.total_steps)
         return self._only_what_it_reads(changed).validate()
 
@@ -103,6 +103,9 @@ class Arm:
             config = config.replace("training", source_weight=plain.training.source_weight)
         if self.kind == "head":
             config = config.replace("training", learning_rate=plain.training.learning_rate)
+            # A head at its minimum is not drawn: either way to let classes count alike is the same weights.
+            even = "balanced" if config.training.balances_classes else "none"
+            config = config.replace("training", class_weight=even, sampling="uniform")
         if not self.adapts:
             config = config.replace("model", adapt_rate=plain.model.adapt_rate)
         if self.kind == "head" or config.model.weights == "none":

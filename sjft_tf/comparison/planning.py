@@ -195,10 +195,15 @@ class SetsSummary:
         """Folds that judge; 0 where there are validation images.
 
         Raises:
-            InputError: a class with a single image.
+            InputError: a class with a single image, or the final runs could not stop early.
         """
         if self.validation:
             return 0
+        if patience := spec.base.training.early_stopping:
+            raise InputError(
+                f"--early_stopping={patience} goes by validation images in the final runs of a comparison too, which "
+                "here learn from all folds. Give --validation, or leave it out"
+            )
         smallest = min(self.smallest, spec.base.data.per_class or self.smallest)
         if smallest < 2:
             raise InputError(

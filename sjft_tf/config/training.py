@@ -19,10 +19,30 @@ _MOST_CO_TUNING = 1000
 class TrainingConfig(Section):
     """How the network is trained."""
 
-    rounds: int = option(5, "fits, with hard-sample scoring and neighbor expansion between them", limits=(1, 1000))
+    rounds: int = option(
+        5,
+        "fits, with hard-sample scoring and neighbor expansion between them; a finished run takes more",
+        limits=(1, 1000),
+    )
     steps_per_round: int = option(3200, "training steps of each round", limits=(1, LARGE))
+    early_stopping: int = option(
+        0,
+        "end when so many rounds in a row have not bettered the best mean class accuracy on validation images; what is "
+        "told and exported is the best round; 0: all rounds, and the last one",
+        limits=(0, 1000),
+    )
     batch_size: int = option(10, "target images a step; as many source images come beside them", limits=(1, 65536))
     max_per_class: int = option(0, "target images of one class in a batch at most; 0: no limit", limits=(0, 65536))
+    class_weight: str = option(
+        "none",
+        "weight of a target image's losses; balanced: N / (C n_c) of N images in C classes, n_c in its own",
+        ("none", "balanced"),
+    )
+    sampling: str = option(
+        "uniform",
+        "how target images are drawn: each alike, or (balanced) each class equally often",
+        ("uniform", "balanced"),
+    )
     optimizer: str = option("sgd", "sgd (momentum, coupled L2), adam, adamw, or tfa:NAME on the addons stack")
     learning_rate: float = option(0.003, "initial learning rate", limits=(1e-12, 1e3))
     schedule: str = option("cosine", "learning rate over the global step", SCHEDULES)
@@ -87,6 +107,11 @@ class TrainingConfig(Section):
         """Target images drawn in all rounds; where something is borrowed, as many source images."""
         return self.total_steps * self.batch_size * self.accumulate
 
+    @property
+    def balances_classes(self) -> bool:
+        """Whether the target's classes count alike in training, however many images they have."""
+        return "balanced" in (self.class_weight, self.sampling)
+
     def fixed_co_tuning(self) -> float | None:
         """The weight of Co-Tuning if it was given as a number."""
         return None if self.co_tuning in ("auto", RELATED) else float(self.co_tuning)
@@ -95,6 +120,17 @@ class TrainingConfig(Section):
         check_optimizer(self.optimizer)
         self._check_co_tuning()
         parse_rates(self.layer_rate)
+        if self.early_stopping and self.rounds < 2:
+            raise InputError(
+                f"--early_stopping={self.early_stopping} looks at validation images after every round, and --rounds=1 "
+                f"has no two to choose from. Give more and shorter rounds, e.g. --rounds=20 "
+                f"--steps_per_round={max(1, self.steps_per_round // 20)}, or leave it out"
+            )
+        if self.class_weight == self.sampling == "balanced":
+            raise InputError(
+                "--class_weight=balanced and --sampling=balanced each let every class count alike; both together would "
+                "let rare classes count for more than frequent ones. Leave one of them out"
+            )
         if self.decay_steps and self.schedule != "step":
             raise InputError(
                 f"--decay_steps={self.decay_steps} is of --schedule=step. Received: --schedule={self.schedule}. Give "

@@ -123,7 +123,7 @@ class FinalFigures:
 
     Attributes:
         sets: all figures, by image set.
-        round: number of the last round, from 1; None of a run without rounds.
+        round: number of the round they are of, from 1: the last, or the best; None of a run without rounds.
         head_l2: the penalty of a head on a frozen trunk; None of a run with rounds.
     """
 
@@ -167,17 +167,33 @@ class ChosenSelector(Formed):
 
 
 @dataclass(frozen=True)
+class EarlyStopping(Formed):
+    """The settings by which a run could end early and its best round counts.
+
+    Attributes:
+        patience: rounds without a better one that end it.
+        rounds: that it could have had.
+    """
+
+    FORM: ClassVar[dict[str, Any]] = {"patience": int, "rounds": int}
+
+    patience: int
+    rounds: int
+
+
+@dataclass(frozen=True)
 class RunFigures:
     """A run's metrics.json.
 
     Attributes:
         views: of an image that its predictions were averaged over, as `pipeline.inputs.views_stamp` says it.
-        final: with the weights of the last round.
+        final: with the weights of the last round; with `early_stopping` of the best one on the validation images.
         fusion: of the mean prediction of all rounds, by image set; empty where there is one round.
         rounds: of each round.
         chosen: what --selector=auto took; None where the settings name a selector.
         co_tuned: whether Co-Tuning taught the source head, or was left out because the source's classes do not tell the
             target's; None where nobody asked for it.
+        early_stopping: None where all rounds were to be trained, and the last one counts.
     """
 
     FORM: ClassVar[dict[str, Any]] = {
@@ -187,6 +203,7 @@ class RunFigures:
         "rounds": [RoundFigures.FORM],
         "auto?": ChosenSelector.FORM,
         "co_tuning?": bool,
+        "early_stopping?": EarlyStopping.FORM,
     }
 
     views: str
@@ -195,6 +212,12 @@ class RunFigures:
     rounds: tuple[RoundFigures, ...] = ()
     chosen: ChosenSelector | None = None
     co_tuned: bool | None = None
+    early_stopping: EarlyStopping | None = None
+
+    @property
+    def counting(self) -> RoundFigures:
+        """The figures of the round that `final` is of."""
+        return self.of_round(self.final.round or 0) or self.rounds[-1]
 
     def of_round(self, number: int) -> RoundFigures | None:
         """The figures of round `number`, from 1; None where it has none."""
@@ -209,6 +232,7 @@ class RunFigures:
             "rounds": [figures.to_json() for figures in self.rounds],
             **({} if self.chosen is None else {"auto": asdict(self.chosen)}),
             **({} if self.co_tuned is None else {"co_tuning": self.co_tuned}),
+            **({} if self.early_stopping is None else {"early_stopping": asdict(self.early_stopping)}),
         }
 
     @classmethod
@@ -216,8 +240,9 @@ class RunFigures:
         """What `to_json` made; `value` is of the form `FORM`."""
         rounds = tuple(RoundFigures.from_json(entry) for entry in value["rounds"])
         chosen = ChosenSelector.from_json(value["auto"]) if "auto" in value else None
+        stopping = EarlyStopping.from_json(value["early_stopping"]) if "early_stopping" in value else None
         final, fusion = FinalFigures.from_json(value["final"]), _metrics(value[FUSION])
-        return cls(value["views"], final, fusion, rounds, chosen, value.get("co_tuning"))
+        return cls(value["views"], final, fusion, rounds, chosen, value.get("co_tuning"), stopping)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Which target images come, and in which order: every image once a pass, or as the released code makes up its batches.
 
 The paper's pass visits every target image once. The released code draws hard images more often, and takes at most two
-target images of one class into a batch; both are options here.
+target images of one class into a batch; both are options here, and so is to draw every class equally often.
 """
 
 from __future__ import annotations
@@ -18,6 +18,11 @@ import tensorflow as tf
 from sjft_tf.errors import InputError
 from sjft_tf.images import philox
 
+# Streams of random numbers beside that of `joint`, see there.
+_CLASSES, _OF_CLASS = 6, 7
+_TOGETHER = 4096
+"""Rows drawn in one go, at least, where every class is drawn equally often."""
+
 
 class BatchComposition(NamedTuple):
     """How the batches of one round are made up.
@@ -27,12 +32,14 @@ class BatchComposition(NamedTuple):
         hard: bool [N_t], target images that the last scoring found wrong or uncertain; None: there was none yet.
         hard_repeats: R; a hard image comes 1 + R times in a pass. 0 (default): once, as the others.
         max_per_class: m, target images of one class in a batch at most. 0 (default): any number.
+        balanced: every class is drawn equally often. False (default): every image.
     """
 
     first_step: int
     hard: np.ndarray | None = None
     hard_repeats: int = 0
     max_per_class: int = 0
+    balanced: bool = False
 
     @property
     def repeated(self) -> np.ndarray:
@@ -44,7 +51,7 @@ class BatchComposition(NamedTuple):
     @property
     def plain(self) -> bool:
         """Whether nothing is to be done: every image once a pass, in any company."""
-        return not len(self.repeated) and not self.max_per_class
+        return not len(self.repeated) and not self.max_per_class and not self.balanced
 
 
 def target_row_at(position: tf.Tensor, num_target: int, seed: int) -> tf.Tensor:
@@ -111,6 +118,9 @@ def round_order(
     room for it, before images not yet drawn; what waits at the end of the round is left out, and no class has more
     images waiting than a pass has of it.
 
+    Balanced, a pass has one image of every class; each class goes through its own images, in an order of its own each
+    time, hard ones so many more times. Passes then begin with the round too.
+
     Args:
         labels: int [N_t], class of each target image.
         composition: how the batches are made up.
@@ -126,13 +136,19 @@ def round_order(
         InputError: see `check_max_per_class`.
     """
     check_max_per_class(labels, batch_size, composition.max_per_class)
-    drawn = _drawn(len(labels), composition, first, seed)
-    if not composition.max_per_class:
-        length = len(labels) + len(composition.repeated) * composition.hard_repeats
-        return np.concatenate([next(drawn) for _ in range(-(-count // length))])[:count]
     times = np.ones(len(labels), np.int64)
     times[composition.repeated] += composition.hard_repeats
     most_waiting = np.bincount(labels, times).astype(np.int64)
+    if composition.balanced:
+        # As many in one go as the largest class has images, so that no more orders are drawn than are needed.
+        classes = int(np.count_nonzero(most_waiting))
+        passes = min(max(int(most_waiting.max()), _TOGETHER // classes), -(-count // classes))
+        drawn = _drawn_balanced(labels, times, first, seed, passes)
+        most_waiting[:] = count  # what comes equally often and has room on average does not pile up
+    else:
+        drawn = _drawn(len(labels), composition, first, seed)
+    if not composition.max_per_class:
+        return _first(count, drawn)
     rows = (int(row) for block in drawn for row in block)
     return _limited(rows, labels.tolist(), most_waiting.tolist(), batch_size, composition.max_per_class, count)
 
@@ -147,6 +163,42 @@ def _drawn(num_target: int, composition: BatchComposition, first: int, seed: int
     while True:
         yield rows[_shuffled(np.arange(begin, begin + len(rows)), len(rows), seed, offset)]
         begin += len(rows)
+
+
+def _drawn_balanced(labels: np.ndarray, times: np.ndarray, first: int, seed: int, passes: int) -> Iterator[np.ndarray]:
+    """As `_drawn`, every class once a pass, in an order of its own; `passes` of them at a time."""
+    classes = np.unique(labels)
+    again = np.repeat(np.arange(len(labels), dtype=np.int32), times)
+    own = [again[labels[again] == label] for label in classes]
+    begin = 0
+    while True:
+        numbers = np.arange(begin, begin + passes)
+        rows = np.stack([_cycled(part, numbers, first, seed, (i, len(own))) for i, part in enumerate(own)], 1)
+        order = philox.permutations(len(own), _seeds(seed * 8 + _CLASSES, first + numbers))
+        yield np.take_along_axis(rows, order, axis=1).ravel()
+        begin += passes
+
+
+def _cycled(own: np.ndarray, numbers: np.ndarray, first: int, seed: int, place: tuple[int, int]) -> np.ndarray:
+    """What stands at `numbers`, int64 [M] ascending, of the rows `own` gone through again and again, shuffled anew.
+
+    `place` is the number of the class among how many: no two classes, cycles or rounds share an order.
+    """
+    cycles = np.arange(numbers[0] // len(own), numbers[-1] // len(own) + 1)
+    orders = philox.permutations(len(own), _seeds(seed * 8 + _OF_CLASS, (first + cycles) * place[1] + place[0]))
+    return own[orders.ravel()[numbers - cycles[0] * len(own)]]
+
+
+def _seeds(word: int, numbers: np.ndarray) -> np.ndarray:
+    return np.stack([np.full(len(numbers), word, np.int64), numbers], -1)
+
+
+def _first(count: int, drawn: Iterator[np.ndarray]) -> np.ndarray:
+    """The first `count` rows of all that is drawn."""
+    blocks, length = [next(drawn)], 0
+    while (length := length + len(blocks[-1])) < count:
+        blocks.append(next(drawn))
+    return np.concatenate(blocks)[:count]
 
 
 def _limited(

@@ -39,9 +39,14 @@ def integers(seeds: tf.Tensor, below: tf.Tensor) -> tf.Tensor:
 
 def permutation(count: int, seed: tuple[int, int]) -> np.ndarray:
     """All of 0 to `count` - 1 in an order drawn with `seed`, int32 [count]: sorted by one 64-bit word each."""
-    key = _long(_words(np.array(seed, np.int64)))
-    seeds = np.stack([np.full(count, key, np.uint64), np.arange(count, dtype=np.uint64)], -1)
-    return np.argsort(_long(_words(seeds)), kind="stable").astype(np.int32)
+    return permutations(count, np.array([seed], np.int64))[0]
+
+
+def permutations(count: int, seeds: np.ndarray) -> np.ndarray:
+    """`permutation` for each of `seeds`, int64 [M, 2]: int32 [M, count]."""
+    keys = _long(_words(seeds))[:, np.newaxis]
+    words = _words(np.stack(np.broadcast_arrays(keys, np.arange(count, dtype=np.uint64)), -1))
+    return np.argsort(_long(words), axis=-1, kind="stable").astype(np.int32)
 
 
 def _uniforms(seeds: np.ndarray) -> np.ndarray:

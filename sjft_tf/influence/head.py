@@ -58,10 +58,10 @@ class Head:
             )
         return self
 
-    def loss(self, examples: Examples) -> float:
-        """Cross entropy in nats summed over `examples`, without regularization."""
-        count = len(examples)
-        return SoftmaxObjective(examples, self.weights.shape[1], 0.0).value(self.weights) * count
+    def loss(self, examples: Examples, class_weights: np.ndarray | None = None) -> float:
+        """Cross entropy in nats summed over `examples`, each times its class's weight, without regularization."""
+        count, own = len(examples), _of_images(class_weights, examples)
+        return SoftmaxObjective(examples, self.weights.shape[1], 0.0, own).value(self.weights) * count
 
     def probabilities(self, examples: Examples) -> np.ndarray:
         """float64 [M, C] for every image of `examples`."""
@@ -127,7 +127,13 @@ def least_l2(examples: Examples) -> float:
     return examples.width / (LEVERAGE * len(examples))
 
 
-def choose_l2(parts: Sequence[tuple[Examples, Examples]], num_classes: int) -> float:
+def _of_images(class_weights: np.ndarray | None, examples: Examples) -> np.ndarray | None:
+    return None if class_weights is None else class_weights[examples.labels]
+
+
+def choose_l2(
+    parts: Sequence[tuple[Examples, Examples]], num_classes: int, class_weights: np.ndarray | None = None
+) -> float:
     """The l2 of `L2_CHOICES` with the lowest validation loss, all parts together.
 
     From strong to weak, each fit starting from the one before; it ends once the loss rises.
@@ -135,15 +141,17 @@ def choose_l2(parts: Sequence[tuple[Examples, Examples]], num_classes: int) -> f
     Args:
         parts: (training, validation) images, one pair or several.
         num_classes: C.
+        class_weights: float64 [C], what an image's loss is multiplied by, in training and in validation; None: 1.
     """
     starts: list[np.ndarray | None] = [None] * len(parts)
 
     def fit(l2: float) -> tuple[float, float]:
         loss = 0.0
         for number, (train, validation) in enumerate(parts):
-            head = fit_head(SoftmaxObjective(train, num_classes, l2), starts[number], tolerance=1e-4)
+            objective = SoftmaxObjective(train, num_classes, l2, _of_images(class_weights, train))
+            head = fit_head(objective, starts[number], tolerance=1e-4)
             starts[number] = head.weights
-            loss += head.loss(validation)
+            loss += head.loss(validation, class_weights)
         return l2, loss
 
     best, lowest = strongest_to_weakest(L2_CHOICES, fit)

@@ -20,6 +20,7 @@ Public surface:
     Scorer                              probabilities of the target classes for whole image sets
     JointModel                          its training step: masked losses, accumulation, clipping, weight average
     head_sums, valid_rows               a head's loss and hits over the rows that have a label (-1: none)
+    balanced_weights                    class weights that let every class count alike
     freeze, layers_up_to, rate_factors, parse_rates
                                         layers by their place in the trunk
     precision_scope, with_loss_scale    16-bit trunks
@@ -32,6 +33,7 @@ Public surface:
 from sjft_tf.catalog import OPTIMIZERS, PRECISIONS, SCHEDULES, parse_rates, trunk_names
 from sjft_tf.models.addons import make_multi_optimizer
 from sjft_tf.models.averaging import plain, shadow
+from sjft_tf.models.class_weights import balanced_weights
 from sjft_tf.models.co_tuning import CoTuning, Relationship, class_relationship, related, temperature
 from sjft_tf.models.contracts import ImageDataset, ImageView, SizedView, Variable
 from sjft_tf.models.convex_head import BLOCK_BYTES, Scaling, block_slices, strongest_to_weakest
@@ -92,6 +94,7 @@ __all__ = [
     "SoftmaxHead",
     "StepDecay",
     "Variable",
+    "balanced_weights",
     "block_slices",
     "build_joint_model",
     "build_optimizer",

@@ -20,7 +20,12 @@ class HeadSums(NamedTuple):
     hits: tf.Tensor
 
 
-def head_sums(labels: tf.Tensor | np.ndarray, logits: tf.Tensor | np.ndarray, label_smoothing: float = 0.0) -> HeadSums:
+def head_sums(
+    labels: tf.Tensor | np.ndarray,
+    logits: tf.Tensor | np.ndarray,
+    label_smoothing: float = 0.0,
+    class_weights: tf.Tensor | np.ndarray | None = None,
+) -> HeadSums:
     """Softmax cross-entropy from logits, and hits, summed over the rows that have a label.
 
     The caller divides by the number of valid rows (of all micro-batches and replicas), not by the batch size: half
@@ -32,6 +37,8 @@ def head_sums(labels: tf.Tensor | np.ndarray, logits: tf.Tensor | np.ndarray, la
         logits: float [N, C].
         label_smoothing: e in [0, 1): the wanted distribution is 1 - e at the label plus e / C everywhere
             (Szegedy et al. 2016), so the loss is (1 - e) * CE(label) + e * mean over classes of -log p.
+        class_weights: float32 [C], what a row's loss is multiplied by, by its label; hits stay whole. As with Keras'
+            `class_weight` the caller divides by the number of rows, not by the sum of their weights. None: all are 1.
     """
     labels, valid = labels_and_mask(labels)
     # Masked rows get harmless logits as well: 0 * inf in their gradient would be NaN.
@@ -40,6 +47,7 @@ def head_sums(labels: tf.Tensor | np.ndarray, logits: tf.Tensor | np.ndarray, la
     if label_smoothing:
         everywhere = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=-1)
         losses = (1.0 - label_smoothing) * losses + label_smoothing * everywhere
+    losses = _weighted(losses, labels, class_weights)
     hits = tf.logical_and(valid, tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), labels))
     return HeadSums(
         tf.reduce_sum(tf.where(valid, losses, 0.0)),
@@ -48,7 +56,10 @@ def head_sums(labels: tf.Tensor | np.ndarray, logits: tf.Tensor | np.ndarray, la
 
 
 def soft_loss_sum(
-    labels: tf.Tensor | np.ndarray, logits: tf.Tensor | np.ndarray, wanted: tf.Tensor | np.ndarray
+    labels: tf.Tensor | np.ndarray,
+    logits: tf.Tensor | np.ndarray,
+    wanted: tf.Tensor | np.ndarray,
+    class_weights: tf.Tensor | np.ndarray | None = None,
 ) -> tf.Tensor:
     """Cross-entropy with the distribution that each row's label stands for, summed over the rows that have a label.
 
@@ -56,6 +67,7 @@ def soft_loss_sum(
         labels: int [N] or [N, 1]; -1: the row takes no part.
         logits: float [N, C].
         wanted: float32 [K, C], a distribution for each label.
+        class_weights: float32 [K], as for `head_sums`.
 
     Returns:
         Scalar float32, nats; 0, with a gradient of 0, without a valid row.
@@ -63,7 +75,12 @@ def soft_loss_sum(
     labels, valid = labels_and_mask(labels)
     logits = tf.where(valid[:, tf.newaxis], tf.cast(logits, tf.float32), 0.0)
     losses = -tf.reduce_sum(tf.gather(wanted, labels) * tf.nn.log_softmax(logits), axis=-1)
+    losses = _weighted(losses, labels, class_weights)
     return tf.reduce_sum(tf.where(valid, losses, 0.0))
+
+
+def _weighted(losses: tf.Tensor, labels: tf.Tensor, class_weights: tf.Tensor | np.ndarray | None) -> tf.Tensor:
+    return losses if class_weights is None else losses * tf.gather(tf.cast(class_weights, tf.float32), labels)
 
 
 def valid_rows(labels: tf.Tensor | np.ndarray) -> tf.Tensor:

@@ -79,7 +79,13 @@ class SoftmaxHead:
         return kernel.astype(np.float32), bias.astype(np.float32)
 
 
-def fit_softmax_head(features: np.ndarray, labels: np.ndarray, num_classes: int, scaling: Scaling) -> SoftmaxHead:
+def fit_softmax_head(
+    features: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    scaling: Scaling,
+    class_weights: np.ndarray | None = None,
+) -> SoftmaxHead:
     """Minimizes mean cross entropy + l2/2 ||W||^2 (bias included) by L-BFGS, for the l2 that suits held-out images.
 
     Every tenth image of a class is held out. From strong to weak l2, each fit goes on from the one before for at most
@@ -92,12 +98,15 @@ def fit_softmax_head(features: np.ndarray, labels: np.ndarray, num_classes: int,
         labels: int [N].
         num_classes: C.
         scaling: of the features.
+        class_weights: float [C], what the cross entropy of an image, whether it trains or judges, is multiplied by;
+            None: all are 1.
 
     Raises:
         InputError: the loss is not a number.
     """
     held = held_out_rows(labels, num_classes)
-    fold = _Fold(features, labels, held, num_classes, scaling)
+    weights = np.ones(num_classes) if class_weights is None else class_weights
+    fold = _Fold(features, labels, held, weights, scaling)
 
     def fit(l2: float) -> tuple[SoftmaxHead, float]:
         head = fold.fit(l2)
@@ -110,7 +119,13 @@ def fit_softmax_head(features: np.ndarray, labels: np.ndarray, num_classes: int,
     return best
 
 
-def fit_by_folds(features: np.ndarray, labels: np.ndarray, num_classes: int, scaling: Scaling) -> SoftmaxHead:
+def fit_by_folds(
+    features: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    scaling: Scaling,
+    class_weights: np.ndarray | None = None,
+) -> SoftmaxHead:
     """As `fit_softmax_head`, for few images: each judges once, and all train the head that is returned.
 
     The images of every class are dealt to folds: `FOLDS`, or as many as the smallest class that can be divided has.
@@ -118,16 +133,17 @@ def fit_by_folds(features: np.ndarray, labels: np.ndarray, num_classes: int, sca
     A class with one image is in no fold: it always trains, and judges never.
 
     Args:
-        features, labels, num_classes, scaling: see `fit_softmax_head`.
+        features, labels, num_classes, scaling, class_weights: see `fit_softmax_head`.
 
     Raises:
         InputError: the loss is not a number.
     """
     inputs, basis = _in_their_span(features, scaling)
     unscaled, dealt = Scaling(np.zeros(inputs.shape[1]), 1.0), deal(labels, num_classes)
+    of_classes = np.ones(num_classes) if class_weights is None else class_weights
 
     def part(held: np.ndarray) -> _Fold:
-        return _Fold(inputs, labels, held, num_classes, unscaled)
+        return _Fold(inputs, labels, held, of_classes, unscaled)
 
     folds = [part(dealt == number) for number in range(int(dealt.max(initial=-1)) + 1)]
     judges = sum(len(fold.judges) for fold in folds)
@@ -205,11 +221,12 @@ class _Fold:
     """
 
     def __init__(
-        self, features: np.ndarray, labels: np.ndarray, held: np.ndarray, num_classes: int, scaling: Scaling
+        self, features: np.ndarray, labels: np.ndarray, held: np.ndarray, class_weights: np.ndarray, scaling: Scaling
     ) -> None:
         self._features, self._labels, self._scaling = features, labels, scaling
+        self._image_weights = class_weights[labels]
         self.train, self.judges, self.passes = np.flatnonzero(~held), np.flatnonzero(held), 0
-        self._objective = _Objective(features, labels, self.train, num_classes, scaling)
+        self._objective = _Objective(features, labels, self.train, class_weights, scaling)
         self._weights = np.zeros(self._objective.shape)
 
     def fit(self, l2: float) -> SoftmaxHead:
@@ -225,7 +242,7 @@ class _Fold:
         loss, hits = 0.0, 0
         for part in _parts(self.judges):
             logs = head.log_probabilities(self._features[part])
-            loss -= float(logs[np.arange(len(part)), self._labels[part]].sum())
+            loss -= float((logs[np.arange(len(part)), self._labels[part]] * self._image_weights[part]).sum())
             hits += int((logs.argmax(axis=1) == self._labels[part]).sum())
         return loss, hits
 
@@ -236,23 +253,27 @@ def _parts(rows: np.ndarray) -> Iterator[np.ndarray]:
 
 
 @tf.function(reduce_retracing=True)
-def _sums(inputs: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Of some rows the cross entropy and its gradients by kernel and bias, summed."""
+def _sums(
+    inputs: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, class_weights: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Of some rows the cross entropy and its gradients by kernel and bias, summed, each row by its class's weight."""
     logs = tf.nn.log_softmax(tf.matmul(inputs, weights[:-1]) + weights[-1])
+    own = tf.gather(class_weights, labels)[:, tf.newaxis]
     hot = tf.one_hot(labels, tf.shape(weights)[1])
-    errors = tf.exp(logs) - hot
-    return -tf.reduce_sum(logs * hot), tf.matmul(inputs, errors, transpose_a=True), tf.reduce_sum(errors, 0)
+    errors = (tf.exp(logs) - hot) * own
+    return -tf.reduce_sum(logs * (hot * own)), tf.matmul(inputs, errors, transpose_a=True), tf.reduce_sum(errors, 0)
 
 
 class _Objective:
     """Value and gradient at flat weights."""
 
     def __init__(
-        self, features: np.ndarray, labels: np.ndarray, rows: np.ndarray, num_classes: int, scaling: Scaling
+        self, features: np.ndarray, labels: np.ndarray, rows: np.ndarray, class_weights: np.ndarray, scaling: Scaling
     ) -> None:
         self._features, self._labels, self._rows = features, np.asarray(labels, np.int32), rows
         self._shift, self._scale = scaling.mean.astype(np.float32), np.float32(scaling.factor)
-        self.shape = (features.shape[1] + 1, num_classes)
+        self._class_weights = tf.constant(class_weights, tf.float32)
+        self.shape = (features.shape[1] + 1, len(class_weights))
         self._kept = list(self._blocks()) if 4 * len(rows) * features.shape[1] <= _KEPT_BYTES else None
 
     def _blocks(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
@@ -265,7 +286,7 @@ class _Objective:
         narrow = tf.constant(weights, tf.float32)
         loss, gradient = 0.0, np.zeros(self.shape)
         for inputs, wanted in self._kept or self._blocks():
-            value, kernel, bias = _sums(inputs, wanted, narrow)
+            value, kernel, bias = _sums(inputs, wanted, narrow, self._class_weights)
             loss += float(value)
             gradient[:-1] += kernel.numpy()
             gradient[-1] += bias.numpy()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from sjft_tf.compat import KERAS_3
@@ -31,6 +32,7 @@ class StepRules:
     """How a step is made; see `JointModel.prepare` for the arguments. Not tracked by Keras: nothing of it is a weight.
 
     Attributes:
+        class_weights: float32 [C_t], what the losses of target rows are multiplied by, by label; None: all are 1.
         steps: int64, training steps made since the run began.
         average: the moving average of the weights, or None.
     """
@@ -49,6 +51,7 @@ class StepRules:
             raise InputError(f"`accumulate` must be at least 1. Received: accumulate={accumulate}")
         self.loss_weights = dict(loss_weights)
         self.label_smoothing, self.clip_norm, self.accumulate = float(label_smoothing), float(clip_norm), accumulate
+        self.class_weights: np.ndarray | None = None
         self.relationship = None if co_tuning is None else co_tuning.relationship
         # Of every term of the loss; the heads' come first.
         self.weights = self.loss_weights | ({} if co_tuning is None else {CO_TUNING: float(co_tuning.weight)})
@@ -85,6 +88,7 @@ class JointModel(keras.Model):
         accumulate: int = 1,
         average_momentum: float = 0.0,
         co_tuning: CoTuning | None = None,
+        class_weights: np.ndarray | None = None,
     ) -> None:
         """Sets how steps are made.
 
@@ -98,11 +102,15 @@ class JointModel(keras.Model):
                 its schedule and its momentum see steps, not micro-batches.
             average_momentum: of the moving average of the weights; 0 keeps none.
             co_tuning: what the source head is taught on target rows beside its labels; None for nothing.
+            class_weights: float [C_t], what the losses of a target row, Co-Tuning's too, are multiplied by, by its
+                label; None: all are 1.
         """
         if not KERAS_3:
             # Its figures are those of all replicas already; among several processes it would add them up once more.
             self.distribute_reduction_method = "first"
         self.rules = StepRules(self, loss_weights, label_smoothing, clip_norm, accumulate, average_momentum, co_tuning)
+        if class_weights is not None:
+            self.rules.class_weights = np.asarray(class_weights, np.float32)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -206,9 +214,13 @@ def _counts(rules: StepRules, labels: Labels) -> Counts:
 
 
 def _sums(rules: StepRules, labels: Labels, outputs: Mapping[str, tf.Tensor]) -> Sums:
-    sums = {head: list(head_sums(labels[head], outputs[head], rules.label_smoothing)) for head in rules.loss_weights}
+    own = {"target": rules.class_weights}
+    sums = {
+        head: list(head_sums(labels[head], outputs[head], rules.label_smoothing, own.get(head)))
+        for head in rules.loss_weights
+    }
     if rules.relationship is not None:
-        sums[CO_TUNING] = [soft_loss_sum(labels["target"], outputs["source"], rules.relationship)]
+        sums[CO_TUNING] = [soft_loss_sum(labels["target"], outputs["source"], rules.relationship, rules.class_weights)]
     return sums
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Iterator, Mapping
@@ -12,10 +13,11 @@ import keras
 
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.evaluation import SCORED, RunFigures, SetFigures
+from sjft_tf.evaluation import SCORED, EarlyStopping, RunFigures, SetFigures
 from sjft_tf.export import check_exported, export_saved_model, read_description
 from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.pipeline.networks import build_model
+from sjft_tf.pipeline.stages.results import counting_round
 from sjft_tf.training import finished_rounds, load_round_weights, weights_digest
 from sjft_tf.workdir import Workdir
 
@@ -31,7 +33,7 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """The last lines on the screen."""
-        final, fusion, last = self.figures.final.sets, self.figures.fusion, self.figures.rounds[-1]
+        final, fusion, last = self.figures.final.sets, self.figures.fusion, self.figures.counting
         yield ""
         for name in SCORED:
             if name in final:
@@ -40,6 +42,8 @@ class Report:
                 yield f"{'fusion':>10}: {describe(fusion[name])}"
         if not final and last.scoring is not None:
             yield f"no --test images; on the training images {last.scoring.train_top1:.1%}"
+        if (early := self.figures.early_stopping) is not None:
+            yield f"      kept: {_kept(last.round, len(self.figures.rounds), early)}"
         if (chosen := self.figures.chosen) is not None:
             yield f"  selector: {chosen.selector} (--selector=auto): {chosen.reason}"
         if last.co_tuned:
@@ -60,6 +64,13 @@ class Report:
         run = self.workdir
         paths = (run.metrics, run.report, run.predictions, run.borrowed, run.picture, run.leaks_picture)
         yield f"   details: {', '.join(str(path) for path in paths if path.exists())}"
+
+
+def _kept(best: int, done: int, early: EarlyStopping) -> str:
+    best_one = f"round {best}, the best on the validation images (--early_stopping={early.patience})"
+    if done == early.rounds:
+        return f"{best_one} of all {done}"
+    return f"{best_one}; ended after round {done} of {early.rounds}"
 
 
 def describe(figures: SetFigures) -> str:
@@ -91,7 +102,7 @@ def restore(workdir: Workdir, number: int) -> RestoredRun:
 
     Args:
         workdir: a run with at least one finished round.
-        number: round from 1, or 0 for the last finished one.
+        number: round from 1, or 0 for the one that counts: the last finished one, with --early_stopping the best.
     """
     config, rounds = workdir.read_config(), finished_rounds(workdir.rounds)
     if not rounds or not 0 <= number <= len(rounds):
@@ -100,9 +111,17 @@ def restore(workdir: Workdir, number: int) -> RestoredRun:
     # The round's weights replace the starting ones, so a download or a file that has moved is not needed.
     fresh = config.replace("model", weights="none")
     model = build_model(fresh, len(classes["target"]), len(classes["source"]) or None)
-    number = number or len(rounds)
+    number = number or counting_round(workdir, config.training.early_stopping) + 1
     load_round_weights(workdir.rounds, number - 1, model)
     return RestoredRun(config, model, classes["target"], number)
+
+
+def is_exported(workdir: Workdir, number: int) -> bool:
+    """Whether the SavedModel in the workdir, damaged or not, says it is of round `number`."""
+    with contextlib.suppress(InputError, FileNotFoundError):
+        made_from = read_description(workdir.saved_model)["made_from"]
+        return bool(made_from.get("weights") == weights_digest(workdir.rounds, number - 1))
+    return False
 
 
 def export_round(

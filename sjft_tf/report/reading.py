@@ -73,8 +73,14 @@ class RecordedRun:
     @property
     def judge(self) -> str | None:
         """The set whose figures count: test images where there are some, else validation images."""
-        last = self.figures[-1] if self.figures else {}
-        return next((name for name in ("test", "validation") if name in last), None)
+        told = self.figures[self.counting] if self.figures else {}
+        return next((name for name in ("test", "validation") if name in told), None)
+
+    @property
+    def counting(self) -> int:
+        """Number, from 0, of the round that is told and exported: the last, unless metrics.json names a better one."""
+        named = None if self.summary is None else self.summary.final.round
+        return named - 1 if named is not None and 1 <= named <= len(self.rounds) else len(self.rounds) - 1
 
     @property
     def borrows(self) -> bool:

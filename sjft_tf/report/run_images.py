@@ -28,7 +28,7 @@ def borrowed_images(run: RecordedRun, pictures: Pictures) -> BorrowedPictures | 
         _, firsts = np.unique(pictures.target.labels, return_index=True)
         chosen = firsts[np.linspace(0, len(firsts) - 1, min(_LINES, len(firsts))).astype(int)]
         lines = [target_line(run, pictures, int(row), _BESIDE) for row in chosen]
-    last = run.scorings[-1]
+    last = run.scorings[run.counting]
     drawn: list[SourcePicture] = []
     if last is not None and "drawn_rows" in last and pictures.source is not None:
         shares = zip(last["drawn_rows"][:_DRAWN], last["drawn_share"][:_DRAWN], strict=True)
@@ -38,7 +38,7 @@ def borrowed_images(run: RecordedRun, pictures: Pictures) -> BorrowedPictures | 
 
 def hardest_images(run: RecordedRun, pictures: Pictures) -> list[HardPicture] | None:
     """The target images the model finds hardest at the end, surest mistakes first; None if that was not recorded."""
-    last, names = run.scorings[-1], run.classes.get("target", [])
+    last, names = run.scorings[run.counting], run.classes.get("target", [])
     if last is None:
         return None
     rows = map(int, hardest_rows(last["wrong"], last["entropy"], _HARDEST))

@@ -76,7 +76,7 @@ def _headline(run: RecordedRun) -> list[Tile]:
     """The figures one looks at first."""
     tiles = []
     if run.judge:
-        figures = run.figures[-1][run.judge]
+        figures = run.figures[run.counting][run.judge]
         images = f"{figures.count:,} {run.judge} images"
         tiles.append(Tile("share", figures.mean_class_accuracy, "mean class accuracy", images))
         tiles.append(Tile("share", figures.top1, "top-1 accuracy", images))
@@ -85,10 +85,10 @@ def _headline(run: RecordedRun) -> list[Tile]:
             note = f"mean prediction of {len(run.states)} rounds"
             tiles.append(Tile("share", fused, "mean class accuracy, fused", note))
     else:
-        scoring = run.rounds[-1].scoring
+        scoring = run.rounds[run.counting].scoring
         share, note = scoring.train_top1 if scoring else None, "no test or validation images"
         tiles.append(Tile("share", share, "accuracy on the training images", note))
-    if (last := run.rounds[-1].borrowed) is not None:
+    if (last := run.rounds[run.counting].borrowed) is not None:
         part = f" ({100 * last.union_size / run.source_size:.0f} % of the source)" if run.source_size else ""
         note = f"of {last.source_classes:,} classes, in the last round{part}"
         tiles.append(Tile("number", last.union_size, "source images borrowed", note))
@@ -165,7 +165,7 @@ def _union(run: RecordedRun, name: str) -> Markup | None:
 
 
 def _classes(run: RecordedRun, name: str) -> Markup | None:
-    last, names = run.scorings[-1], run.classes.get("source", [])
+    last, names = run.scorings[run.counting], run.classes.get("source", [])
     if last is None or "class_share" not in last or len(names) != len(last["class_share"]):
         return None
     return run_charts.class_draws(names, last["class_share"], last["class_images"], name)
@@ -175,7 +175,7 @@ def _confusions(run: RecordedRun) -> list[Confusion]:
     """The most frequent mistakes on the judging images."""
     if not run.judge:
         return []
-    metrics = run.figures[-1][run.judge]
+    metrics = run.figures[run.counting][run.judge]
     confusion, names = metrics.confusion, metrics.class_names
     wrong = confusion * (1 - np.eye(len(confusion), dtype=confusion.dtype))
     order = np.argsort(-wrong, axis=None, kind="stable")[:_PAIRS]

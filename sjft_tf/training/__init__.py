@@ -3,6 +3,8 @@
 - `train_rounds`, `RoundSettings`, `TrainingSets`, `RoundHooks`: the loop; `compile_joint`: losses and optimizer.
 - `HardSampleMining`: the callback that scores the target and expands neighbors between fits.
 - `set_seeds`, `make_selector`, `first_counts`, `augmentation`: what the loop begins with, from the settings.
+- `as_long_as`: what of a finished run may differ when it is trained longer.
+- `best_of`, `runs_out`: which round counts, and whether a run ends early.
 - `Cluster`, `open_cluster`, `ALONE`: the devices.
 - `CheckpointPolicy`, `Checkpoints`, `StopRequest`: what is kept within a round, and the end on request.
 - `RoundState`, `finished_rounds`, `read_round`, `load_round_weights`, ...: what a round leaves behind.
@@ -28,6 +30,8 @@ from sjft_tf.training.checkpoints.rounds import (
 from sjft_tf.training.checkpoints.steps import Checkpoints, DamagedCheckpoint
 from sjft_tf.training.compiling import compile_joint
 from sjft_tf.training.distribution import ALONE, Cluster, open_cluster
+from sjft_tf.training.early_stopping import best_of, runs_out
+from sjft_tf.training.longer import as_long_as
 from sjft_tf.training.preparing import TrainingSets, augmentation, first_counts, make_selector
 from sjft_tf.training.rounds import RoundHooks, train_rounds
 from sjft_tf.training.scoring import TargetScores, score_target
@@ -51,7 +55,9 @@ __all__ = [
     "StopRequest",
     "TargetScores",
     "TrainingSets",
+    "as_long_as",
     "augmentation",
+    "best_of",
     "check_round",
     "compile_joint",
     "finished_rounds",
@@ -65,6 +71,7 @@ __all__ = [
     "read_scoring",
     "round_folder",
     "round_made_from",
+    "runs_out",
     "score_target",
     "set_seeds",
     "train_rounds",

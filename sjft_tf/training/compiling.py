@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from sjft_tf.compat import KERAS_3
@@ -38,6 +39,7 @@ def compile_joint(
     network: ModelConfig,
     co_tuning: CoTuning | None = None,
     borrows: bool = True,
+    class_weights: np.ndarray | None = None,
 ) -> None:
     """Compiles the joint model with the optimizer over the global step and the rules of a step.
 
@@ -49,6 +51,7 @@ def compile_joint(
         network: what is frozen, the precision, and what batch normalization goes by.
         co_tuning: what the source head is taught on target rows; None: nothing.
         borrows: whether batches have source images; else a source head learns by Co-Tuning alone.
+        class_weights: float [C_t], of the losses of target rows by their label; None: all are 1.
 
     Raises:
         InputError: a place in the trunk that does not exist, or an option that the optimizer does not know.
@@ -76,6 +79,7 @@ def compile_joint(
         accumulate=training.accumulate,
         average_momentum=training.average_weights,
         co_tuning=co_tuning,
+        class_weights=class_weights,
     )
     model.compile(
         optimizer=optimizer,

@@ -10,7 +10,7 @@ import numpy as np
 from sjft_tf.config import AugmentationConfig, SelectionConfig, TrainingConfig, ViewConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import Augmentation, Change, ColorJitter, Cutout, ImageSet, RandAugment, RandomAffine
-from sjft_tf.models import CoTuning
+from sjft_tf.models import CoTuning, balanced_weights
 from sjft_tf.selection import DrawRule, Selector, SourceClasses, pool_size, smallest_k
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,11 @@ def augmentation(view: ViewConfig, more: AugmentationConfig) -> Augmentation:
         mirror=view.mirror,
         changes=tuple(changes),
     )
+
+
+def class_weights(settings: TrainingConfig, target: ImageSet) -> np.ndarray | None:
+    """What the losses of the target's images weigh, float64 [C_t] by class; None: all alike."""
+    return balanced_weights(target.labels, target.num_classes) if settings.class_weight == "balanced" else None
 
 
 def make_selector(settings: SelectionConfig, sets: TrainingSets, seed: int) -> Selector | None:

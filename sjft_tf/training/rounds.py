@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from sjft_tf.config import TrainingConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import (
     WHOLE_BATCH,
@@ -42,7 +43,7 @@ from sjft_tf.training.checkpoints.steps import Resumed
 from sjft_tf.training.compiling import compile_joint, largest_divisor, run_in_steps_of, wanted_execution
 from sjft_tf.training.distribution import ALONE, Arrays, Cluster, JoinReplicas
 from sjft_tf.training.finishing import FinishWeights, micro_batches
-from sjft_tf.training.preparing import TrainingSets, augmentation, first_counts, make_selector
+from sjft_tf.training.preparing import TrainingSets, augmentation, class_weights, first_counts, make_selector
 from sjft_tf.training.record import round_record
 from sjft_tf.training.scoring import TargetScores
 from sjft_tf.training.settings import RoundSettings
@@ -63,10 +64,12 @@ class RoundHooks:
     Attributes:
         callbacks: further Keras callbacks for round `index`.
         after_round: called once for each newly finished round, and for the last finished one when resuming.
+        over: with --early_stopping, asked after every finished round: whether it was the last.
     """
 
     callbacks: Callable[[int], Sequence[keras.callbacks.Callback]] = lambda _: ()
     after_round: AfterRound = lambda *_: None
+    over: Callable[[], bool] = lambda: False
 
 
 NO_HOOKS = RoundHooks()
@@ -97,7 +100,7 @@ def train_rounds(
         cluster: the devices; `model` was made in its `building`.
 
     Returns:
-        The numbers of the finished rounds.
+        The numbers of the finished rounds: all, or with --early_stopping those until `hooks.over` said so.
 
     Raises:
         ArtifactMismatch: the folder holds rounds of other settings.
@@ -107,10 +110,11 @@ def train_rounds(
     """
     training, selection = settings.training, settings.selection
     selector = make_selector(selection, sets, training.seed)
+    weights = class_weights(training, sets.target)
     with cluster.scope():
-        compile_joint(model, training, settings.model, sets.co_tuning, borrows=selector is not None)
+        compile_joint(model, training, settings.model, sets.co_tuning, selector is not None, weights)
     done, start = _begin(settings, model, selector, sets, policy, hooks, cluster)
-    if done == training.rounds:
+    if done == training.rounds or (done and _over(training, hooks, cluster)):
         return list(range(done))
     mining = HardSampleMining(sets.target, selector, scorer, start, selection, cluster.once)
     loop = _Loop(settings, model, sets, mining, policy, cluster)
@@ -122,7 +126,14 @@ def train_rounds(
                 refuse_changed(sets.target, sets.source)
                 policy.round_written(index, save_round(policy.rounds, state, model, policy.made_from))
                 hooks.after_round(state, model, mining.scores)
+        if _over(training, hooks, cluster):
+            return list(range(index + 1))
     return list(range(training.rounds))
+
+
+def _over(training: TrainingConfig, hooks: RoundHooks, cluster: Cluster) -> bool:
+    """Whether the run ends early; the chief, who has the figures, decides for all processes."""
+    return bool(training.early_stopping) and bool(cluster.once(lambda: {"over": np.array(hooks.over())})["over"])
 
 
 def _begin(
@@ -205,7 +216,8 @@ class _Loop:
         """The batches of a round, from any of its steps on; what is borrowed is what was chosen before it."""
         settings, training, borrowing = self.settings, self.settings.training, self.mining.borrowing
         repeats, begin = settings.selection.hard_repeats, index * training.steps_per_round
-        composition = BatchComposition(begin, self.mining.hard, repeats, training.max_per_class)
+        balanced = training.sampling == "balanced"
+        composition = BatchComposition(begin, self.mining.hard, repeats, training.max_per_class, balanced)
 
         source = None
         if borrowing is not None and self.sets.source is not None:

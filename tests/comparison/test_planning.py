@@ -114,6 +114,19 @@ def test_folds_fit_the_smallest_class():
         none.folds(few)
     with pytest.raises(InputError, match="'rose' has 1"):
         replace(none, smallest=1).folds(ASKED)
+    early = replace(ASKED, base=BASE.replace("training", early_stopping=2))
+    assert SETS.folds(early) == 0
+    with pytest.raises(InputError, match="--early_stopping=2 goes by validation images in the final runs"):
+        none.folds(early)
+
+
+def test_arms_that_may_end_early_keep_the_rounds_that_judge():
+    base = BASE.replace("training", rounds=4, steps_per_round=7)
+    shapes = {
+        patience: ARMS["fine-tune"].config(base.replace("training", early_stopping=patience)).training
+        for patience in (0, 2)
+    }
+    assert {patience: (one.rounds, one.steps_per_round) for patience, one in shapes.items()} == {0: (1, 28), 2: (4, 7)}
 
 
 @pytest.mark.parametrize(

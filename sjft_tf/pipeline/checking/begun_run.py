@@ -7,17 +7,20 @@ from pathlib import Path
 
 from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
+from sjft_tf.errors import InputError
 from sjft_tf.pipeline.checking.changes import class_changes
 from sjft_tf.pipeline.inputs import Sets, views_stamp
 from sjft_tf.pipeline.stages.learning import training_made_from
-from sjft_tf.pipeline.stages.results import evaluated
+from sjft_tf.pipeline.stages.results import evaluated, validation_scores
 from sjft_tf.training import (
     Checkpoints,
     DamagedCheckpoint,
     TrainingSets,
+    as_long_as,
     finished_rounds,
     round_folder,
     round_made_from,
+    runs_out,
 )
 from sjft_tf.workdir import RoundFiles, Workdir
 
@@ -25,19 +28,40 @@ _DIVIDED_BY = ("target_rows", "prune_target", "per_class", "holdout_test", "vali
 
 
 def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
-    """Refuses a workdir in which rounds or checkpoints of other settings lie, before anything in it is touched."""
+    """Refuses a workdir in which rounds or checkpoints of other settings lie, before anything in it is touched.
+
+    Raises:
+        ArtifactMismatch: settings other than the run's length differ, or it would be shorter.
+        InputError: a run is to become longer that has not ended as it was begun.
+    """
     begun = finished_rounds(workdir.rounds) or workdir.checkpoints.is_dir()
     if begun and workdir.config.is_file():
+        run = workdir.read_config()
         # Not the data's, nor the starting weights: both are known by content, wherever they lie.
         recorded, current = (
             c.stamp(
                 *("view", "augmentation", "retrieval", "selection", "model", "training"),
                 *(["prune"] if config.data.prune_target else []),
             )
-            for c in (workdir.read_config(), config)
+            for c in (run, config)
         )
         current |= {"weights": recorded["weights"]}
-        artifacts.check_made_from(workdir.rounds, recorded, current, artifacts.OTHER_WORKDIR)
+        if config.training.early_stopping:  # by other views another round might be the best, or the last
+            recorded |= {"views of evaluation": views_stamp(run)}
+            current |= {"views of evaluation": views_stamp(config)}
+        artifacts.check_made_from(workdir.rounds, as_long_as(recorded, current), current, artifacts.OTHER_WORKDIR)
+        if config.training.rounds > run.training.rounds:
+            _refuse_unfinished(run, workdir)
+
+
+def _refuse_unfinished(run: RunConfig, workdir: Workdir) -> None:
+    """Raises InputError if the run still has rounds to train: its rate is over all that it was begun with."""
+    done, planned, patience = len(finished_rounds(workdir.rounds)), run.training.rounds, run.training.early_stopping
+    if done < planned and not (patience and done and runs_out(validation_scores(workdir), patience)):
+        raise InputError(
+            f"The run in {workdir.root} has finished {done} of its {planned} rounds. End it with --rounds={planned} "
+            f"before it is trained longer, or choose another --workdir."
+        )
 
 
 def refuse_other_classes(names: Sequence[str], workdir: Workdir) -> None:
@@ -103,7 +127,7 @@ def refuse_other_images(config: RunConfig, sets: Sets, workdir: Workdir, replica
 
     def compare(path: Path, recorded: artifacts.Stamp, *later: str) -> None:
         before, now = ({k: v for k, v in stamp.items() if k not in later} for stamp in (recorded, current))
-        artifacts.check_made_from(path, before, now, artifacts.OTHER_WORKDIR)
+        artifacts.check_made_from(path, as_long_as(before, now), now, artifacts.OTHER_WORKDIR)
 
     done = finished_rounds(workdir.rounds)
     for index in done:

@@ -91,6 +91,12 @@ def check_sets(config: RunConfig, sets: Sets) -> None:
             f"A source must have at least 2 classes. Received: '{sets.source.name}' ({sets.source.origin}) with only "
             f"'{sets.source.class_names[0]}'. If its classes lie deeper, name the folder that holds them"
         )
+    if training.early_stopping and sets.validation is None:
+        raise InputError(
+            f"--early_stopping={training.early_stopping} goes by validation images, and this run has none. Give "
+            "--validation=SPEC, put a folder val beside train, or take a part of the training images with "
+            "--validation_fold=1/5"
+        )
     if sets.source is None or config.selection.selector not in TABLE_SELECTORS:
         return
     k, count, bins = list_length(config, len(sets.source)), len(sets.target), config.retrieval.bins

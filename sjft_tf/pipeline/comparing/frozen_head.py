@@ -17,7 +17,7 @@ from sjft_tf.evaluation import (
 )
 from sjft_tf.images import ImageSet, fold
 from sjft_tf.influence import Examples, Scaling, SoftmaxObjective, choose_l2, fit_head
-from sjft_tf.models import trunk_features
+from sjft_tf.models import balanced_weights, trunk_features
 from sjft_tf.pipeline.inputs import Sets, network_view, open_sets
 from sjft_tf.pipeline.networks import build_run_trunk
 from sjft_tf.workdir import Workdir
@@ -57,8 +57,10 @@ def _fit_and_score(config: RunConfig, sets: Sets, workdir: Workdir, features: np
         return Examples(features, labels, scaling, chosen)
 
     pairs = [(rows["training"], rows["validation"])] if "validation" in rows else _folds(sets, config, folds)
-    l2 = config.prune.head_l2 or choose_l2([(examples(a), examples(b)) for a, b in pairs], classes)
-    head = fit_head(SoftmaxObjective(examples(rows["training"]), classes, l2)).check()
+    weights = balanced_weights(sets.target.labels, classes) if config.training.balances_classes else np.ones(classes)
+    l2 = config.prune.head_l2 or choose_l2([(examples(a), examples(b)) for a, b in pairs], classes, weights)
+    own = weights[sets.target.labels]
+    head = fit_head(SoftmaxObjective(examples(rows["training"]), classes, l2, own)).check()
     scored = {}
     for name, images in sets.scored().items():
         p = head.probabilities(examples(rows[name])).astype(np.float32)

@@ -71,7 +71,7 @@ class Demo:
             config,
             data=replace(config.data, target=config.data.source[0], source=[]),
             selection=replace(config.selection, selector="none"),
-            training=replace(config.training, rounds=1, steps_per_round=config.training.total_steps),
+            training=replace(config.training, rounds=1, steps_per_round=config.training.total_steps, early_stopping=0),
         )
 
     def _arm(self, arm: str, seed: int, start: Path) -> RunConfig:

@@ -8,6 +8,7 @@ import numpy as np
 
 from sjft_tf import artifacts, outputs
 from sjft_tf.config import RunConfig
+from sjft_tf.evaluation import EarlyStopping
 from sjft_tf.images import refuse_changed
 from sjft_tf.models import save_trunk
 from sjft_tf.pipeline.checking.begun_run import (
@@ -18,15 +19,16 @@ from sjft_tf.pipeline.checking.begun_run import (
 )
 from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.checking.settings import check_sets, check_settings
-from sjft_tf.pipeline.finished_run import Report, export_round
+from sjft_tf.pipeline.finished_run import Report, export_round, is_exported
 from sjft_tf.pipeline.inputs import Sets, open_sets, views_stamp
 from sjft_tf.pipeline.pruning.target import pruned
 from sjft_tf.pipeline.stages import learning
 from sjft_tf.pipeline.stages.audit import audited
+from sjft_tf.pipeline.stages.begun import as_begun
 from sjft_tf.pipeline.stages.deciding import kept_decision, resolved
 from sjft_tf.pipeline.stages.neighbors import list_length
 from sjft_tf.pipeline.stages.projection import write_projection
-from sjft_tf.pipeline.stages.results import read_metrics, summarize, write_borrowed
+from sjft_tf.pipeline.stages.results import counting_round, read_metrics, summarize, write_borrowed
 from sjft_tf.pipeline.stages.retrieving import check_borrowing
 from sjft_tf.pipeline.stages.weighting import source_pool
 from sjft_tf.retrieval import NeighborTable
@@ -36,7 +38,6 @@ from sjft_tf.training import (
     Cluster,
     StopRequest,
     TrainingSets,
-    finished_rounds,
     first_counts,
     make_selector,
     read_round,
@@ -70,20 +71,23 @@ def train(
 
     def finish() -> dict[str, np.ndarray]:
         refuse_changed(*sets.scored().values())
+        patience, rounds = config.training.early_stopping, config.training.rounds
         figures = summarize(
             *(sets, workdir, views_stamp(config), kept_decision(given, workdir), config.co_tuning > 0),
+            early_stopping=EarlyStopping(patience, rounds) if patience else None,
             all_probabilities=config.evaluation.all_probabilities,
         )
-        _write_last_borrowing(config, sets, workdir)
+        _write_last_borrowing(as_begun(config, workdir), sets, workdir)
         if not saved_model:
             return {}
         with workdir.timed("export"):
-            last = figures.rounds[-1]
+            told = figures.counting
             names, path = sets.target.class_names, workdir.saved_model
-            export_round(given, names, model, workdir, last.round, path, last.sets)
-            if not outputs.intact(workdir.trunk):  # finished rounds do not change
+            # Finished rounds do not change, but another may count now. Before the export, by which that is known.
+            if not outputs.intact(workdir.trunk) or not is_exported(workdir, told.round):
                 save_trunk(model, workdir.trunk)
                 outputs.record(workdir.trunk)
+            export_round(given, names, model, workdir, told.round, path, told.sets)
         with workdir.timed("projector"):
             write_projection(config, sets, model, workdir)
         return {}
@@ -167,10 +171,10 @@ def _write_last_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> No
     selector = make_selector(config.selection, training_sets, config.training.seed)
     if selector is None:
         return
-    # A round's state holds K for the round after it; what the last round used is in the one before.
-    last = finished_rounds(workdir.rounds)[-1]
-    if last:
-        counts = read_round(workdir.rounds, last - 1).counts
+    # A round's state holds K for the round after it; what a round used is in the one before.
+    index = counting_round(workdir, config.training.early_stopping)
+    if index:
+        counts = read_round(workdir.rounds, index - 1).counts
     else:
         _, counts = first_counts(config.selection, config.training, selector, len(sets.target))
     own = table if config.selection.selector == "nearest" else None

@@ -23,6 +23,7 @@ from sjft_tf.models import (
     JointModel,
     Scaling,
     SoftmaxHead,
+    balanced_weights,
     fit_by_folds,
     fit_softmax_head,
     softmax_head,
@@ -106,7 +107,9 @@ def fitted_head(config: RunConfig, role: str, sets: Sets, model: JointModel, wor
     path = workdir.heads / f"{role}-{artifacts.fingerprint(made_from)[:8]}.npz"
 
     def make() -> SoftmaxHead:
-        head = _fit(role, *features_of(config, images, model, workdir), images.num_classes)
+        features, labels = features_of(config, images, model, workdir)
+        weights = balanced_weights(labels, images.num_classes) if _balanced(config, role) else None
+        head = _fit(role, features, labels, images.num_classes, weights)
         log.info("%s head: %s", role, head.summary())
         refuse_changed(images)
         return head
@@ -140,6 +143,7 @@ def head_stamp(config: RunConfig, role: str, sets: Sets) -> artifacts.Stamp:
         "role": role,
         "fit": artifacts.fingerprint("l-bfgs", 1, how, [MOST_IMAGES, MOST_IN_FOLDS]),
         "precision": settings.precision,
+        **({"class_weight": "balanced"} if _balanced(config, role) else {}),
         # Its random layers are drawn from the seed.
         "reset_from": [settings.reset_from, config.training.seed] if settings.reset_from else [],
         "adapted": adapted_stamp(config, sets.source_images()) if settings.adapt_steps else {},
@@ -147,15 +151,22 @@ def head_stamp(config: RunConfig, role: str, sets: Sets) -> artifacts.Stamp:
     }
 
 
-def _fit(role: str, features: np.ndarray, labels: np.ndarray, num_classes: int) -> SoftmaxHead:
+def _balanced(config: RunConfig, role: str) -> bool:
+    # Training lets the target's classes count alike, by weights or by how they are drawn: so does what it begins with.
+    return role == "target" and config.training.balances_classes
+
+
+def _fit(
+    role: str, features: np.ndarray, labels: np.ndarray, num_classes: int, class_weights: np.ndarray | None
+) -> SoftmaxHead:
     # Features that are all the same tell nothing: what is left is how frequent the classes are.
     same = not np.ptp(features, axis=0).any()
     scaling = (
         Scaling(np.asarray(features[0], np.float64), 1.0) if same else Scaling.of(features, np.arange(len(features)))
     )
     if role == "target" and len(features) <= MOST_IN_FOLDS:
-        return fit_by_folds(features, labels, num_classes, scaling)
-    head = fit_softmax_head(features, labels, num_classes, scaling)
+        return fit_by_folds(features, labels, num_classes, scaling, class_weights)
+    head = fit_softmax_head(features, labels, num_classes, scaling, class_weights)
     held = np.flatnonzero(softmax_head.held_out_rows(labels, num_classes))
     return replace(head, temperature=temperature(head.log_probabilities(features[held]), labels[held]))
 

@@ -21,7 +21,13 @@ from sjft_tf.pipeline.stages.adapting import adapt_trunk
 from sjft_tf.pipeline.stages.board import Board
 from sjft_tf.pipeline.stages.co_tuning import co_tuning_of
 from sjft_tf.pipeline.stages.heads import start_heads
-from sjft_tf.pipeline.stages.results import evaluate_round, evaluated, validation_score
+from sjft_tf.pipeline.stages.results import (
+    counting_round,
+    evaluate_round,
+    evaluated,
+    validation_score,
+    validation_scores,
+)
 from sjft_tf.pipeline.stages.retrieving import retrieved
 from sjft_tf.training import (
     ALONE,
@@ -38,6 +44,7 @@ from sjft_tf.training import (
     finished_rounds,
     load_round_weights,
     prune_rounds,
+    runs_out,
     train_rounds,
 )
 from sjft_tf.workdir import Workdir
@@ -80,7 +87,7 @@ def train(
         command: the command line, to be shown on TensorBoard.
 
     Returns:
-        The joint model with the last round's weights.
+        The joint model with the weights of the last round, with --early_stopping of the best.
     """
     # Said before hours of describing.
     check_max_per_class(sets.target.labels, config.training.batch_size, config.training.max_per_class)
@@ -128,20 +135,22 @@ def train(
         workdir.rounds, made_from, store, settings.checkpoint_steps, board.mark, stop if alone else None
     )
     with workdir.timed("training and scoring"), board:
-        fit(policy, RoundHooks(board.callbacks, after_round))
-    _evaluate_again(judge, sets, workdir, views, model)
+        patience = config.training.early_stopping
+        fit(policy, RoundHooks(board.callbacks, after_round, lambda: runs_out(validation_scores(workdir), patience)))
+    last = _evaluate_again(judge, sets, workdir, views, model)
+    if (counting := counting_round(workdir, patience)) != last:
+        load_round_weights(workdir.rounds, counting, model)
     return model
 
 
 def _evaluate_again(
     judge: Scorer | MultiViewScorer, sets: Sets, workdir: Workdir, views: str, model: keras.Model
-) -> None:
-    """Makes figures of finished rounds that come from other views again; the model ends as the last round's."""
+) -> int:
+    """Makes figures of finished rounds that come from other views again; returns whose weights the model has then."""
     done = finished_rounds(workdir.rounds)
     others = [index for index in done if not evaluated(sets, workdir, index, views)]
     for index in others:
         load_round_weights(workdir.rounds, index, model)
         with workdir.timed("evaluation"):
             evaluate_round(judge, sets, workdir, index, views)
-    if others and others[-1] != done[-1]:
-        load_round_weights(workdir.rounds, done[-1], model)
+    return others[-1] if others else done[-1]

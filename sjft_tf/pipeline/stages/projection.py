@@ -12,9 +12,10 @@ from sjft_tf.config import RunConfig
 from sjft_tf.images import ImageSet, View
 from sjft_tf.models import FEATURES
 from sjft_tf.pipeline.inputs import Sets, network_view
+from sjft_tf.pipeline.stages.results import counting_round
 from sjft_tf.selection import entropy
 from sjft_tf.summaries import projector_made_from, remove_projector, thumbnail_side, write_projector
-from sjft_tf.training import finished_rounds, weights_digest
+from sjft_tf.training import weights_digest
 from sjft_tf.workdir import Workdir
 
 
@@ -38,12 +39,12 @@ def spread_rows(labels: np.ndarray, count: int) -> np.ndarray:
 
 
 def write_projection(config: RunConfig, sets: Sets, model: keras.Model, workdir: Workdir) -> None:
-    """Writes the projector's files for the last round's model, unless those there are the same.
+    """Writes the projector's files for the model of the round that counts, unless those there are the same.
 
     Args:
         config: `monitor.projector_images` says how many; with 0, points of an earlier start are removed.
         sets: target, validation and test images, each with a value of its own in the column `set`.
-        model: the joint model with the last round's weights.
+        model: the joint model with that round's weights.
         workdir: the files go to its `logs`.
     """
     most = config.monitor.projector_images
@@ -52,7 +53,7 @@ def write_projection(config: RunConfig, sets: Sets, model: keras.Model, workdir:
         return
     shown = {"train": sets.target, **sets.scored()}
     made_from = {
-        "weights": weights_digest(workdir.rounds, finished_rounds(workdir.rounds)[-1]),
+        "weights": weights_digest(workdir.rounds, counting_round(workdir, config.training.early_stopping)),
         "images": {name: images.fingerprint for name, images in shown.items()},
         "projector_images": most,
     }

@@ -14,6 +14,7 @@ from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import (
     ChosenSelector,
+    EarlyStopping,
     EvaluationStamp,
     FinalFigures,
     Metrics,
@@ -38,6 +39,7 @@ from sjft_tf.retrieval import NeighborTable
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import neighbor_montage
 from sjft_tf.training import (
+    best_of,
     check_round,
     finished_rounds,
     read_round,
@@ -87,6 +89,28 @@ def validation_score(workdir: Workdir, index: int) -> float | None:
     """Mean class accuracy of a round on the validation images; None without them. Never the test images'."""
     figures = round_figures(workdir, index)
     return figures["validation"].mean_class_accuracy if "validation" in figures else None
+
+
+def validation_scores(workdir: Workdir) -> list[float]:
+    """`validation_score` of every finished round.
+
+    Raises:
+        artifacts.Missing: a round has none.
+    """
+    scores = [(index, validation_score(workdir, index)) for index in finished_rounds(workdir.rounds)]
+    if missing := [
+        round_folder(workdir.rounds, index) / RoundFiles.METRICS for index, score in scores if score is None
+    ]:
+        raise artifacts.Missing(
+            f"{missing[0]} with figures of validation images is missing, and --early_stopping goes by them. Start the "
+            "training's command again: it makes them."
+        )
+    return [score for _, score in scores if score is not None]
+
+
+def counting_round(workdir: Workdir, early_stopping: int) -> int:
+    """Number, from 0, of the round that is told and exported: the last; with --early_stopping the best so far."""
+    return best_of(validation_scores(workdir)) if early_stopping else finished_rounds(workdir.rounds)[-1]
 
 
 def round_figures(workdir: Workdir, index: int) -> dict[str, Metrics]:
@@ -150,6 +174,7 @@ def summarize(
     views: str = "center",
     decision: ChosenSelector | None = None,
     co_tuning: bool = False,
+    early_stopping: EarlyStopping | None = None,
     all_probabilities: bool = False,
 ) -> RunFigures:
     """Gathers the figures of all rounds, fuses their predictions, and writes what a user looks at.
@@ -157,16 +182,16 @@ def summarize(
     That is metrics.json, predictions.csv (test images) and report.csv (classes, of the test or else validation images);
     and for the choice of settings, outcomes.npz (validation images).
 
-    For metrics.json, `decision` is what --selector=auto took, and `co_tuning` whether it was asked for.
-    `all_probabilities` are those of all classes, in predictions.csv.
+    For metrics.json, `decision` is what --selector=auto took, and `co_tuning` whether it was asked for. The final
+    figures are those of the last round, with `early_stopping` of the best. With `all_probabilities` predictions.csv has
+    those of all classes.
 
     Model fusion (paper section 4) averages the probabilities of the models saved after each round.
     """
-    rounds: list[RoundFigures] = []
-    last: dict[str, Metrics] = {}
-    for index in finished_rounds(workdir.rounds):
-        last = round_figures(workdir, index)
-        rounds.append(_round_entry(workdir, index, last))
+    done = finished_rounds(workdir.rounds)
+    scored = [round_figures(workdir, index) for index in done]
+    rounds = [_round_entry(workdir, index, of_round) for index, of_round in zip(done, scored, strict=True)]
+    final = counting_round(workdir, early_stopping.patience if early_stopping is not None else 0)
     fusion = {}
     for name, images in sets.scored().items():
         of_rounds = [_probabilities(workdir, index, name, images, views) for index in range(len(rounds))]
@@ -174,16 +199,17 @@ def summarize(
             averaged = average_probabilities(of_rounds)
             fusion[name] = evaluate_probabilities(averaged, images.labels, images.class_names)
         # Of the test images where there are some: they come last.
-        save_report(workdir.report, class_report(of_rounds[-1], images.labels, images.class_names))
+        save_report(workdir.report, class_report(of_rounds[final], images.labels, images.class_names))
         if name == "validation":
-            outcomes = Outcomes.of(of_rounds[-1], images.ids, images.labels)
-            save_outcomes(workdir.outcomes, outcomes, _stamp(images, workdir, len(rounds) - 1, views))
+            outcomes = Outcomes.of(of_rounds[final], images.ids, images.labels)
+            save_outcomes(workdir.outcomes, outcomes, _stamp(images, workdir, final, views))
         if name == "test":
-            names, last_of_all = images.class_names, of_rounds[-1]
-            save_predictions(workdir.predictions, images.ids, names, last_of_all, images.labels, all_probabilities)
+            names, probabilities = images.class_names, of_rounds[final]
+            save_predictions(workdir.predictions, images.ids, names, probabilities, images.labels, all_probabilities)
     outputs.record(workdir.report, workdir.predictions)  # a comparison and the report take figures from them
     co_tuned = any(told.co_tuned for told in rounds) if co_tuning else None
-    figures = RunFigures(views, FinalFigures(last, len(rounds)), fusion, tuple(rounds), decision, co_tuned)
+    told = FinalFigures(scored[final], final + 1)
+    figures = RunFigures(views, told, fusion, tuple(rounds), decision, co_tuned, early_stopping)
     artifacts.write_json(workdir.metrics, figures.to_json())
     return figures
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from sjft_tf.config import RunConfig
 from sjft_tf.pipeline.inputs import Sets
+from sjft_tf.pipeline.stages.begun import as_begun
 from sjft_tf.pipeline.stages.neighbors import check_table, neighbor_table
 from sjft_tf.pipeline.stages.results import show_neighbors
 from sjft_tf.pipeline.stages.weighting import check_weights, source_pool
@@ -19,7 +20,7 @@ def retrieved(config: RunConfig, sets: Sets, workdir: Workdir, cluster: Cluster 
     selector = config.selection.selector
 
     def table() -> dict[str, np.ndarray]:
-        neighbors = neighbor_table(config, sets, workdir)
+        neighbors = neighbor_table(as_begun(config, workdir), sets, workdir)
         show_neighbors(sets.target, sets.source_images(), neighbors, workdir)
         return {"rows": neighbors.rows}
 
@@ -27,7 +28,7 @@ def retrieved(config: RunConfig, sets: Sets, workdir: Workdir, cluster: Cluster 
     if selector in TABLE_SELECTORS:
         rows = cluster.once(table)["rows"]
     elif selector in WEIGHT_SELECTORS:
-        pool = cluster.once(lambda: {"pool": source_pool(config, sets, workdir)})["pool"]
+        pool = cluster.once(lambda: {"pool": source_pool(as_begun(config, workdir), sets, workdir)})["pool"]
     return TrainingSets(sets.target, sets.source, rows, pool)
 
 
@@ -39,6 +40,7 @@ def check_borrowing(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
     """
     if sets.source is None:
         return
+    config = as_begun(config, workdir)
     if config.selection.selector in TABLE_SELECTORS:
         check_table(config, sets, workdir)
     elif config.selection.selector in WEIGHT_SELECTORS:

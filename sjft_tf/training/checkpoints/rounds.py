@@ -20,6 +20,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.models import Variable, optimizer_variables
 from sjft_tf.schema import Array, Schema
 from sjft_tf.training.checkpoints import model_files
+from sjft_tf.training.longer import as_long_as
 from sjft_tf.training.scoring import ScoringMetrics
 from sjft_tf.workdir import RoundFiles
 
@@ -143,12 +144,12 @@ def load_round(folder: Path, index: int, model: keras.Model, made_from: artifact
     """Puts the weights, optimizer variables and extra state of round `index` into `model`; returns its state.
 
     Raises:
-        ArtifactMismatch: if the round was trained from other settings or inputs.
+        ArtifactMismatch: if the round was trained from other settings (see `as_long_as`) or inputs.
         InputError: if its files are damaged or removed.
     """
     path = round_folder(folder, index) / RoundFiles.STATE
     arrays, meta = _read(folder, index)
-    artifacts.check_made_from(path, meta["made_from"], made_from, artifacts.OTHER_WORKDIR)
+    artifacts.check_made_from(path, as_long_as(meta["made_from"], made_from), made_from, artifacts.OTHER_WORKDIR)
     try:
         model_files.load_model(path.parent, meta, model)
     except InputError as error:
