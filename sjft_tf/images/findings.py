@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.walking import PassedOver, visible_name
 
 _NAMED = 3  # classes, kinds and folders that are named
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass
@@ -59,7 +61,7 @@ def opening_line(images: ImageSet, found: Findings, left_out: int = 0) -> str:
         parts.append("without labels: " + some(f"{name}/ ({count})" for name, count in found.unlabeled.items()))
     if passed := list(_passed_over(found, left_out)):
         parts.append(f"passed over {', '.join(passed)}")
-    return "; ".join(parts)
+    return _CONTROLS.sub("?", "; ".join(parts))  # it is one line, whatever folders are called
 
 
 def _passed_over(found: Findings, left_out: int) -> Iterable[str]:

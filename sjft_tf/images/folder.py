@@ -27,7 +27,7 @@ from sjft_tf.images.misread import (
     refuse_unmatched,
 )
 from sjft_tf.images.scan import FileScan
-from sjft_tf.images.spec import Options, Spec, by_role, choose_split, is_remote, role_of
+from sjft_tf.images.spec import Options, Spec, by_role, choose_split, is_remote, quoted, role_of
 from sjft_tf.images.walking import PassedOver, identity, image_files, subfolders, visible_name
 
 
@@ -92,7 +92,7 @@ def _misquoted(spec: Spec) -> str:
     """A hint where the path was cut at a sign that is part of it."""
     cut = spec.rest + (f"#{spec.split}" if spec.split else "")
     if spec.split and Path(cut).expanduser().is_dir():
-        return f". The one named {cut} is written {spec.kind}:{cut.replace('#', '%23')}"
+        return f". The one named {cut} is written {spec.kind}:{quoted(cut)}"
     return ". In its name # is written %23, ? is written %3F" if spec.split or spec.options else ""
 
 

@@ -174,6 +174,11 @@ def test_signs_in_the_name_of_a_folder(lay):
         assert (images.name, len(images)) == (name, 2)
 
 
+def test_one_line_whatever_folders_are_called(lay):
+    root = lay("l/a\nb/1.jpg", "l/\x1b[31m/1.jpg") / "l"
+    assert lines(f"folder:{root}") == ["all: l: 2 images of 2 classes (?[31m, a?b)"]
+
+
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [("(", "is no regular expression"), ("^a", "has no group"), ("^(x)", "is found in none|no label is found")],
