@@ -13,7 +13,7 @@ def define() -> None:
     program.define_common()
     program.define_config("evaluation")
     flags.DEFINE_string("images", "", "labeled images to score; the run's own test images when not given")
-    flags.DEFINE_integer("round", 0, "which round's weights, from 1; 0: the last one")
+    flags.DEFINE_integer("round", 0, "which round's weights, from 1; 0: the last one, of --early_stopping the best")
     flags.DEFINE_bool("fuse_rounds", False, "average the predictions of all rounds")
     flags.DEFINE_multi_string("fuse_with", [], "workdir of another run to average with; may be given more than once")
     flags.DEFINE_string("output", "", "JSON file for the figures; printed only when not given")

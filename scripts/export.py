@@ -9,7 +9,7 @@ from sjft_tf.scripts import program
 
 def define() -> None:
     program.define_common()
-    flags.DEFINE_integer("round", 0, "which round's weights, from 1; 0: the last one")
+    flags.DEFINE_integer("round", 0, "which round's weights, from 1; 0: the last one, of --early_stopping the best")
     flags.DEFINE_string("output", "", "folder of the SavedModel; WORKDIR/saved_model when not given")
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from typing import Any
 
 import keras
 
 from sjft_tf import artifacts
-from sjft_tf.config import RunConfig
-from sjft_tf.images import check_max_per_class
+from sjft_tf.config import RunConfig, TrainingConfig
+from sjft_tf.images import ImageSet, check_max_per_class
 from sjft_tf.models import (
     MultiViewScorer,
     Scorer,
@@ -48,6 +49,11 @@ from sjft_tf.training import (
     train_rounds,
 )
 from sjft_tf.workdir import Workdir
+
+log = logging.getLogger(__name__)
+
+UNEVEN = 10
+"""Times the images of the smallest class from which on the largest is worth a word."""
 
 
 def training_made_from(config: RunConfig, sets: TrainingSets, replicas: int = 1) -> artifacts.Stamp:
@@ -92,6 +98,8 @@ def train(
     # Said before hours of describing.
     check_max_per_class(sets.target.labels, config.training.batch_size, config.training.max_per_class)
     augmentation(config.view, config.augmentation)
+    if cluster.is_chief:
+        tell_uneven(sets.target, config.training)
     training_sets = retrieved(config, sets, workdir, cluster)
     source_classes = sets.source_images().num_classes if config.learns_source else None
     model = build_model(config, sets.target.num_classes, source_classes, cluster)
@@ -141,6 +149,17 @@ def train(
     if (counting := counting_round(workdir, patience)) != last:
         load_round_weights(workdir.rounds, counting, model)
     return model
+
+
+def tell_uneven(target: ImageSet, training: TrainingConfig) -> None:
+    """Says that some classes have many times the images of others, unless training lets every class count alike."""
+    counts = target.class_counts[target.class_counts > 0]
+    if counts.max() >= UNEVEN * counts.min() and not training.balances_classes:
+        log.info(
+            "the target's classes have %d to %d images: --class_weight=balanced or --sampling=balanced lets every "
+            "class count alike",
+            *(counts.min(), counts.max()),
+        )
 
 
 def _evaluate_again(

@@ -20,6 +20,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.models import Variable
 from sjft_tf.schema import Schema
 from sjft_tf.training.checkpoints import model_files
+from sjft_tf.training.longer import as_long_as
 from sjft_tf.workdir import RoundFiles
 
 _SCHEMA = Schema(meta={"made_from": dict, "step": int, "seconds": float, "weights": str, "optimizer": str}, others=True)
@@ -137,7 +138,7 @@ class Checkpoints:
 
     def _meta(self, step: int, origin: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         arrays, meta = self._read(step, origin)
-        artifacts.check_made_from(self.path(step), meta["made_from"], self.made_from)
+        artifacts.check_made_from(self.path(step), as_long_as(meta["made_from"], self.made_from), self.made_from)
         return arrays, meta
 
     def _read(self, step: int, origin: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
