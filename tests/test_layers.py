@@ -25,7 +25,7 @@ LAYERS = {
     "export": ("images", "models"),
     "summaries": (),
     "comparison": ("config", "evaluation", "workdir"),
-    "advice": ("config",),
+    "advice": ("config", "evaluation"),
     "report": (
         *("comparison", "config", "evaluation", "images", "influence", "retrieval", "summaries", "training"),
         "workdir",

@@ -38,6 +38,7 @@ def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
         split = choose_split(spec, splits)
         rows = [row for row in rows if row.split == split]
         name = f"{name}#{split}"
+    scan.found.splits = splits
     tell(name, table, log)
     rows, stats = _present(spec, table, rows, scan)
     paths = [table.path(row) for row in rows]

@@ -10,13 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image
-
 from sjft_tf.errors import InputError
+from sjft_tf.images.formats import opened_formats
 from sjft_tf.owned_folder import MARKER
 
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-_OF_PLUGINS = (".heic", ".heif", ".avif")
+_OF_PLUGINS = {".heic": "HEIF", ".heif": "HEIF", ".avif": "AVIF"}
 
 # Made up by the system while they are listed: they lead to themselves, and their files block or never end.
 _SYSTEM = ("/proc", "/sys", "/dev")
@@ -63,9 +62,9 @@ def unreadable(folder: str | os.PathLike[str], error: OSError) -> InputError:
 
 @functools.cache
 def image_extensions() -> tuple[str, ...]:
-    """How image files are named: `IMAGE_EXTENSIONS`, and what the plug-ins of Pillow that are installed add."""
-    known = Image.registered_extensions()
-    return IMAGE_EXTENSIONS + tuple(extension for extension in _OF_PLUGINS if extension in known)
+    """How image files are named: `IMAGE_EXTENSIONS`, and those that this installation opens beside them."""
+    opened = opened_formats()
+    return IMAGE_EXTENSIONS + tuple(extension for extension, name in _OF_PLUGINS.items() if name in opened)
 
 
 def is_image_name(name: str) -> bool:
