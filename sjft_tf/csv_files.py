@@ -62,13 +62,12 @@ class Writer:
             self.writerow(row)
 
 
-def read_rows(path: str | os.PathLike[str], columns: Sequence[str] = (), escaped: bool = True) -> list[dict[str, str]]:
-    """The lines of a CSV file, by the names of its first line.
+def read_rows(path: str | os.PathLike[str], columns: Sequence[str] = ()) -> list[dict[str, str]]:
+    """The lines of a CSV file that `Writer` wrote, by the names of its first line; its quotes are removed.
 
     Args:
         path: the file, UTF-8.
         columns: those it must have.
-        escaped: written by `Writer`, so that its quotes are removed; False takes cells as they are.
 
     Raises:
         InputError: it cannot be read, is no such table, or a line has another number of fields.
@@ -89,7 +88,7 @@ def read_rows(path: str | os.PathLike[str], columns: Sequence[str] = (), escaped
                     raise InputError(
                         f"{path}, line {reader.line_num}: expected {len(header)} fields. Received: {len(cells)}"
                     )
-                lines.append(dict(zip(header, map(unescape, cells) if escaped else cells, strict=True)))
+                lines.append(dict(zip(header, map(unescape, cells), strict=True)))
     except InputError:
         raise
     except OSError as error:

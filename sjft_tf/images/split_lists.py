@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from sjft_tf.errors import InputError
-from sjft_tf.images.paths import folder_of, join, read_bytes
+from sjft_tf.images.paths import MISSING, file_stats, folder_of, join, read_bytes
 from sjft_tf.images.spec import is_remote
 from sjft_tf.images.table_text import decode
 
@@ -28,7 +27,7 @@ def read_split_list(table: str, given: str, names: Sequence[str]) -> Mapping[str
         InputError: the list cannot be read, or a line is no name and split.
     """
     path = join(folder_of(table), given)
-    if not given or given in names or is_remote(path) or not Path(path).is_file():
+    if not given or given in names or is_remote(path) or file_stats([path]) == [MISSING]:
         return {}
     try:
         lines = decode(read_bytes(path), path).splitlines()

@@ -110,9 +110,9 @@ def _named(table: str, names: Sequence[str], role: str, given: str) -> int | Non
     if not given:
         return None
     found = [i for i, name in enumerate(names) if name == given] or [
-        i for i, name in enumerate(names) if plain_name(name) == plain_name(given)
+        i for i, name in enumerate(names) if plain_name(name) == plain_name(given) != ""
     ]
-    if not found and given.isdecimal() and 1 <= int(given[:9]) <= len(names):
+    if not found and given.isdecimal() and len(given) < 9 and 1 <= int(given) <= len(names):
         return int(given) - 1
     if role == "label" and not found and given == FOLDER:
         return None

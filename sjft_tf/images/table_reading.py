@@ -276,7 +276,7 @@ def _found_elsewhere(table: Table, path: str) -> str:
     try:
         with os.scandir(root) as entries:
             folders = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))[:_LOOKED_INTO]
-    except OSError:
+    except (OSError, ValueError):  # a NUL in its name
         return ""
     endings = ("", *IMAGE_EXTENSIONS, *(extension.upper() for extension in IMAGE_EXTENSIONS))
     tried = [(join(root, folder), ending) for folder in ("", *folders) for ending in endings]

@@ -162,6 +162,10 @@ def test_encodings_are_named(write, told):
     ("options", "message"),
     [
         ("image=none", r"the column none \(image=none\) is not there. Received: 'path,label'"),
+        ("image=%23&label=-", r"the column %23 .* is not there"),
+        ("split=" + "n" * 300, r"the column n+ \(split=n+\) is not there"),
+        ("root=a\0b", "there is no file"),
+        ("root=" + "n" * 300, "there is no file"),
         ("label=3", r"the column 3 \(label=3\) is not there"),
         ("delimiter=ab", "`delimiter` must be one character or comma, semicolon, tab, bar, space. Received: 'ab'"),
         ("header=perhaps", "'header' must be true or false"),
@@ -171,7 +175,7 @@ def test_encodings_are_named(write, told):
 )
 def test_options_that_cannot_be(write, options, message):
     with pytest.raises(InputError, match=message):
-        open_image_set(f"{write('path,label', 'a.jpg')}?{options}")
+        open_image_set(f"{write('path,label' + chr(10) + 'a.jpg,x', 'a.jpg')}?{options}")
 
 
 def test_splits_by_other_names(write, told):
