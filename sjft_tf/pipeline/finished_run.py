@@ -118,7 +118,7 @@ def restore(workdir: Workdir, number: int) -> RestoredRun:
 
 def is_exported(workdir: Workdir, number: int) -> bool:
     """Whether the SavedModel in the workdir, damaged or not, says it is of round `number`."""
-    with contextlib.suppress(InputError, FileNotFoundError):
+    with contextlib.suppress(InputError, OSError):
         made_from = read_description(workdir.saved_model)["made_from"]
         return bool(made_from.get("weights") == weights_digest(workdir.rounds, number - 1))
     return False

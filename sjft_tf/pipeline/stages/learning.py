@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -144,6 +145,8 @@ def train(
     )
     with workdir.timed("training and scoring"), board:
         patience = config.training.early_stopping
+        if patience:
+            _complete_figures(config, sets, workdir, views)
         fit(policy, RoundHooks(board.callbacks, after_round, lambda: runs_out(validation_scores(workdir), patience)))
     last = _evaluate_again(judge, sets, workdir, views, model)
     if (counting := counting_round(workdir, patience)) != last:
@@ -160,6 +163,24 @@ def tell_uneven(target: ImageSet, training: TrainingConfig) -> None:
             "class count alike",
             *(counts.min(), counts.max()),
         )
+
+
+def _complete_figures(config: RunConfig, sets: Sets, workdir: Workdir, views: str) -> None:
+    """Makes figures that finished rounds have lost, by which --early_stopping is about to go, with a model of its own.
+
+    What is being trained would lose its weights.
+    """
+    done = finished_rounds(workdir.rounds)
+    if all(evaluated(sets, workdir, index, views) for index in done):
+        return
+    source_classes = sets.source_images().num_classes if config.learns_source else None
+    fresh = config.replace("model", weights="none")
+    with ThreadPoolExecutor(
+        1
+    ) as thread:  # by thread Keras numbers layers, which flags may name: it is as in a new start
+        model = thread.submit(build_model, fresh, sets.target.num_classes, source_classes).result()
+    scorer = make_scorer(model, evaluation_views(config), config.training.eval_batch_size)
+    _evaluate_again(scorer, sets, workdir, views, model)
 
 
 def _evaluate_again(
