@@ -18,7 +18,7 @@ WITHOUT = {
     ("training/checkpoints/model_files.py", "load_model"): "known by its digest; names and shapes are the model's",
     **{
         ("report/reading.py", name): "judged by report/schema.py"
-        for name in ("read_run", "_figures", "_scoring", "_fused", "_classes", "_times")
+        for name in ("read_run", "_figures", "_scoring", "_summary", "_classes", "_times")
     },
     ("report/comparison.py", "read_comparison"): "judged by report/schema.py",
     ("report/comparison.py", "_borrowed"): "judged by report/schema.py",

@@ -82,7 +82,7 @@ def _make_run(root: Path) -> None:
     artifacts.write_json(workdir.metrics, figures.to_json())
     save_kept(workdir.influence / "kept.json", Target(), np.array([True, False, True]), {"how": "by hand"})
     found = [scan.ScanResult(plain, bytes(range(32)), error) for plain, error in ((True, ""), (False, "cut off"))]
-    scan._Store(workdir.scans / "target.npz", 100).write(["a.png", "ö\udcff.png"], [(3, 4), (5, 6)], found)
+    scan._Store(workdir.scans / "target.npz", 100, None).write(["a.png", "ö\udcff.png"], [(3, 4), (5, 6)], found)
     index = shards.Index(
         *(np.array([16, 90]), np.array([60, 70], np.int32), np.ones(2, bool), np.zeros((2, 32), np.uint8)),
         *(np.array([0, 1], np.int32), [("cat", ""), ("dog", "1")], {1: "cut off"}, ["x", "y"]),
@@ -136,7 +136,7 @@ LOADERS = {
     "times.json": ("run", lambda root: Workdir(root).read_times(), {}),
     "metrics.json": ("run", lambda root: read_metrics(Workdir(root)).to_json()),
     "influence/kept.json": ("run", lambda root: kept_rows(root / "influence/kept.json", Target())),
-    "images/target.npz": ("run", lambda root: scan._Store(root / "images/target.npz", 100).read(), {}),
+    "images/target.npz": ("run", lambda root: scan._Store(root / "images/target.npz", 100, None).read(), {}),
     "images/shard.npz": (
         "run",
         lambda root: (one := shards._cached(root / "images/shard.npz", MADE_FROM).stored()) and vars(one),

@@ -75,7 +75,8 @@ def test_the_program_lists_and_shows_what_it_found(forked, pictures, tmp_path):
     run = Workdir(tmp_path / "run")
     done = forked("audit", *sets, f"--workdir={run.root}")
     lines = [line.strip() for line in done.stdout.splitlines()[1:]]
-    assert lines == [
+    assert [line.partition(":")[0] for line in lines[:4]] == ["target", "validation", "test", "source"]  # when opened
+    assert lines[4:] == [
         "test: 2 of 17 source images show one of the 4 test images, 1 of them byte-identical",
         "validation: 0 of 17 source images show one of the 4 validation images, 0 of them byte-identical",
         "training: 1 of 17 source images show one of the 4 training images, 0 of them byte-identical",

@@ -73,7 +73,7 @@ def test_plain_fine_tuning_taken_up_again(config, tmp_path, monkeypatch):
     plain = config.replace("selection", selector="none")
     plain = plain.replace("training", clip_norm=1.0)
 
-    def cut(*_):
+    def cut(*_, **__):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -10,7 +10,7 @@ from PIL import Image
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import align_classes, open_image_set
-from sjft_tf.pipeline.answering.formats import writing
+from sjft_tf.pipeline.answering.formats import AnswerFormat, writing
 from sjft_tf.pipeline.answering.image_files import find_files, readable
 from sjft_tf.pipeline.checking.changes import class_changes
 from sjft_tf.pipeline.checking.settings import check_sets
@@ -60,13 +60,13 @@ def test_classes_of_an_older_run_in_another_form_of_unicode(folders):
 def test_answers_for_names_that_are_not_utf8(folders, form, capsys):
     odd = folders / "s/photographs/caf\udce9.png"
     (folders / "s/photographs/1.png").rename(odd)
-    assert list(find_files([str(folders / "s")])) == [odd]
+    assert [file.path for file in find_files([str(folders / "s")])] == [str(odd)]
     listed = io.TextIOWrapper(io.BytesIO(bytes(odd) + b"\n"), "utf-8")
-    assert list(find_files(["-"], listed)) == [odd]
+    assert [file.path for file in find_files(["-"], listed)] == [str(odd)]
     content, reason = readable(odd)
     assert content
     assert not reason
-    with writing("", form, ["a"], 1) as write:
+    with writing(AnswerFormat(form=form), ["a"]) as write:
         write(odd, np.ones(1, np.float32))
     shown = "caf\\xe9.png," if form == "csv" else r"caf\\xe9.png"
     assert shown in capsys.readouterr().out
