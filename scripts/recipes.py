@@ -14,23 +14,12 @@ from sjft_tf.config import RunConfig
 RECIPES = Path(__file__).resolve().parent.parent / "flags"
 
 OWN_FLAGS = frozenset(
-    {
+    (
         *("workdir", "raw_csv", "output", "images", "round", "model", "format", "top_k", "fuse_rounds", "fuse_with"),
         *("explain", "montage", "montage_neighbors", "montage_output", "verify", "sample_target", "sample_source"),
-        *(
-            "arms",
-            "seeds",
-            "first_seed",
-            "judge",
-            "answers",
-            "plan",
-            "rates",
-            "source_weights",
-            "learned_bank",
-            "at_once",
-        ),
-        *("choice", "choice_seeds", "choice_steps", "choice_folds", "learned_bank_weights", "keep_weights"),
-    }
+        *("arms", "seeds", "first_seed", "judge", "answers", "plan", "rates", "source_weights", "learned_bank"),
+        *("choice", "choice_seeds", "choice_steps", "choice_folds", "learned_bank_weights", "keep_weights", "at_once"),
+    )
 )
 """The flags that programs have beside the settings of a run."""
 
