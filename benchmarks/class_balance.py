@@ -73,15 +73,9 @@ def main() -> None:
             print(f"\n{name}: mean class accuracy in % over {arguments.seeds} draws")
             for way, values in found.items():
                 means, rare = values.mean(axis=1), values[:, RARE_DIGITS].mean()
-                gain = t_interval((means - found["uniform"].mean(axis=1)).tolist())
-                against = (
-                    ""
-                    if way == "uniform" or gain is None
-                    else (
-                        f"; {100 * (means - found['uniform'].mean(axis=1)).mean():+.1f} "
-                        f"({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
-                    )
-                )
+                gains, against = means - found["uniform"].mean(axis=1), ""
+                if way != "uniform" and (interval := t_interval(gains.tolist())) is not None:
+                    against = f"; {100 * gains.mean():+.1f} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f})"
                 frequent = np.delete(values, RARE_DIGITS, axis=1).mean()
                 print(f"{way:>18}: {means.mean():.1%}, rare {rare:.1%}, frequent {frequent:.1%}{against}")
 

@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 
 from sjft_tf.images.formats import opened_formats
 from sjft_tf.images.orientation import orientation_of, upright
-from sjft_tf.images.png_jpeg import stored_values
+from sjft_tf.images.png_jpeg import decode_jpeg, stored_values
 from sjft_tf.images.values import WHOLE_16, WHOLE_FLOAT, Stored, ValueRange, as_rgb
 
 # Pillow's own guard warns and cannot be set per call; `open_image` has one that refuses.
@@ -60,21 +60,16 @@ def decode_plain(encoded: tf.Tensor, side: int | None = None) -> tf.Tensor:
     image squashed.
     """
     if side is None:
-        return _decode_at(encoded, 1)
+        return decode_jpeg(encoded)
 
     def jpeg() -> tf.Tensor:
         shorter = tf.reduce_min(tf.io.extract_jpeg_shape(encoded)[:2])
         halvings = sum(tf.cast(shorter >= ratio * side, tf.int32) for ratio in _RATIOS[1:])
-        return tf.switch_case(halvings, [functools.partial(_decode_at, encoded, ratio) for ratio in _RATIOS])
+        return tf.switch_case(halvings, [functools.partial(decode_jpeg, encoded, ratio) for ratio in _RATIOS])
 
-    image = tf.cond(tf.io.is_jpeg(encoded), jpeg, lambda: _decode_at(encoded, 1))
+    image = tf.cond(tf.io.is_jpeg(encoded), jpeg, lambda: decode_jpeg(encoded))
     image.set_shape([None, None, 3])
     return image
-
-
-def _decode_at(encoded: tf.Tensor, ratio: int) -> tf.Tensor:
-    # The op reads PNG as well. The accurate transform is the one Pillow and most other programs use.
-    return tf.io.decode_jpeg(encoded, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE")
 
 
 def _decode_other(encoded: tf.Tensor, given: ValueRange | None) -> tf.Tensor:

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from sjft_tf.images import orientation as exif
 from sjft_tf.images.orientation import JPEG, PNG
-from sjft_tf.images.png_jpeg import COLOR_AT, DEPTH_AT, PALETTE
+from sjft_tf.images.png_jpeg import COLOR_AT, DEPTH_AT, PALETTE, decode_jpeg
 from sjft_tf.images.values import WHOLE_16, ValueRange, levels_of_16_bits
 
 _KINDS = ((b"GIF8", "GIF"), (b"BM", "BMP"), (b"RIFF", "WebP"), (exif.LITTLE, "TIFF"), (exif.BIG, "TIFF"))
@@ -34,14 +34,10 @@ def decode_bytes(encoded: tf.Tensor, given: ValueRange | None = None) -> tf.Tens
     png = tf.strings.substr(encoded, 0, len(PNG)) == PNG
     jpeg = tf.strings.substr(encoded, 0, len(JPEG)) == JPEG
     image = tf.case(
-        [(png, lambda: _png(encoded, given or WHOLE_16)), (jpeg, lambda: _jpeg(encoded))], lambda: _refuse(encoded)
+        [(png, lambda: _png(encoded, given or WHOLE_16)), (jpeg, lambda: decode_jpeg(encoded))],
+        lambda: _refuse(encoded),
     )
     return _upright(tf.ensure_shape(image, [None, None, 3]), encoded)
-
-
-def _jpeg(encoded: tf.Tensor) -> tf.Tensor:
-    # The accurate transform is the one most other programs use.
-    return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
 
 
 def _png(encoded: tf.Tensor, known: ValueRange) -> tf.Tensor:

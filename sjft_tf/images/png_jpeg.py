@@ -14,6 +14,12 @@ DEPTH_AT, COLOR_AT = 24, 25  # of a PNG's bits a sample, and its color type
 PALETTE = 3
 
 
+def decode_jpeg(encoded: tf.Tensor | bytes, ratio: int = 1) -> tf.Tensor:
+    """A JPEG file (the operation also takes PNG) to uint8 [H, W, 3], its sides divided by `ratio`."""
+    # The accurate transform is the one Pillow and most other programs use.
+    return tf.io.decode_jpeg(encoded, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE")
+
+
 def stored_values(encoded: bytes, keyed: bool) -> np.ndarray:
     """A JPEG or PNG file to [H, W, 1 to 4], gray or RGB, with alpha behind it; rows and columns as they are stored.
 
@@ -29,8 +35,7 @@ def stored_values(encoded: bytes, keyed: bool) -> np.ndarray:
     """
     with tf.device("/CPU:0"):
         if not encoded.startswith(PNG):
-            # The accurate transform is the one most other programs use.
-            return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE").numpy()
+            return decode_jpeg(encoded).numpy()
         if len(encoded) <= COLOR_AT:
             raise tf.errors.InvalidArgumentError(None, None, "The file ends within its header")
         depth, palette = encoded[DEPTH_AT], encoded[COLOR_AT] == PALETTE

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sjft_tf.images.audit import identical_rows
 from sjft_tf.images.image_set import ImageSet
 
 
@@ -36,15 +37,14 @@ def find_repeats(training: ImageSet, held_out: Mapping[str, ImageSet]) -> Repeat
         training: images to be trained on.
         held_out: sets that judge the training, by role.
     """
-    _, content = np.unique(_keys(training), return_inverse=True)
-    order = np.lexsort((training.labels, content))
-    groups, labels = content[order], training.labels[order]
-    differ = np.flatnonzero((groups[1:] == groups[:-1]) & (labels[1:] != labels[:-1]))
-    _, firsts = np.unique(groups[differ], return_index=True)
-    pairs = np.stack([order[differ[firsts]], order[differ[firsts] + 1]], axis=1)
-    found = {role: _shared(training, images) for role, images in held_out.items()}
-    dropped = [np.flatnonzero(np.isin(content, groups[differ])), *(rows[:, 0] for rows in found.values())]
-    return Repeats(found, pairs, np.unique(np.concatenate(dropped)))
+    found = {role: _pairs(identical_rows(training, images)) for role, images in held_out.items()}
+    first = identical_rows(training, training)  # of each picture the first row that shows it
+    labels = training.labels.tolist()
+    # A picture in several classes has a row that is not of its first one's.
+    others = {start: row for row, start in reversed(first.items()) if labels[row] != labels[start]}
+    mixed = [row for row, start in first.items() if start in others]
+    excluded = np.unique(np.concatenate([np.array(mixed, np.int64), *(rows[:, 0] for rows in found.values())]))
+    return Repeats(found, _pairs(dict(sorted(others.items()))), excluded)
 
 
 def told_repeats(training: ImageSet, held_out: Mapping[str, ImageSet], repeats: Repeats) -> str:
@@ -60,13 +60,5 @@ def told_repeats(training: ImageSet, held_out: Mapping[str, ImageSet], repeats: 
     return f"Of the {len(training)} training images {'; '.join(parts)} (byte by byte)" if parts else ""
 
 
-def _shared(training: ImageSet, other: ImageSet) -> np.ndarray:
-    theirs, first = np.unique(_keys(other), return_index=True)
-    ours = _keys(training)
-    rows = np.flatnonzero(np.isin(ours, theirs))
-    return np.stack([rows, first[np.searchsorted(theirs, ours[rows])]], axis=1)
-
-
-def _keys(images: ImageSet) -> np.ndarray:
-    """Digests as [N] strings that compare as one value each; hexadecimal, since a zero byte would end them."""
-    return np.array([digest.tobytes().hex() for digest in images.digests], "S64")
+def _pairs(rows: Mapping[int, int]) -> np.ndarray:
+    return np.array(list(rows.items()), np.int64).reshape(-1, 2)

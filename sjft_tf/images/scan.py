@@ -79,6 +79,7 @@ class FileScan:
         cache: as given.
         max_pixels: as given.
         given: as given.
+        skips: bad files are left out rather than refused.
         bad: the (path, reason) pairs left out so far.
         found: what the opener of the present set found beside the images.
     """
@@ -92,17 +93,12 @@ class FileScan:
     ) -> None:
         if bad_images not in ("error", "skip"):
             raise InputError(f"`bad_images` must be 'error' or 'skip'. Received: {bad_images!r}")
-        self._skip = bad_images == "skip"
+        self.skips = bad_images == "skip"
         self.cache = cache
         self.max_pixels = max_pixels
         self.given = given
         self.bad: list[tuple[str, str]] = []
         self.found = Findings()
-
-    @property
-    def skips(self) -> bool:
-        """Whether bad files are left out rather than refused."""
-        return self._skip
 
     def files(
         self, paths: Sequence[str], key: str, description: str, stats: Sequence[tuple[int, int]] | None = None
@@ -136,7 +132,7 @@ class FileScan:
         if not bad:
             return
         path, reason = visible_name(bad[0][0]), bad[0][1]
-        if not self._skip:
+        if not self.skips:
             raise InputError(
                 f"{path} cannot be decoded: {reason} ({len(bad)} such image(s) among {total}). "
                 "Repair or remove them, or use --bad_images=skip to leave them out."

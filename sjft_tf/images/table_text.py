@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from sjft_tf.errors import InputError
-from sjft_tf.images.walking import IMAGE_EXTENSIONS
+from sjft_tf.images.walking import image_extensions
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|", "space": " "}
 _SAMPLE = 1 << 16  # characters from which the delimiter is told
@@ -163,7 +163,7 @@ def image_column(rows: Sequence[Sequence[str]]) -> int | None:
 
 def is_image_name(cell: str) -> bool:
     """Whether a cell is named like an image file."""
-    return cell.lower().endswith(IMAGE_EXTENSIONS)
+    return cell.lower().endswith(image_extensions())
 
 
 def plain_name(name: str) -> str:

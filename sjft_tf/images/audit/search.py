@@ -79,7 +79,7 @@ def find_leaks(source: ImageSet, targets: Mapping[str, ImageSet]) -> Audit:
     leaks = {
         (row, role): Leak(row, role, target_row, IDENTICAL, 1.0)
         for role, images in targets.items()
-        for row, target_row in _identical(source, images).items()
+        for row, target_row in identical_rows(source, images).items()
     }
     with bar(len(source) + sum(map(len, targets.values())), "Leakage audit") as shown:
         roles = {role: _Role(images, shown.update) for role, images in targets.items()}
@@ -97,7 +97,7 @@ def find_leaks(source: ImageSet, targets: Mapping[str, ImageSet]) -> Audit:
     return Audit(tuple(sorted(leaks.values(), key=lambda leak: (leak.source_row, order.index(leak.role)))), judged)
 
 
-def _identical(source: ImageSet, target: ImageSet) -> dict[int, int]:
+def identical_rows(source: ImageSet, target: ImageSet) -> dict[int, int]:
     """The first target row with the same bytes, for each source row that has one."""
     first = {digest.tobytes(): row for row, digest in reversed(list(enumerate(target.digests)))}
     pairs = ((row, first.get(digest.tobytes())) for row, digest in enumerate(source.digests))

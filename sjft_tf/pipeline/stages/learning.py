@@ -175,9 +175,8 @@ def _complete_figures(config: RunConfig, sets: Sets, workdir: Workdir, views: st
         return
     source_classes = sets.source_images().num_classes if config.learns_source else None
     fresh = config.replace("model", weights="none")
-    with ThreadPoolExecutor(
-        1
-    ) as thread:  # by thread Keras numbers layers, which flags may name: it is as in a new start
+    # By thread Keras numbers layers, which flags may name: here it is as in a new start.
+    with ThreadPoolExecutor(1) as thread:
         model = thread.submit(build_model, fresh, sets.target.num_classes, source_classes).result()
     scorer = make_scorer(model, evaluation_views(config), config.training.eval_batch_size)
     _evaluate_again(scorer, sets, workdir, views, model)
