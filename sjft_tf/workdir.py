@@ -73,6 +73,7 @@ class ComparisonFiles:
         RUNS: folder of the runs.
         SETS: in SHARED: what opening the image sets told (JSON).
         SOURCE: in SHARED: the source without its leaks (JSON).
+        TARGET: in SHARED: the target without images that are repeated, one id a line.
         RESULT: in a run's folder, written last: figures, seconds, stamp (JSON).
         LOG: in a run's folder: what its process printed.
         OUTCOMES: in a run's folder: its `Workdir.outcomes`, named here since no `Workdir` is made to look for it.
@@ -86,6 +87,7 @@ class ComparisonFiles:
     RUNS = "runs"
     SETS = "sets.json"
     SOURCE = "source-kept.json"
+    TARGET = "target-kept.txt"
     RESULT = "result.json"
     LOG = "log.txt"
     OUTCOMES = "outcomes.npz"

@@ -109,10 +109,12 @@ class ComparisonSpec:
             training["learning_rate"] = trial.point.learning_rate
             if trial.point.source_weight is not None:
                 training["source_weight"] = trial.point.source_weight
-        # The source was audited once, for all runs.
+        # The source was audited once, for all runs, and the target looked through for what is in it twice.
         data: dict[str, Any] = {"audit": False, "exclude_leaks": False, "holdout_test": sets.holdout}
         if arm.uses_source and sets.source_rows:
             data["source_rows"] = sets.source_rows
+        if sets.target_rows:
+            data["target_rows"] = sets.target_rows
         if not final:
             data["test"] = "none"
         if trial.fold is not None:
@@ -155,6 +157,7 @@ class SetsSummary:
         images: {role: number of images}.
         fingerprints: {role: fingerprint}.
         source_rows: list of the source images that are left by the audit; "" for all.
+        target_rows: list of the target images that are left without repeated ones; "" for all.
         warnings: what the user must know.
         opened: what was understood of each set.
     """
@@ -168,7 +171,8 @@ class SetsSummary:
         "fingerprints": {"*": str},
         "source_rows": str,
         "warnings": [str],
-        "opened?": [str],  # not in those written before
+        "target_rows?": str,  # these two are not in those written before
+        "opened?": [str],
     }
 
     validation: bool
@@ -178,6 +182,7 @@ class SetsSummary:
     images: dict[str, int]
     fingerprints: dict[str, str]
     source_rows: str = ""
+    target_rows: str = ""
     warnings: tuple[str, ...] = ()
     opened: tuple[str, ...] = ()
 
@@ -188,8 +193,8 @@ class SetsSummary:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> SetsSummary:
         """What `to_json` made; `value` is of the form `FORM`."""
-        known = {name: value[name] for name in cls.FORM if not name.endswith("?")}
-        return cls(**{**known, "warnings": tuple(known["warnings"]), "opened": tuple(value.get("opened", ()))})
+        known = {name: value[name] for item in cls.FORM if (name := item.removesuffix("?")) in value}
+        return cls(**{**known, "warnings": tuple(known["warnings"]), "opened": tuple(known.get("opened", ()))})
 
     def folds(self, spec: ComparisonSpec) -> int:
         """Folds that judge; 0 where there are validation images.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,7 +88,9 @@ def open_sets(config: RunConfig, workdir: Workdir, tell: Callable[[str], object]
             images = _open(spec, role, config, workdir, tell)
             check_disjoint(target, images)
             scored[role] = align_classes(target.class_names, images)
-    target = _without_repeats(target, scored, config)
+    target, told = without_repeats(target, scored, data.exclude_leaks)
+    if told:
+        log.warning("%s", told)
     source = None
     if config.uses_source:
         source = open_source(
@@ -129,18 +131,19 @@ def _divide(target: ImageSet, given: set[str], config: RunConfig) -> tuple[Image
     return target, divided
 
 
-def _without_repeats(target: ImageSet, scored: dict[str, ImageSet], config: RunConfig) -> ImageSet:
-    """The target, told of its images that are held out too or in two classes, and without them with --exclude_leaks."""
+def without_repeats(target: ImageSet, scored: Mapping[str, ImageSet], exclude: bool) -> tuple[ImageSet, str]:
+    """The target, with `exclude` without its images that are held out too or in two classes, and a line about them.
+
+    The line is empty where there are none.
+    """
     repeats = find_repeats(target, scored)
     if not (told := told_repeats(target, scored, repeats)):
-        return target
-    if not config.data.exclude_leaks:
-        log.warning("REPEATED: %s. --exclude_leaks leaves them out of the training", told)
-        return target
-    log.warning("REPEATED: %s. They are left out of the training", told)
+        return target, ""
+    if not exclude:
+        return target, f"REPEATED: {told}. --exclude_leaks leaves them out of the training"
     kept = target.subset(np.setdiff1d(np.arange(len(target)), repeats.excluded))
     check_trainable(kept)
-    return kept
+    return kept, f"REPEATED: {told}. They are left out of the training"
 
 
 def _open(spec: str, role: str, config: RunConfig, workdir: Workdir, tell: Callable[[str], object]) -> ImageSet:

@@ -39,6 +39,7 @@ def test_a_run_has_the_trials_settings_and_no_test_images_unless_it_is_final():
     held = config("selective", sets=replace(SETS, holdout=0.3, source_rows="kept.json")).data
     assert (held.holdout_test, held.source_rows) == (0.3, "kept.json")
     assert config("fine-tune", sets=replace(SETS, source_rows="kept.json")).data.source_rows == ""
+    assert config("fine-tune", sets=replace(SETS, target_rows="kept.txt")).data.target_rows == "kept.txt"
 
 
 def test_a_stamp_tells_runs_apart_by_all_that_changes_results():

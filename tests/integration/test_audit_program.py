@@ -11,8 +11,11 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from sjft_tf.artifacts import ArtifactMismatch
+from sjft_tf.artifacts import ArtifactMismatch, read_json
+from sjft_tf.comparison import ARMS, ComparisonSpec, Point, SetsSummary, Trial
 from sjft_tf.errors import InputError
+from sjft_tf.pipeline.comparing.job_types import LookJob
+from sjft_tf.pipeline.comparing.jobs import look
 from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.programs.audit import audit
 from sjft_tf.pipeline.programs.retrieve import retrieve
@@ -257,3 +260,18 @@ def test_changed_copies_among_held_out_images_are_listed_without_a_source(repeat
         ("train/a/test.png", "test", "test/a/1.png", "identical"),
         ("train/b/turned.jpg", "test", "test/b/0.png", "near"),
     }
+
+
+@pytest.mark.parametrize("exclude", [False, True])
+def test_a_comparison_leaves_repeats_out_of_all_its_runs(repeating, tmp_path, exclude):
+    asked = repeating.replace("data", exclude_leaks=exclude)
+    look(LookJob(asked, str(tmp_path / "shared"), "", str(tmp_path / "sets.json"), 0.3, None))
+    sets = SetsSummary.from_json(read_json(tmp_path / "sets.json", SetsSummary.FORM))
+    assert sets.warnings == (
+        TOLD + ("They are left out of the training" if exclude else "--exclude_leaks leaves them out of the training"),
+    )
+    for final in (False, True):  # the same images whether the run opens the test images or not
+        arm, trial = ARMS["fine-tune"], Trial("fine-tune", Point(0.01), 0)
+        run = ComparisonSpec(asked, (arm,)).config(arm, trial, sets, final)
+        images = open_sets(run, Workdir(tmp_path / "run")).target
+        assert (len(images), images.fingerprint) == (5 if exclude else 8, sets.fingerprints["target"])

@@ -23,7 +23,7 @@ from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.checking.settings import check_sets, check_settings
 from sjft_tf.pipeline.comparing.frozen_head import evaluate_head
 from sjft_tf.pipeline.comparing.job_types import HeadJob, Job, LookJob, TableJob, TrainJob
-from sjft_tf.pipeline.inputs import open_sets
+from sjft_tf.pipeline.inputs import open_sets, without_repeats
 from sjft_tf.pipeline.programs import train as training_program
 from sjft_tf.pipeline.stages.audit import audit_of, warnings
 from sjft_tf.pipeline.stages.deciding import decision_of
@@ -65,35 +65,49 @@ def look(job: LookJob) -> None:
     check_settings(job.config)
     shared, known = Workdir(job.shared), job.known
     with held_back(shared, begun=known is not None):
-        sets, kept = _looked(job.config, job.holdout_test, shared)
+        sets, kept, target_ids = _looked(job.config, job.holdout_test, shared)
         if known is not None:
             artifacts.check_made_from(shared.root, known, sets.fingerprints, artifacts.OTHER_WORKDIR)
     if kept is not None:
         path = str(shared.root / ComparisonFiles.SOURCE)
         save_kept(path, *kept, {"audit": "--exclude_leaks"})
         sets = dataclasses.replace(sets, source_rows=path)
+    if target_ids:
+        path = str(shared.root / ComparisonFiles.TARGET)
+        with artifacts.atomic_write(path, "w") as stream:
+            stream.writelines(f"{name}\n" for name in target_ids)
+        sets = dataclasses.replace(sets, target_rows=path)
     artifacts.write_json(job.output, sets.to_json())
 
 
 def _looked(
     config: RunConfig, holdout_test: float, shared: Workdir
-) -> tuple[SetsSummary, tuple[ImageSet, np.ndarray] | None]:
-    """What is to be known, and the source with the images of it that are kept, bool [N], unless all are."""
+) -> tuple[SetsSummary, tuple[ImageSet, np.ndarray] | None, list[str]]:
+    """What is to be known, the source with its images that are kept (bool [N]), and the ids of the target's.
+
+    None and [] where all are kept.
+    """
     opened: list[str] = []
-    sets, holdout = open_sets(config.replace("data", per_class=0), shared, opened.append), 0.0
+    whole = config.replace("data", per_class=0, exclude_leaks=False)
+    sets, holdout = open_sets(whole, shared, opened.append), 0.0
     if sets.test is None:
         holdout = holdout_test
         if not holdout:
             raise InputError("There are no test images: give --test, or a --holdout_test above 0")
-        sets = open_sets(config.replace("data", per_class=0, holdout_test=holdout), shared, lambda line: None)
+        sets = open_sets(whole.replace("data", holdout_test=holdout), shared, lambda line: None)
+    target, repeated = without_repeats(sets.target, sets.scored(), config.data.exclude_leaks)
+    # What is held out of the target stays so.
+    held_out = sets.scored()["test"].ids.tolist() if holdout else []
+    target_ids = [*target.ids.tolist(), *held_out] if len(target) < len(sets.target) else []
+    sets = dataclasses.replace(sets, target=target)
     if config.data.per_class:
         few_of_each(sets.target, config.data.per_class, config.training.seed)  # said now rather than by every run
     check_sets(config, sets)
-    leaks: list[str] = []
+    leaks = [repeated] if repeated else []
     rest = None
     if sets.source is not None and config.data.audit:
         audit = audit_of(sets, shared)
-        leaks = warnings(sets.source, audit, shared, config.data.exclude_leaks)
+        leaks += warnings(sets.source, audit, shared, config.data.exclude_leaks)
         if config.data.exclude_leaks and audit.leaks:
             rows = {leak.source_row for leak in audit.leaks}
             rest = sets.source, np.array([row not in rows for row in range(len(sets.source))])
@@ -109,7 +123,7 @@ def _looked(
         warnings=tuple(leaks),
         opened=tuple(opened),
     )
-    return summary, rest
+    return summary, rest, target_ids
 
 
 def make_table(job: TableJob) -> None:
