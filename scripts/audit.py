@@ -1,4 +1,4 @@
-"""The leakage audit: which source images are images of the target, and which training images are held-out ones.
+"""The leakage audit: source images that are the target's, training images that are held-out ones or in two classes.
 
   python scripts/audit.py --target=folder:MY_IMAGES --source=folder:LARGE_SET --workdir=runs/mine
 

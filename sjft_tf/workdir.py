@@ -109,7 +109,9 @@ class Workdir:
         leaks: the audit's result, with what it was made from (NPZ).
         leaks_csv: source images that are target images (CSV: source id, role, target id, kind, score).
         leaks_picture: such pairs side by side (PNG).
-        repeats_csv: training images that are held-out images (CSV: training id, role, target id, kind, score).
+        repeats_csv: training images that are held-out images or in another class too (CSV: training id, role, target
+            id, kind, score).
+        not_repeated: the ids of the other training images, a line each, for --target_rows (text).
         target_descriptors: the target's descriptors, of scripts/extract.py.
         influence: folder of what pruning found, see the properties.
         decision: what --selector=auto took, and why (JSON).
@@ -157,6 +159,7 @@ class Workdir:
         self.leaks_csv = self.root / "leaks.csv"
         self.leaks_picture = self.root / "leaks.png"
         self.repeats_csv = self.root / "repeats.csv"
+        self.not_repeated = self.root / "not_repeated.txt"
         self.influence = self.root / "influence"
         self.decision = self.root / "selector.json"
         self.importance = self.root / "class_importance.npz"

@@ -21,6 +21,7 @@ check_trainable  refuses sets without two images, two classes, or with an empty 
 check_disjoint   refuses two sets that share images
 find_repeats     training images that are in a held-out set too, or in two classes (`Repeats`), told by `told_repeats`
 refuse_changed   refuses sets whose files are no longer what they were; `changed_file` says which one it was
+find_conflicts   the images that are in another class too, equal or slightly changed
 find_leaks       the source images that are target images (`Audit` of `Leak`s), equal or slightly changed
 
 Views and training
@@ -48,7 +49,7 @@ ValueRange       which values of more than 8 bits are black and white
 visible_name     a path as text that can be printed
 """
 
-from sjft_tf.images.audit import AUDIT_SETTINGS, MIN_AUDITED_SIDE, Audit, Leak, find_leaks
+from sjft_tf.images.audit import AUDIT_SETTINGS, MIN_AUDITED_SIDE, Audit, Leak, find_conflicts, find_leaks
 from sjft_tf.images.augment import Augmentation, Change, ColorJitter, Cutout, RandAugment, RandomAffine
 from sjft_tf.images.class_names import class_name, in_class_order
 from sjft_tf.images.combine import align_classes, check_disjoint, check_trainable, concatenate
@@ -116,6 +117,7 @@ __all__ = [
     "dense_sides",
     "evaluation_views",
     "few_of_each",
+    "find_conflicts",
     "find_leaks",
     "find_repeats",
     "fold",

@@ -14,7 +14,7 @@ from PIL import Image
 from scipy import fft, ndimage
 
 from sjft_tf.images import ImageSet, open_image_set, open_source
-from sjft_tf.images.audit import MIN_AUDITED_SIDE, Leak, alignment, find_leaks, search
+from sjft_tf.images.audit import MIN_AUDITED_SIDE, Leak, alignment, find_conflicts, find_leaks, search
 from sjft_tf.images.audit.thumbnails import SIDE, mirrored, signatures, thumbnails
 from sjft_tf.images.contents import ImageContents
 
@@ -117,6 +117,18 @@ def test_flat_pictures_resemble_none(rng):
     levels = np.repeat(np.arange(40, 60, dtype=np.uint8), 64 * 64 * 3).reshape(20, 64, 64, 3)
     levels[:, ::7, ::5] += 1
     assert find_leaks(image_set("s", levels[::2]), {"test": image_set("t", levels[1::2])}).leaks == ()
+
+
+def test_conflicts_are_copies_in_another_class_and_nothing_else(rng):
+    images = textures(rng, 40)
+    turned = [np.asarray(CHANGES["everything"](Image.fromarray(image))) for image in images[:6]]
+    pictures = np.stack([*images, *turned, images[20], images[21]])
+    labels = np.concatenate([np.arange(40) % 2, [1, 1, 1, 1, 1, 1], [0, 0]])  # of rows 40..45 those of 0, 2, 4 conflict
+    found = find_conflicts(ImageSet.from_arrays("s", pictures, labels, ["a", "b"]))
+    pairs = {(leak.source_row, leak.target_row, leak.kind) for leak in found}
+    assert {leak.role for leak in found} == {"training"}
+    both_ways = {(row, 40 + row) for row in (0, 2, 4)} | {(40 + row, row) for row in (0, 2, 4)}
+    assert pairs == {(*pair, "near") for pair in both_ways} | {(21, 47, "identical"), (47, 21, "identical")}
 
 
 @pytest.mark.parametrize("change", CHANGES)

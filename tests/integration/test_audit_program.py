@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,14 +88,12 @@ def test_the_program_lists_and_shows_what_it_found(forked, pictures, tmp_path):
         f"picture: {run.leaks_picture}",
         "validation: 0 of 4 training images show one of the 4 validation images, 0 of them byte-identical",
         "test: 0 of 4 training images show one of the 4 test images, 0 of them byte-identical",
+        "training: 0 of 4 training images are in another class too, 0 of them byte-identical",
         f"list: {run.repeats_csv}",
     ]
     assert listed(run) == LEAKS
     with Image.open(run.leaks_picture) as picture:
         assert picture.size[0] > picture.size[1] > 150  # one line of three pairs
-    done = forked("audit", "--target=glyphs?n=52", f"--workdir={run.root}-2", check=False)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("error: There is nothing to audit: give --source, or")
 
 
 def test_an_audit_is_made_once_for_the_same_images(leaky, workdir, monkeypatch):
@@ -251,15 +250,26 @@ def test_repeats_within_the_target_are_told_and_left_out(repeating, workdir, cap
     assert sets.target.ids.tolist() == names
 
 
-def test_changed_copies_among_held_out_images_are_listed_without_a_source(repeating, workdir):
+def test_changed_copies_are_listed_without_a_source_and_can_be_left_out(repeating, workdir):
+    root = Path(repeating.data.target.removeprefix("folder:"))
+    Image.open(root / "train/b/0.png").save(root / "train/a/other.jpg", quality=80)
+    repeating.validate()
     lines = audit(repeating, workdir)
-    assert "2 of 8 training images show one of the 4 test images, 1 of them byte-identical" in lines[1]
+    assert "2 of 9 training images show one of the 4 test images, 1 of them byte-identical" in lines[1]
+    assert "4 of 9 training images are in another class too, 2 of them byte-identical" in lines[2]
+    assert lines[-1].endswith(f"{workdir.not_repeated} (for --target_rows)")
     with open(workdir.repeats_csv, newline="") as stream:
         rows = {(row["training_id"], row["role"], row["target_id"], row["kind"]) for row in csv.DictReader(stream)}
     assert rows == {
         ("train/a/test.png", "test", "test/a/1.png", "identical"),
         ("train/b/turned.jpg", "test", "test/b/0.png", "near"),
+        ("train/a/two.png", "training", "train/b/too.png", "identical"),
+        ("train/b/too.png", "training", "train/a/two.png", "identical"),
+        ("train/a/other.jpg", "training", "train/b/0.png", "near"),
+        ("train/b/0.png", "training", "train/a/other.jpg", "near"),
     }
+    kept = open_sets(repeating.replace("data", target_rows=str(workdir.not_repeated)), workdir).target
+    assert kept.ids.tolist() == ["train/a/0.png", "train/a/1.png", "train/b/1.png"]
 
 
 @pytest.mark.parametrize("exclude", [False, True])

@@ -14,6 +14,8 @@ from sjft_tf.images.image_set import ImageSet
 from sjft_tf.progress import bar
 
 IDENTICAL, NEAR = "identical", "near"
+TRAINING = "training"
+"""The role of an image of the same set, in `find_conflicts`."""
 
 CANDIDATE = 0.75
 """Inner product of two signatures from which a pair is compared."""
@@ -97,6 +99,35 @@ def find_leaks(source: ImageSet, targets: Mapping[str, ImageSet]) -> Audit:
     return Audit(tuple(sorted(leaks.values(), key=lambda leak: (leak.source_row, order.index(leak.role)))), judged)
 
 
+def find_conflicts(images: ImageSet) -> tuple[Leak, ...]:
+    """Finds images that are also in another class of the same set, equal or changed as `find_leaks` knows it.
+
+    `source_row` and `target_row` of each `Leak` are rows of `images`, and its role is "training"; both of a pair are
+    named, each with its best match in another class. Copies within a class are no conflict.
+    """
+    labels = images.labels
+    same_bytes: dict[bytes, list[int]] = {}
+    for row, digest in enumerate(images.digests):
+        same_bytes.setdefault(digest.tobytes(), []).append(row)
+    found = {
+        row: Leak(row, TRAINING, other, IDENTICAL, 1.0)
+        for rows in same_bytes.values()
+        for row in rows
+        for other in [next((one for one in rows if labels[one] != labels[row]), None)]
+        if other is not None
+    }
+    with bar(2 * len(images), "Conflicting labels") as shown:
+        prepared = _Role(images, shown.update)
+        for rows, pictures, large in thumbnails(images, _BLOCK) if len(prepared.rows) else ():
+            kept, large_rows = pictures[large], rows[large]
+            matching, others, scores = prepared.same(kept, signatures(kept), labels[large_rows])
+            for image, other, score in zip(matching, others, scores, strict=True):
+                row = int(large_rows[image])
+                found.setdefault(row, Leak(row, TRAINING, int(other), NEAR, float(score)))
+            shown.update(len(rows))
+    return tuple(found[row] for row in sorted(found))
+
+
 def identical_rows(source: ImageSet, target: ImageSet) -> dict[int, int]:
     """The first target row with the same bytes, for each source row that has one."""
     first = {digest.tobytes(): row for row, digest in reversed(list(enumerate(target.digests)))}
@@ -114,12 +145,18 @@ class _Role:
             pictures.append(block[large])
             advance(len(rows))
         self.rows, self._pictures = np.concatenate(large_rows), np.concatenate(pictures)
+        self._labels = images.labels[self.rows]
         vectors = signatures(self._pictures)
         self._vectors = np.concatenate([vectors, mirrored(vectors)])
 
-    def same(self, pictures: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Positions among `pictures` of those that are target images, the rows of these, and the scores."""
-        image, column = self._candidates(vectors)
+    def same(
+        self, pictures: np.ndarray, vectors: np.ndarray, labels: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Positions among `pictures` of those that are target images, the rows of these, and the scores.
+
+        With `labels`, those of the pictures, only target images of other classes count.
+        """
+        image, column = self._candidates(vectors, labels)
         turned, position = np.divmod(column, max(1, len(self.rows)))
         theirs = self._pictures[position]
         theirs[turned == 1] = theirs[turned == 1, :, ::-1]
@@ -129,11 +166,14 @@ class _Role:
         best = (_rank(image) == 0) & (scores >= SAME)
         return image[best], self.rows[position[best]], scores[best]
 
-    def _candidates(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _candidates(self, vectors: np.ndarray, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Pairs with like signatures, the most alike of each image: `(images, columns)`, by image."""
         image, column, value = np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.float32)
         for start in range(0, len(self._vectors), _COLUMNS):
             alike = vectors @ self._vectors[start : start + _COLUMNS].T
+            if labels is not None:
+                theirs = self._labels[np.arange(start, start + alike.shape[1]) % len(self.rows)]
+                alike[labels[:, None] == theirs] = -1
             pairs = np.flatnonzero(alike >= CANDIDATE)
             image = np.concatenate([image, pairs // alike.shape[1]])
             column = np.concatenate([column, pairs % alike.shape[1] + start])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sjft_tf.config import RunConfig
-from sjft_tf.errors import InputError
 from sjft_tf.images import Audit, Leak
 from sjft_tf.pipeline.checking.begun_run import refuse_other_target
 from sjft_tf.pipeline.checking.held_back import held_back
@@ -13,20 +12,14 @@ from sjft_tf.workdir import Workdir
 
 
 def audit(config: RunConfig, workdir: Workdir) -> list[str]:
-    """Audits the sets and says what was found: source images in the target, training images among the held-out ones.
-
-    Raises:
-        InputError: there is neither a source nor a held-out set.
+    """Audits the sets and says what was found: source images in the target, training images among
+    the held-out ones or in several classes.
     """
     with held_back(workdir):
         sets = open_sets(config, workdir)
-        if sets.source is None and not sets.scored():
-            raise InputError(
-                "There is nothing to audit: give --source, or a --target with --validation or --test images"
-            )
         refuse_other_target(config, sets, workdir)
         outcome = None if sets.source is None else audit_of(sets, workdir)
-        repeats = repeats_of(sets, workdir) if sets.scored() else None
+        repeats = repeats_of(sets, workdir)
     # The files lie elsewhere until they are told of here.
     return _of_source(sets, outcome, workdir) + _of_target(sets, repeats, workdir)
 
@@ -45,13 +38,13 @@ def _of_source(sets: Sets, outcome: Audit | None, workdir: Workdir) -> list[str]
     return lines + ([f"   picture: {workdir.leaks_picture}"] if outcome.leaks else [])
 
 
-def _of_target(sets: Sets, repeats: tuple[Leak, ...] | None, workdir: Workdir) -> list[str]:
-    if repeats is None:
-        return []
+def _of_target(sets: Sets, repeats: tuple[Leak, ...], workdir: Workdir) -> list[str]:
+    what = {role: f"show one of the {len(images)} {role} images" for role, images in sets.scored().items()}
     lines = [
-        f"{role:>10}: {len(kinds)} of {len(sets.target)} training images show one of the {len(images)} {role} images, "
-        f"{kinds.count('identical')} of them byte-identical"
-        for role, images in sets.scored().items()
+        f"{role:>10}: {len(kinds)} of {len(sets.target)} training images {shown}, {kinds.count('identical')} of them "
+        "byte-identical"
+        for role, shown in {**what, "training": "are in another class too"}.items()
         for kinds in [[leak.kind for leak in repeats if leak.role == role]]
     ]
-    return [*lines, f"      list: {workdir.repeats_csv}"]
+    lines.append(f"      list: {workdir.repeats_csv}")
+    return lines + ([f"    others: {workdir.not_repeated} (for --target_rows)"] if repeats else [])

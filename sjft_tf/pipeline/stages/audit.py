@@ -12,7 +12,16 @@ from sjft_tf import artifacts, outputs
 from sjft_tf.config import RunConfig
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
-from sjft_tf.images import AUDIT_SETTINGS, MIN_AUDITED_SIDE, Audit, ImageSet, Leak, find_leaks, refuse_changed
+from sjft_tf.images import (
+    AUDIT_SETTINGS,
+    MIN_AUDITED_SIDE,
+    Audit,
+    ImageSet,
+    Leak,
+    find_conflicts,
+    find_leaks,
+    refuse_changed,
+)
 from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, pair_montage
@@ -89,14 +98,19 @@ def audit_of(sets: Sets, workdir: Workdir) -> Audit:
 
 
 def repeats_of(sets: Sets, workdir: Workdir) -> tuple[Leak, ...]:
-    """The training images that are held-out images, also re-encoded, resized, mirrored or cropped; lists them.
+    """The training images that are held-out ones or in another class too, also re-encoded, resized or changed a little.
 
-    `source_row` of a `Leak` is here the training image's.
+    Lists them (repeats.csv), and the ids of the others for `--target_rows` (not_repeated.txt). `source_row` of a `Leak`
+    is here the training image's, and the role "training" names its double of another class.
     """
+    held_out = sets.scored()
     with workdir.timed("leakage audit"):
-        repeats = find_leaks(sets.target, sets.scored()).leaks
-        refuse_changed(sets.target, *sets.scored().values())
-    _write_list(workdir.repeats_csv, "training_id", sets.target, sets.scored(), repeats)
+        repeats = (*(find_leaks(sets.target, held_out).leaks if held_out else ()), *find_conflicts(sets.target))
+        refuse_changed(sets.target, *held_out.values())
+    _write_list(workdir.repeats_csv, "training_id", sets.target, {**held_out, "training": sets.target}, repeats)
+    others = np.setdiff1d(np.arange(len(sets.target)), [repeat.source_row for repeat in repeats])
+    with artifacts.atomic_write(workdir.not_repeated, "w") as stream:
+        stream.writelines(f"{name}\n" for name in sets.target.ids[others])
     return repeats
 
 
