@@ -65,6 +65,25 @@ def test_avif():
     assert np.abs(shown.astype(int) - (200, 100, 50)).max() <= 4
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_heic_is_read_and_turned_once(looked_up_again, orientation):
+    pytest.importorskip("pillow_heif")
+    opened_formats()  # registers the plug-in, which writes too
+    pixels = np.full((32, 64, 3), (200, 100, 50), np.uint8)
+    pixels[:, 32:] = (20, 40, 220)
+    stream, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = orientation
+    written = Image.fromarray(pixels)
+    written.info["exif"] = exif.tobytes()  # becomes the box by which HEIC files are turned
+    written.save(stream, "HEIF", quality=95)
+    result = inspect_image(stream.getvalue())
+    assert (result.error, result.plain) == ("", False)
+    shown = decode_image(stream.getvalue()).astype(int)
+    wanted = np.rot90(pixels, {1: 0, 3: 2, 6: -1}[orientation]).astype(int)
+    assert shown.shape == wanted.shape
+    assert np.abs(shown - wanted).mean() <= 4
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
