@@ -21,18 +21,19 @@ LAYERS = {
     "models": (),
     "evaluation": (),
     "influence": ("evaluation", "images", "models"),
+    "run_sets": ("config", "images", "influence", "workdir"),
     "training": ("config", "images", "models", "selection", "workdir"),
     "export": ("images", "models"),
     "summaries": (),
     "comparison": ("config", "evaluation", "workdir"),
     "advice": ("config", "evaluation"),
     "report": (
-        *("comparison", "config", "evaluation", "images", "influence", "retrieval", "summaries", "training"),
-        "workdir",
+        *("comparison", "config", "evaluation", "images", "influence", "retrieval", "run_sets", "summaries"),
+        *("training", "workdir"),
     ),
     "pipeline": (
         *("advice", "comparison", "config", "descriptors", "evaluation", "export", "images", "influence", "models"),
-        *("report", "retrieval", "selection", "summaries", "training", "workdir"),
+        *("report", "retrieval", "run_sets", "selection", "summaries", "training", "workdir"),
     ),
     "api": (
         *(

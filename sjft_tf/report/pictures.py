@@ -12,10 +12,11 @@ from PIL import Image
 from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.images import ImageSet, class_name, default_splits, open_image_set, open_source
+from sjft_tf.images import ImageSet, class_name
 from sjft_tf.influence import kept_rows
 from sjft_tf.report.damage import DAMAGE
 from sjft_tf.report.reading import RecordedRun
+from sjft_tf.run_sets import NO_IMAGES, open_sources, open_targets
 from sjft_tf.schema import Array, Schema
 
 SIDE = 72
@@ -84,45 +85,41 @@ def open_pictures(run: RecordedRun, target: str = "", source: list[str] | None =
     """
     try:
         config = RunConfig.from_json(run.config)
-        training = _target(run, config, target or config.data.target)
+        data = config.data
+        config = config.replace("data", target=target or data.target, source=source or data.source)
+        training = _target(run, config)
     except DAMAGE as error:
         return Pictures(problem=f"The target images could not be opened: {error}")
     if not run.borrows:
         return Pictures(training)
     try:
-        return Pictures(training, _source(run, config, source or config.data.source))
+        return Pictures(training, _source(run, config))
     except DAMAGE as error:
         return Pictures(training, problem=f"The source images could not be opened: {error}")
 
 
-def _target(run: RecordedRun, config: RunConfig, spec: str) -> ImageSet:
-    images = open_image_set(
-        default_splits(spec).get("train", spec),
-        bad_images=config.data.bad_images,
-        max_pixels=config.data.max_pixels,
-        cache=run.workdir.scans,
-        value_range=config.data.values(),
-    )
-    kept = run.workdir.kept
-    if config.data.target_rows or config.data.prune_target:
-        images = images.subset(kept_rows(config.data.target_rows or kept, images))
+def _target(run: RecordedRun, config: RunConfig) -> ImageSet:
+    data = config.data
+    if not data.exclude_leaks:  # else which images are trained on depends on the held-out ones
+        config = config.replace("data", validation=NO_IMAGES, test=NO_IMAGES)
+    images, _, _ = open_targets(config, run.workdir, _say_nothing)
+    if data.prune_target:
+        images = images.subset(kept_rows(run.workdir.kept, images))
     _check("target", images, len(run.states[0].counts), run)
     return images
 
 
-def _source(run: RecordedRun, config: RunConfig, specs: list[str]) -> ImageSet:
-    images = open_source(
-        specs,
-        bad_images=config.data.bad_images,
-        max_pixels=config.data.max_pixels,
-        cache=run.workdir.scans,
-        value_range=config.data.values(),
-    )
+def _source(run: RecordedRun, config: RunConfig) -> ImageSet:
+    images = open_sources(config, run.workdir, _say_nothing)
     if config.data.exclude_leaks and run.workdir.leaks.is_file():
         leaked = artifacts.load_npz(run.workdir.leaks, _LEAKS)[0]["source_row"]
         images = images.subset(np.setdiff1d(np.arange(len(images)), leaked))
     _check("source", images, run.source_size or len(images), run)
     return images
+
+
+def _say_nothing(line: str) -> None:
+    """It was told when the run opened its sets."""
 
 
 def _check(role: str, images: ImageSet, count: int, run: RecordedRun) -> None:

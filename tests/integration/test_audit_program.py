@@ -17,12 +17,12 @@ from sjft_tf.comparison import ARMS, ComparisonSpec, Point, SetsSummary, Trial
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing.job_types import LookJob
 from sjft_tf.pipeline.comparing.jobs import look
-from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.programs.audit import audit
 from sjft_tf.pipeline.programs.retrieve import retrieve
 from sjft_tf.pipeline.programs.train import train
 from sjft_tf.pipeline.stages import audit as stage
 from sjft_tf.retrieval import NeighborTable
+from sjft_tf.run_sets import open_sets
 from sjft_tf.workdir import Workdir
 
 

@@ -12,7 +12,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import open_image_set
 from sjft_tf.models import GradientStream, LinearHead, Scaling, build_trunk, fit_softmax_head
 from sjft_tf.models.projected_gradients import last_kernel_layer
-from sjft_tf.pipeline.inputs import network_view, open_sets
+from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.pipeline.inspection.request import InspectionRequest
 from sjft_tf.pipeline.programs.retrieve import retrieve
 from sjft_tf.pipeline.programs.train import train
@@ -20,6 +20,7 @@ from sjft_tf.pipeline.stages.gradient_checkpoints import checkpoint_stamp, check
 from sjft_tf.pipeline.stages.gradients import GRADIENTS, weights_by
 from sjft_tf.pipeline.stages.transport import CLASS_TRANSPORT
 from sjft_tf.pipeline.stages.weighting import source_pool
+from sjft_tf.run_sets import open_sets
 from sjft_tf.selection import ImageWeights
 from sjft_tf.selection.transport import transport_weights
 from sjft_tf.workdir import Workdir

@@ -11,7 +11,6 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import open_image_set
 from sjft_tf.models import build_trunk
 from sjft_tf.pipeline.finished_run import restore
-from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.inspection.request import InspectionRequest
 from sjft_tf.pipeline.programs.extract import extract
 from sjft_tf.pipeline.programs.retrieve import retrieve
@@ -20,6 +19,7 @@ from sjft_tf.pipeline.stages import retrieving
 from sjft_tf.pipeline.stages.importance import CLASS_IMPORTANCE
 from sjft_tf.pipeline.stages.weighting import source_pool
 from sjft_tf.retrieval import NeighborTable
+from sjft_tf.run_sets import open_sets
 from sjft_tf.training import read_round
 from sjft_tf.workdir import Workdir
 

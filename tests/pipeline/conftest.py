@@ -6,8 +6,9 @@ import pytest
 from sjft_tf.config import DataConfig, RetrievalConfig, RunConfig
 from sjft_tf.descriptors import extract, open_bank, target_descriptors
 from sjft_tf.images import ImageSet
-from sjft_tf.pipeline.inputs import Sets, descriptor_view
+from sjft_tf.pipeline.inputs import descriptor_view
 from sjft_tf.retrieval import NeighborTable
+from sjft_tf.run_sets import Sets
 from sjft_tf.workdir import Workdir
 
 IDS = ["rose/1.jpg", "rose/2.jpg", "tulip/1.jpg", "3", "../etc/a b"]

@@ -14,7 +14,7 @@ from sjft_tf.pipeline.answering.formats import AnswerFormat, writing
 from sjft_tf.pipeline.answering.image_files import find_files, readable
 from sjft_tf.pipeline.checking.changes import class_changes
 from sjft_tf.pipeline.checking.settings import check_sets
-from sjft_tf.pipeline.inputs import open_sets
+from sjft_tf.run_sets import open_sets
 from sjft_tf.workdir import Workdir
 
 

@@ -9,9 +9,10 @@ from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.checking.changes import class_changes
-from sjft_tf.pipeline.inputs import Sets, views_stamp
+from sjft_tf.pipeline.inputs import views_stamp
 from sjft_tf.pipeline.stages.learning import training_made_from
 from sjft_tf.pipeline.stages.results import evaluated, validation_scores
+from sjft_tf.run_sets import Sets
 from sjft_tf.training import (
     Checkpoints,
     DamagedCheckpoint,

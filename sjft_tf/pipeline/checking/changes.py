@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from sjft_tf.config import RunConfig
 from sjft_tf.images import ImageSet
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.stages.results import scored_images
+from sjft_tf.run_sets import Sets
 from sjft_tf.training import finished_rounds, round_made_from
 from sjft_tf.workdir import Workdir
 

@@ -19,9 +19,10 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import check_max_per_class
 from sjft_tf.models import layers_up_to, make_optimizer, parse_rates, rate_factors, reset_from
 from sjft_tf.pipeline.checking.memory import machine_memory, refuse_too_large
-from sjft_tf.pipeline.inputs import Sets, filter_bank
+from sjft_tf.pipeline.inputs import filter_bank
 from sjft_tf.pipeline.networks import build_run_trunk, weights_identity
 from sjft_tf.pipeline.stages.neighbors import list_length
+from sjft_tf.run_sets import Sets
 from sjft_tf.selection import TABLE_SELECTORS
 from sjft_tf.training import augmentation
 

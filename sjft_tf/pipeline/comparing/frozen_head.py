@@ -18,8 +18,9 @@ from sjft_tf.evaluation import (
 from sjft_tf.images import ImageSet, fold
 from sjft_tf.influence import Examples, Scaling, SoftmaxObjective, choose_l2, fit_head
 from sjft_tf.models import balanced_weights, trunk_features
-from sjft_tf.pipeline.inputs import Sets, network_view, open_sets
+from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.pipeline.networks import build_run_trunk
+from sjft_tf.run_sets import Sets, open_sets
 from sjft_tf.workdir import Workdir
 
 

@@ -23,13 +23,13 @@ from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.checking.settings import check_sets, check_settings
 from sjft_tf.pipeline.comparing.frozen_head import evaluate_head
 from sjft_tf.pipeline.comparing.job_types import HeadJob, Job, LookJob, TableJob, TrainJob
-from sjft_tf.pipeline.inputs import open_sets, without_repeats
 from sjft_tf.pipeline.programs import train as training_program
 from sjft_tf.pipeline.stages.audit import audit_of, warnings
 from sjft_tf.pipeline.stages.deciding import decision_of
 from sjft_tf.pipeline.stages.neighbors import neighbor_table
 from sjft_tf.pipeline.stages.results import read_metrics
 from sjft_tf.pipeline.stages.weighting import source_pool
+from sjft_tf.run_sets import open_sets, without_repeats
 from sjft_tf.selection import WEIGHT_SELECTORS
 from sjft_tf.training import StopRequest, finished_rounds, kept_rounds, open_cluster
 from sjft_tf.workdir import ComparisonFiles, Workdir

@@ -13,7 +13,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.csv_files import Writer
 from sjft_tf.descriptors import BinEdges, FilterBank, extract
 from sjft_tf.images import ImageSet, View
-from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors
+from sjft_tf.pipeline.inputs import descriptor_view, filter_bank, for_descriptors
 from sjft_tf.retrieval import (
     Channel,
     Layout,
@@ -22,6 +22,7 @@ from sjft_tf.retrieval import (
     channel_contributions,
     empty_bin_shares,
 )
+from sjft_tf.run_sets import Sets
 from sjft_tf.summaries import ExplainedImage, explanation_picture
 from sjft_tf.workdir import Workdir
 

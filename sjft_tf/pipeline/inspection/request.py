@@ -13,9 +13,9 @@ import numpy as np
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.inspection.explain import explain
 from sjft_tf.retrieval import NeighborTable
+from sjft_tf.run_sets import Sets
 from sjft_tf.summaries import neighbor_montage
 from sjft_tf.workdir import Workdir
 

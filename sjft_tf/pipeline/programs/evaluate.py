@@ -26,7 +26,8 @@ from sjft_tf.models import make_scorer
 from sjft_tf.pipeline.checking.changes import by_role, changed_sets, class_changes
 from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.finished_run import describe, restore
-from sjft_tf.pipeline.inputs import NO_IMAGES, evaluation_views, open_sets, views_stamp
+from sjft_tf.pipeline.inputs import evaluation_views, views_stamp
+from sjft_tf.run_sets import NO_IMAGES, open_sets
 from sjft_tf.training import finished_rounds, load_round_weights
 from sjft_tf.workdir import Workdir
 

@@ -9,8 +9,9 @@ from sjft_tf.images import refuse_changed
 from sjft_tf.pipeline.checking.begun_run import refuse_other_target
 from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.checking.settings import check_bank
-from sjft_tf.pipeline.inputs import descriptor_view, filter_bank, for_descriptors, open_sets
+from sjft_tf.pipeline.inputs import descriptor_view, filter_bank, for_descriptors
 from sjft_tf.pipeline.stages.neighbors import target_edges
+from sjft_tf.run_sets import open_sets
 from sjft_tf.workdir import Workdir
 
 

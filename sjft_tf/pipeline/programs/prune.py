@@ -13,9 +13,9 @@ from sjft_tf.errors import InputError
 from sjft_tf.influence import leave_one_out
 from sjft_tf.pipeline.checking.begun_run import refuse_other_target
 from sjft_tf.pipeline.checking.held_back import held_back
-from sjft_tf.pipeline.inputs import Sets, open_sets
 from sjft_tf.pipeline.pruning.head import InfluenceProblem, InfluenceScores
 from sjft_tf.pipeline.pruning.target import judgement
+from sjft_tf.run_sets import Sets, open_sets
 from sjft_tf.workdir import Workdir
 
 

@@ -35,8 +35,9 @@ from sjft_tf.influence import (
     parts_with_validation,
 )
 from sjft_tf.models import trunk_features
-from sjft_tf.pipeline.inputs import Sets, network_view
+from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.pipeline.networks import build_run_trunk
+from sjft_tf.run_sets import Sets
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)

@@ -23,8 +23,9 @@ from sjft_tf.influence import (
     largest_eigenvalue,
     lissa,
 )
-from sjft_tf.pipeline.inputs import Sets, network_view
+from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.pipeline.pruning.head import InfluenceProblem, InfluenceScores
+from sjft_tf.run_sets import Sets
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from sjft_tf.config import RunConfig
 from sjft_tf.csv_files import Writer
 from sjft_tf.images import ImageSet, refuse_changed
 from sjft_tf.influence import choose, ranks, save_kept
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.networks import weights_identity
 from sjft_tf.pipeline.pruning.head import InfluenceProblem, InfluenceScores, by_alternative, by_head, cross_fit
+from sjft_tf.run_sets import Sets
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, influence_summary, pair_montage
 from sjft_tf.training import finished_rounds

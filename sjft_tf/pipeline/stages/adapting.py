@@ -17,9 +17,9 @@ from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
 from sjft_tf.images import ImageSet
 from sjft_tf.models import JointModel, load_trunk_weights, save_trunk, trunk_of
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.networks import adapted_stamp, build_model, source_settings
 from sjft_tf.pipeline.stages.heads import alone_in, start_heads
+from sjft_tf.run_sets import Sets
 from sjft_tf.training import (
     ALONE,
     CheckpointPolicy,

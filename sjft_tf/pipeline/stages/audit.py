@@ -22,7 +22,7 @@ from sjft_tf.images import (
     find_leaks,
     refuse_changed,
 )
-from sjft_tf.pipeline.inputs import Sets
+from sjft_tf.run_sets import Sets
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, pair_montage
 from sjft_tf.training import ALONE, Cluster, finished_rounds

@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from sjft_tf.config import RunConfig
 from sjft_tf.evaluation import BorrowingFigures, SetFigures
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.stages.results import round_figures
+from sjft_tf.run_sets import Sets
 from sjft_tf.selection import TABLE_SELECTORS
 from sjft_tf.summaries import (
     RoundSummaries,

@@ -11,8 +11,8 @@ from scipy.special import softmax
 from sjft_tf import artifacts
 from sjft_tf.config import RELATED, RunConfig
 from sjft_tf.models import CoTuning, JointModel, Relationship, class_relationship, related
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.stages.heads import alone_in, features_of, fitted_head, head_stamp
+from sjft_tf.run_sets import Sets
 from sjft_tf.schema import Array, Schema
 from sjft_tf.training import ALONE, Cluster
 from sjft_tf.workdir import Workdir

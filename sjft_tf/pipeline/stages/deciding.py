@@ -13,8 +13,8 @@ from sjft_tf.artifacts import Artifact, Stamp, read_json, write_json
 from sjft_tf.config import RELATED, RunConfig
 from sjft_tf.evaluation import ChosenSelector
 from sjft_tf.images import refuse_changed
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.stages.sampling import Samples
+from sjft_tf.run_sets import Sets
 from sjft_tf.training import ALONE, Cluster
 from sjft_tf.workdir import Workdir
 

@@ -10,10 +10,10 @@ from sjft_tf import progress
 from sjft_tf.artifacts import Artifact, Stamp
 from sjft_tf.config import RunConfig
 from sjft_tf.images import refuse_changed
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.networks import starting_features, starting_stamp
 from sjft_tf.pipeline.stages.tables import table_artifact
 from sjft_tf.retrieval import COSINE, FeatureSource, NeighborTable, build_feature_table
+from sjft_tf.run_sets import Sets
 from sjft_tf.workdir import Workdir
 
 

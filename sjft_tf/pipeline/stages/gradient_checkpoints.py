@@ -15,9 +15,10 @@ from sjft_tf.models import (
     build_joint_model,
     fit_softmax_head,
 )
-from sjft_tf.pipeline.inputs import Sets, network_view
+from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.pipeline.networks import starting_trunk
 from sjft_tf.pipeline.stages.source_features import starting_features_of
+from sjft_tf.run_sets import Sets
 from sjft_tf.training import CheckpointPolicy, RoundHooks, RoundSettings, TrainingSets, load_round_weights, train_rounds
 from sjft_tf.workdir import Workdir
 

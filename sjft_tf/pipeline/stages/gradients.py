@@ -13,10 +13,11 @@ from sjft_tf.models import (
     HeadedTrunk,
     Sides,
 )
-from sjft_tf.pipeline.inputs import Sets, network_view
+from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.pipeline.stages.gradient_checkpoints import checkpoint_stamp, checkpoints, forget_training
 from sjft_tf.pipeline.stages.importance import fit_stamp
 from sjft_tf.pipeline.stages.weight_rules import ImageRule
+from sjft_tf.run_sets import Sets
 from sjft_tf.selection import ImageWeights, gradient_likeness
 from sjft_tf.workdir import Workdir
 

@@ -32,8 +32,9 @@ from sjft_tf.models import (
     trunk_features,
     trunk_of,
 )
-from sjft_tf.pipeline.inputs import Sets, network_view
+from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.pipeline.networks import adapted_stamp, starting_stamp
+from sjft_tf.run_sets import Sets
 from sjft_tf.schema import Array, Schema
 from sjft_tf.training import ALONE, Cluster
 from sjft_tf.workdir import Workdir

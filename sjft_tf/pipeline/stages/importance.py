@@ -9,9 +9,9 @@ import numpy as np
 from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
 from sjft_tf.models import Scaling, fit_softmax_head, softmax_head
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.stages.source_features import MOST_IMAGES, starting_features_of
 from sjft_tf.pipeline.stages.weight_rules import ClassRule
+from sjft_tf.run_sets import Sets
 from sjft_tf.selection import ClassWeights, class_weights
 from sjft_tf.workdir import Workdir
 

@@ -17,7 +17,7 @@ from sjft_tf.models import (
     Scorer,
     make_scorer,
 )
-from sjft_tf.pipeline.inputs import Sets, evaluation_views, network_view, views_stamp
+from sjft_tf.pipeline.inputs import evaluation_views, network_view, views_stamp
 from sjft_tf.pipeline.networks import build_model, weights_identity
 from sjft_tf.pipeline.stages.adapting import adapt_trunk
 from sjft_tf.pipeline.stages.board import Board
@@ -31,6 +31,7 @@ from sjft_tf.pipeline.stages.results import (
     validation_scores,
 )
 from sjft_tf.pipeline.stages.retrieving import retrieved
+from sjft_tf.run_sets import Sets
 from sjft_tf.training import (
     ALONE,
     CheckpointPolicy,

@@ -11,7 +11,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import BinEdges, DescribedImages, FilterBank, edges_made_from, fit_target_edges, partial_store
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, reduction_error, refuse_changed
-from sjft_tf.pipeline.inputs import Sets, descriptor_view, filter_bank, for_descriptors
+from sjft_tf.pipeline.inputs import descriptor_view, filter_bank, for_descriptors
 from sjft_tf.pipeline.stages.feature_neighbors import feature_artifact, feature_stamp, feature_table
 from sjft_tf.pipeline.stages.tables import table_artifact
 from sjft_tf.retrieval import (
@@ -24,6 +24,7 @@ from sjft_tf.retrieval import (
     check_begun_search,
     neighbors_made_from,
 )
+from sjft_tf.run_sets import Sets
 from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,9 @@ import tensorflow as tf
 from sjft_tf.config import RunConfig
 from sjft_tf.images import ImageSet, View
 from sjft_tf.models import FEATURES
-from sjft_tf.pipeline.inputs import Sets, network_view
+from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.pipeline.stages.results import counting_round
+from sjft_tf.run_sets import Sets
 from sjft_tf.selection import entropy
 from sjft_tf.summaries import projector_made_from, remove_projector, thumbnail_side, write_projector
 from sjft_tf.training import weights_digest

@@ -34,8 +34,8 @@ from sjft_tf.evaluation import (
 )
 from sjft_tf.images import ImageSet, refuse_changed
 from sjft_tf.models import MultiViewScorer, Scorer
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.retrieval import NeighborTable
+from sjft_tf.run_sets import Sets
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import neighbor_montage
 from sjft_tf.training import (

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from sjft_tf.config import RunConfig
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.stages.begun import as_begun
 from sjft_tf.pipeline.stages.neighbors import check_table, neighbor_table
 from sjft_tf.pipeline.stages.results import show_neighbors
 from sjft_tf.pipeline.stages.weighting import check_weights, source_pool
+from sjft_tf.run_sets import Sets
 from sjft_tf.selection import TABLE_SELECTORS, WEIGHT_SELECTORS
 from sjft_tf.training import ALONE, Cluster, TrainingSets
 from sjft_tf.workdir import Workdir

@@ -8,9 +8,9 @@ from sjft_tf import artifacts, progress
 from sjft_tf.config import RunConfig
 from sjft_tf.images import ImageSet
 from sjft_tf.models import FeatureStream
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.networks import starting_features
 from sjft_tf.pipeline.stages.weight_rules import ClassRule
+from sjft_tf.run_sets import Sets
 from sjft_tf.selection import ClassWeights, transport, transport_weights
 from sjft_tf.workdir import Workdir
 

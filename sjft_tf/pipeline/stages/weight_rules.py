@@ -14,8 +14,8 @@ from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
 from sjft_tf.csv_files import Writer
 from sjft_tf.images import ImageSet, refuse_changed
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.networks import starting_stamp
+from sjft_tf.run_sets import Sets
 from sjft_tf.schema import Array, Schema
 from sjft_tf.selection import ClassWeights, ImageWeights, pool_of_class_weights, pool_of_image_weights
 from sjft_tf.workdir import Workdir

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from sjft_tf.config import RunConfig
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.stages.gradients import GRADIENTS
 from sjft_tf.pipeline.stages.importance import CLASS_IMPORTANCE
 from sjft_tf.pipeline.stages.transport import CLASS_TRANSPORT
 from sjft_tf.pipeline.stages.weight_rules import WeightRule
+from sjft_tf.run_sets import Sets
 from sjft_tf.selection import pool_size
 from sjft_tf.workdir import Workdir
 

@@ -13,10 +13,10 @@ from sjft_tf.models import build_trunk
 from sjft_tf.pipeline.checking import memory
 from sjft_tf.pipeline.checking import settings as checking
 from sjft_tf.pipeline.checking.settings import check_sets, check_settings
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.networks import build_run_trunk
 from sjft_tf.pipeline.programs.train import train
 from sjft_tf.pipeline.stages import learning
+from sjft_tf.run_sets import Sets
 from sjft_tf.workdir import Workdir
 
 SMALL = {

@@ -10,9 +10,9 @@ from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.checking.begun_run import refuse_other_classes, refuse_other_images, refuse_other_target
 from sjft_tf.pipeline.checking.changes import changed_sets
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.pruning import target as pruning
 from sjft_tf.pipeline.stages.importance import CLASS_IMPORTANCE
+from sjft_tf.run_sets import Sets
 from sjft_tf.workdir import Workdir
 
 SETS = SimpleNamespace(

@@ -13,8 +13,8 @@ from sjft_tf.evaluation import ChosenSelector
 from sjft_tf.images import ImageSet
 from sjft_tf.pipeline.comparing import jobs
 from sjft_tf.pipeline.comparing.job_types import TableJob
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.stages import deciding
+from sjft_tf.run_sets import Sets
 from sjft_tf.workdir import Workdir
 
 from .test_comparison import SPEC, Pretended, compare

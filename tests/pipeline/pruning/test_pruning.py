@@ -13,12 +13,12 @@ from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
 from sjft_tf.influence import kept_rows
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.programs.prune import _verified
 from sjft_tf.pipeline.pruning import head as judging
 from sjft_tf.pipeline.pruning import target as pruning
 from sjft_tf.pipeline.pruning.network import cost
 from sjft_tf.pipeline.pruning.target import judgement, pruned
+from sjft_tf.run_sets import Sets
 from sjft_tf.workdir import Workdir
 
 NAMES = ["bright", "striped", "dark"]

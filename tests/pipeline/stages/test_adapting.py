@@ -8,10 +8,10 @@ import pytest
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.models import load_trunk_weights, trunk_of
-from sjft_tf.pipeline.inputs import open_sets
 from sjft_tf.pipeline.networks import adapted_stamp, build_model, build_run_trunk, source_settings
 from sjft_tf.pipeline.programs.train import train
 from sjft_tf.pipeline.stages import adapting
+from sjft_tf.run_sets import open_sets
 from sjft_tf.training import finished_rounds
 from sjft_tf.workdir import Workdir
 

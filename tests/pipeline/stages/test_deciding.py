@@ -10,11 +10,11 @@ from sjft_tf.advice import FAR
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet
-from sjft_tf.pipeline.inputs import Sets
 from sjft_tf.pipeline.stages import deciding
 from sjft_tf.pipeline.stages.deciding import decision_of, kept_decision, resolved
 from sjft_tf.pipeline.stages.sampling import GROUPS, Samples
 from sjft_tf.retrieval import Layout
+from sjft_tf.run_sets import Sets
 from sjft_tf.workdir import Workdir
 
 

@@ -6,7 +6,7 @@ import pytest
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.influence import save_kept
-from sjft_tf.pipeline.inputs import open_sets
+from sjft_tf.run_sets import open_sets
 from sjft_tf.workdir import Workdir
 
 
