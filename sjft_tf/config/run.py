@@ -73,10 +73,10 @@ class RunConfig:
     def stamp(self, *sections: str) -> dict[str, Setting]:
         """The settings of these sections that change results, by name: what an artifact records and is checked by."""
         return {
-            item.name: getattr(getattr(self, section), item.name)
+            item.name: value
             for section in sections
-            for item in dataclasses.fields(getattr(self, section))
-            if not item.metadata["free"]
+            for item, value in _values(getattr(self, section))
+            if not (item.metadata["free"] or (item.metadata["later"] and value == item.default))
         }
 
     def replace(self, section: str, **values: Setting) -> RunConfig:
@@ -160,6 +160,7 @@ class RunConfig:
             section.check()
         self._check_source()
         self._check_views()
+        self._check_mixing()
         self._check_features()
         self._check_distribution()
         self.monitor.profiled_steps(self.training.total_steps)
@@ -231,6 +232,13 @@ class RunConfig:
                 f"--cutout={self.augmentation.cutout} always hides the whole image of --image_size={view.image_size}"
             )
 
+    def _check_mixing(self) -> None:
+        if self.augmentation.mixes and self.training.batch_size < 2:
+            raise InputError(
+                "--mixup and --cutmix mix target images of a batch with each other, and --batch_size=1 has no two. "
+                "Take a larger one, or leave them out"
+            )
+
     def _check_distribution(self) -> None:
         strategy = self.distribution.strategy
         if strategy == "none":
@@ -268,6 +276,10 @@ class RunConfig:
                 raise InputError(
                     f"{flag} is for filter banks; --bank=features has no descriptors. Leave one of them out."
                 )
+
+
+def _values(section: Section) -> list[tuple[dataclasses.Field[Setting], Setting]]:
+    return [(item, getattr(section, item.name)) for item in dataclasses.fields(section)]  # type: ignore[arg-type]
 
 
 def _check_type(section: str, name: str, default: Setting, value: object) -> None:

@@ -3,14 +3,17 @@
 - `evaluate_probabilities`, `Metrics`: top-1, mean class accuracy, loss, calibration error, confusion matrix.
 - `reliability`, `expected_calibration_error`: confidence against accuracy.
 - `class_report`, `save_report`, `weakest`: the figures of every class.
+- `Ranking`, `rankings`: ROC AUC and average precision of each class against the rest.
 - `average_probabilities`, `aligned`: model fusion, of rounds and of runs.
 - `save_predictions`: predictions as CSV.
 - `Outcomes`, `save_outcomes`, `load_outcomes`: of each image whether it was right, and its loss.
 - `RunFigures`, `RoundFigures`, `RoundEvaluation`, `SetFigures`, `read_figures`: what metrics.json holds.
+- `PROBABILITIES`: the form of a round's predictions.
 """
 
 from sjft_tf.evaluation.calibration import expected_calibration_error, reliability
 from sjft_tf.evaluation.figures import (
+    PROBABILITIES,
     SCORED,
     BorrowingFigures,
     ChosenSelector,
@@ -29,10 +32,12 @@ from sjft_tf.evaluation.fusion import aligned, average_probabilities
 from sjft_tf.evaluation.metrics import SMALLEST_PROBABILITY, confusion_matrix, entropies, evaluate_probabilities
 from sjft_tf.evaluation.outcomes import Outcomes, load_outcomes, save_outcomes
 from sjft_tf.evaluation.predictions import save_predictions
+from sjft_tf.evaluation.ranking import Ranking, rankings
 from sjft_tf.evaluation.report import ClassFigures, class_report, save_report, weakest
 from sjft_tf.evaluation.set_figures import Metrics, SetFigures
 
 __all__ = [
+    "PROBABILITIES",
     "SCORED",
     "SMALLEST_PROBABILITY",
     "BorrowingFigures",
@@ -43,6 +48,7 @@ __all__ = [
     "FinalFigures",
     "Metrics",
     "Outcomes",
+    "Ranking",
     "RoundEvaluation",
     "RoundFigures",
     "RunFigures",
@@ -58,6 +64,7 @@ __all__ = [
     "expected_calibration_error",
     "figures_of",
     "load_outcomes",
+    "rankings",
     "read_figures",
     "reliability",
     "save_outcomes",

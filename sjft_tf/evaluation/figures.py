@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation.set_figures import Metrics, SetFigures
-from sjft_tf.schema import Formed, mismatch
+from sjft_tf.schema import Array, Formed, Schema, mismatch
 
 SCORED = ("validation", "test")
 """Image sets that a run is judged by, in the order they are told in."""
@@ -258,6 +258,12 @@ class EvaluationStamp(Formed):
     def to_json(self) -> dict[str, str]:
         """As in the files."""
         return {"images": self.images, "views": self.views, "weights": self.weights}
+
+
+PROBABILITIES = Schema(
+    {"probabilities": Array("float", ("images", "classes"), low=0, high=1.001)}, {"made_from": EvaluationStamp.FORM}
+)
+"""A round's predictions for one image set."""
 
 
 @dataclass(frozen=True)

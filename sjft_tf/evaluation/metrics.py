@@ -1,4 +1,4 @@
-"""What a set of predictions is worth: accuracy, mean class accuracy, loss, calibration, confusion. NumPy only."""
+"""What a set of predictions is worth: accuracy, loss, calibration, confusion, ranking. NumPy only."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation.calibration import expected_calibration_error, reliability
+from sjft_tf.evaluation.ranking import rankings
 from sjft_tf.evaluation.set_figures import Metrics
 
 # The smallest probability the loss takes the logarithm of. A float32 softmax underflows to exactly 0, whose
@@ -80,6 +81,7 @@ def evaluate_probabilities(probabilities: np.ndarray, labels: np.ndarray, class_
     images, hits = confusion.sum(axis=1), confusion.diagonal()
     present = images > 0
     bins = reliability(p.max(axis=1), p.argmax(axis=1) == labels)
+    ranked = rankings(p, labels)
     loss = -np.log(np.clip(p[np.arange(count), labels], SMALLEST_PROBABILITY, 1.0)).mean()
     return Metrics(
         count=count,
@@ -92,6 +94,8 @@ def evaluate_probabilities(probabilities: np.ndarray, labels: np.ndarray, class_
         class_names=tuple(map(str, class_names)),
         per_class_accuracy=tuple(float(h / n) if n else None for h, n in zip(hits, images, strict=True)),
         confusion=confusion,
+        per_class_roc_auc=tuple(ranking.roc_auc for ranking in ranked),
+        per_class_average_precision=tuple(ranking.average_precision for ranking in ranked),
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from sjft_tf.artifacts import atomic_write
 from sjft_tf.csv_files import Writer
 from sjft_tf.evaluation.metrics import confusion_matrix, entropies
+from sjft_tf.evaluation.ranking import rankings
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class ClassFigures:
         mean_entropy: of the predictions for its images, nats.
         confused_with: the other class that its images were most often taken for, of equal ones the first; "" if none.
         confused: how many.
+        roc_auc: area under the ROC curve of its probability, this class against the rest.
+        average_precision: of its probability, likewise.
     """
 
     name: str
@@ -36,6 +39,8 @@ class ClassFigures:
     mean_entropy: float | None
     confused_with: str
     confused: int
+    roc_auc: float | None = None
+    average_precision: float | None = None
 
 
 def class_report(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> list[ClassFigures]:
@@ -49,7 +54,7 @@ def class_report(probabilities: np.ndarray, labels: np.ndarray, class_names: Seq
     p = np.asarray(probabilities, np.float64)
     labels = np.asarray(labels)
     confusion = confusion_matrix(labels, p.argmax(axis=1), len(class_names))
-    spread = entropies(p)
+    spread, ranked = entropies(p), rankings(p, labels)
     report = []
     for c, name in enumerate(class_names):
         images, hits, taken = int(confusion[c].sum()), int(confusion[c, c]), int(confusion[:, c].sum())
@@ -66,6 +71,8 @@ def class_report(probabilities: np.ndarray, labels: np.ndarray, class_names: Seq
                 mean_entropy=float(spread[labels == c].mean()) if images else None,
                 confused_with=str(class_names[most]) if others[most] else "",
                 confused=int(others[most]),
+                roc_auc=ranked[c].roc_auc,
+                average_precision=ranked[c].average_precision,
             )
         )
     return report

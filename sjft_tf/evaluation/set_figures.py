@@ -10,6 +10,7 @@ import numpy as np
 
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation.calibration import ReliabilityBin
+from sjft_tf.evaluation.ranking import macro
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,10 @@ class Metrics(SetFigures):
         per_class_accuracy: for every class the share of its images that were recognized (recall); None for a
             class without images.
         confusion: int64 [C, C]; row: true class, column: predicted class.
+        per_class_roc_auc: for every class the area under the ROC curve of its probability, the class against the rest
+            (see `ranking.Ranking`); None where there are no images of the class, or of others. Empty in figures that
+            were written before there was this one.
+        per_class_average_precision: likewise, the average precision.
     """
 
     FORM: ClassVar[dict[str, Any]] = {
@@ -76,6 +81,8 @@ class Metrics(SetFigures):
         "class_names": [str],
         "per_class_accuracy": [(float, None)],
         "confusion": [[int]],
+        "per_class_roc_auc?": [(float, None)],
+        "per_class_average_precision?": [(float, None)],
     }
 
     mean_entropy: float
@@ -83,6 +90,18 @@ class Metrics(SetFigures):
     class_names: tuple[str, ...]
     per_class_accuracy: tuple[float | None, ...]
     confusion: np.ndarray
+    per_class_roc_auc: tuple[float | None, ...] = ()
+    per_class_average_precision: tuple[float | None, ...] = ()
+
+    @property
+    def macro_roc_auc(self) -> float | None:
+        """Mean over the classes that have one; None where none has."""
+        return macro(self.per_class_roc_auc)
+
+    @property
+    def macro_average_precision(self) -> float | None:
+        """Likewise."""
+        return macro(self.per_class_average_precision)
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain Python values, free of NaN; bins without images are left out."""
@@ -93,6 +112,15 @@ class Metrics(SetFigures):
             "class_names": list(self.class_names),
             "per_class_accuracy": list(self.per_class_accuracy),
             "confusion": self.confusion.tolist(),
+            **(self._ranked_json() if self.per_class_roc_auc else {}),
+        }
+
+    def _ranked_json(self) -> dict[str, Any]:
+        return {
+            "per_class_roc_auc": list(self.per_class_roc_auc),
+            "per_class_average_precision": list(self.per_class_average_precision),
+            "macro_roc_auc": self.macro_roc_auc,
+            "macro_average_precision": self.macro_average_precision,
         }
 
     @classmethod
@@ -112,6 +140,8 @@ class Metrics(SetFigures):
             class_names=names,
             per_class_accuracy=tuple(value["per_class_accuracy"]),
             confusion=_square(value["confusion"], len(names)),
+            per_class_roc_auc=tuple(value.get("per_class_roc_auc", ())),
+            per_class_average_precision=tuple(value.get("per_class_average_precision", ())),
         )
 
 

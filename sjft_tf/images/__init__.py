@@ -30,7 +30,7 @@ View             the deterministic view of an image: squash-resize and center cr
 evaluation_views the views whose predictions are averaged: center, ten crops, or whole images of several sides
 reduction_error  what decoding large JPEG images smaller (`ImageSet.reduced`) changes in their views
 Augmentation     random crop, scale and mirror of training images, and the `Change`s after it: RandomAffine,
-                 RandAugment, ColorJitter, Cutout
+                 RandAugment, ColorJitter, Cutout; Mixing of whole batches
 joint_dataset    the batches of training: target images beside images of a `SourceStream`, paired by its `Pools`
                  and, beside them, their `Exchange`
 BatchPlan        which steps, of how many target images; of which a `BatchShard` is what one process feeds its devices
@@ -50,7 +50,7 @@ visible_name     a path as text that can be printed
 """
 
 from sjft_tf.images.audit import AUDIT_SETTINGS, MIN_AUDITED_SIDE, Audit, Leak, find_conflicts, find_leaks
-from sjft_tf.images.augment import Augmentation, Change, ColorJitter, Cutout, RandAugment, RandomAffine
+from sjft_tf.images.augment import Augmentation, Change, ColorJitter, Cutout, Mixing, RandAugment, RandomAffine
 from sjft_tf.images.class_names import class_name, in_class_order
 from sjft_tf.images.combine import align_classes, check_disjoint, check_trainable, concatenate
 from sjft_tf.images.decode import MAX_PIXELS, decode_image, most_bytes
@@ -93,6 +93,7 @@ __all__ = [
     "ImageSet",
     "Leak",
     "ListedFile",
+    "Mixing",
     "Pools",
     "RandAugment",
     "RandomAffine",

@@ -7,13 +7,15 @@ does not disturb the order.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from sjft_tf.errors import InputError
 from sjft_tf.images import philox
-from sjft_tf.images.augment import Augmentation
+from sjft_tf.images.augment import Augmentation, Mixing
 from sjft_tf.images.image_set import ImageSet, on_cpu, untuned
 from sjft_tf.images.order import BatchComposition, round_order, target_row_at
 from sjft_tf.images.positions import BatchPlan
@@ -128,6 +130,7 @@ def joint_dataset(
     *,
     seed: int,
     composition: BatchComposition | None = None,
+    mixing: Mixing | None = None,
 ) -> tf.data.Dataset:
     """Batches for `plan.steps` training steps, beginning at the run's global step `plan.first_step`.
 
@@ -138,17 +141,26 @@ def joint_dataset(
         plan: which steps, of how many target images, and whose part of them.
         seed: the run's seed.
         composition: hard images drawn more often and few images of a class in a batch; None (default): neither.
+        mixing: mixes the target images of each element (the part of a micro-batch that one replica has) with each
+            other; None (default): nothing does.
 
     Returns:
         Dataset of `(images float32 [2b, H, W, 3], {"target": int32 [2b], "source": int32 [2b]})`, the target half
         first, label -1 where a row is of the other domain; b is B / replicas. One element a step and local replica:
         those of a step come in turn, and over all replicas they are the rows of the whole batch. With more than one
         micro-batch everything has a leading axis of length A. Without a source: b rows and the key "target".
+        With `mixing` also "partner" int32, labels of the target images that were mixed in, and "share" float32 in
+        [0, 1], how much "target" counts against it; -1 and 1 in source rows.
 
     Raises:
-        InputError: the batch cannot be divided or made up so.
+        InputError: the batch cannot be divided or made up so, or there is nothing in it to mix with.
     """
     plan.check()
+    if mixing is not None and plan.per_replica < 2:
+        raise InputError(
+            f"--mixup and --cutmix mix the target images that a device has of a batch, which is 1 of "
+            f"--batch_size={plan.batch_size}. Take a larger --batch_size, or leave them out"
+        )
     domains = [Domain(target, on_cpu(target.labels), _TARGET_VIEW)]
     pools = None
     if source is not None:
@@ -177,34 +189,48 @@ def joint_dataset(
             drawn.append(Drawn(row, seeds, augmentation.choose(philox.uniforms(seeds)), tf.gather(domain.labels, row)))
         return tuple(drawn)
 
-    def load(*drawn: Drawn) -> tuple[tuple[tf.Tensor, tf.Tensor], ...]:
-        return tuple(
+    def load(*drawn: Drawn) -> tuple[tuple[tf.Tensor, ...], ...]:
+        halves: list[tuple[tf.Tensor, ...]] = [
             (augmentation.apply(domain.images.load(one.row), one.choice, one.seed), one.label)
             for domain, one in zip(domains, map(Drawn._make, drawn), strict=True)
-        )
+        ]
+        if mixing is not None:
+            halves[0] += (Drawn._make(drawn[0]).seed,)
+        return tuple(halves)
 
     # What is drawn is drawn for many images at once, decoding and augmenting run in parallel an example at a time, and
     # only small batches of finished images wait.
     together = max(1, _DRAWN_TOGETHER // (plan.per_replica * plan.accumulate))
     examples = tf.data.Dataset.range(plan.elements).batch(together).map(draw).unbatch()
     examples = examples.map(load, tf.data.AUTOTUNE, deterministic=True).batch(plan.per_replica, drop_remainder=True)
+    if mixing is not None:
+        examples = examples.map(functools.partial(_mixed, mixing), tf.data.AUTOTUNE, deterministic=True)
     if plan.accumulate > 1:
         examples = examples.batch(plan.accumulate, drop_remainder=True)
     counted = examples.map(_joined).apply(tf.data.experimental.assert_cardinality(plan.elements))
     return untuned(counted.prefetch(2))
 
 
-def _joined(*halves: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """One batch of the domains' halves, each images and labels, the labels of the other domain's rows set to -1."""
+def _mixed(mixing: Mixing, target: tuple[tf.Tensor, ...], *source: tuple[tf.Tensor, ...]) -> tuple[Any, ...]:
+    """The halves of a batch with the target's images mixed: images, labels, partners and shares of it."""
+    images, labels, seeds = target
+    return (mixing(images, labels, seeds[0]), *source)  # its first image's seed is the batch's
+
+
+def _joined(*halves: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """One batch of the domains' halves, each images and labels, the labels of the other domain's rows set to -1.
+
+    What a mixed target has beside them, partners and shares, goes along.
+    """
     axis = len(halves[0][1].shape) - 1
-    images = tf.concat([tf.cast(images, tf.float32) for images, _ in halves], axis)
+    images = tf.concat([tf.cast(half[0], tf.float32) for half in halves], axis)
+    labels = dict(zip(("target", "partner", "share"), halves[0][1:], strict=False))
     if len(halves) == 1:
-        return images, {"target": halves[0][1]}
-    (_, target), (_, source) = halves
-    return images, {
-        "target": tf.concat([target, tf.fill(tf.shape(source), -1)], axis),
-        "source": tf.concat([tf.fill(tf.shape(target), -1), source], axis),
-    }
+        return images, labels
+    source = halves[1][1]
+    beside = {"target": -1, "partner": -1, "share": 1.0}
+    both = {name: tf.concat([own, tf.fill(tf.shape(source), beside[name])], axis) for name, own in labels.items()}
+    return images, both | {"source": tf.concat([tf.fill(tf.shape(labels["target"]), -1), source], axis)}
 
 
 def _seed_at(position: tf.Tensor, seed: int, stream: int) -> tf.Tensor:

@@ -25,6 +25,7 @@ def head_sums(
     logits: tf.Tensor | np.ndarray,
     label_smoothing: float = 0.0,
     class_weights: tf.Tensor | np.ndarray | None = None,
+    shares: tf.Tensor | np.ndarray | None = None,
 ) -> HeadSums:
     """Softmax cross-entropy from logits, and hits, summed over the rows that have a label.
 
@@ -39,6 +40,7 @@ def head_sums(
             (Szegedy et al. 2016), so the loss is (1 - e) * CE(label) + e * mean over classes of -log p.
         class_weights: float32 [C], what a row's loss is multiplied by, by its label; hits stay whole. As with Keras'
             `class_weight` the caller divides by the number of rows, not by the sum of their weights. None: all are 1.
+        shares: float32 [N], how much this label of a mixed image counts, in loss and hits; None: whole.
     """
     labels, valid = labels_and_mask(labels)
     # Masked rows get harmless logits as well: 0 * inf in their gradient would be NaN.
@@ -49,10 +51,7 @@ def head_sums(
         losses = (1.0 - label_smoothing) * losses + label_smoothing * everywhere
     losses = _weighted(losses, labels, class_weights)
     hits = tf.logical_and(valid, tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), labels))
-    return HeadSums(
-        tf.reduce_sum(tf.where(valid, losses, 0.0)),
-        tf.reduce_sum(tf.cast(hits, tf.float32)),
-    )
+    return HeadSums(_total(losses, valid, shares), _total(tf.cast(hits, tf.float32), valid, shares))
 
 
 def soft_loss_sum(
@@ -60,6 +59,7 @@ def soft_loss_sum(
     logits: tf.Tensor | np.ndarray,
     wanted: tf.Tensor | np.ndarray,
     class_weights: tf.Tensor | np.ndarray | None = None,
+    shares: tf.Tensor | np.ndarray | None = None,
 ) -> tf.Tensor:
     """Cross-entropy with the distribution that each row's label stands for, summed over the rows that have a label.
 
@@ -68,6 +68,7 @@ def soft_loss_sum(
         logits: float [N, C].
         wanted: float32 [K, C], a distribution for each label.
         class_weights: float32 [K], as for `head_sums`.
+        shares: float32 [N], likewise.
 
     Returns:
         Scalar float32, nats; 0, with a gradient of 0, without a valid row.
@@ -75,12 +76,15 @@ def soft_loss_sum(
     labels, valid = labels_and_mask(labels)
     logits = tf.where(valid[:, tf.newaxis], tf.cast(logits, tf.float32), 0.0)
     losses = -tf.reduce_sum(tf.gather(wanted, labels) * tf.nn.log_softmax(logits), axis=-1)
-    losses = _weighted(losses, labels, class_weights)
-    return tf.reduce_sum(tf.where(valid, losses, 0.0))
+    return _total(_weighted(losses, labels, class_weights), valid, shares)
 
 
 def _weighted(losses: tf.Tensor, labels: tf.Tensor, class_weights: tf.Tensor | np.ndarray | None) -> tf.Tensor:
     return losses if class_weights is None else losses * tf.gather(tf.cast(class_weights, tf.float32), labels)
+
+
+def _total(values: tf.Tensor, valid: tf.Tensor, shares: tf.Tensor | np.ndarray | None) -> tf.Tensor:
+    return tf.reduce_sum(tf.where(valid, values if shares is None else values * shares, 0.0))
 
 
 def valid_rows(labels: tf.Tensor | np.ndarray) -> tf.Tensor:

@@ -18,7 +18,7 @@ from sjft_tf.models.losses import head_sums, soft_loss_sum, valid_rows
 from sjft_tf.models.precision import loss_scale, prepare_gradients, scale_loss
 
 Labels = Mapping[str, tf.Tensor]
-"""Of each head int32 [N], -1 where a row is of the other domain."""
+"""Of each head int32 [N], -1 where a row is of the other domain; of mixed images also "partner" and "share"."""
 Counts = dict[str, tf.Tensor]
 """Of each term of the loss how many rows have a label, scalar float32."""
 Sums = dict[str, list[tf.Tensor]]
@@ -72,9 +72,12 @@ class JointModel(keras.Model):
 
     After `prepare` and `compile(optimizer=...)` it is trained by `fit` with batches of
     `(images float32 [N, H, W, 3], {"target": int32 [N], "source": int32 [N]})`, label -1 where a row is of the
-    other domain; with a leading axis of micro-batches where gradients are accumulated. What `fit` reports: "loss"
-    (weighted sum of the terms), "target_loss", "source_loss", "target_accuracy", "source_accuracy", "gradient_norm"
-    (before clipping) where it is clipped, and "co_tuning_loss" with Co-Tuning: means over the steps of the fit.
+    other domain; with a leading axis of micro-batches where gradients are accumulated. Where target images are mixed,
+    "partner" int32 [N] is the label of what was mixed in and "share" float32 [N] how much "target" counts: loss and
+    hits of a row are `share` times those of its label plus the rest times those of the partner's. What `fit` reports:
+    "loss" (weighted sum of the terms), "target_loss", "source_loss", "target_accuracy", "source_accuracy",
+    "gradient_norm" (before clipping) where it is clipped, and "co_tuning_loss" with Co-Tuning: means over the steps of
+    the fit.
     """
 
     rules: StepRules | None = None
@@ -187,12 +190,9 @@ class JointModel(keras.Model):
     def _accumulated(
         self, rules: StepRules, images: tf.Tensor, labels: Labels, counts: Counts, variables: list[Variable]
     ) -> tuple[list[tf.Tensor], Sums]:
-        heads = list(rules.loss_weights)
-
         def add(i: tf.Tensor, gradients: list[tf.Tensor], sums: Sums) -> tuple[tf.Tensor, list[tf.Tensor], Sums]:
-            part, new_sums = self._gradients(
-                rules, images[i], {head: labels[head][i] for head in heads}, counts, variables
-            )
+            of_part = {name: values[i] for name, values in labels.items()}
+            part, new_sums = self._gradients(rules, images[i], of_part, counts, variables)
             gradients = [total + new for total, new in zip(gradients, part, strict=True)]
             return i + 1, gradients, tf.nest.map_structure(lambda total, new: total + new, sums, new_sums)
 
@@ -214,14 +214,26 @@ def _counts(rules: StepRules, labels: Labels) -> Counts:
 
 
 def _sums(rules: StepRules, labels: Labels, outputs: Mapping[str, tf.Tensor]) -> Sums:
-    own = {"target": rules.class_weights}
-    sums = {
-        head: list(head_sums(labels[head], outputs[head], rules.label_smoothing, own.get(head)))
-        for head in rules.loss_weights
-    }
-    if rules.relationship is not None:
-        sums[CO_TUNING] = [soft_loss_sum(labels["target"], outputs["source"], rules.relationship, rules.class_weights)]
+    weights, sums = rules.class_weights, {}
+    for head in rules.loss_weights:
+        own = weights if head == "target" else None
+        parts = [
+            head_sums(one, outputs[head], rules.label_smoothing, own, shares) for one, shares in _learned(labels, head)
+        ]
+        sums[head] = [tf.add_n(values) for values in zip(*parts, strict=True)]
+    if (wanted := rules.relationship) is not None:
+        taught = _learned(labels, "target")
+        sums[CO_TUNING] = [
+            tf.add_n([soft_loss_sum(one, outputs["source"], wanted, weights, shares) for one, shares in taught])
+        ]
     return sums
+
+
+def _learned(labels: Labels, head: str) -> list[tuple[tf.Tensor, tf.Tensor | None]]:
+    """The labels that a head learns of each row, and how much they count (None: whole): two where images are mixed."""
+    if head != "target" or "partner" not in labels:
+        return [(labels[head], None)]
+    return [(labels["target"], labels["share"]), (labels["partner"], 1.0 - labels["share"])]
 
 
 def _nothing(rules: StepRules) -> Sums:

@@ -91,7 +91,7 @@ def adapted_stamp(config: RunConfig, source: ImageSet) -> artifacts.Stamp:
 
 
 def source_settings(config: RunConfig) -> RunConfig:
-    """The settings by which the source is learned: nothing is frozen, the rate falls as a cosine, the seed is 0."""
+    """The settings by which the source is learned: nothing is frozen or mixed, the rate falls as a cosine, seed 0."""
     plain = RunConfig()
     training = dataclasses.replace(
         plain.training,
@@ -103,6 +103,7 @@ def source_settings(config: RunConfig) -> RunConfig:
     )
     selection = dataclasses.replace(plain.selection, selector="none")
     model = dataclasses.replace(config.model, freeze="", freeze_batch_norm=False, adapt_steps=0, start_statistics=0.0)
+    config = config.replace("augmentation", mixup=0.0, cutmix=0.0)  # which are the target's
     return dataclasses.replace(config, training=training, selection=selection, model=model)
 
 

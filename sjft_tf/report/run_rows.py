@@ -49,7 +49,10 @@ class Confusion:
 
 @dataclass(frozen=True)
 class ClassRow:
-    """A class by its recall; `taken_for` the class that `confused` of its images were taken for, "" for none."""
+    """A class by its recall; `taken_for` the class that `confused` of its images were taken for, "" for none.
+
+    `roc_auc` and `average_precision` are None of older runs as well.
+    """
 
     name: str
     recall: float
@@ -57,6 +60,8 @@ class ClassRow:
     precision: float | None
     taken_for: str
     confused: int
+    roc_auc: float | None = None
+    average_precision: float | None = None
 
 
 @dataclass(frozen=True)

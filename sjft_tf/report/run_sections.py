@@ -13,6 +13,7 @@ from sjft_tf.report import run_charts
 from sjft_tf.report.pictures import Pictures
 from sjft_tf.report.reading import RecordedRun
 from sjft_tf.report.run_images import borrowed_images, hardest_images
+from sjft_tf.report.run_ranking import ranking_charts
 from sjft_tf.report.run_rows import (
     BorrowedPictures,
     ChangedSetting,
@@ -24,6 +25,7 @@ from sjft_tf.report.run_rows import (
     RoundRow,
     Tile,
 )
+from sjft_tf.report.schema import RANKED_COLUMNS
 
 _PAIRS = 12  # confusions in the table
 _CLASSES = 8  # weakest, and strongest, classes
@@ -59,6 +61,7 @@ def run_context(run: RecordedRun, pictures: Pictures, name: str = "run") -> dict
         "hardest": part("The hardest images", lambda: hardest_images(run, pictures), None),
         "confusions": part("Confusions", lambda: _confusions(run), nothing),
         "per_class": part("Figures of classes", lambda: _per_class(run), nothing),
+        "ranking": part("Curves of classes", lambda: ranking_charts(run, name), nothing),
         "leaks": part("Leakage", lambda: _leaks(run), None),
         "times": part("Times", lambda: _times(run, name), None),
         "settings": run.config,
@@ -193,6 +196,7 @@ def _per_class(run: RecordedRun) -> list[ClassRow | ClassGap]:
             precision=float(line["precision"]) if line["precision"] else None,
             taken_for=line["confused_with"],
             confused=int(line["confused"]),
+            **{figure: float(line[figure]) for figure in RANKED_COLUMNS if line.get(figure)},
         )
         for line in run.class_lines
         if line["recall"]

@@ -14,6 +14,8 @@ from sjft_tf.schema import mismatch
 
 LEAK_COLUMNS = ("source_id", "role", "target_id", "kind", "score")
 CLASS_COLUMNS = ("class", "images", "recall", "precision", "confused_with", "confused")
+RANKED_COLUMNS = ("roc_auc", "average_precision")
+"""Which older runs do not have."""
 
 
 def need(fits: bool, what: str) -> None:
@@ -138,4 +140,7 @@ def class_lines(lines: list[dict[str, str]]) -> list[dict[str, str]]:
             if line[name] or high == MOST:
                 value = int(line[name]) if high == MOST else float(line[name])
                 number(value, f"`{name}` {what}", 0.0, high)
+        for name in RANKED_COLUMNS:
+            if line.get(name):
+                number(float(line[name]), f"`{name}` {what}", 0.0, 1.0)
     return lines

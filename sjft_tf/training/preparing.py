@@ -9,7 +9,7 @@ import numpy as np
 
 from sjft_tf.config import AugmentationConfig, SelectionConfig, TrainingConfig, ViewConfig
 from sjft_tf.errors import InputError
-from sjft_tf.images import Augmentation, Change, ColorJitter, Cutout, ImageSet, RandAugment, RandomAffine
+from sjft_tf.images import Augmentation, Change, ColorJitter, Cutout, ImageSet, Mixing, RandAugment, RandomAffine
 from sjft_tf.models import CoTuning, balanced_weights
 from sjft_tf.selection import DrawRule, Selector, SourceClasses, pool_size, smallest_k
 
@@ -54,6 +54,11 @@ def augmentation(view: ViewConfig, more: AugmentationConfig) -> Augmentation:
         mirror=view.mirror,
         changes=tuple(changes),
     )
+
+
+def mixing(settings: AugmentationConfig) -> Mixing | None:
+    """How the target images of a batch are mixed with each other; None: not at all."""
+    return Mixing(settings.mixup, settings.cutmix) if settings.mixes else None
 
 
 def class_weights(settings: TrainingConfig, target: ImageSet) -> np.ndarray | None:

@@ -43,7 +43,14 @@ from sjft_tf.training.checkpoints.steps import Resumed
 from sjft_tf.training.compiling import compile_joint, largest_divisor, run_in_steps_of, wanted_execution
 from sjft_tf.training.distribution import ALONE, Arrays, Cluster, JoinReplicas
 from sjft_tf.training.finishing import FinishWeights, micro_batches
-from sjft_tf.training.preparing import TrainingSets, augmentation, class_weights, first_counts, make_selector
+from sjft_tf.training.preparing import (
+    TrainingSets,
+    augmentation,
+    class_weights,
+    first_counts,
+    make_selector,
+    mixing,
+)
 from sjft_tf.training.record import round_record
 from sjft_tf.training.scoring import TargetScores
 from sjft_tf.training.settings import RoundSettings
@@ -226,7 +233,12 @@ class _Loop:
         def stream(start: int, count: int, shard: BatchShard = WHOLE_BATCH) -> tf.data.Dataset:
             plan = BatchPlan(training.batch_size, start, count, shard, training.accumulate)
             changes = augmentation(settings.view, settings.augmentation)
-            return joint_dataset(self.sets.target, source, changes, plan, seed=training.seed, composition=composition)
+            return joint_dataset(
+                *(self.sets.target, source, changes, plan),
+                seed=training.seed,
+                composition=composition,
+                mixing=mixing(settings.augmentation),
+            )
 
         return stream
 

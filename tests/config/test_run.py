@@ -248,3 +248,8 @@ def test_bad_profiles_are_refused(given, said):
 
 def test_what_monitors_a_run_changes_no_result():
     assert PLAIN.stamp("monitor") == {}
+
+
+def test_stamps_of_runs_from_before_an_option_stay_valid():
+    assert not {"mixup", "cutmix"} & PLAIN.stamp("augmentation").keys()
+    assert changed("augmentation", mixup=0.2).stamp("augmentation")["mixup"] == 0.2

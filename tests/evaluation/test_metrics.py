@@ -34,7 +34,7 @@ def test_metrics_by_hand():
 
 def test_json_is_strict_and_complete():
     m = evaluate_probabilities(np.array([[1.0, 0.0]]), np.array([0]), ["a", "b"])
-    text = json.dumps(m.to_json(), allow_nan=False)
+    text, nothing = json.dumps(m.to_json(), allow_nan=False), {"per_class": [None, None], "macro": None}
     assert json.loads(text) == {
         "count": 1,
         "top1": 1.0,
@@ -46,6 +46,7 @@ def test_json_is_strict_and_complete():
         "class_names": ["a", "b"],
         "per_class_accuracy": [1.0, None],
         "confusion": [[1, 0], [0, 0]],
+        **{f"{mean}_{figure}": value for figure in ("roc_auc", "average_precision") for mean, value in nothing.items()},
     }
     assert "-0.0" not in text
 

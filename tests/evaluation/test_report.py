@@ -33,6 +33,9 @@ def test_by_hand():
     assert cat.mean_entropy == pytest.approx((0 + math.log(2) + quarter) / 3)
     assert (dog.images, dog.recall, dog.precision, dog.f1) == (1, 1.0, 0.5, pytest.approx(2 / 3))
     assert (dog.confused_with, dog.confused, dog.mean_entropy) == ("", 0, 0.0)
+    # Of the 3 x 3 pairs of a cat and another 7 are in order; the precisions at the three cats are 1/1, 2/3 and 3/4.
+    assert (cat.roc_auc, cat.average_precision) == (pytest.approx(7 / 9), pytest.approx((1 + 2 / 3 + 3 / 4) / 3))
+    assert (emu.roc_auc, emu.average_precision) == (None, None)
     assert (yak.recall, yak.precision, yak.confused_with) == (0.5, 1.0, "cat")
     assert (emu.images, emu.recall, emu.precision, emu.f1, emu.mean_entropy) == (0, None, None, None, None)
 
@@ -46,6 +49,7 @@ def test_as_csv_and_in_words(tmp_path):
     assert rows[0]["f1"] == "0.666667"
     assert rows[3] == {
         **dict.fromkeys(("recall", "precision", "f1", "mean_entropy", "confused_with"), ""),
+        **dict.fromkeys(("roc_auc", "average_precision"), ""),
         **{"class": "emu", "images": "0", "confused": "0"},
     }
     assert weakest(report) == "yak 50% of 2 (taken for cat), cat 67% of 3 (taken for dog)"

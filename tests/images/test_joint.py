@@ -20,12 +20,12 @@ def numbered(count, classes, offset=0):
     return ImageSet.from_arrays("numbered", images.copy(), np.arange(count) % classes, [str(c) for c in range(classes)])
 
 
-def batches(plan=BATCHES, seed=0, augmentation=PLAIN, labels=None, composition=None):
+def batches(plan=BATCHES, seed=0, augmentation=PLAIN, labels=None, **options):
     target, source = numbered(5, 2), numbered(20, 3, offset=100)
     pools = Pools(np.array([0, 1, 5, 7, 8, 9, 19], np.int32), np.array([0, 2, 3, 4, 6]), np.array([2, 1, 1, 2, 1]))
     labels = source.labels if labels is None else labels
     stream = SourceStream(source, pools, labels)
-    dataset = joint_dataset(target, stream, augmentation, plan, seed=seed, composition=composition)
+    dataset = joint_dataset(target, stream, augmentation, plan, seed=seed, **options)
     assert dataset.cardinality() == plan.steps * plan.shard.local
     return list(dataset.as_numpy_iterator())
 

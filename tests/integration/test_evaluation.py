@@ -113,7 +113,10 @@ def test_fusion_of_rounds_and_of_runs(trained, tmp_path):
         rows = list(csv.DictReader(stream))
     assert [float(row["probability"]) for row in rows] == pytest.approx(want.max(axis=1), rel=1e-4)
     np.testing.assert_allclose([[float(row[f"p:{c}"]) for c in "abc"] for row in rows], want, rtol=1e-4, atol=1e-6)
-    assert json.loads(output.read_text())["models"][1] == {"workdir": str(other.root), "predictions": "round 1"}
+    told = json.loads(output.read_text())
+    assert told["models"][1] == {"workdir": str(other.root), "predictions": "round 1"}
+    area, precision = told["macro_roc_auc"], told["macro_average_precision"]
+    assert f"each class against the rest: ROC AUC {area:.3f}, average precision {precision:.3f} (class means)" in lines
     # By name: with the other's names turned round, its columns are turned back.
     classes = other.read_classes()
     artifacts.write_json(other.classes, classes | {"target": ["c", "b", "a"]})

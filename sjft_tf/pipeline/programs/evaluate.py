@@ -13,6 +13,7 @@ from sjft_tf import artifacts
 from sjft_tf.config import EvaluationConfig, RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import (
+    Metrics,
     aligned,
     average_probabilities,
     class_report,
@@ -89,6 +90,7 @@ def evaluate(workdir: Workdir, request: EvaluationRequest, output: str = "") -> 
     else:
         yield f"{descriptions[0]} on {images.name}: {describe(figures)}"
     yield f"expected calibration error {figures.calibration_error:.2%}, mean entropy {figures.mean_entropy:.3f} nats"
+    yield _ranked(figures)
     if weak := weakest(report):
         yield f"weakest classes: {weak}"
     if output:
@@ -102,6 +104,17 @@ def evaluate(workdir: Workdir, request: EvaluationRequest, output: str = "") -> 
         save_predictions(predictions, images.ids, names, fused, images.labels, request.all_probabilities)
         save_report(classes, report)
         yield f"figures: {output}, predictions: {predictions}, classes: {classes}"
+
+
+def _ranked(figures: Metrics) -> str:
+    """The macro means of what the classes' probabilities are worth, and over which classes they are."""
+    area, precision = figures.macro_roc_auc, figures.macro_average_precision
+    if area is None or precision is None:
+        return "each class against the rest: no ROC AUC, since all images are of one class"
+    known = sum(value is not None for value in figures.per_class_roc_auc)
+    classes = len(figures.class_names)
+    means = f"means over {known} of {classes} classes, the others have no images" if known < classes else "class means"
+    return f"each class against the rest: ROC AUC {area:.3f}, average precision {precision:.3f} ({means})"
 
 
 def _images(config: RunConfig, workdir: Workdir, spec: str, names: Sequence[str]) -> ImageSet:

@@ -49,6 +49,7 @@ def short_training(config: RunConfig) -> RunConfig:
         .replace("training", rounds=max(1, later), steps_per_round=steps, seed=0, target_weight=1.0, source_weight=1.0)
         .replace("training", learning_rate=config.selection.gradient_rate, schedule="constant", warmup_steps=0)
         .replace("training", recompute_batch_norm=0, average_weights=0.0, l2_sp=0.0, jit=False, co_tuning="0")
+        .replace("augmentation", mixup=0.0, cutmix=0.0)
         .replace("training", class_weight="none", sampling="uniform", early_stopping=0)
     )
 

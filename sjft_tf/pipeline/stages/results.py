@@ -13,6 +13,7 @@ from sjft_tf import artifacts, outputs
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import (
+    PROBABILITIES,
     ChosenSelector,
     EarlyStopping,
     EvaluationStamp,
@@ -36,7 +37,6 @@ from sjft_tf.images import ImageSet, refuse_changed
 from sjft_tf.models import MultiViewScorer, Scorer
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.run_sets import Sets
-from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import neighbor_montage
 from sjft_tf.training import (
     best_of,
@@ -50,10 +50,6 @@ from sjft_tf.training import (
 from sjft_tf.workdir import RoundFiles, Workdir
 
 log = logging.getLogger(__name__)
-
-_PROBABILITIES = Schema(
-    {"probabilities": Array("float", ("images", "classes"), low=0, high=1.001)}, {"made_from": EvaluationStamp.FORM}
-)
 
 
 def evaluate_round(
@@ -161,7 +157,7 @@ def scored_images(workdir: Workdir, index: int, name: str) -> str | None:
     """
     path = round_folder(workdir.rounds, index) / RoundFiles.probabilities(name)
     remedy = "Remove it and start the training's command again: the round is scored anew."
-    return artifacts.load_npz(path, _PROBABILITIES, remedy)[1]["made_from"]["images"] if path.is_file() else None
+    return artifacts.load_npz(path, PROBABILITIES, remedy)[1]["made_from"]["images"] if path.is_file() else None
 
 
 def _stamp(images: ImageSet, workdir: Workdir, index: int, views: str) -> EvaluationStamp:
@@ -275,7 +271,7 @@ def _artifact(workdir: Workdir, index: int, name: str, images: ImageSet, views: 
     """The probabilities of a scored set after a round; those of other views give way, those of other images do not."""
 
     def load(path: Path) -> tuple[np.ndarray, artifacts.Stamp]:
-        arrays, meta = artifacts.load_npz(path, _PROBABILITIES, way_back(workdir.rounds, index))
+        arrays, meta = artifacts.load_npz(path, PROBABILITIES, way_back(workdir.rounds, index))
         return arrays["probabilities"], meta["made_from"]
 
     def save(path: Path, probabilities: np.ndarray, made_from: artifacts.Stamp) -> None:
