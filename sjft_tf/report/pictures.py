@@ -98,10 +98,8 @@ def open_pictures(run: RecordedRun, target: str = "", source: list[str] | None =
 def _target(run: RecordedRun, config: RunConfig, spec: str) -> ImageSet:
     images = open_image_set(
         default_splits(spec).get("train", spec),
-        bad_images=config.data.bad_images,
-        max_pixels=config.data.max_pixels,
+        **config.data.reading(),
         cache=run.workdir.scans,
-        value_range=config.data.values(),
     )
     kept = run.workdir.kept
     if config.data.target_rows or config.data.prune_target:
@@ -113,10 +111,8 @@ def _target(run: RecordedRun, config: RunConfig, spec: str) -> ImageSet:
 def _source(run: RecordedRun, config: RunConfig, specs: list[str]) -> ImageSet:
     images = open_source(
         specs,
-        bad_images=config.data.bad_images,
-        max_pixels=config.data.max_pixels,
+        **config.data.reading(),
         cache=run.workdir.scans,
-        value_range=config.data.values(),
     )
     if config.data.exclude_leaks and run.workdir.leaks.is_file():
         leaked = artifacts.load_npz(run.workdir.leaks, _LEAKS)[0]["source_row"]
