@@ -8,8 +8,9 @@ The folder holds a plain TensorFlow graph and its variables: neither `sjft_tf` n
     answer = model.signatures["serve_prepared"](pixels=tf.constant(views))        # float32 [N, crop, crop, 3]
     answer["class_name"], answer["probability"]                                   # the best class of each image
 
-The first two resize and crop as the run did when it was evaluated. The third takes pixels as the network does, RGB in
-0..255, for views of one's own: cut several windows of an image and average their probabilities.
+The first two resize and crop as the run did when it was evaluated, and keep the aspect ratio where it did. The third
+takes pixels as the network does, RGB in 0..255, for views of one's own: cut several windows of an image and average
+their probabilities.
 
 Every output has the batch as its first dimension, as TensorFlow Serving asks:
 
@@ -31,7 +32,7 @@ import tensorflow as tf
 import sjft_tf
 from sjft_tf import artifacts, sealed
 from sjft_tf.errors import InputError
-from sjft_tf.images import ValueRange, decode_bytes
+from sjft_tf.images import SQUASH, ValueRange, decode_bytes, squared
 from sjft_tf.models import target_logits
 from sjft_tf.schema import Form, mismatch, short
 
@@ -46,6 +47,7 @@ _DESCRIPTION: dict[str, Form] = {
     "made_from": dict,
     "versions": {"*": str},
     "value_range?": [float],
+    "aspect_ratio?": str,
 }
 _AGAIN = "Make it again with scripts/export.py."
 
@@ -73,7 +75,7 @@ class ModelDescription(TypedDict):
     """What an exported model says of itself: classes in label order, its view, what it was made from and by.
 
     `value_range` has the values that were black and white in training, in images of more than 8 bits; [] where their
-    type said it.
+    type said it. `aspect_ratio` says what made squares of wide and tall images; without it they were squashed.
     """
 
     class_names: list[str]
@@ -82,6 +84,7 @@ class ModelDescription(TypedDict):
     made_from: artifacts.Stamp
     versions: dict[str, str]
     value_range: NotRequired[list[float]]
+    aspect_ratio: NotRequired[str]
 
 
 class LoadedModel(Protocol):
@@ -97,7 +100,12 @@ class _Serving(tf.Module):
     """Holds the variables and the traced functions; the Keras model itself stays outside the file."""
 
     def __init__(
-        self, model: keras.Model, class_names: Sequence[str], view: ServedView, given: ValueRange | None
+        self,
+        model: keras.Model,
+        class_names: Sequence[str],
+        view: ServedView,
+        given: ValueRange | None,
+        aspect_ratio: str,
     ) -> None:
         super().__init__(name="sjft_tf_serving")
         # Keras 3 wraps its variables; what a SavedModel can track is the tf.Variable inside.
@@ -116,7 +124,7 @@ class _Serving(tf.Module):
             }
 
         def prepare(image: tf.Tensor) -> tf.Tensor:
-            return tf.ensure_shape(view(image), crop.shape)
+            return tf.ensure_shape(view(squared(image, aspect_ratio)), crop.shape)
 
         def decode(encoded: tf.Tensor) -> tf.Tensor:
             return prepare(decode_bytes(encoded, given))
@@ -151,6 +159,7 @@ def export_saved_model(
     path: str | os.PathLike[str],
     description: Mapping[str, object] | None = None,
     value_range: tuple[float, float] | None = None,
+    aspect_ratio: str = SQUASH,
 ) -> Path:
     """Writes the target half of a joint model as a SavedModel, atomically; an earlier one is replaced.
 
@@ -168,6 +177,7 @@ def export_saved_model(
             `assets.extra/sjft_tf.json` as `made_from`.
         value_range: the values that were black and white in training, in images of more than 8 bits; None (default):
             what their type says.
+        aspect_ratio: what made squares of wide and tall images in training, see `images.squared`.
 
     Returns:
         The folder.
@@ -181,7 +191,8 @@ def export_saved_model(
         raise InputError(f"The model has {num_classes} target classes. Received: {len(class_names)} class names")
     if any(side not in (None, view.crop) for side in size):
         raise InputError(f"The model takes images of {size[0]} x {size[1]}, the view gives {view.crop} x {view.crop}.")
-    serving = _Serving(head, class_names, view, None if value_range is None else ValueRange(*value_range))
+    given = None if value_range is None else ValueRange(*value_range)
+    serving = _Serving(head, class_names, view, given, aspect_ratio)
     with artifacts.atomic_directory(path) as folder:
         tf.saved_model.save(
             serving,
@@ -197,6 +208,7 @@ def export_saved_model(
                 "crop": int(view.crop),
                 "made_from": dict(description or {}),
                 "value_range": list(value_range or ()),
+                "aspect_ratio": aspect_ratio,
                 "versions": {
                     "sjft_tf": sjft_tf.__version__,
                     "tensorflow": tf.__version__,

@@ -117,9 +117,7 @@ def open_sources(config: RunConfig, workdir: Workdir, tell: Callable[[str], obje
     data = config.data
     source = open_source(
         data.source,
-        bad_images=data.bad_images,
-        max_pixels=data.max_pixels,
-        value_range=data.values(),
+        **data.reading(),
         cache=workdir.scans,
         report=workdir.bad_images("source"),
         tell=lambda line: tell(f"source: {line}"),
@@ -167,9 +165,7 @@ def without_repeats(target: ImageSet, scored: Mapping[str, ImageSet], exclude: b
 def _open(spec: str, role: str, config: RunConfig, workdir: Workdir, tell: Callable[[str], object]) -> ImageSet:
     return open_image_set(
         spec,
-        bad_images=config.data.bad_images,
-        max_pixels=config.data.max_pixels,
-        value_range=config.data.values(),
+        **config.data.reading(),
         cache=workdir.scans,
         report=workdir.bad_images(role),
         tell=lambda line: tell(f"{role}: {line}"),

@@ -17,12 +17,14 @@ from PIL import Image
 
 from sjft_tf import artifacts
 from sjft_tf.compat import KERAS_3
+from sjft_tf.config import EvaluationConfig
 from sjft_tf.errors import InputError
-from sjft_tf.export import DESCRIPTION_FILE, FORMAT, decode_bytes, export_saved_model, load_predictor
-from sjft_tf.images import ImageSet, ValueRange, decode_image
+from sjft_tf.export import DESCRIPTION_FILE, DIGESTS_FILE, FORMAT, decode_bytes, export_saved_model, load_predictor
+from sjft_tf.images import ASPECT_RATIOS, ImageSet, TenCrop, ValueRange, decode_image, squared
 from sjft_tf.images import View as ImageView
 from sjft_tf.models import Scorer, build_joint_model, build_trunk
 from sjft_tf.pipeline.programs.predict import AnswerFormat, predict
+from sjft_tf.sealed import file_digest
 
 NAMES = ["rose", "lily", "café ☕"]
 
@@ -149,6 +151,38 @@ def test_the_range_of_values_is_kept_with_the_model(exported, tmp_path, rng):
     list(predict("", str(tmp_path / "m"), [str(tmp_path / "scan.png")], form))
     answer = json.loads((tmp_path / "answers.jsonl").read_text())
     np.testing.assert_allclose(answer["probabilities"], np.sort(want[0])[::-1], atol=1e-6)
+
+
+def without_aspect_ratio(folder):
+    """Makes of an exported model one of an older version."""
+    description = artifacts.read_json(folder / DESCRIPTION_FILE)
+    del description["aspect_ratio"]
+    artifacts.write_json(folder / DESCRIPTION_FILE, description)
+    digests = artifacts.read_json(folder / DIGESTS_FILE)["files"]
+    digests[DESCRIPTION_FILE.as_posix()] = file_digest(folder / DESCRIPTION_FILE)
+    artifacts.write_json(folder / DIGESTS_FILE, {"files": digests})
+
+
+@pytest.mark.parametrize("aspect_ratio", ["crop", "pad", "squash"])
+def test_the_aspect_ratio_is_kept_with_the_model(exported, tmp_path, rng, aspect_ratio):
+    model, view, _ = exported
+    folder = export_saved_model(model, NAMES, view, tmp_path / "m", aspect_ratio=aspect_ratio)
+    if aspect_ratio == "squash":
+        without_aspect_ratio(folder)
+    predictor = load_predictor(folder)
+    assert predictor.description.get("aspect_ratio", "squash") == aspect_ratio
+    image = rng.integers(0, 256, (9, 24, 3), dtype=np.uint8)
+    want = in_process(model, view, [squared(image, aspect_ratio)])
+    others = [in_process(model, view, [squared(image, one)]) for one in ASPECT_RATIOS if one != aspect_ratio]
+    assert np.abs(want - others).max(axis=(1, 2)).min() > 1e-3, "the test model must tell them apart"
+    np.testing.assert_allclose(predictor.predict(image[None]), want, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(predictor.predict_bytes([encoded(image)]), want, rtol=1e-5, atol=1e-7)
+    (tmp_path / "wide.png").write_bytes(encoded(image))
+    form = AnswerFormat(str(tmp_path / "answers.json"), top_k=3)
+    list(predict("", str(folder), [str(tmp_path / "wide.png")], form, EvaluationConfig(eval_views="ten_crop")))
+    answer = json.loads((tmp_path / "answers.json").read_text())[0]
+    ten = model(TenCrop(10, 8)(squared(image, aspect_ratio)), training=False)["target"]
+    np.testing.assert_allclose(answer["probabilities"], np.sort(tf.nn.softmax(ten).numpy().mean(0))[::-1], atol=2e-6)
 
 
 def in_pillow(content: bytes) -> np.ndarray:

@@ -14,7 +14,7 @@ from sjft_tf.advice import advise as advice_for
 from sjft_tf.api.inputs import Images, given, listed
 from sjft_tf.api.settings import INPUTS, Setting, started
 from sjft_tf.errors import InputError
-from sjft_tf.images import MAX_PIXELS, ImageSet, open_source, quoted
+from sjft_tf.images import MAX_PIXELS, SQUASH, ImageSet, open_source, quoted
 from sjft_tf.pipeline.programs.advise import measure
 from sjft_tf.pipeline.programs.prune import judged_images
 from sjft_tf.pipeline.programs.retrieve import retrieve
@@ -39,6 +39,7 @@ def open_images(
     bad_images: str = "error",
     max_pixels: int = MAX_PIXELS,
     value_range: tuple[float, float] | None = None,
+    aspect_ratio: str = SQUASH,
 ) -> ImageSet:
     """Opens an image set, or several as one.
 
@@ -48,6 +49,7 @@ def open_images(
         bad_images: "error" or "skip", for files that cannot be decoded.
         max_pixels: a file whose header claims more is a bad one.
         value_range: the values that are black and white in images of more than 8 bits; None: what their type says.
+        aspect_ratio: "squash", or "crop" or "pad" for images as squares that keep it.
 
     Raises:
         InputError: it cannot be opened.
@@ -66,7 +68,13 @@ def open_images(
             one.write()
         specs = [one.spec for one in sets]
         # An array file is read whole here.
-        return open_source(specs, bad_images=bad_images, max_pixels=max_pixels, value_range=value_range)
+        return open_source(
+            specs,
+            bad_images=bad_images,
+            max_pixels=max_pixels,
+            value_range=value_range,
+            aspect_ratio=aspect_ratio,
+        )
 
 
 def neighbors(

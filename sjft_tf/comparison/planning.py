@@ -245,11 +245,11 @@ def table_name(config: RunConfig) -> str:
 
 def run_stamp(config: RunConfig, sets: SetsSummary) -> str:
     """What a finished run was made from."""
-    data = dataclasses.asdict(config.data)
+    data, known = dataclasses.asdict(config.data), ("target", "validation", "source", "source_rows", "aspect_ratio")
     return artifacts.fingerprint(
         config.stamp("view", "augmentation", "retrieval", "selection", "model", "training"),
         dataclasses.asdict(config.evaluation),
-        {name: value for name, value in data.items() if name not in ("target", "validation", "source", "source_rows")},
+        {name: value for name, value in data.items() if name not in known},  # by the fingerprints
         sets.fingerprints,
     )
 

@@ -5,9 +5,19 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import TypedDict
 
 from sjft_tf.config.option import LARGE, Section, option
 from sjft_tf.errors import InputError
+
+
+class Reading(TypedDict):
+    """How images are read, as `images.open_image_set` takes it."""
+
+    bad_images: str
+    max_pixels: int
+    value_range: tuple[float, float] | None
+    aspect_ratio: str
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,11 @@ class DataConfig(Section):
         "",
         "LOW:HIGH, the values that are black and white in images of more than 8 bits, e.g. 0:4095 for 12 bits; "
         "empty: all of 16 bits, 0:1 of floats",
+    )
+    aspect_ratio: str = option(
+        "squash",
+        "how a wide or tall image becomes a square: squash distorts it, crop takes its middle, pad fills what it lacks",
+        ("squash", "crop", "pad"),
     )
     audit: bool = option(True, "look for source images that are target images, and warn")
     exclude_leaks: bool = option(
@@ -89,6 +104,15 @@ class DataConfig(Section):
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise InputError(f"--value_range must be LOW:HIGH, such as 0:4095. Received: {given!r}")
         return low, high
+
+    def reading(self) -> Reading:
+        """How images are read: the same for all sets of a run, and for whoever uses its model."""
+        return Reading(
+            bad_images=self.bad_images,
+            max_pixels=self.max_pixels,
+            value_range=self.values(),
+            aspect_ratio=self.aspect_ratio,
+        )
 
     def check(self) -> None:
         if not self.target:

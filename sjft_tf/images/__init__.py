@@ -46,6 +46,7 @@ read_bytes       a file on the disk or any file system TensorFlow knows (`is_rem
 inspect_image    whether encoded bytes decode; `decode_image` decodes them, at most `MAX_PIXELS`
 decode_bytes     JPEG and PNG to the same pixels by TensorFlow's operations alone, for exported models
 ValueRange       which values of more than 8 bits are black and white
+squared          a wide or tall image cropped or padded to a square, by one of `ASPECT_RATIOS`
 visible_name     a path as text that can be printed
 """
 
@@ -68,6 +69,7 @@ from sjft_tf.images.repeats import Repeats, find_repeats, told_repeats
 from sjft_tf.images.scan import inspect_image
 from sjft_tf.images.sources import default_splits, open_image_set, open_source
 from sjft_tf.images.spec import is_remote, quoted
+from sjft_tf.images.square import ASPECT_RATIOS, SQUASH, squared
 from sjft_tf.images.table_text import decode as decode_text
 from sjft_tf.images.values import ValueRange
 from sjft_tf.images.views import EVAL_VIEWS, TenCrop, View, WholeImage, dense_sides, evaluation_views
@@ -75,11 +77,13 @@ from sjft_tf.images.walking import IMAGE_EXTENSIONS, image_extensions, image_fil
 from sjft_tf.images.watching import changed_file, refuse_changed
 
 __all__ = [
+    "ASPECT_RATIOS",
     "AUDIT_SETTINGS",
     "EVAL_VIEWS",
     "IMAGE_EXTENSIONS",
     "MAX_PIXELS",
     "MIN_AUDITED_SIDE",
+    "SQUASH",
     "WHOLE_BATCH",
     "Audit",
     "Augmentation",
@@ -138,6 +142,7 @@ __all__ = [
     "reduction_error",
     "refuse_changed",
     "share_of_each",
+    "squared",
     "told_repeats",
     "untuned",
     "visible_name",

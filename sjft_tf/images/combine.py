@@ -34,8 +34,8 @@ def concatenate(sets: Sequence[ImageSet]) -> ImageSet:
     for i, first in enumerate(sets):
         for second in sets[i + 1 :]:
             _refuse_shared(first, second, "Source sets must not share images: leave one of the two out.")
-    if len({one.decoded_for for one in sets}) > 1:
-        raise ValueError("Sets to be joined must be decoded alike: join them first, then call `reduced`")
+    if len({(one.decoded_for, one.contents.aspect_ratio) for one in sets}) > 1:
+        raise ValueError("Sets to be joined must be decoded alike: join them first, then call `reduced` or `squared`")
     names: list[str] = []
     for one in sets:
         same = sum(other.name == one.name for other in sets[: len(names)])
@@ -53,6 +53,7 @@ def concatenate(sets: Sequence[ImageSet]) -> ImageSet:
             decoded_for=sets[0].decoded_for,
             files=[files for one in sets for files in one.files],
             value_range=sets[0].contents.value_range,
+            aspect_ratio=sets[0].contents.aspect_ratio,
         ),
         origin=" + ".join(one.origin for one in sets),
         identities=np.concatenate([one.identities for one in sets]),

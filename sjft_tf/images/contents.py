@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sjft_tf.images.loaders import Loader, PickedRows, on_cpu, reduced, scaled
+from sjft_tf.images.square import SQUASH, SquaredImages
 from sjft_tf.images.values import ValueRange
 from sjft_tf.images.watching import Files
 
@@ -23,6 +24,7 @@ class ImageContents:
         files: the lists of files that images are read from, watched while they are used.
         value_range: what `loader` takes for black and white among values of more than 8 bits, None (default) where
             their type says it.
+        aspect_ratio: how `loader` brings wide and tall images to squares, one of `square.ASPECT_RATIOS`; default: not.
     """
 
     loader: Loader
@@ -30,6 +32,7 @@ class ImageContents:
     decoded_for: int | None = None
     files: Sequence[Files] = ()
     value_range: ValueRange | None = None
+    aspect_ratio: str = SQUASH
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "digests", np.asarray(self.digests, np.uint8))
@@ -46,3 +49,7 @@ class ImageContents:
     def scaled(self, given: ValueRange) -> ImageContents:
         """The same, values of more than 8 bits scaled by a range of one's own."""
         return dataclasses.replace(self, loader=scaled(self.loader, given), value_range=given)
+
+    def squared(self, aspect_ratio: str) -> ImageContents:
+        """The same, wide and tall images cropped or padded to squares."""
+        return dataclasses.replace(self, loader=SquaredImages(self.loader, aspect_ratio), aspect_ratio=aspect_ratio)

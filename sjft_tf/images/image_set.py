@@ -15,6 +15,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.images.contents import ImageContents
 from sjft_tf.images.loaders import Loader, on_cpu
 from sjft_tf.images.paths import join
+from sjft_tf.images.square import SQUASH
 from sjft_tf.images.values import ValueRange
 from sjft_tf.images.watching import Files
 
@@ -86,7 +87,9 @@ class ImageSet:
         self.origin = origin or name
         self._check()
         self.identities = identities_of(self.origin, self.ids.tolist()) if identities is None else identities
-        seen = [] if contents.value_range is None else [list(contents.value_range)]
+        # Both are told only where they were given, so that older fingerprints stay.
+        seen: list[object] = [] if contents.value_range is None else [list(contents.value_range)]
+        seen += [] if contents.aspect_ratio == SQUASH else [contents.aspect_ratio]
         self.fingerprint = artifacts.fingerprint(self.ids, self.labels, list(self.class_names), self.digests, *seen)
         self._label_tensor = on_cpu(self.labels)
 
@@ -232,15 +235,7 @@ class ImageSet:
 
     def relabeled(self, labels: np.ndarray, class_names: Sequence[str]) -> ImageSet:
         """The same images under other labels."""
-        return ImageSet(
-            self.name,
-            self.ids,
-            labels,
-            class_names,
-            self.contents,
-            origin=self.origin,
-            identities=self.identities,
-        )
+        return self._with(labels, class_names, self.contents)
 
     def reduced(self, side: int) -> ImageSet:
         """The same set, its large JPEG images decoded smaller by the decoder itself.
@@ -264,14 +259,18 @@ class ImageSet:
 
         Another fingerprint: these are other pixels. Sets in memory (npz, digits, ...) have 8 bits and show the same.
         """
+        return self._with(self.labels, self.class_names, self.contents.scaled(given))
+
+    def squared(self, aspect_ratio: str) -> ImageSet:
+        """The same set, its wide and tall images cropped or padded to squares, see `square.squared`.
+
+        Another fingerprint: these are other pixels, if there are such images.
+        """
+        return self._with(self.labels, self.class_names, self.contents.squared(aspect_ratio))
+
+    def _with(self, labels: np.ndarray, class_names: Sequence[str], contents: ImageContents) -> ImageSet:
         return ImageSet(
-            self.name,
-            self.ids,
-            self.labels,
-            self.class_names,
-            self.contents.scaled(given),
-            origin=self.origin,
-            identities=self.identities,
+            self.name, self.ids, labels, class_names, contents, origin=self.origin, identities=self.identities
         )
 
     def _rows(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:

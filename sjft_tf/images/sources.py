@@ -14,6 +14,7 @@ from sjft_tf.images.findings import Findings, opening_line
 from sjft_tf.images.image_set import ImageSet
 from sjft_tf.images.scan import FileScan
 from sjft_tf.images.spec import Spec, by_role, parse, with_splits
+from sjft_tf.images.square import SQUASH
 from sjft_tf.images.values import ValueRange
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ def open_image_set(
     max_pixels: int = MAX_PIXELS,
     tell: Callable[[str], object] = log.info,
     value_range: tuple[float, float] | None = None,
+    aspect_ratio: str = SQUASH,
 ) -> ImageSet:
     """Opens `KIND:REST[#split][?key=value&...]`, e.g. "folder:/data/flowers#train" or "glyphs?n=8000".
 
@@ -70,6 +72,8 @@ def open_image_set(
         tell: takes the line that says what was understood, see `opening_line`; default: the log.
         value_range: the values that are black and white in images of more than 8 bits; None (default): all of 16 bits,
             0 and 1 of floats.
+        aspect_ratio: "crop" or "pad" brings wide and tall images to squares that show them undistorted, see
+            `square.squared`; "squash" (default): views squash them.
 
     Raises:
         InputError: with what came, what was expected and what to do.
@@ -82,6 +86,7 @@ def open_image_set(
         max_pixels=max_pixels,
         tell=tell,
         value_range=value_range,
+        aspect_ratio=aspect_ratio,
     )
 
 
@@ -94,6 +99,7 @@ def open_source(
     max_pixels: int = MAX_PIXELS,
     tell: Callable[[str], object] = log.info,
     value_range: tuple[float, float] | None = None,
+    aspect_ratio: str = SQUASH,
 ) -> ImageSet:
     """Opens several specs as one set, label spaces kept apart (see `concatenate`). Args as for `open_image_set`."""
     parsed = [_parse(spec) for spec in specs]
@@ -106,7 +112,8 @@ def open_source(
         tell(opening_line(opened[-1], scan.found, len(scan.bad) - before))
     scan.write_report(Path(report) if report is not None else None)
     images = concatenate(opened)
-    return images if given is None else images.scaled(given)
+    images = images if given is None else images.scaled(given)
+    return images if aspect_ratio == SQUASH else images.squared(aspect_ratio)
 
 
 def default_splits(spec: str) -> dict[str, str]:

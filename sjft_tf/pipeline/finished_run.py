@@ -147,4 +147,5 @@ def export_round(
                 return
         except InputError as error:
             log.warning("%s The model is exported again.", error)
-    export_saved_model(model, class_names, network_view(config), path, description, config.data.values())
+    data = config.data
+    export_saved_model(model, class_names, network_view(config), path, description, data.values(), data.aspect_ratio)

@@ -59,6 +59,9 @@ def test_a_stamp_tells_runs_apart_by_all_that_changes_results():
     assert len(set(stamps)) == len(stamps)
     free = BASE.replace("training", eval_batch_size=3)
     assert run_stamp(config("selective", asked=replace(ASKED, base=free)), SETS) == stamps[0]
+    # The images' fingerprints tell squares, so that runs of an older version stay.
+    square = replace(ASKED, base=BASE.replace("data", aspect_ratio="pad"))
+    assert run_stamp(config("selective", asked=square), SETS) == stamps[0]
     # An arm without a source does not care what a source weighs.
     heavy = replace(ASKED, base=BASE.replace("training", source_weight=7.0))
     assert run_stamp(config("fine-tune", asked=heavy), SETS) == run_stamp(config("fine-tune"), SETS)

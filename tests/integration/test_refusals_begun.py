@@ -72,6 +72,12 @@ def test_a_stopped_run_stays_when_other_images_are_named(begun, elsewhere, name,
     assert "Choose another --workdir; what is in this one stays as it is." in said
 
 
+def test_a_stopped_run_stays_when_another_aspect_ratio_is_asked_for(begun):
+    config, workdir = begun
+    said = refused(train, config.replace("data", aspect_ratio="pad"), workdir)
+    assert "aspect_ratio: 'squash' there, 'pad' asked for" in said
+
+
 def test_a_stopped_run_stays_when_its_checkpoint_is_damaged(begun, elsewhere, tmp_path):
     config, workdir = begun
     run = Workdir(shutil.copytree(workdir.root, tmp_path / "run"))

@@ -12,7 +12,7 @@ import tensorflow as tf
 from sjft_tf.config import EvaluationConfig
 from sjft_tf.errors import InputError
 from sjft_tf.export import Predictor, load_predictor, read_description
-from sjft_tf.images import TenCrop, ValueRange, decode_bytes
+from sjft_tf.images import SQUASH, TenCrop, ValueRange, decode_bytes, squared
 from sjft_tf.models import make_scorer
 from sjft_tf.pipeline.finished_run import restore
 from sjft_tf.pipeline.inputs import evaluation_views
@@ -53,8 +53,11 @@ def value_range(workdir: str, model: str) -> ValueRange | None:
 
 def _ten_crops(predictor: Predictor) -> Answer:
     view = TenCrop(predictor.description["resize"], predictor.description["crop"])
+    aspect_ratio = predictor.description.get("aspect_ratio", SQUASH)
     cut = tf.function(
-        lambda content: view(decode_bytes(content)), input_signature=[tf.TensorSpec([], tf.string)], autograph=False
+        lambda content: view(squared(decode_bytes(content), aspect_ratio)),
+        input_signature=[tf.TensorSpec([], tf.string)],
+        autograph=False,
     )
 
     def answer(encoded: Sequence[bytes]) -> np.ndarray:
@@ -67,19 +70,22 @@ def _ten_crops(predictor: Predictor) -> Answer:
 class _Encoded:
     """The part of an image set that a scorer needs, over encoded images in memory."""
 
-    def __init__(self, encoded: Sequence[bytes]) -> None:
-        self._encoded = list(encoded)
+    def __init__(self, encoded: Sequence[bytes], aspect_ratio: str) -> None:
+        self._encoded, self._aspect_ratio = list(encoded), aspect_ratio
 
     def __len__(self) -> int:
         return len(self._encoded)
 
     def dataset(self, rows: np.ndarray | None = None) -> tf.data.Dataset:
         contents = tf.data.Dataset.from_tensor_slices(tf.constant(self._encoded, tf.string))
-        return contents.map(lambda content: {"image": decode_bytes(content)}, num_parallel_calls=tf.data.AUTOTUNE)
+        return contents.map(
+            lambda content: {"image": squared(decode_bytes(content), self._aspect_ratio)},
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
 
 
 def _restored(workdir: Workdir, views: EvaluationConfig) -> tuple[Sequence[str], Answer]:
     run = restore(workdir, 0)
     config = dataclasses.replace(run.config, evaluation=views).validate()
     scorer = make_scorer(run.model, evaluation_views(config), config.training.eval_batch_size)
-    return run.class_names, lambda encoded: scorer(_Encoded(encoded))
+    return run.class_names, lambda encoded: scorer(_Encoded(encoded, config.data.aspect_ratio))

@@ -44,6 +44,7 @@ def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
                 *("view", "augmentation", "retrieval", "selection", "model", "training"),
                 *(["prune"] if config.data.prune_target else []),
             )
+            | {"aspect_ratio": c.data.aspect_ratio}  # in words, before the images are looked at
             for c in (run, config)
         )
         current |= {"weights": recorded["weights"]}

@@ -97,6 +97,8 @@ class ComparisonRuns:
         for chosen in ("learning_rate", "source_weight", "seed"):
             del stamp[chosen]
         stamp |= {"per_class": base.data.per_class, "exclude_leaks": base.data.exclude_leaks}
+        if base.data.aspect_ratio != "squash":  # as in older workdirs
+            stamp |= {"aspect_ratio": base.data.aspect_ratio}
         if path.is_file():
             artifacts.check_made_from(path, artifacts.read_json(path), stamp, artifacts.OTHER_WORKDIR)
         return stamp

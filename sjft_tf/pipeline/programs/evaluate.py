@@ -119,8 +119,7 @@ def _ranked(figures: Metrics) -> str:
 
 def _images(config: RunConfig, workdir: Workdir, spec: str, names: Sequence[str]) -> ImageSet:
     if spec:
-        data = config.data  # the values are scaled as they were in training
-        return open_image_set(spec, bad_images=data.bad_images, max_pixels=data.max_pixels, value_range=data.values())
+        return open_image_set(spec, **config.data.reading())  # as they were in training
     if config.data.test not in ("", NO_IMAGES):  # alone: the training images may have gone
         images = _images(config, workdir, config.data.test, names)
         _refuse_changed(config, workdir, {"test": align_classes(names, images)}, "")

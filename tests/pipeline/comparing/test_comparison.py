@@ -231,6 +231,8 @@ def test_other_settings_and_images_are_refused(tmp_path):
     compare(tmp_path, Pretended(), replace(SPEC, arms=tuple(pick_arms(["fine-tune"]))))
     with pytest.raises(ArtifactMismatch, match="batch_size: 10 there, 20 asked for"):
         compare(tmp_path, Pretended(), replace(SPEC, base=BASE.replace("training", batch_size=20)))
+    with pytest.raises(ArtifactMismatch, match="aspect_ratio: None there, 'pad' asked for"):
+        compare(tmp_path, Pretended(), replace(SPEC, base=BASE.replace("data", aspect_ratio="pad")))
     with pytest.raises(ArtifactMismatch, match="target: 't' there, 'u' asked for"):
         compare(tmp_path, Pretended(fingerprints={"target": "u"}))
 
