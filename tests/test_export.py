@@ -120,7 +120,7 @@ def test_bytes_signature_takes_any_size_and_kind(exported, rng):
 
 
 def test_bytes_signature_sees_what_training_saw(exported, rng):
-    """A real SavedModel; all kinds of file: tests/images/test_pixels.py."""
+    """A real SavedModel; all kinds of file: tests/images/decoding/test_pixels.py."""
     model, view, folder = exported
     photo = rng.integers(0, 256, (33, 20, 3), dtype=np.uint8)
     turn = Image.Exif()

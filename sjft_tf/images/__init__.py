@@ -51,30 +51,30 @@ visible_name     a path as text that can be printed
 """
 
 from sjft_tf.images.audit import AUDIT_SETTINGS, MIN_AUDITED_SIDE, Audit, Leak, find_conflicts, find_leaks
+from sjft_tf.images.audit.repeats import Repeats, find_repeats, told_repeats
 from sjft_tf.images.augment import Augmentation, Change, ColorJitter, Cutout, Mixing, RandAugment, RandomAffine
-from sjft_tf.images.class_names import class_name, in_class_order
-from sjft_tf.images.combine import align_classes, check_disjoint, check_trainable, concatenate
-from sjft_tf.images.decode import MAX_PIXELS, decode_image, most_bytes
-from sjft_tf.images.dividing import deal_into_folds, fold, hold_out, share_of_each
-from sjft_tf.images.few_shot import few_of_each
-from sjft_tf.images.image_set import ImageSet, untuned
-from sjft_tf.images.in_graph import decode_bytes
-from sjft_tf.images.joint import Exchange, Pools, SourceStream, joint_dataset
-from sjft_tf.images.listing import ListedFile, listed_files
-from sjft_tf.images.order import BatchComposition, check_max_per_class
-from sjft_tf.images.paths import read_bytes
-from sjft_tf.images.positions import WHOLE_BATCH, BatchPlan, BatchShard
-from sjft_tf.images.reduction import reduction_error
-from sjft_tf.images.repeats import Repeats, find_repeats, told_repeats
-from sjft_tf.images.scan import inspect_image
+from sjft_tf.images.batches.joint import Exchange, Pools, SourceStream, joint_dataset
+from sjft_tf.images.batches.order import BatchComposition, check_max_per_class
+from sjft_tf.images.batches.positions import WHOLE_BATCH, BatchPlan, BatchShard
+from sjft_tf.images.decoding.decode import MAX_PIXELS, decode_image, most_bytes
+from sjft_tf.images.decoding.in_graph import decode_bytes
+from sjft_tf.images.decoding.values import ValueRange
+from sjft_tf.images.places.class_names import class_name, in_class_order
+from sjft_tf.images.places.paths import read_bytes
+from sjft_tf.images.places.spec import is_remote, quoted
+from sjft_tf.images.places.walking import IMAGE_EXTENSIONS, image_extensions, image_files, visible_name
+from sjft_tf.images.places.watching import changed_file, refuse_changed
+from sjft_tf.images.sets.combine import align_classes, check_disjoint, check_trainable, concatenate
+from sjft_tf.images.sets.dividing import deal_into_folds, fold, hold_out, share_of_each
+from sjft_tf.images.sets.few_shot import few_of_each
+from sjft_tf.images.sets.image_set import ImageSet, untuned
+from sjft_tf.images.sets.reduction import reduction_error
+from sjft_tf.images.sets.scan import inspect_image
+from sjft_tf.images.sets.square import ASPECT_RATIOS, SQUASH, squared
+from sjft_tf.images.sets.views import EVAL_VIEWS, TenCrop, View, WholeImage, dense_sides, evaluation_views
 from sjft_tf.images.sources import default_splits, open_image_set, open_source
-from sjft_tf.images.spec import is_remote, quoted
-from sjft_tf.images.square import ASPECT_RATIOS, SQUASH, squared
-from sjft_tf.images.table_text import decode as decode_text
-from sjft_tf.images.values import ValueRange
-from sjft_tf.images.views import EVAL_VIEWS, TenCrop, View, WholeImage, dense_sides, evaluation_views
-from sjft_tf.images.walking import IMAGE_EXTENSIONS, image_extensions, image_files, visible_name
-from sjft_tf.images.watching import changed_file, refuse_changed
+from sjft_tf.images.tables.listing import ListedFile, listed_files
+from sjft_tf.images.tables.table_text import decode as decode_text
 
 __all__ = [
     "ASPECT_RATIOS",

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sjft_tf.errors import InputError
-from sjft_tf.images import digits, external, folder, glyphs, tables, tfrecord
-from sjft_tf.images.combine import concatenate
-from sjft_tf.images.decode import MAX_PIXELS
-from sjft_tf.images.findings import Findings, opening_line
-from sjft_tf.images.image_set import ImageSet
-from sjft_tf.images.scan import FileScan
-from sjft_tf.images.spec import Spec, by_role, parse, with_splits
-from sjft_tf.images.square import SQUASH
-from sjft_tf.images.values import ValueRange
+from sjft_tf.images.decoding.decode import MAX_PIXELS
+from sjft_tf.images.decoding.values import ValueRange
+from sjft_tf.images.kinds import digits, external, folder, glyphs, tables, tfrecord
+from sjft_tf.images.places.spec import Spec, by_role, parse, with_splits
+from sjft_tf.images.sets.combine import concatenate
+from sjft_tf.images.sets.findings import Findings, opening_line
+from sjft_tf.images.sets.image_set import ImageSet
+from sjft_tf.images.sets.scan import FileScan
+from sjft_tf.images.sets.square import SQUASH
 
 log = logging.getLogger(__name__)
 

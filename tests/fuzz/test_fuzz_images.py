@@ -14,7 +14,7 @@ import tensorflow as tf
 from PIL import Image
 
 from sjft_tf.images import inspect_image
-from sjft_tf.images.decode import decode
+from sjft_tf.images.decoding.decode import decode
 from sjft_tf.pipeline.answering.image_files import readable
 
 _LIMIT = 4096  # pixels, of which the undamaged images have 12 x 10

@@ -13,7 +13,8 @@ from sjft_tf.csv_files import read_rows
 from sjft_tf.descriptors import DescriptorStore
 from sjft_tf.evaluation import FinalFigures, RoundFigures, RunFigures, evaluate_probabilities
 from sjft_tf.export import DESCRIPTION_FILE, DIGESTS_FILE, FORMAT, check_exported, read_description
-from sjft_tf.images import scan, shards
+from sjft_tf.images.kinds import shards
+from sjft_tf.images.sets import scan
 from sjft_tf.influence import kept_rows, save_kept
 from sjft_tf.pipeline.comparing.runs import read_result
 from sjft_tf.pipeline.stages.results import read_metrics

@@ -14,7 +14,7 @@ from PIL import Image
 
 from sjft_tf.errors import InputError
 from sjft_tf.images import open_image_set
-from sjft_tf.images.record_lengths import masked_crc32c
+from sjft_tf.images.kinds.record_lengths import masked_crc32c
 
 _ROOM = 256 << 10  # KB that all mutations together may add
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from sjft_tf.images.audit.alignment import likeness
 from sjft_tf.images.audit.thumbnails import MIN_AUDITED_SIDE, SIDE, mirrored, signatures, thumbnails
-from sjft_tf.images.image_set import ImageSet
+from sjft_tf.images.sets.image_set import ImageSet
 from sjft_tf.progress import bar
 
 IDENTICAL, NEAR = "identical", "near"

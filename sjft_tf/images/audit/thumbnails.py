@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from sjft_tf.images.image_set import ImageSet
+from sjft_tf.images.sets.image_set import ImageSet
 
 SIDE = 32
 """Pixels on a side of a thumbnail."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from sjft_tf.errors import InputError
-from sjft_tf.images.views import squash
+from sjft_tf.images.sets.views import squash
 
 Change = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """From float32 [S, S, 3] in 0..255 and a seed, int32 or int64 [2], to an image of the same kind."""

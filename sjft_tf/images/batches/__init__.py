@@ -1,0 +1,1 @@
+"""Which images come in which batch of a training, and how they are joined."""

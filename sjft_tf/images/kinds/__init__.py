@@ -1,0 +1,1 @@
+"""The kinds of image sets, a file each: how each is opened."""

@@ -1,0 +1,1 @@
+"""Specs, paths and files: where images lie and whether they changed."""

@@ -1,0 +1,82 @@
+"""What was understood of a set when it was opened, in one line for the user."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sjft_tf.images.places.walking import PassedOver, visible_name
+from sjft_tf.images.sets.image_set import ImageSet
+
+_NAMED = 3  # classes, kinds and folders that are named
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
+@dataclass
+class Findings:
+    """What an opener found beside the images; filled by openers that have something to tell.
+
+    Attributes:
+        splits: names of the splits that are there.
+        inside: the folder that was looked through, as seen from the one that was named.
+        pattern: how labels were found in the names of files.
+        unlabeled: {folder: number of its images}, which have no labels and play no part.
+        unread: other folders that play no part.
+        passed: what else lies there.
+    """
+
+    splits: Sequence[str] = ()
+    inside: str = ""
+    pattern: str = ""
+    unlabeled: dict[str, int] = field(default_factory=dict)
+    unread: Sequence[str] = ()
+    passed: PassedOver = field(default_factory=PassedOver)
+
+
+def some(names: Iterable[str], most: int = _NAMED) -> str:
+    """A list for a line: the first few, and how many more there are."""
+    listed = list(names)
+    shown = ", ".join(listed[:most])
+    return shown if len(listed) <= most else f"{shown} and {len(listed) - most} more"
+
+
+def opening_line(images: ImageSet, found: Findings, left_out: int = 0) -> str:
+    """How many images of which classes in which splits, and what was passed over.
+
+    Args:
+        images: the set.
+        found: what its opener found.
+        left_out: images that cannot be decoded.
+    """
+    line = f"{images.name}: {_number(len(images), 'image')} of {_number(images.num_classes, 'class', 'classes')}"
+    parts = [f"{line} ({some(images.class_names)})"]
+    if found.pattern:
+        parts.append(f"labels from file names by {found.pattern}")
+    if found.inside:
+        parts.append(f"found in {found.inside}/")
+    if found.splits:
+        parts.append(f"splits there: {', '.join(found.splits)}")
+    if found.unlabeled:
+        parts.append("without labels: " + some(f"{name}/ ({count})" for name, count in found.unlabeled.items()))
+    if passed := list(_passed_over(found, left_out)):
+        parts.append(f"passed over {', '.join(passed)}")
+    return _CONTROLS.sub("?", "; ".join(parts))  # it is one line, whatever folders are called
+
+
+def _passed_over(found: Findings, left_out: int) -> Iterable[str]:
+    passed = found.passed
+    if left_out:
+        yield _number(left_out, "damaged image")
+    if passed.loose:
+        yield f"{_number(passed.loose, 'image')} outside the folders of classes"
+    kinds = [f"{count} {visible_name(kind) or 'without extension'}" for kind, count in passed.kinds.most_common()]
+    if kinds:
+        yield f"{_number(sum(passed.kinds.values()), 'other file')} ({some(kinds, 2 * _NAMED)})"
+    for what, names in (("folder", found.unread), ("link back", passed.links), ("workdir", passed.workdirs)):
+        if names:
+            yield f"{what} " + some(f"{visible_name(name)}/" for name in names)
+
+
+def _number(count: int, one: str, many: str = "") -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"
