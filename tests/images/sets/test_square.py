@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sjft_tf.errors import InputError
-from sjft_tf.images import ImageSet, View, concatenate, decode_bytes, decode_image, open_image_set, square, squared
+from sjft_tf.images import ImageSet, View, concatenate, decode_bytes, decode_image, open_image_set, squared
+from sjft_tf.images.sets import square
 from sjft_tf.pipeline.answering.image_files import readable
 
 MADE = runpy.run_path(str(Path(__file__).parents[1] / "decoding" / "image_kinds.py"), run_name="image_kinds")
