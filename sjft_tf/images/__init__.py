@@ -39,7 +39,8 @@ untuned          a dataset that does not tune itself while it runs
 Single files
 
 image_files      the image files below a folder, those named like `image_extensions()`: `IMAGE_EXTENSIONS` and plug-ins'
-listed_files     the image files (`ListedFile`s) of a folder, pattern, table or list without their classes
+listed_files     the image files (`ListedFile`s) of a folder, pattern, table or list without their classes, and what is
+                 `PassedOver` there, told by `told_passed_over`
 decode_text      the text of a file that somebody else wrote, in whatever encoding
 read_bytes       a file on the disk or any file system TensorFlow knows (`is_remote`); `most_bytes` of one are read
 inspect_image    whether encoded bytes decode; `decode_image` decodes them, at most `MAX_PIXELS`
@@ -56,6 +57,7 @@ from sjft_tf.images.combine import align_classes, check_disjoint, check_trainabl
 from sjft_tf.images.decode import MAX_PIXELS, decode_image, most_bytes
 from sjft_tf.images.dividing import deal_into_folds, fold, hold_out, share_of_each
 from sjft_tf.images.few_shot import few_of_each
+from sjft_tf.images.findings import told_passed_over
 from sjft_tf.images.image_set import ImageSet, untuned
 from sjft_tf.images.in_graph import decode_bytes
 from sjft_tf.images.joint import Exchange, Pools, SourceStream, joint_dataset
@@ -72,7 +74,7 @@ from sjft_tf.images.square import ASPECT_RATIOS, SQUASH, squared
 from sjft_tf.images.table_text import decode as decode_text
 from sjft_tf.images.values import ValueRange
 from sjft_tf.images.views import EVAL_VIEWS, TenCrop, View, WholeImage, dense_sides, evaluation_views
-from sjft_tf.images.walking import IMAGE_EXTENSIONS, image_extensions, image_files, visible_name
+from sjft_tf.images.walking import IMAGE_EXTENSIONS, PassedOver, image_extensions, image_files, visible_name
 from sjft_tf.images.watching import changed_file, refuse_changed
 
 __all__ = [
@@ -96,6 +98,7 @@ __all__ = [
     "ImageSet",
     "Leak",
     "ListedFile",
+    "PassedOver",
     "Pools",
     "RandAugment",
     "RandomAffine",
@@ -140,6 +143,7 @@ __all__ = [
     "refuse_changed",
     "share_of_each",
     "squared",
+    "told_passed_over",
     "told_repeats",
     "untuned",
     "visible_name",
