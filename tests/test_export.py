@@ -177,9 +177,12 @@ def test_the_aspect_ratio_is_kept_with_the_model(exported, tmp_path, rng, aspect
     assert np.abs(want - others).max(axis=(1, 2)).min() > 1e-3, "the test model must tell them apart"
     np.testing.assert_allclose(predictor.predict(image[None]), want, rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(predictor.predict_bytes([encoded(image)]), want, rtol=1e-5, atol=1e-7)
-    (tmp_path / "wide.png").write_bytes(encoded(image))
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "wide.png").write_bytes(encoded(image))
+    (tmp_path / "new" / "notes.txt").touch()
     form = AnswerFormat(str(tmp_path / "answers.json"), top_k=3)
-    list(predict("", str(folder), [str(tmp_path / "wide.png")], form, EvaluationConfig(eval_views="ten_crop")))
+    (line,) = predict("", str(folder), [str(tmp_path / "new")], form, EvaluationConfig(eval_views="ten_crop"))
+    assert line == f"1 images answered, 0 left out, passed over 1 other file (1 .txt): {form.output}"
     answer = json.loads((tmp_path / "answers.json").read_text())[0]
     ten = model(TenCrop(10, 8)(squared(image, aspect_ratio)), training=False)["target"]
     np.testing.assert_allclose(answer["probabilities"], np.sort(tf.nn.softmax(ten).numpy().mean(0))[::-1], atol=2e-6)

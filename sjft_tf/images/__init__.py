@@ -40,7 +40,8 @@ untuned          a dataset that does not tune itself while it runs
 Single files
 
 image_files      the image files below a folder, those named like `image_extensions()`: `IMAGE_EXTENSIONS` and plug-ins'
-listed_files     the image files (`ListedFile`s) of a folder, pattern, table or list without their classes
+listed_files     the image files (`ListedFile`s) of a folder, pattern, table or list without their classes, and what is
+                 `PassedOver` there, told by `told_passed_over`
 decode_text      the text of a file that somebody else wrote, in whatever encoding
 read_bytes       a file on the disk or any file system TensorFlow knows (`is_remote`); `most_bytes` of one are read
 inspect_image    whether encoded bytes decode; `decode_image` decodes them, at most `MAX_PIXELS`
@@ -62,11 +63,12 @@ from sjft_tf.images.decoding.values import ValueRange
 from sjft_tf.images.places.class_names import class_name, in_class_order
 from sjft_tf.images.places.paths import read_bytes
 from sjft_tf.images.places.spec import is_remote, quoted
-from sjft_tf.images.places.walking import IMAGE_EXTENSIONS, image_extensions, image_files, visible_name
+from sjft_tf.images.places.walking import IMAGE_EXTENSIONS, PassedOver, image_extensions, image_files, visible_name
 from sjft_tf.images.places.watching import changed_file, refuse_changed
 from sjft_tf.images.sets.combine import align_classes, check_disjoint, check_trainable, concatenate
 from sjft_tf.images.sets.dividing import deal_into_folds, fold, hold_out, share_of_each
 from sjft_tf.images.sets.few_shot import few_of_each
+from sjft_tf.images.sets.findings import told_passed_over
 from sjft_tf.images.sets.image_set import ImageSet, untuned
 from sjft_tf.images.sets.reduction import reduction_error
 from sjft_tf.images.sets.scan import inspect_image
@@ -98,6 +100,7 @@ __all__ = [
     "Leak",
     "ListedFile",
     "Mixing",
+    "PassedOver",
     "Pools",
     "RandAugment",
     "RandomAffine",
@@ -143,6 +146,7 @@ __all__ = [
     "refuse_changed",
     "share_of_each",
     "squared",
+    "told_passed_over",
     "told_repeats",
     "untuned",
     "visible_name",

@@ -128,6 +128,9 @@ def test_fusion_of_rounds_and_of_runs(trained, tmp_path):
     artifacts.write_json(other.classes, classes | {"target": ["a", "b", "d"]})
     with pytest.raises(InputError, match=r"other was trained for other classes: 1 are missing \(e.g. \['c'\]\)"):
         list(evaluate(trained, EvaluationRequest(fuse_with=[str(other.root)])))
+    other.write_config(other.read_config().replace("data", aspect_ratio="pad"))
+    with pytest.raises(InputError, match="other was trained with --aspect_ratio=pad, this one with --aspect_ratio=squ"):
+        list(evaluate(trained, EvaluationRequest(fuse_with=[str(other.root)])))
     with pytest.raises(InputError, match="leave --round out"):
         list(evaluate(trained, EvaluationRequest(number=1, fuse_rounds=True)))
 

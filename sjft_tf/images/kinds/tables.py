@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import sys
 from collections.abc import Iterable, Sequence
@@ -13,15 +12,15 @@ import numpy as np
 from sjft_tf.errors import InputError
 from sjft_tf.images.kinds.folder import file_loader
 from sjft_tf.images.kinds.npz_reading import Header, array_names, check_memory, read_arrays, read_headers
+from sjft_tf.images.places.beside import files_beside
 from sjft_tf.images.places.class_names import class_name, in_class_order
-from sjft_tf.images.places.paths import MISSING, file_stats
+from sjft_tf.images.places.paths import MISSING, file_stats, folder_of, join
 from sjft_tf.images.places.spec import ROLES, Options, Spec, choose_split
 from sjft_tf.images.sets.contents import ImageContents
+from sjft_tf.images.sets.findings import Findings
 from sjft_tf.images.sets.image_set import ImageSet
 from sjft_tf.images.sets.scan import FileScan
-from sjft_tf.images.tables.table_reading import Row, Table, missing_files, read_table, tell
-
-log = logging.getLogger(__name__)
+from sjft_tf.images.tables.table_reading import Row, Table, missing_files, read_table, warn_of_unused
 
 
 def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
@@ -38,9 +37,9 @@ def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
         split = choose_split(spec, splits)
         rows = [row for row in rows if row.split == split]
         name = f"{name}#{split}"
-    scan.found.splits = splits
-    tell(name, table, log)
+    warn_of_unused(name, table)
     rows, stats = _present(spec, table, rows, scan)
+    _note(scan.found, spec, table, splits)
     paths = [table.path(row) for row in rows]
     key = f"csv:{table.location}#{spec.split}" + (f" below {table.root}" if spec.options else "")
     scanned = scan.files(paths, key, f"Checking {name}", stats)
@@ -58,6 +57,14 @@ def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
         ),
         origin=table.root,
     )
+
+
+def _note(found: Findings, spec: Spec, table: Table, splits: Sequence[str]) -> None:
+    """What is to be told of a table and of the folders that its images lie in."""
+    lists = [table.location, join(folder_of(table.location), dict(spec.options).get("split", ""))]
+    beside = files_beside(map(table.path, table.rows), lists)
+    found.splits, found.understood, found.unlisted = splits, table.notes, len(beside.images)
+    found.passed.count(beside.others)
 
 
 def _present(spec: Spec, table: Table, rows: Sequence[Row], scan: FileScan) -> tuple[list[Row], list[tuple[int, int]]]:

@@ -13,18 +13,23 @@ from absl import logging
 
 from sjft_tf.errors import InputError
 from sjft_tf.images.kinds.examples import Features, find_features, name_classes, parse_example
+from sjft_tf.images.kinds.layout import likely_role
 from sjft_tf.images.kinds.record_lengths import ShardContent
 from sjft_tf.images.kinds.shards import Index, RecordFile, copy_uncompressed, index, records
 from sjft_tf.images.places import watching
+from sjft_tf.images.places.beside import files_beside
 from sjft_tf.images.places.paths import MISSING, file_stats, folder_of, join, read_bytes, read_range, reason
 from sjft_tf.images.places.spec import Options, Spec
 from sjft_tf.images.places.spool import Spool
 from sjft_tf.images.sets.contents import ImageContents
+from sjft_tf.images.sets.findings import Findings
 from sjft_tf.images.sets.image_set import ImageSet, identities_of
 from sjft_tf.images.sets.loaders import EncodedImages, python_reader
 from sjft_tf.images.sets.scan import FileScan
 from sjft_tf.progress import bar
 
+_SHARD = re.compile(r"\.tfrecords?\b|-of-\d+$|-of-\d+\.")
+_NUMBERS = re.compile(r"[-_.]?\d+-of-\d+")
 _WILDCARDS = re.compile(r"[*?\[{]")
 
 
@@ -84,7 +89,8 @@ def open_tfrecord(spec: Spec, scan: FileScan) -> ImageSet:
         raise InputError(f"'{spec}': shards have no splits. Name those of one in the pattern, e.g. DIR/train-*")
     shards, name, origin = _shards(spec, compressed), _name(spec), folder_of(_WILDCARDS.split(spec.location)[0])
     features = _features(spec, shards, options)
-    given, first = _given_names(spec, shards, features, options)
+    given, first, names = _given_names(spec, shards, features, options)
+    _note(scan.found, [shard.path for shard in shards], names)
     indices, contents = _indices(shards, features, scan, name)
     _report_bad(spec, scan, shards, indices)
     good = [one.take(one.good) for one in indices]
@@ -118,6 +124,20 @@ def open_tfrecord(spec: Spec, scan: FileScan) -> ImageSet:
         # By position even where ids are given: the same file name in two splits is not the same image.
         identities=identities_of(origin, positions.tolist()),
     )
+
+
+def _note(found: Findings, shards: Sequence[str], names: str) -> None:
+    """What is to be told of the folder: the splits that its shards are named after, and its other files."""
+    others = files_beside(shards, [names]).others
+    splits = {_stem(path) for path in [*shards, *others] if _SHARD.search(path)}
+    found.splits = sorted(stem for stem in splits if likely_role(stem) is not None)
+    left = (path for path in others if not (_SHARD.search(path) and _stem(path) in found.splits))
+    found.passed.count(_NUMBERS.sub("", path) for path in left)
+
+
+def _stem(path: str) -> str:
+    """What the shards of one split have in common: "train" of DIR/train-00000-of-01024."""
+    return _NUMBERS.sub("", path.rpartition("/")[2].split(".tfrecord")[0]).rstrip("-_.")
 
 
 def _report_bad(spec: Spec, scan: FileScan, shards: Sequence[RecordFile], indices: Sequence[Index]) -> None:
@@ -200,8 +220,8 @@ def _unpacked(shard: RecordFile, spool: Spool) -> ShardContent:
 
 def _given_names(
     spec: Spec, shards: Sequence[RecordFile], features: Features, options: TfrecordOptions
-) -> tuple[list[str] | None, int | None]:
-    """The names of all classes and the number of the first, each None where that is to be found out."""
+) -> tuple[list[str] | None, int | None, str]:
+    """Names of all classes and number of the first, None where it is to be found out; the file that has them, or ""."""
     text = options.first_label
     if text not in ("auto", "0", "1"):
         raise InputError(f"'{spec}': option 'first_label' must be 0, 1 or auto. Received: {text!r}")
@@ -214,12 +234,12 @@ def _given_names(
     elif first is not None:
         raise InputError(f"'{spec}': option 'first_label' needs 'classes', the file with the names")
     else:
-        return None, None
+        return None, None, ""
     try:
         lines = read_bytes(path).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"'{spec}': the class names cannot be read from {path} ({error})") from error
-    return [line.strip() for line in lines if line.strip()], first
+    return [line.strip() for line in lines if line.strip()], first, path
 
 
 def _classes(

@@ -21,16 +21,20 @@ class Findings:
         splits: names of the splits that are there.
         inside: the folder that was looked through, as seen from the one that was named.
         pattern: how labels were found in the names of files.
+        understood: what was found out of a table, in words.
         unlabeled: {folder: number of its images}, which have no labels and play no part.
         unread: other folders that play no part.
+        unlisted: image files beside those of a table that play no part.
         passed: what else lies there.
     """
 
     splits: Sequence[str] = ()
     inside: str = ""
     pattern: str = ""
+    understood: Sequence[str] = ()
     unlabeled: dict[str, int] = field(default_factory=dict)
     unread: Sequence[str] = ()
+    unlisted: int = 0
     passed: PassedOver = field(default_factory=PassedOver)
 
 
@@ -53,27 +57,37 @@ def opening_line(images: ImageSet, found: Findings, left_out: int = 0) -> str:
     parts = [f"{line} ({some(images.class_names)})"]
     if found.pattern:
         parts.append(f"labels from file names by {found.pattern}")
+    parts += found.understood
     if found.inside:
         parts.append(f"found in {found.inside}/")
     if found.splits:
         parts.append(f"splits there: {', '.join(found.splits)}")
     if found.unlabeled:
         parts.append("without labels: " + some(f"{name}/ ({count})" for name, count in found.unlabeled.items()))
-    if passed := list(_passed_over(found, left_out)):
+    damaged = [_number(left_out, "damaged image")] if left_out else []
+    unlisted = [_number(found.unlisted, "other image")] if found.unlisted else []
+    if passed := [*damaged, *unlisted, *_passed_over(found.passed, found.unread)]:
         parts.append(f"passed over {', '.join(passed)}")
-    return _CONTROLS.sub("?", "; ".join(parts))  # it is one line, whatever folders are called
+    return _one_line("; ".join(parts))
 
 
-def _passed_over(found: Findings, left_out: int) -> Iterable[str]:
-    passed = found.passed
-    if left_out:
-        yield _number(left_out, "damaged image")
+def told_passed_over(passed: PassedOver) -> str:
+    """What lies among images and is not read, for the end of a line: ", passed over ..."; "" where there is nothing."""
+    parts = list(_passed_over(passed))
+    return _one_line(f", passed over {', '.join(parts)}") if parts else ""
+
+
+def _one_line(text: str) -> str:
+    return _CONTROLS.sub("?", text)  # whatever folders are called
+
+
+def _passed_over(passed: PassedOver, unread: Sequence[str] = ()) -> Iterable[str]:
     if passed.loose:
         yield f"{_number(passed.loose, 'image')} outside the folders of classes"
     kinds = [f"{count} {visible_name(kind) or 'without extension'}" for kind, count in passed.kinds.most_common()]
     if kinds:
         yield f"{_number(sum(passed.kinds.values()), 'other file')} ({some(kinds, 2 * _NAMED)})"
-    for what, names in (("folder", found.unread), ("link back", passed.links), ("workdir", passed.workdirs)):
+    for what, names in (("folder", unread), ("link back", passed.links), ("workdir", passed.workdirs)):
         if names:
             yield f"{what} " + some(f"{visible_name(name)}/" for name in names)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from sjft_tf.errors import InputError
 from sjft_tf.images.places.paths import MISSING, file_stats, join
 from sjft_tf.images.places.spec import Options, Spec, choose_split, is_remote, parse
-from sjft_tf.images.places.walking import identity, image_files, subfolders
-from sjft_tf.images.tables.table_reading import missing_files, read_table, tell
+from sjft_tf.images.places.walking import PassedOver, identity, image_files, subfolders
+from sjft_tf.images.tables.table_reading import missing_files, read_table
 
 log = logging.getLogger(__name__)
 
@@ -29,30 +29,31 @@ class ListedFile:
     place: str = ""
 
 
-def listed_files(text: str) -> Sequence[ListedFile]:
+def listed_files(text: str, passed: PassedOver | None = None) -> Sequence[ListedFile]:
     """The image files that a text names: of a folder or a pattern sorted, of a table or list in its order.
 
     Args:
         text: `folder:PATH[#split]` or `csv:PATH[#split][?options]`, a folder, a file named like `TABLE_EXTENSIONS`, any
             other file, or a pattern. Of a table whose splits are not asked for all rows count. A relative text gives
             relative paths.
+        passed: takes note of what lies in folders and is passed over.
 
     Raises:
         InputError: see the openers of these sets; or none of a table's files is there.
     """
     if os.path.lexists(text):
         if Path(text).is_dir():
-            return _below(text)
+            return _below(text, (), passed)
         named_like_one = text.lower().endswith(TABLE_EXTENSIONS) and Path(text).is_file()
         return _of_table(Spec("csv", text)) if named_like_one else [ListedFile(text)]
     if text.startswith("csv:"):
         return _of_table(parse(text))
     if text.startswith("folder:"):
-        return _of_folder(parse(text))
-    return [ListedFile(name) for name in ([text] if is_remote(text) else _matching(text))]
+        return _of_folder(parse(text), passed)
+    return [ListedFile(name) for name in ([text] if is_remote(text) else _matching(text, passed))]
 
 
-def _of_folder(spec: Spec) -> Sequence[ListedFile]:
+def _of_folder(spec: Spec, passed: PassedOver | None) -> Sequence[ListedFile]:
     spec.read_options(Options)
     root = spec.path
     if not root.is_dir():
@@ -61,11 +62,11 @@ def _of_folder(spec: Spec) -> Sequence[ListedFile]:
     if spec.split:
         above = [identity(root)]
         root /= choose_split(spec, [folder.name for folder in subfolders(root)])
-    return _below(_as_given(str(root), spec.rest) or os.curdir, above)
+    return _below(_as_given(str(root), spec.rest) or os.curdir, above, passed)
 
 
-def _below(folder: str, above: Sequence[tuple[int, int]] = ()) -> Sequence[ListedFile]:
-    return [ListedFile(str(Path(path))) for path in image_files(folder, above)]
+def _below(folder: str, above: Sequence[tuple[int, int]], passed: PassedOver | None) -> Sequence[ListedFile]:
+    return [ListedFile(str(Path(path))) for path in image_files(folder, above, passed=passed)]
 
 
 def _of_table(spec: Spec) -> Sequence[ListedFile]:
@@ -81,7 +82,8 @@ def _of_table(spec: Spec) -> Sequence[ListedFile]:
     missing = [row for row, stat in zip(rows, stats, strict=True) if stat == MISSING]
     if len(missing) == len(rows):
         raise missing_files(table, missing, len(rows))
-    tell(Path(table.location).name, table, log, splits=False)
+    if table.notes:
+        log.info("%s: %s", Path(table.location).name, "; ".join(table.notes))
     root = _as_given(table.root, spec.rest)
     return [ListedFile(join(root, row.path), table.place(row)) for row in rows]
 
@@ -93,7 +95,7 @@ def _as_given(folder: str, given: str) -> str:
     return "" if (relative := os.path.relpath(folder)) == os.curdir else relative
 
 
-def _matching(pattern: str) -> list[str]:
+def _matching(pattern: str, passed: PassedOver | None) -> list[str]:
     """The files that a pattern names, and those in the folders that it names, sorted."""
     top, deep, rest = pattern.partition("**")
     if deep and (not top or top.endswith(os.sep)):
@@ -107,7 +109,7 @@ def _matching(pattern: str) -> list[str]:
         folder = os.path.dirname(name) or os.curdir  # noqa: PTH120
         # A link to the folder that holds them all leads away from what the pattern names.
         above = [] if folder == os.sep else [identity(folder)]
-        found.update(image_files(name, above) if os.path.isdir(name) else [name])  # noqa: PTH112
+        found.update(image_files(name, above, passed=passed) if os.path.isdir(name) else [name])  # noqa: PTH112
     return sorted(found)
 
 

@@ -15,7 +15,17 @@ from sjft_tf.images.places.spec import Options, Spec, is_remote
 from sjft_tf.images.places.walking import IMAGE_EXTENSIONS
 from sjft_tf.images.tables.split_lists import read_split_list, split_in
 from sjft_tf.images.tables.table_columns import IMAGE_NAMES, LABEL_NAMES, SPLIT_NAMES, Columns, find_columns
-from sjft_tf.images.tables.table_text import DELIMITERS, decode, delimiter_of, encoding_of, form_of, plain_name, rows_of
+from sjft_tf.images.tables.table_text import (
+    DELIMITERS,
+    decode,
+    delimiter_of,
+    encoding_of,
+    form_of,
+    plain_name,
+    rows_of,
+)
+
+log = logging.getLogger(__name__)
 
 REPEATED = ("error", "first", "skip")
 _LOOKED_INTO = 50  # folders beside a table, for where its images may be
@@ -248,11 +258,9 @@ def _row(table: str, line: int, cells: Sequence[str], columns: Columns, suffix: 
     return Row(line, path, label, split)
 
 
-def tell(name: str, table: Table, log: logging.Logger, splits: bool = True) -> None:
-    """Says what was understood, of the set or file of that name; and which columns are no splits where that matters."""
-    if table.notes:
-        log.info("%s: %s", name, "; ".join(table.notes))
-    for column in table.unused if splits else []:
+def warn_of_unused(name: str, table: Table) -> None:
+    """Says which columns of the set of that name may be splits and are not read."""
+    for column in table.unused:
         log.warning(
             "%s: the column %r looks like a division into splits and is not read; ?split=%s reads it",
             *(name, column, column),

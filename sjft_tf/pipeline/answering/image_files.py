@@ -16,6 +16,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import (
     MAX_PIXELS,
     ListedFile,
+    PassedOver,
     ValueRange,
     decode_image,
     decode_text,
@@ -28,7 +29,9 @@ from sjft_tf.images import (
 )
 
 
-def find_files(images: Sequence[str], standard_input: IO[str] | None = None) -> Iterator[ListedFile]:
+def find_files(
+    images: Sequence[str], standard_input: IO[str] | None = None, passed: PassedOver | None = None
+) -> Iterator[ListedFile]:
     """The image files that `images` names, each once, in order, as they are found.
 
     Args:
@@ -36,6 +39,7 @@ def find_files(images: Sequence[str], standard_input: IO[str] | None = None) -> 
             specs as in training, whose rules hold for all of them; or "-" for one path a line on standard input. The
             files of a folder and of a pattern are sorted.
         standard_input: what "-" reads; None for the process's own.
+        passed: takes note of what lies in folders and is passed over.
 
     Raises:
         InputError: nothing is named, or an entry names no image file.
@@ -45,7 +49,7 @@ def find_files(images: Sequence[str], standard_input: IO[str] | None = None) -> 
     seen: set[str] = set()
     for text in images:
         anything = False
-        for file in _named(text, standard_input or sys.stdin):
+        for file in _named(text, standard_input or sys.stdin, passed):
             anything = True
             place = file.path if is_remote(file.path) else os.path.abspath(file.path)  # noqa: PTH100
             if place not in seen:
@@ -55,11 +59,11 @@ def find_files(images: Sequence[str], standard_input: IO[str] | None = None) -> 
             raise InputError(f"--images={text} names no image file ({', '.join(image_extensions())})")
 
 
-def _named(text: str, standard_input: IO[str]) -> Iterable[ListedFile]:
+def _named(text: str, standard_input: IO[str], passed: PassedOver | None) -> Iterable[ListedFile]:
     if text == "-":
         return _lines(standard_input)
     try:
-        return listed_files(text)
+        return listed_files(text, passed)
     except InputError:
         raise
     except (OSError, ValueError) as error:  # a name too long, a NUL

@@ -65,14 +65,16 @@ def evaluate(workdir: Workdir, request: EvaluationRequest, output: str = "") -> 
         output: JSON file for the figures, with predictions (.csv) and classes (-report.csv) beside it; "" for none.
 
     Raises:
-        InputError: no such round, no images, or runs of other classes.
+        InputError: no such round, no images, or runs of other classes or that see images otherwise.
     """
     if request.fuse_rounds and request.number:
         raise InputError("--fuse_rounds averages all rounds: leave --round out")
     config = workdir.read_config()
     names = workdir.read_classes()["target"] if workdir.classes.is_file() else []
-    images = align_classes(names, _images(config, workdir, request.images, names))
     runs = [workdir, *(Workdir(path) for path in request.fuse_with)]
+    for one in runs[1:]:
+        _refuse_other_reading(config, one)
+    images = align_classes(names, _images(config, workdir, request.images, names))
     descriptions, fused_from = [], []
     for one in runs:
         description, probabilities, columns = _predictions(one, images, request)
@@ -115,6 +117,18 @@ def _ranked(figures: Metrics) -> str:
     classes = len(figures.class_names)
     means = f"means over {known} of {classes} classes, the others have no images" if known < classes else "class means"
     return f"each class against the rest: ROC AUC {area:.3f}, average precision {precision:.3f} ({means})"
+
+
+def _refuse_other_reading(config: RunConfig, other: Workdir) -> None:
+    """The images are opened once, for all runs, as the first one saw them."""
+    theirs = other.read_config().data
+    for name in ("value_range", "aspect_ratio"):
+        ours, another = getattr(config.data, name), getattr(theirs, name)
+        if ours != another:
+            raise InputError(
+                f"The run in {other.root} was trained with --{name}={another}, this one with --{name}={ours}: they "
+                "do not see the same images. Leave it out of --fuse_with"
+            )
 
 
 def _images(config: RunConfig, workdir: Workdir, spec: str, names: Sequence[str]) -> ImageSet:

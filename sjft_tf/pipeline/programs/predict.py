@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from sjft_tf import progress
 from sjft_tf.config import EvaluationConfig
 from sjft_tf.errors import InputError
-from sjft_tf.images import MAX_PIXELS, ListedFile, visible_name
+from sjft_tf.images import MAX_PIXELS, ListedFile, PassedOver, told_passed_over, visible_name
 from sjft_tf.pipeline.answering import models
 from sjft_tf.pipeline.answering.formats import AnswerFormat, writing
 from sjft_tf.pipeline.answering.image_files import find_files, readable
@@ -47,7 +47,8 @@ def predict(
     form.check()
     class_names, answer = models.open_model(workdir, model, views or EvaluationConfig())
     given = models.value_range(workdir, model)
-    files = find_files(images)
+    passed = PassedOver()
+    files = find_files(images, passed=passed)
     first = list(itertools.islice(files, 1))  # nothing is written where nothing is named
     answered = left_out = 0
     with (
@@ -72,8 +73,11 @@ def predict(
                 sys.stdout.flush()  # whoever reads along gets whole batches
         if not answered:
             raise InputError(f"None of the {left_out} files could be decoded, e.g. {visible_name(first[0].path)}")
+    counted = f"{answered} images answered, {left_out} left out{told_passed_over(passed)}"
     if form.output:
-        yield f"{answered} images answered, {left_out} left out: {form.output}"
+        yield f"{counted}: {form.output}"
+    else:
+        log.info("%s", counted)
 
 
 def _batches(files: Iterator[ListedFile]) -> Iterator[list[ListedFile]]:

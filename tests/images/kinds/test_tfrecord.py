@@ -68,8 +68,12 @@ def imagenet(tmp_path):
 
 
 def test_slim_layout(imagenet, tmp_path):
-    images = open_image_set(imagenet)
+    for name in ("validation-00000-of-00001", "extra-00000-of-00001", "imagenet.txt", "more.txt", ".crc"):
+        (tmp_path / name).touch()
+    told, passed_over = [], "passed over 3 other files (2 .txt, 1 without extension)"
+    images = open_image_set(imagenet, tell=told.append)
     assert images.name == "train"
+    assert told == ["train: 5 images of 3 classes (n01, n02, n03); splits there: train, validation; " + passed_over]
     assert images.ids.tolist() == [
         f"train-0000{s}-of-00002/00000{i}" for s, i in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1))
     ]
@@ -90,6 +94,7 @@ def test_rows_go_to_their_images_under_random_access(imagenet):
 
 
 def test_tensorflow_datasets_layout(tmp_path):
+    told = []
     for i in range(2):
         shard = tmp_path / f"toy-train.tfrecord-0000{i}-of-00002"
         write(shard, [{"image": picture(10 * i + j, "JPEG"), "label": j, "file_name": b"x"} for j in range(2)])
@@ -99,7 +104,9 @@ def test_tensorflow_datasets_layout(tmp_path):
     assert images.class_names == ("0", "1")
     assert grays(images) == pytest.approx([0, 1, 10, 11], abs=1)
     (tmp_path / "label.labels.txt").write_text("cat\ndog\nowl\n")
-    named = open_image_set(spec)
+    shutil.copy(shard, tmp_path / "toy-test.tfrecord-00000-of-00001")
+    named = open_image_set(spec, tell=told.append)
+    assert told == ["toy-train: 4 images of 3 classes (cat, dog, owl); splits there: toy-test, toy-train"]
     assert named.class_names == ("cat", "dog", "owl")
     assert named.labels.tolist() == [0, 1, 0, 1]
 

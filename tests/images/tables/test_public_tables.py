@@ -43,14 +43,20 @@ def labels(images):
 
 
 def test_kaggle_ids_without_folder_and_suffix(write, told, tmp_path):
-    spec = write("id,breed\n00a,boxer\n00b,beagle\n", "train/00a.jpg", "train/00b.jpg", "test/00c.jpg")
+    names = ("train/00a.jpg", "train/00b.jpg", "train/copy of 00b.jpg", "test/00c.jpg")
+    spec = write("id,breed\n00a,boxer\n00b,beagle\n", *names)
+    for name in ("train/read me.txt", "train/.DS_Store", "sample.csv"):
+        (tmp_path / name).touch()
     with pytest.raises(InputError, match=r"labels.csv, line 2: there is no file .*/00a \(2 such line\(s\) among 2\)"):
         open_image_set(spec)
     with pytest.raises(InputError, match=r"It is found with \?root=train&suffix=.jpg"):
         open_image_set(spec, bad_images="skip")
     images = open_image_set(f"{spec}?root=train&suffix=.jpg")
     assert labels(images) == {"00a.jpg": "boxer", "00b.jpg": "beagle"}
-    assert "labels: images from column 'id'; classes from column 'breed'; files below train with .jpg" in told.text
+    assert told.messages[-1] == (
+        "labels: 2 images of 2 classes (beagle, boxer); images from column 'id'; classes from column 'breed'; "
+        "files below train with .jpg; passed over 1 other image, 1 other file (1 .txt)"
+    )
     with pytest.raises(InputError, match="2 image.s. are in both"):  # known by their place, however they were listed
         check_disjoint(images, open_image_set(write("path,label\n00a.jpg,x\n00b.jpg,x\n", name="train/other.csv")))
 
@@ -78,7 +84,11 @@ def test_the_split_of_cub(write, told, tmp_path):
         "001.Black_footed_Albatross/a_1.jpg",
         "002.Laysan_Albatross/b_3.jpg",
     ]
-    assert "classes from the folders' names; splits from train_test_split.txt; files below images" in told.text
+    assert told.messages[-1] == (
+        "images#train: 2 images of 2 classes (001.Black_footed_Albatross, 002.Laysan_Albatross); images from column "
+        "'2'; classes from the folders' names; splits from train_test_split.txt; files below images; delimiter space; "
+        "splits there: train, test"
+    )
     names = {"001.Black_footed_Albatross/a_1.jpg": "val", "2": "train", "3": "val"}
     (tmp_path / "by_name.csv").write_text("".join(f"{name},{split}\n" for name, split in names.items()))
     assert len(open_image_set(f"{spec}#val?root=images&split=by_name.csv")) == 2
@@ -103,7 +113,10 @@ def test_coco_like(write, told):
     assert labels(open_image_set(f"{spec}&repeated=first")) == {"a.jpg": "18", "b.jpg": "3"}
     assert open_image_set(f"{spec}&repeated=first").class_names == ("3", "18")
     assert labels(open_image_set(f"{spec}&repeated=skip")) == {"a.jpg": "18"}
-    assert "classes from column 'category_id'; files below val2017; 3 line(s) left out" in told.text
+    assert told.messages[-1] == (
+        "labels: 1 image of 1 class (18); images from column 'file_name'; classes from column 'category_id'; "
+        "files below val2017; 3 line(s) left out, of images listed twice; passed over 1 other image"
+    )
 
 
 def test_lists_with_the_class_behind(write):
@@ -186,7 +199,7 @@ def test_splits_by_other_names(write, told):
     }
     assert "splits from column 'subset'" not in told.text  # nothing is opened yet
     assert open_image_set(f"{spec}#train").ids.tolist() == ["a.jpg"]
-    assert "labels#Train: images from column 'file'; classes from column 'class'; splits from column 'sub" in told.text
+    assert "; images from column 'file'; classes from column 'class'; splits from column 'subset'; " in told.text
     spec = write("file,class,fold\na.jpg,x,0\nb.jpg,y,1\n")
     assert len(open_image_set(spec)) == 2
     assert "the column 'fold' looks like a division into splits and is not read; ?split=fold reads it" in told.text

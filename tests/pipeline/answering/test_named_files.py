@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from sjft_tf.errors import InputError
-from sjft_tf.images import open_image_set
+from sjft_tf.images import PassedOver, open_image_set, told_passed_over
 from sjft_tf.pipeline.answering.image_files import find_files
 
 
@@ -24,6 +24,17 @@ def birds(tmp_path, monkeypatch):
 
 
 BOTH = ["birds/owl/a.png", "birds/tit/b c.png"]
+
+
+def test_what_is_passed_over_is_counted(birds):
+    for name in ("notes.txt", "owl/a.svg", "owl/b.svg", "owl/.hidden.svg"):
+        (birds / name).touch()
+    passed = PassedOver()
+    assert len(list(find_files(["birds/o*", "birds/tit", "folder:birds/tit"], passed=passed))) == 2
+    assert told_passed_over(passed) == ", passed over 2 other files (2 .svg)"
+    assert len(list(find_files(["birds"], passed=(passed := PassedOver())))) == 2
+    assert told_passed_over(passed) == ", passed over 3 other files (2 .svg, 1 .txt)"
+    assert told_passed_over(PassedOver()) == ""
 
 
 def found(*images, lines=None):
