@@ -12,7 +12,7 @@ from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import BinEdges, DescriptorStore
 from sjft_tf.errors import InputError
-from sjft_tf.evaluation import evaluate_probabilities
+from sjft_tf.evaluation import PROBABILITIES, evaluate_probabilities
 from sjft_tf.pipeline.pruning import target as pruning
 from sjft_tf.pipeline.stages import audit, co_tuning, deciding, heads, results
 from sjft_tf.pipeline.stages.gradients import GRADIENTS
@@ -85,7 +85,7 @@ LOADERS = {
     "rounds/00/state.npz": lambda w: vars(rounds.read_round(w.rounds, 0)),
     "rounds/00/scoring.npz": lambda w: rounds.read_scoring(w.rounds, 0) or {},
     "rounds/00/probabilities-test.npz": lambda w: artifacts.load_npz(
-        w.rounds / "00/probabilities-test.npz", results._PROBABILITIES
+        w.rounds / "00/probabilities-test.npz", PROBABILITIES
     ),
     "rounds/00/metrics.json": lambda w: {name: one.to_json() for name, one in results.round_figures(w, 0).items()},
     "classes.json": lambda w: w.read_classes(),
