@@ -23,6 +23,7 @@ def option(
     choices: tuple[str, ...] = (),
     limits: tuple[float, float] | None = None,
     free: bool = False,
+    later: bool = False,
 ) -> Default:
     """A dataclass field that carries the text of its flag and its limits; lists get a fresh copy per instance.
 
@@ -32,8 +33,10 @@ def option(
         choices: what a text may be; empty for anything.
         limits: smallest and largest value of a number, both allowed.
         free: changes no result, so that it may differ from one start of a run to the next.
+        later: runs had been recorded before there was this option: stamps leave it out while it has its default, so
+            that such runs go on.
     """
-    metadata = {"help": text, "choices": choices, "limits": limits, "free": free}
+    metadata = {"help": text, "choices": choices, "limits": limits, "free": free, "later": later}
     if isinstance(default, list):
         return field(default_factory=lambda: copy.copy(default), metadata=metadata)
     return field(default=default, metadata=metadata)

@@ -73,10 +73,10 @@ class RunConfig:
     def stamp(self, *sections: str) -> dict[str, Setting]:
         """The settings of these sections that change results, by name: what an artifact records and is checked by."""
         return {
-            item.name: getattr(getattr(self, section), item.name)
+            item.name: value
             for section in sections
-            for item in dataclasses.fields(getattr(self, section))
-            if not item.metadata["free"]
+            for item, value in _values(getattr(self, section))
+            if not (item.metadata["free"] or (item.metadata["later"] and value == item.default))
         }
 
     def replace(self, section: str, **values: Setting) -> RunConfig:
@@ -268,6 +268,10 @@ class RunConfig:
                 raise InputError(
                     f"{flag} is for filter banks; --bank=features has no descriptors. Leave one of them out."
                 )
+
+
+def _values(section: Section) -> list[tuple[dataclasses.Field[Setting], Setting]]:
+    return [(item, getattr(section, item.name)) for item in dataclasses.fields(section)]  # type: ignore[arg-type]
 
 
 def _check_type(section: str, name: str, default: Setting, value: object) -> None:
