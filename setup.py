@@ -13,6 +13,7 @@ DEMO = ["scikit-learn>=1.3"]
 APPROXIMATE = ["faiss-cpu>=1.8"]
 CONFIDENT = ["cleanlab>=2.6"]
 HEIC = ["pillow-heif>=0.18"]
+HUB = ["keras-hub>=0.20", "keras>=3"]
 AVIF = ["pillow>=11.3"]
 TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", *DATASETS, *DEMO, *APPROXIMATE, *CONFIDENT, *HEIC]
 
@@ -49,6 +50,7 @@ setup(
         "approximate": APPROXIMATE,
         "confident": CONFIDENT,
         "heic": HEIC,
+        "hub": HUB,
         "avif": AVIF,
         "test": TEST,
         "dev": [*TEST, "ruff>=0.6", "mypy>=1.10"],

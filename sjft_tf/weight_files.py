@@ -32,11 +32,11 @@ def existing_file(path: str | os.PathLike[str], what: str = "weight file") -> Pa
     """
     file = Path(path)
     try:
-        if file.is_dir():
-            raise InputError(f"{str(file)!r} is a folder; a {what} was expected. Give the path of the file in it")
-        is_file = file.is_file()
+        is_folder, is_file = file.is_dir(), file.is_file()
     except (ValueError, OSError) as error:
         raise InputError(f"{str(file)!r} cannot be the path of a {what}: {error}") from error
+    if is_folder:
+        raise InputError(f"{str(file)!r} is a folder; a {what} was expected. Give the path of the file in it")
     if not is_file:
         raise InputError(f"There is no {what} {str(file)!r}. Check the path")
     return file

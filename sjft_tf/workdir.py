@@ -181,6 +181,8 @@ class Workdir:
         self.outcomes = self.root / ComparisonFiles.OUTCOMES
         self.saved_model = self.root / "saved_model"
         self.trunk = self.root / "trunk.weights.h5"
+        self.architecture = self.root / "trunk.json"
+        self.loaded_weights = self.root / "weights.csv"
         self.logs = self.root / "logs"
         self.times = self.root / "times.json"
         self.advice = self.root / "advice.json"

@@ -1,6 +1,7 @@
 """What there is to choose from by name, known without importing TensorFlow, so that a wrong name is refused at once.
 
-- `trunk_names`, `trunk_called`, `check_trunk`, `check_form`: the trunks, their smallest images, widths and weights.
+- `trunk_names`, `trunk_called`, `is_saved`, `check_trunk`, `check_form`: the trunks, their smallest images, widths and
+  weights; `MODEL` and `KERAS_HUB`, what the names of saved ones begin with, and `PIXELS`, what pixels they may want.
 - `OPTIMIZERS`, `ADDONS_OPTIMIZERS`, `check_optimizer`, `parse_rates`: the optimizers, and rates of single layers.
 - `BANKS`, `check_bank_name`, `check_bank`: the filter banks, and what each wants beside its name.
 - `SELECTORS`, `TABLE_SELECTORS`, `WEIGHT_SELECTORS`: what can be borrowed, for which of it there must be a neighbor
@@ -14,11 +15,15 @@ from sjft_tf.catalog.banks import BANKS, WEIGHT_ARRAYS, bank_applications, check
 from sjft_tf.catalog.optimizers import ADDONS_OPTIMIZERS, OPTIMIZERS, SCHEDULES, check_optimizer, parse_rates
 from sjft_tf.catalog.selectors import SELECTORS, TABLE_SELECTORS, WEIGHT_SELECTORS
 from sjft_tf.catalog.trunks import (
+    KERAS_HUB,
+    MODEL,
+    PIXELS,
     PREACT_RESNET,
     PRECISIONS,
     check_form,
     check_trunk,
     has_alpha,
+    is_saved,
     trunk_called,
     trunk_names,
 )
@@ -26,7 +31,10 @@ from sjft_tf.catalog.trunks import (
 __all__ = [
     "ADDONS_OPTIMIZERS",
     "BANKS",
+    "KERAS_HUB",
+    "MODEL",
     "OPTIMIZERS",
+    "PIXELS",
     "PREACT_RESNET",
     "PRECISIONS",
     "SCHEDULES",
@@ -41,6 +49,7 @@ __all__ = [
     "check_optimizer",
     "check_trunk",
     "has_alpha",
+    "is_saved",
     "parse_rates",
     "trunk_called",
     "trunk_names",

@@ -6,8 +6,13 @@ import difflib
 
 from sjft_tf.compat import KERAS_3
 from sjft_tf.errors import InputError
+from sjft_tf.weight_files import existing_file
 
 PREACT_RESNET = "preact_resnet"
+MODEL, KERAS_HUB = "model:", "keras_hub:"
+"""What the names of saved trunks begin with: a file of a Keras model, a preset of KerasHub."""
+PIXELS = ("auto", "none", "unit", "symmetric", "torch", "caffe")
+"""How a saved trunk can want its pixels."""
 PRECISIONS = ("float32", "bfloat16", "float16")
 """What a trunk can compute in."""
 
@@ -42,8 +47,13 @@ def trunk_names() -> tuple[str, ...]:
     return tuple(sorted(names, key=str.lower))
 
 
+def is_saved(name: str) -> bool:
+    """Whether a trunk's name says where it was saved: `model:PATH.keras` or `keras_hub:PRESET`."""
+    return name.startswith((MODEL, KERAS_HUB))
+
+
 def trunk_called(name: str) -> str:
-    """The trunk's name in its own capitals, from one in any capitals.
+    """The trunk's name in its own capitals, from one in any capitals; that of a saved one as it is.
 
     Raises:
         InputError: there is none; the message lists the names, close ones first.
@@ -52,13 +62,20 @@ def trunk_called(name: str) -> str:
         >>> trunk_called("resnet50v2")
         'ResNet50V2'
     """
+    if is_saved(name):
+        return name
     by_lower = {choice.lower(): choice for choice in trunk_names()}
     choice = by_lower.get(name.strip().lower())
     if choice is None:
         close = [by_lower[c] for c in difflib.get_close_matches(name.lower(), by_lower, n=5, cutoff=0.6)]
         hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        if "/" in name or "." in name:
+            hint = f" For a model of your own say {MODEL}PATH.keras."
         others = ", ".join([*close, *(c for c in trunk_names() if c not in close)])
-        raise InputError(f"There is no trunk {name!r}.{hint} The trunks of this Keras: {others}")
+        raise InputError(
+            f"There is no trunk {name!r}.{hint} The trunks of this Keras: {others}; also {MODEL}PATH.keras, a saved "
+            f"model, and {KERAS_HUB}PRESET"
+        )
     return choice
 
 
@@ -80,6 +97,9 @@ def check_trunk(name: str, image_size: int, weights: str, alpha: float | None) -
         InputError: there is no such trunk, or it cannot be built like this.
     """
     name = trunk_called(name)
+    if is_saved(name):
+        _check_saved(name, weights, alpha)
+        return
     smallest = _SMALLEST.get(name, 32)
     if image_size < smallest:
         raise InputError(
@@ -97,6 +117,36 @@ def check_trunk(name: str, image_size: int, weights: str, alpha: float | None) -
                 f"ImageNet weights of {name} are for alpha {', '.join(map(str, known))}. Received: "
                 f"alpha={alpha}; take one of these, or weights=none"
             )
+
+
+def _check_saved(name: str, weights: str, alpha: float | None) -> None:
+    if alpha is not None:
+        raise InputError(f"{name} has the width it was saved with. Received: alpha={alpha}; leave it out")
+    path = name.removeprefix(MODEL)
+    if path == name:
+        if not name.removeprefix(KERAS_HUB):
+            raise InputError(f"{KERAS_HUB} wants a preset's name or folder, such as {KERAS_HUB}resnet_50_imagenet")
+        if not KERAS_3:
+            raise InputError(
+                f"{name}: KerasHub needs Keras 3, and this is Keras 2. Take the other stack, or {MODEL}PATH.keras"
+            )
+        return
+    try:
+        file = existing_file(path, "model file")
+    except InputError as error:
+        raise InputError(
+            f"{error}. {MODEL} takes one that `model.save('NAME.keras')` wrote; of a SavedModel's folder the layers "
+            "cannot be had back"
+        ) from None
+    if file.suffix not in (".keras", ".json"):
+        raise InputError(
+            f"{name} must be a .keras file. Received: {file.name!r}; load it with keras.models.load_model and "
+            "save it again as NAME.keras"
+        )
+    if file.suffix == ".json" and weights == "imagenet":
+        raise InputError(
+            f"{name} is the architecture alone, which a run keeps. Give --weights as well, such as its trunk.weights.h5"
+        )
 
 
 def check_form(depth: int, width: int) -> None:

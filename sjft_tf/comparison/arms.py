@@ -186,13 +186,13 @@ _ALL = (
         "scratch",
         "From scratch",
         "The network from random weights, trained on the target alone.",
-        {"selection": {"selector": "none"}, "model": {"weights": "none"}},
+        {"selection": {"selector": "none"}, "model": {"weights": "none", "partial_weights": False}},
     ),
     Arm(
         "scratch-selective",
         "From scratch, selective",
         "The network from random weights, with the nearest source images.",
-        {"selection": _NEAREST, "model": {"weights": "none"}},
+        {"selection": _NEAREST, "model": {"weights": "none", "partial_weights": False}},
     ),
     Arm(
         "class-importance",

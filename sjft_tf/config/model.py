@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sjft_tf.catalog import PRECISIONS, trunk_called
+from sjft_tf.catalog import PIXELS, PRECISIONS, is_saved, trunk_called
 from sjft_tf.config.option import LARGE, Section, option
 from sjft_tf.errors import InputError
 
@@ -13,8 +13,32 @@ from sjft_tf.errors import InputError
 class ModelConfig(Section):
     """The network."""
 
-    trunk: str = option("ResNet152V2", "a keras.applications name, or preact_resnet for small images")
-    weights: str = option("imagenet", "the trunk's weights: imagenet, none or a local file")
+    trunk: str = option(
+        "ResNet152V2",
+        "a keras.applications name, preact_resnet for small images, model:PATH.keras (a Keras model of yours) or "
+        "keras_hub:PRESET (a name or a folder)",
+    )
+    trunk_layer: str = option(
+        "",
+        "where a trunk of model: or keras_hub: ends, the name of a layer; empty: the last map before pooling and head",
+        later=True,
+    )
+    preprocessing: str = option(
+        "auto",
+        "the pixels that a trunk of model: or keras_hub: takes: none (0..255), unit (0..1), symmetric (-1..1), torch "
+        "or caffe (as keras.applications); auto: as the model or the preset says itself",
+        PIXELS,
+        later=True,
+    )
+    weights: str = option(
+        "imagenet",
+        "the trunk's weights: imagenet, none or a local file; of model: and keras_hub: imagenet is what they bring",
+    )
+    partial_weights: bool = option(
+        False,
+        "take from the file of --weights what matches the trunk's layers by name and shape; the others begin at random",
+        later=True,
+    )
     alpha: float = option(0.0, "width multiplier of the MobileNets; 0: the family's own default", limits=(0.0, 10.0))
     depth: int = option(20, "trunk=preact_resnet: layers, 6n + 2", limits=(8, 10000))
     width: int = option(16, "trunk=preact_resnet: channels of the first stage", limits=(1, 65536))
@@ -56,6 +80,14 @@ class ModelConfig(Section):
 
     def check(self) -> None:
         trunk_called(self.trunk)
+        if not is_saved(self.trunk):
+            for flag, given in (("trunk_layer", self.trunk_layer), ("preprocessing", self.preprocessing != "auto")):
+                if given:
+                    raise InputError(
+                        f"--{flag} is for trunks of model: and keras_hub:; {self.trunk} knows its own. Leave it out"
+                    )
+        if self.partial_weights and self.weights in ("none", "imagenet"):
+            raise InputError(f"--partial_weights is for a file. Received: --weights={self.weights}; leave it out")
         if self.adapt_steps and self.reset_from:
             raise InputError(
                 "--adapt_steps teaches the whole trunk the source, and --reset_from would forget a part of it again. "

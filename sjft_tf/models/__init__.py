@@ -3,7 +3,10 @@
 Public surface:
     build_trunk, trunk_names, find_family
                                         pixels to pooled features, preprocessing and starting weights included
+    open_saved, write_architecture      trunks that were saved, as Keras models or presets of KerasHub; what
+                                        a run keeps of one
     save_trunk, load_trunk_weights      a trained trunk, to start another model with
+    match_weights, matches_in_words     what of a weight file fits a trunk that it fits in part
     FeatureStream, trunk_features       what a frozen trunk makes of images
     Scaling, strongest_to_weakest, block_slices
                                         what both convex heads share: scaled features, the choice of L2, blocks of rows
@@ -32,6 +35,7 @@ Public surface:
 
 from sjft_tf.catalog import OPTIMIZERS, PRECISIONS, SCHEDULES, parse_rates, trunk_names
 from sjft_tf.models.addons import make_multi_optimizer
+from sjft_tf.models.architecture import write_architecture
 from sjft_tf.models.averaging import plain, shadow
 from sjft_tf.models.class_weights import balanced_weights
 from sjft_tf.models.co_tuning import CoTuning, Relationship, class_relationship, related, temperature
@@ -58,8 +62,10 @@ from sjft_tf.models.optimizer_state import (
     restore_optimizer_state,
 )
 from sjft_tf.models.optimizers import make_optimizer
+from sjft_tf.models.partial_weights import Match, match_weights, matches_in_words
 from sjft_tf.models.precision import precision_scope, with_loss_scale
 from sjft_tf.models.projected_gradients import GRADIENT_WIDTH, GradientStream, HeadedTrunk, LinearHead, Sides
+from sjft_tf.models.saved_trunks import SavedTrunk, open_saved
 from sjft_tf.models.schedules import StepDecay, make_schedule
 from sjft_tf.models.scoring import Scorer
 from sjft_tf.models.softmax_head import SoftmaxHead, fit_by_folds, fit_softmax_head, spread_rows
@@ -84,9 +90,11 @@ __all__ = [
     "ImageView",
     "JointModel",
     "LinearHead",
+    "Match",
     "MultiViewScorer",
     "Relationship",
     "ResumableDropout",
+    "SavedTrunk",
     "Scaling",
     "Scorer",
     "Sides",
@@ -113,8 +121,11 @@ __all__ = [
     "make_optimizer",
     "make_schedule",
     "make_scorer",
+    "match_weights",
+    "matches_in_words",
     "mix_start_statistics",
     "momentum_for_run",
+    "open_saved",
     "optimizer_state",
     "optimizer_variables",
     "parse_rates",
@@ -137,4 +148,5 @@ __all__ = [
     "trunk_of",
     "valid_rows",
     "with_loss_scale",
+    "write_architecture",
 ]

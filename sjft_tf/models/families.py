@@ -76,23 +76,33 @@ def preprocess(inputs: tf.Tensor, family: Family, rescaled_by_keras: bool = Fals
         family: from `find_family`.
         rescaled_by_keras: the application is built with `weights="imagenet"` (matters to EfficientNet alone).
     """
-    # float32 whatever the global policy: 16-bit pixels minus a mean lose half of their digits.
-    if family.preprocessing == "symmetric":
-        return keras.layers.Rescaling(1 / 127.5, -1.0, dtype="float32", name="preprocessing")(inputs)
-    if family.preprocessing == "torch":
-        scale = [1 / (255 * s) for s in _STD]
-        offset = [-m / s for m, s in zip(_MEAN, _STD, strict=True)]
-        return keras.layers.Rescaling(scale, offset, dtype="float32", name="preprocessing")(inputs)
-    if family.preprocessing == "caffe":
-        return CaffePreprocessing(dtype="float32", name="preprocessing")(inputs)
     if family.preprocessing == "efficientnet" and not rescaled_by_keras:
         # The application normalizes to (x/255 - mean) / sqrt(std), and divides by sqrt(std) once more only when it
         # fetches the ImageNet weights itself. The affine map that makes up for it in front of the application:
         # x' = x / sqrt(std) + 255 * mean * (1 - 1 / sqrt(std)).
         root = [s**0.5 for s in _STD]
         offset = [255 * m * (1 - 1 / r) for m, r in zip(_MEAN, root, strict=True)]
-        return keras.layers.Rescaling([1 / r for r in root], offset, dtype="float32", name="preprocessing")(inputs)
+        return rescale(inputs, [1 / r for r in root], offset)
+    return scale_pixels(inputs, family.preprocessing)
+
+
+def scale_pixels(inputs: tf.Tensor, kind: str) -> tf.Tensor:
+    """Pixels 0..255 as `kind` of `Family.preprocessing` wants them, or "unit" (x/255); unchanged for any other."""
+    if kind == "unit":
+        return rescale(inputs, 1 / 255, 0.0)
+    if kind == "symmetric":
+        return rescale(inputs, 1 / 127.5, -1.0)
+    if kind == "torch":
+        return rescale(inputs, [1 / (255 * s) for s in _STD], [-m / s for m, s in zip(_MEAN, _STD, strict=True)])
+    if kind == "caffe":
+        return CaffePreprocessing(dtype="float32", name="preprocessing")(inputs)
     return inputs
+
+
+def rescale(inputs: tf.Tensor, scale: float | list[float], offset: float | list[float]) -> tf.Tensor:
+    """A trunk's preprocessing that is x * scale + offset, of all channels or of each."""
+    # float32 whatever the global policy: 16-bit pixels minus a mean lose half of their digits.
+    return keras.layers.Rescaling(scale, offset, dtype="float32", name="preprocessing")(inputs)
 
 
 @keras.saving.register_keras_serializable(package="sjft_tf")

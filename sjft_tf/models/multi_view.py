@@ -45,9 +45,9 @@ def at_side(model: keras.Model, side: int) -> keras.Model:
     try:
         inputs = keras.Input((side, side, 3), dtype="float32")
         copy = keras.models.clone_model(head, input_tensors=inputs, clone_function=fresh)
+        copy.set_weights(head.get_weights())
     except ValueError as error:
         raise InputError(f"The network cannot be applied to images of {side} px ({error}). Choose others.") from error
-    copy.set_weights(head.get_weights())
     for layer in copy._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # it computes with tensors made at build time, which set_weights does not refresh

@@ -128,10 +128,15 @@ def replace_batch_norm(model: keras.Model, momentum: float | None = None) -> ker
     for old, new in zip(model._flatten_layers(), replaced._flatten_layers(), strict=True):
         new.trainable = old.trainable
     for old, new in zip(model.layers, replaced.layers, strict=True):
-        new.set_weights(old.get_weights())
-        if isinstance(new, keras.layers.Normalization):
-            new.finalize_state()  # it computes with tensors made at build time, which set_weights does not refresh
+        set_layer_weights(new, old.get_weights())
     return replaced
+
+
+def set_layer_weights(layer: keras.layers.Layer, arrays: list[np.ndarray]) -> None:
+    """Gives a built layer these weights, in Keras's order."""
+    layer.set_weights(arrays)
+    if isinstance(layer, keras.layers.Normalization):
+        layer.finalize_state()  # it computes with tensors made at build time, which set_weights does not refresh
 
 
 def mix_start_statistics(trunk: keras.Model, share: float) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -24,13 +25,18 @@ def precision_scope(precision: str) -> Iterator[None]:
     """
     if precision not in PRECISIONS:
         raise InputError(f"`precision` must be one of {', '.join(PRECISIONS)}. Received: {precision!r}")
-    mixed = keras.mixed_precision
-    before = mixed.dtype_policy() if KERAS_3 else mixed.global_policy()
+    mixed, before = keras.mixed_precision, global_policy()
     mixed.set_global_policy(precision if precision == "float32" else f"mixed_{precision}")
     try:
         yield
     finally:
         mixed.set_global_policy(before)
+
+
+def global_policy() -> Any:
+    """The policy of layers that name none; its `name` is that of a dtype, or "mixed_bfloat16" and the like."""
+    mixed = keras.mixed_precision
+    return mixed.dtype_policy() if KERAS_3 else mixed.global_policy()
 
 
 def with_loss_scale(optimizer: keras.optimizers.Optimizer, precision: str) -> keras.optimizers.Optimizer:

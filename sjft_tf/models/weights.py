@@ -10,6 +10,7 @@ import h5py
 import keras
 import numpy as np
 
+from sjft_tf.models.normalization import set_layer_weights
 from sjft_tf.weight_files import check_weight_file, reading, refuse_not_finite
 
 
@@ -31,7 +32,7 @@ def load_trunk_weights(trunk: keras.Model, path: str | os.PathLike[str]) -> None
         return (
             f"The weights in {file} do not fit trunk {trunk.name!r}, which expects {trunk.count_params():,} numbers; "
             f"the file holds {_numbers_in(file)}. Check the trunk's name and its options (alpha, depth, width), and "
-            f"that the file is not damaged. Keras says: {said}"
+            f"that the file is not damaged; if it fits in part only, --partial_weights takes that. Keras says: {said}"
         )
 
     with reading(message):
@@ -76,9 +77,7 @@ def _copy_prefix(trunk: keras.Model, saved: keras.Model) -> None:
         if _shapes(mine) != _shapes(theirs):
             raise ValueError(f"layer {theirs.name!r} has {_shapes(theirs)}, {mine.name!r} expects {_shapes(mine)}")
     for mine, theirs in pairs:
-        mine.set_weights(theirs.get_weights())
-        if isinstance(mine, keras.layers.Normalization):
-            mine.finalize_state()
+        set_layer_weights(mine, theirs.get_weights())
 
 
 def _shapes(layer: keras.layers.Layer) -> list[tuple[int, ...]]:

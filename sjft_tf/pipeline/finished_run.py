@@ -16,7 +16,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.evaluation import SCORED, EarlyStopping, RunFigures, SetFigures
 from sjft_tf.export import check_exported, export_saved_model, read_description
 from sjft_tf.pipeline.inputs import network_view
-from sjft_tf.pipeline.networks import build_model
+from sjft_tf.pipeline.networks import as_kept, build_model
 from sjft_tf.pipeline.stages.results import counting_round
 from sjft_tf.training import finished_rounds, load_round_weights, weights_digest
 from sjft_tf.workdir import Workdir
@@ -108,9 +108,7 @@ def restore(workdir: Workdir, number: int) -> RestoredRun:
     if not rounds or not 0 <= number <= len(rounds):
         raise InputError(f"--round must be between 1 and {len(rounds)}, the finished rounds, or 0. Received: {number}")
     classes = workdir.read_classes()
-    # The round's weights replace the starting ones, so a download or a file that has moved is not needed.
-    fresh = config.replace("model", weights="none")
-    model = build_model(fresh, len(classes["target"]), len(classes["source"]) or None)
+    model = build_model(as_kept(config, workdir), len(classes["target"]), len(classes["source"]) or None)
     number = number or counting_round(workdir, config.training.early_stopping) + 1
     load_round_weights(workdir.rounds, number - 1, model)
     return RestoredRun(config, model, classes["target"], number)

@@ -9,8 +9,8 @@ from pathlib import Path
 import keras
 
 from sjft_tf import artifacts
-from sjft_tf.catalog import PREACT_RESNET, has_alpha, trunk_called
-from sjft_tf.config import RunConfig
+from sjft_tf.catalog import KERAS_HUB, MODEL, PREACT_RESNET, has_alpha, is_saved, trunk_called
+from sjft_tf.config import ModelConfig, RunConfig, Setting
 from sjft_tf.images import ImageSet
 from sjft_tf.models import (
     FeatureStream,
@@ -23,7 +23,8 @@ from sjft_tf.models import (
 )
 from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.training import ALONE, Cluster
-from sjft_tf.weight_files import check_weight_file
+from sjft_tf.weight_files import check_weight_file, existing_file
+from sjft_tf.workdir import Workdir
 
 _ALSO_ON_THE_SOURCE = (
     *("batch_size", "accumulate", "optimizer", "momentum", "weight_decay", "label_smoothing", "clip_norm", "jit"),
@@ -43,6 +44,9 @@ def build_run_trunk(config: RunConfig, weights: str) -> keras.Model:
             alpha=settings.alpha or None,
             depth=settings.depth,
             width=settings.width,
+            layer=settings.trunk_layer,
+            preprocessing=settings.preprocessing,
+            partial=settings.partial_weights,
             batch_norm_momentum=settings.batch_norm_momentum or momentum_for_run(config.training.total_steps),
         )
 
@@ -79,14 +83,14 @@ def starting_stamp(config: RunConfig) -> artifacts.Stamp:
     """
     settings, trunk = config.model, trunk_called(config.model.trunk)
     options = [settings.depth, settings.width] if trunk == PREACT_RESNET else [settings.alpha or 1.0] * has_alpha(trunk)
-    weights, view = weights_identity(settings.weights), network_view(config)
-    return {"trunk": [trunk, *options], "weights": weights, "view": [int(view.resize), int(view.crop)]}
+    view = network_view(config)
+    return {"trunk": [trunk, *options], "view": [int(view.resize), int(view.crop)], **network_origin(settings)}
 
 
 def adapted_stamp(config: RunConfig, source: ImageSet) -> artifacts.Stamp:
     """What the trunk that learned the source depends on; not the run's seed or rate."""
     sections = ("view", "augmentation", "model", "training")
-    origin = {"source images": source.fingerprint, "weights": weights_identity(config.model.weights)}
+    origin = {"source images": source.fingerprint, **network_origin(config.model)}
     return source_settings(config).stamp(*sections) | origin
 
 
@@ -107,6 +111,49 @@ def source_settings(config: RunConfig) -> RunConfig:
     return dataclasses.replace(config, training=training, selection=selection, model=model)
 
 
+def as_kept(config: RunConfig, workdir: Workdir) -> RunConfig:
+    """The settings that build a run's network for the weights of a round, which replace those it started with.
+
+    A download, or a file that has moved, is not needed; of a saved trunk the run keeps the architecture.
+    """
+    fresh = config.replace("model", weights="none", partial_weights=False)
+    if not is_saved(config.model.trunk):
+        return fresh
+    kept = f"{MODEL}{workdir.architecture}"
+    return fresh.replace("model", trunk=kept, trunk_layer="", preprocessing="auto")
+
+
+def network_origin(settings: ModelConfig) -> dict[str, Setting]:
+    """What the starting network is known by in stamps beside its options: the content of files, wherever they lie.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    origin: dict[str, Setting] = {"weights": weights_identity(settings.weights)}
+    if settings.partial_weights:
+        origin["partial_weights"] = True
+    if is_saved(settings.trunk):
+        origin["trunk"] = trunk_identity(settings.trunk)
+        origin |= {"trunk_layer": settings.trunk_layer, "preprocessing": settings.preprocessing}
+    return origin
+
+
+def trunk_identity(trunk: str) -> str:
+    """What a trunk is known by: a saved one by a digest of its file or of its preset's folder, another by its name.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    if not is_saved(trunk):
+        return trunk_called(trunk)
+    kind = KERAS_HUB if trunk.startswith(KERAS_HUB) else MODEL
+    path = Path(trunk.removeprefix(kind))
+    if kind == KERAS_HUB and not path.is_dir():
+        return trunk
+    files = sorted(path.rglob("*")) if path.is_dir() else [existing_file(path, "model file")]
+    return kind + artifacts.fingerprint([_file_digest(file) for file in files if file.is_file()])
+
+
 def weights_identity(weights: str) -> str:
     """What --weights is known by in stamps: a file by a digest of its content, wherever it lies; else the name.
 
@@ -115,7 +162,10 @@ def weights_identity(weights: str) -> str:
     """
     if weights in ("none", "imagenet"):
         return weights
-    path = Path(check_weight_file(weights))
+    return _file_digest(Path(check_weight_file(weights)))
+
+
+def _file_digest(path: Path) -> str:
     status = path.stat()
     return _digest(path, status.st_size, status.st_mtime_ns)
 

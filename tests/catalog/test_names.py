@@ -49,6 +49,9 @@ def test_addons_optimizers_are_those_that_take_a_rate():
     ("setting", "value", "message"),
     [
         ("trunk", "resnet51", "There is no trunk 'resnet51'. Did you mean ResNet50"),
+        ("trunk", "my.keras", "no trunk 'my.keras'. For a model of your own say model:PATH.keras"),
+        ("trunk_layer", "conv", "--trunk_layer is for trunks of model: and keras_hub:; ResNet152V2 knows its own"),
+        ("preprocessing", "unit", "--preprocessing is for trunks of model:"),
         ("optimizer", "sgdd", "There is no optimizer 'sgdd'; choose one of sgd, adam, adamw, or tfa:NAME"),
         (
             "optimizer",
@@ -72,6 +75,14 @@ def test_settings_refuse_what_does_not_exist(setting, value, message):
     [
         ({"trunk": "xception", "image_size": 64}, "Xception needs images of at least 71 px"),
         ({"trunk": "preact_resnet", "weights": "none", "depth": 9}, r"must be 6n \+ 2"),
+        ({"trunk": "model:nowhere.keras"}, "There is no model file 'nowhere.keras'"),
+        (
+            {"trunk": "model:."},
+            "'.' is a folder; a model file was expected.*of a SavedModel's folder the layers cannot",
+        ),
+        ({"trunk": "model:setup.py"}, "must be a .keras file.*load it with keras.models.load_model and save it"),
+        ({"trunk": "model:x.keras", "alpha": 0.5}, "has the width it was saved with"),
+        ({"trunk": "keras_hub:"}, "keras_hub: wants a preset's name or folder"),
         ({"weights": "nowhere.weights.h5"}, "There is no weight file 'nowhere.weights.h5'"),
         ({"bank": "alexnet"}, "Bank alexnet needs weights"),
         ({"bank": "model:nowhere.keras"}, "There is no weight file 'nowhere.keras'"),

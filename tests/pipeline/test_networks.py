@@ -6,7 +6,7 @@ import pytest
 
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.networks import source_settings, weights_identity
+from sjft_tf.pipeline.networks import network_origin, source_settings, starting_stamp, trunk_identity, weights_identity
 from sjft_tf.pipeline.stages.gradient_checkpoints import short_training
 
 
@@ -29,3 +29,36 @@ def test_what_learns_the_source_mixes_nothing():
     for settings in (source_settings(mixing), short_training(mixing)):
         assert not settings.augmentation.mixes
         assert settings.augmentation.cutout == 4
+
+
+def test_saved_trunks_are_known_by_content_a_preset_by_its_name_or_its_files(tmp_path):
+    assert trunk_identity("resnet50") == "ResNet50"
+    assert trunk_identity("keras_hub:resnet_50_imagenet") == "keras_hub:resnet_50_imagenet"
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.keras").write_bytes(b"one")
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_bytes(b"two")
+    for kind, ending in (("model:", ".keras"), ("keras_hub:", "")):
+        first, second = (trunk_identity(f"{kind}{tmp_path / name}{ending}") for name in ("a", "b"))
+        assert first == second
+        assert first.startswith(kind)
+    (tmp_path / "a" / "model.weights.h5").write_bytes(b"three")
+    assert trunk_identity(f"keras_hub:{tmp_path / 'a'}") != second
+    with pytest.raises(InputError, match="no model file"):
+        trunk_identity(f"model:{tmp_path / 'c.keras'}")
+
+
+def test_stamps_of_runs_without_these_options_stay(tmp_path):
+    """What was recorded before there were saved trunks must be found again."""
+    config = RunConfig()
+    assert network_origin(config.model) == {"weights": "imagenet"}
+    assert starting_stamp(config) == {"trunk": ["ResNet152V2"], "weights": "imagenet", "view": [256, 224]}
+    later = {"trunk_layer", "preprocessing", "partial_weights"}
+    assert not later & set(config.stamp("model"))
+    (tmp_path / "a.keras").write_bytes(b"one")
+    own = config.with_settings(trunk=f"model:{tmp_path / 'a.keras'}", trunk_layer="conv", preprocessing="unit")
+    origin = network_origin(own.model)
+    assert {**origin, "trunk": origin["trunk"][:6]} == {
+        **{"weights": "imagenet", "trunk": "model:"},
+        **{"trunk_layer": "conv", "preprocessing": "unit"},
+    }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sjft_tf import artifacts
+from sjft_tf.catalog import is_saved
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.checking.changes import class_changes
@@ -38,7 +39,7 @@ def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
     begun = finished_rounds(workdir.rounds) or workdir.checkpoints.is_dir()
     if begun and workdir.config.is_file():
         run = workdir.read_config()
-        # Not the data's, nor the starting weights: both are known by content, wherever they lie.
+        # Not the data's, nor the starting weights or a saved trunk: they are known by content, wherever they lie.
         recorded, current = (
             c.stamp(
                 *("view", "augmentation", "retrieval", "selection", "model", "training"),
@@ -48,6 +49,8 @@ def refuse_other_run(config: RunConfig, workdir: Workdir) -> None:
             for c in (run, config)
         )
         current |= {"weights": recorded["weights"]}
+        if is_saved(run.model.trunk) and is_saved(config.model.trunk):
+            current |= {"trunk": recorded["trunk"]}
         if config.training.early_stopping:  # by other views another round might be the best, or the last
             recorded |= {"views of evaluation": views_stamp(run)}
             current |= {"views of evaluation": views_stamp(config)}

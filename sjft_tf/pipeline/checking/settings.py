@@ -14,13 +14,14 @@ from typing import TypeVar
 import tensorflow as tf
 
 from sjft_tf import artifacts
+from sjft_tf.catalog import MODEL, is_saved
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import check_max_per_class
 from sjft_tf.models import layers_up_to, make_optimizer, parse_rates, rate_factors, reset_from
 from sjft_tf.pipeline.checking.memory import machine_memory, refuse_too_large
 from sjft_tf.pipeline.inputs import filter_bank
-from sjft_tf.pipeline.networks import build_run_trunk, weights_identity
+from sjft_tf.pipeline.networks import build_run_trunk, network_origin
 from sjft_tf.pipeline.stages.neighbors import list_length
 from sjft_tf.run_sets import Sets
 from sjft_tf.selection import TABLE_SELECTORS
@@ -46,7 +47,7 @@ def check_settings(config: RunConfig) -> None:
         f"a batch of {batches * count} images of {side} px (--batch_size={count}, --image_size={side})",
     )
     model, local = config.model, config.model.weights not in ("none", "imagenet")
-    if model.freeze or rates or model.reset_from or local:
+    if model.freeze or rates or model.reset_from or local or is_saved(model.trunk):
         sight = _sight(config)
         if sight is None or sight not in _seen:
             _aside(lambda: _build_and_look(config, rates))
@@ -64,8 +65,8 @@ def _sight(config: RunConfig) -> str | None:
     if config.model.reset_from:
         return None
     with contextlib.suppress(InputError):
-        identity = weights_identity(config.model.weights)
-        return artifacts.fingerprint(config.stamp("view", "model"), config.training.layer_rate, identity)
+        origin = network_origin(config.model)
+        return artifacts.fingerprint(config.stamp("view", "model") | origin, config.training.layer_rate)
     return None
 
 
@@ -113,7 +114,8 @@ def check_sets(config: RunConfig, sets: Sets) -> None:
 def _build_and_look(config: RunConfig, rates: list[tuple[str, float]]) -> None:
     model = config.model
     # ImageNet's weights change no layer's name: nothing needs to be downloaded to look.
-    trunk = build_run_trunk(config, "none" if model.weights == "imagenet" else model.weights)
+    downloads = model.weights == "imagenet" and not model.trunk.startswith(MODEL)
+    trunk = build_run_trunk(config, "none" if downloads else model.weights)
     if model.freeze:
         layers_up_to(trunk, model.freeze)
     rate_factors(trunk, rates)

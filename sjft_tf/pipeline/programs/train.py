@@ -21,6 +21,7 @@ from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.checking.settings import check_sets, check_settings
 from sjft_tf.pipeline.finished_run import Report, export_round, is_exported
 from sjft_tf.pipeline.inputs import views_stamp
+from sjft_tf.pipeline.networks import trunk_identity
 from sjft_tf.pipeline.pruning.target import pruned
 from sjft_tf.pipeline.stages import learning
 from sjft_tf.pipeline.stages.audit import audited
@@ -152,10 +153,12 @@ def _fingerprints(config: RunConfig, sets: Sets) -> dict[str, str]:
         for name, section in config.to_json().items()
         if name not in ("data", "distribution", "monitor", "checkpoints")
     }
+    # Both may lie elsewhere on each host.
+    files = {"weights": "", "trunk": trunk_identity(config.model.trunk)}
     return {
         "target images": sets.target.fingerprint,
         "source images": source,
-        "settings": artifacts.fingerprint(settings | {"model": settings["model"] | {"weights": ""}}),
+        "settings": artifacts.fingerprint(settings | {"model": settings["model"] | files}),
     }
 
 

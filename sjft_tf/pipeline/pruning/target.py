@@ -13,7 +13,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.csv_files import Writer
 from sjft_tf.images import ImageSet, refuse_changed
 from sjft_tf.influence import choose, ranks, save_kept
-from sjft_tf.pipeline.networks import weights_identity
+from sjft_tf.pipeline.networks import network_origin
 from sjft_tf.pipeline.pruning.head import InfluenceProblem, InfluenceScores, by_alternative, by_head, cross_fit
 from sjft_tf.run_sets import Sets
 from sjft_tf.schema import Array, Schema
@@ -91,7 +91,7 @@ def _made_from(config: RunConfig, sets: Sets) -> artifacts.Stamp:
         **{name: value for name, value in config.stamp("view", "prune").items() if name not in ("pad", "mirror")},
         **{name: getattr(config.model, name) for name in ("trunk", "alpha", "depth", "width")},
         "seed": config.training.seed,
-        "weights": weights_identity(config.model.weights),
+        **network_origin(config.model),
         "target images": sets.target.fingerprint,
         "validation images": sets.validation.fingerprint if sets.validation is not None else None,
     }

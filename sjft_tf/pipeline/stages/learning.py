@@ -18,7 +18,7 @@ from sjft_tf.models import (
     make_scorer,
 )
 from sjft_tf.pipeline.inputs import evaluation_views, network_view, views_stamp
-from sjft_tf.pipeline.networks import build_model, weights_identity
+from sjft_tf.pipeline.networks import as_kept, build_model, network_origin
 from sjft_tf.pipeline.stages.adapting import adapt_trunk
 from sjft_tf.pipeline.stages.board import Board
 from sjft_tf.pipeline.stages.co_tuning import co_tuning_of
@@ -31,6 +31,7 @@ from sjft_tf.pipeline.stages.results import (
     validation_scores,
 )
 from sjft_tf.pipeline.stages.retrieving import retrieved
+from sjft_tf.pipeline.stages.starting import keep_start
 from sjft_tf.run_sets import Sets
 from sjft_tf.training import (
     ALONE,
@@ -69,8 +70,8 @@ def training_made_from(config: RunConfig, sets: TrainingSets, replicas: int = 1)
             "target images": sets.target.fingerprint,
             "source images": sets.source.fingerprint if sets.source is not None else None,
             "neighbors": artifacts.fingerprint(sets.neighbors) if sets.neighbors is not None else None,
-            "weights": weights_identity(config.model.weights),
         }
+        | network_origin(config.model)
     )
 
 
@@ -105,6 +106,8 @@ def train(
     training_sets = retrieved(config, sets, workdir, cluster)
     source_classes = sets.source_images().num_classes if config.learns_source else None
     model = build_model(config, sets.target.num_classes, source_classes, cluster)
+    if cluster.is_chief:
+        keep_start(config, model, workdir)
     adapt_trunk(config, sets, model, workdir, stop, cluster)
     start_heads(config, sets, model, workdir, cluster)
     taught = co_tuning_of(config, sets, model, workdir, cluster)
@@ -175,7 +178,7 @@ def _complete_figures(config: RunConfig, sets: Sets, workdir: Workdir, views: st
     if all(evaluated(sets, workdir, index, views) for index in done):
         return
     source_classes = sets.source_images().num_classes if config.learns_source else None
-    fresh = config.replace("model", weights="none")
+    fresh = as_kept(config, workdir)
     # By thread Keras numbers layers, which flags may name: here it is as in a new start.
     with ThreadPoolExecutor(1) as thread:
         model = thread.submit(build_model, fresh, sets.target.num_classes, source_classes).result()
