@@ -14,7 +14,9 @@ APPROXIMATE = ["faiss-cpu>=1.8"]
 CONFIDENT = ["cleanlab>=2.6"]
 HEIC = ["pillow-heif>=0.18"]
 AVIF = ["pillow>=11.3"]
-TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", *DATASETS, *DEMO, *APPROXIMATE, *CONFIDENT]
+# 1.19.0 does not say that it needs a newer ml_dtypes than TensorFlow 2.15 allows.
+ONNX = ["onnx>=1.17,!=1.19.0", "onnxruntime>=1.20", "tf2onnx>=1.17"]
+TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", *DATASETS, *DEMO, *APPROXIMATE, *CONFIDENT, *ONNX]
 
 setup(
     name="sjft_tf",
@@ -50,6 +52,7 @@ setup(
         "confident": CONFIDENT,
         "heic": HEIC,
         "avif": AVIF,
+        "onnx": ONNX,
         "test": TEST,
         "dev": [*TEST, "ruff>=0.6", "mypy>=1.10"],
     },

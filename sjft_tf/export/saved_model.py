@@ -166,13 +166,10 @@ def export_saved_model(
     Raises:
         InputError: if class names or view do not fit the model.
     """
-    head = target_logits(model)
-    num_classes, size = int(head.output.shape[-1]), tuple(head.input.shape[1:3])
-    if len(class_names) != num_classes:
-        raise InputError(f"The model has {num_classes} target classes. Received: {len(class_names)} class names")
-    if any(side not in (None, view.crop) for side in size):
-        raise InputError(f"The model takes images of {size[0]} x {size[1]}, the view gives {view.crop} x {view.crop}.")
-    serving = _Serving(head, class_names, view, None if value_range is None else ValueRange(*value_range))
+    check_fits(model, class_names, view)
+    serving = _Serving(
+        target_logits(model), class_names, view, None if value_range is None else ValueRange(*value_range)
+    )
     with artifacts.atomic_directory(path) as folder:
         tf.saved_model.save(
             serving,
@@ -188,18 +185,33 @@ def export_saved_model(
                 "crop": int(view.crop),
                 "made_from": dict(description or {}),
                 "value_range": list(value_range or ()),
-                "versions": {
-                    "sjft_tf": sjft_tf.__version__,
-                    "tensorflow": tf.__version__,
-                    "keras": keras.__version__,
-                    "numpy": np.__version__,
-                },
+                "versions": versions(),
             },
         )
         files = sorted(file for file in folder.rglob("*") if file.is_file())
         digests = {file.relative_to(folder).as_posix(): sealed.file_digest(file) for file in files}
         artifacts.write_json(folder / DIGESTS_FILE, {"files": digests})
     return Path(path)
+
+
+def check_fits(model: keras.Model, class_names: Sequence[str], view: ServedView) -> None:
+    """Refuses class names and a view that are not those of the joint model.
+
+    Raises:
+        InputError: another number of names, or another side.
+    """
+    head = target_logits(model)
+    num_classes, size = int(head.output.shape[-1]), tuple(head.input.shape[1:3])
+    if len(class_names) != num_classes:
+        raise InputError(f"The model has {num_classes} target classes. Received: {len(class_names)} class names")
+    if any(side not in (None, view.crop) for side in size):
+        raise InputError(f"The model takes images of {size[0]} x {size[1]}, the view gives {view.crop} x {view.crop}.")
+
+
+def versions() -> dict[str, str]:
+    """What an exported model was made by."""
+    packages = {"tensorflow": tf, "keras": keras, "numpy": np, "sjft_tf": sjft_tf}
+    return {name: package.__version__ for name, package in packages.items()}
 
 
 def read_description(path: str | os.PathLike[str], remedy: str = _AGAIN) -> ModelDescription:

@@ -128,10 +128,15 @@ def replace_batch_norm(model: keras.Model, momentum: float | None = None) -> ker
     for old, new in zip(model._flatten_layers(), replaced._flatten_layers(), strict=True):
         new.trainable = old.trainable
     for old, new in zip(model.layers, replaced.layers, strict=True):
-        new.set_weights(old.get_weights())
-        if isinstance(new, keras.layers.Normalization):
-            new.finalize_state()  # it computes with tensors made at build time, which set_weights does not refresh
+        copy_weights(old, new)
     return replaced
+
+
+def copy_weights(old: keras.layers.Layer, new: keras.layers.Layer) -> None:
+    """Gives a layer the weights of one with the same variables."""
+    new.set_weights(old.get_weights())
+    if isinstance(new, keras.layers.Normalization):
+        new.finalize_state()  # it computes with tensors made at build time, which set_weights does not refresh
 
 
 def mix_start_statistics(trunk: keras.Model, share: float) -> int:
