@@ -15,7 +15,9 @@ CONFIDENT = ["cleanlab>=2.6"]
 HEIC = ["pillow-heif>=0.18"]
 HUB = ["keras-hub>=0.20", "keras>=3"]
 AVIF = ["pillow>=11.3"]
-TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", *DATASETS, *DEMO, *APPROXIMATE, *CONFIDENT, *HEIC]
+# 1.19.0 does not say that it needs a newer ml_dtypes than TensorFlow 2.15 allows.
+ONNX = ["onnx>=1.17,!=1.19.0", "onnxruntime>=1.20", "tf2onnx>=1.17"]
+TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", *DATASETS, *DEMO, *APPROXIMATE, *CONFIDENT, *HEIC, *ONNX]
 
 setup(
     name="sjft_tf",
@@ -52,6 +54,7 @@ setup(
         "heic": HEIC,
         "hub": HUB,
         "avif": AVIF,
+        "onnx": ONNX,
         "test": TEST,
         "dev": [*TEST, "ruff>=0.6", "mypy>=1.10"],
     },

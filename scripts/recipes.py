@@ -19,6 +19,7 @@ OWN_FLAGS = frozenset(
         *("explain", "montage", "montage_neighbors", "montage_output", "verify", "sample_target", "sample_source"),
         *("arms", "seeds", "first_seed", "judge", "answers", "plan", "rates", "source_weights", "learned_bank"),
         *("choice", "choice_seeds", "choice_steps", "choice_folds", "learned_bank_weights", "keep_weights", "at_once"),
+        *("formats", "quantize"),
     )
 )
 """The flags that programs have beside the settings of a run."""

@@ -11,7 +11,7 @@ WITHOUT = {
     ("descriptors/store_files.py", "read_description"): "another kind of file is told first",
     ("retrieval/neighbors.py", "load"): "another kind of file is told first",
     ("retrieval/search_checkpoint.py", "load"): "another kind of file is told first",
-    ("export.py", "read_description"): "another format is told first",
+    ("export/saved_model.py", "read_description"): "another format is told first",
     ("influence/kept.py", "kept_rows"): "another kind of file is told first; names are compared with the target's",
     ("pipeline/comparing/runs.py", "_settings"): "compared as a whole with the settings asked for",
     ("summaries/projector.py", "projector_made_from"): "compared as a whole with what the points would be made from",

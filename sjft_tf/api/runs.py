@@ -20,10 +20,10 @@ from sjft_tf.config import Setting
 from sjft_tf.errors import InputError
 from sjft_tf.export import Predictor, load_predictor
 from sjft_tf.images import ValueRange
-from sjft_tf.models import target_logits
+from sjft_tf.models import target_network
 from sjft_tf.pipeline.answering.image_files import readable
 from sjft_tf.pipeline.finished_run import restore
-from sjft_tf.pipeline.programs.export import export
+from sjft_tf.pipeline.programs.export import ExportRequest, export
 from sjft_tf.pipeline.programs.train import train
 from sjft_tf.pipeline.stages.results import read_metrics
 from sjft_tf.report import write_report
@@ -47,8 +47,7 @@ class Run:
     @cached_property
     def model(self) -> keras.Model:
         """The trained network for the target: float32 [N, H, W, 3] RGB in 0..255 to probabilities float32 [N, C]."""
-        head = target_logits(restore(self._workdir, 0).model)
-        return keras.Model(head.input, keras.layers.Softmax(name="probabilities")(head.output), name="target")
+        return target_network(restore(self._workdir, 0).model)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -93,9 +92,21 @@ class Run:
         """Writes the page about this run, HTML, or Markdown where `path` ends in .md; by default in the workdir."""
         return write_report(self.workdir, str(path))
 
-    def export(self, path: str | Path) -> Path:
-        """Writes the SavedModel for the target to the folder `path`."""
-        list(export(self._workdir, 0, str(path)))
+    def export(self, path: str | Path, formats: Sequence[str] = ("saved_model",), quantize: str = "none") -> Path:
+        """Writes the network for the target: a SavedModel to the folder `path`, files to `path` with their endings.
+
+        Args:
+            path: the folder, or the files without their endings.
+            formats: some of "saved_model", "keras", "tflite" and "onnx". Files are checked on images of the run.
+            quantize: of a TFLite file, "none", "float16" or "int8".
+
+        Returns:
+            `path`.
+
+        Raises:
+            InputError: something else lies there, a package is missing, or a file answers otherwise than the model.
+        """
+        list(export(self._workdir, ExportRequest(output=str(path), formats=formats, quantize=quantize)))
         return Path(path)
 
 

@@ -7,11 +7,13 @@
 - `SELECTORS`, `TABLE_SELECTORS`, `WEIGHT_SELECTORS`: what can be borrowed, for which of it there must be a neighbor
   table, and for which weights of the source.
 - `SCHEDULES`, `PRECISIONS`: learning-rate schedules, and what a trunk can compute in.
+- `EXPORT_FORMATS`, `QUANTIZATIONS`: what a trained network is exported as.
 
 The settings are checked by these functions, and so are the models and banks when they are built: one message each.
 """
 
 from sjft_tf.catalog.banks import BANKS, WEIGHT_ARRAYS, bank_applications, check_bank, check_bank_name
+from sjft_tf.catalog.exports import EXPORT_FORMATS, QUANTIZATIONS
 from sjft_tf.catalog.optimizers import ADDONS_OPTIMIZERS, OPTIMIZERS, SCHEDULES, check_optimizer, parse_rates
 from sjft_tf.catalog.selectors import SELECTORS, TABLE_SELECTORS, WEIGHT_SELECTORS
 from sjft_tf.catalog.trunks import (
@@ -31,12 +33,14 @@ from sjft_tf.catalog.trunks import (
 __all__ = [
     "ADDONS_OPTIMIZERS",
     "BANKS",
+    "EXPORT_FORMATS",
     "KERAS_HUB",
     "MODEL",
     "OPTIMIZERS",
     "PIXELS",
     "PREACT_RESNET",
     "PRECISIONS",
+    "QUANTIZATIONS",
     "SCHEDULES",
     "SELECTORS",
     "TABLE_SELECTORS",

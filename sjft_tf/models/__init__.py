@@ -19,7 +19,9 @@ Public surface:
     reset_from                          hybrid starts: first layers pre-trained, the rest random
     FusedBatchNormalization, replace_batch_norm, momentum_for_run, mix_start_statistics
                                         fast batch normalization with a momentum that suits the run's length
-    build_joint_model, target_logits    the two-headed model, and its target half
+    build_joint_model, target_logits, target_network
+                                        the two-headed model, and its target half: logits or probabilities
+    stock_layers                        a copy of a network that is loaded without this package
     Scorer                              probabilities of the target classes for whole image sets
     JointModel                          its training step: masked losses, accumulation, clipping, weight average
     head_sums, valid_rows               a head's loss and hits over the rows that have a label (-1: none)
@@ -71,6 +73,7 @@ from sjft_tf.models.scoring import Scorer
 from sjft_tf.models.softmax_head import SoftmaxHead, fit_by_folds, fit_softmax_head, spread_rows
 from sjft_tf.models.statistics import recompute_statistics
 from sjft_tf.models.step import JointModel
+from sjft_tf.models.stock import stock_layers, target_network
 from sjft_tf.models.trunks import FEATURES, build_trunk, check_trunk, save_trunk, trunk_of
 from sjft_tf.models.weights import check_weight_file, load_trunk_weights
 
@@ -140,8 +143,10 @@ __all__ = [
     "save_trunk",
     "shadow",
     "spread_rows",
+    "stock_layers",
     "strongest_to_weakest",
     "target_logits",
+    "target_network",
     "temperature",
     "trunk_features",
     "trunk_names",

@@ -32,6 +32,8 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     ("RegNet", "inside"),
 )
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+CAFFE_MEANS = (103.939, 116.779, 123.68)
+"""ImageNet's mean color, BGR, as Caffe's networks take it off."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class CaffePreprocessing(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Float [N, H, W, 3] RGB to the same shape, BGR, zero-centered."""
-        return tf.reverse(inputs, [-1]) - tf.constant([103.939, 116.779, 123.68], inputs.dtype)
+        return tf.reverse(inputs, [-1]) - tf.constant(CAFFE_MEANS, inputs.dtype)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape does not change."""

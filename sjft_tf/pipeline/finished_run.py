@@ -97,18 +97,21 @@ class RestoredRun(NamedTuple):
     number: int
 
 
-def restore(workdir: Workdir, number: int) -> RestoredRun:
+def restore(workdir: Workdir, number: int, precision: str = "") -> RestoredRun:
     """The trained model of a run.
 
     Args:
         workdir: a run with at least one finished round.
         number: round from 1, or 0 for the one that counts: the last finished one, with --early_stopping the best.
+        precision: what the model computes in; "" for what it was trained in.
     """
     config, rounds = workdir.read_config(), finished_rounds(workdir.rounds)
     if not rounds or not 0 <= number <= len(rounds):
         raise InputError(f"--round must be between 1 and {len(rounds)}, the finished rounds, or 0. Received: {number}")
     classes = workdir.read_classes()
-    model = build_model(as_kept(config, workdir), len(classes["target"]), len(classes["source"]) or None)
+    fresh = as_kept(config, workdir)
+    fresh = fresh.replace("model", precision=precision or config.model.precision)
+    model = build_model(fresh, len(classes["target"]), len(classes["source"]) or None)
     number = number or counting_round(workdir, config.training.early_stopping) + 1
     load_round_weights(workdir.rounds, number - 1, model)
     return RestoredRun(config, model, classes["target"], number)
@@ -122,6 +125,16 @@ def is_exported(workdir: Workdir, number: int) -> bool:
     return False
 
 
+def described(config: RunConfig, workdir: Workdir, number: int, figures: Mapping[str, SetFigures]) -> dict[str, object]:
+    """What an exported model of round `number` is said to be made from."""
+    return {
+        "config": config.to_json(),
+        "round": number,
+        "weights": weights_digest(workdir.rounds, number - 1),
+        "figures": {name: figures[name].headline.to_json() for name in SCORED if name in figures},
+    }
+
+
 def export_round(
     config: RunConfig,
     class_names: tuple[str, ...],
@@ -132,12 +145,7 @@ def export_round(
     figures: Mapping[str, SetFigures],
 ) -> None:
     """Writes the SavedModel of round `number` to `path`, unless the one there is the same."""
-    description = {
-        "config": config.to_json(),
-        "round": number,
-        "weights": weights_digest(workdir.rounds, number - 1),
-        "figures": {name: figures[name].headline.to_json() for name in SCORED if name in figures},
-    }
+    description = described(config, workdir, number, figures)
     if path.exists():
         try:
             check_exported(path)

@@ -53,6 +53,8 @@ def test_arrays_in_a_model_out(run, tmp_path):
     assert run.report(tmp_path / "page.html").stat().st_size > 1000
     exported = run.export(tmp_path / "saved_model")
     assert (exported / "saved_model.pb").is_file()
+    run.export(tmp_path / "files", formats=["keras"])
+    assert (tmp_path / "files.keras").is_file()
     assert repr(run) == f"Run({str(run.workdir)!r})"
 
 

@@ -20,7 +20,7 @@ from sjft_tf.export import DESCRIPTION_FILE, DIGESTS_FILE, FORMAT
 from sjft_tf.pipeline import finished_run
 from sjft_tf.pipeline.inputs import views_stamp
 from sjft_tf.pipeline.programs.evaluate import EvaluationRequest, evaluate
-from sjft_tf.pipeline.programs.export import export
+from sjft_tf.pipeline.programs.export import ExportRequest, export
 from sjft_tf.pipeline.programs.prune import prune
 from sjft_tf.pipeline.programs.train import train
 from sjft_tf.pipeline.pruning import head as judging
@@ -130,7 +130,7 @@ def _prune(workdir: Workdir, config: RunConfig) -> None:
 PROGRAMS = {
     "train": _start,
     "prune": _prune,
-    "export": lambda workdir, config: list(export(workdir, 1, "")),
+    "export": lambda workdir, config: list(export(workdir, ExportRequest(1))),
     "evaluate": lambda workdir, config: list(evaluate(workdir, EvaluationRequest())),
     "evaluate rounds": lambda workdir, config: list(evaluate(workdir, EvaluationRequest(fuse_rounds=True))),
 }

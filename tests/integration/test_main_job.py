@@ -3,8 +3,10 @@
 import csv
 import importlib
 import json
+import re
 
 import h5py
+import keras
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ from sjft_tf.pipeline.answering.formats import AnswerFormat
 from sjft_tf.pipeline.checking.begun_run import refuse_other_run
 from sjft_tf.pipeline.finished_run import restore
 from sjft_tf.pipeline.programs.evaluate import EvaluationRequest, evaluate
-from sjft_tf.pipeline.programs.export import export
+from sjft_tf.pipeline.programs.export import ExportRequest, export
 from sjft_tf.pipeline.programs.extract import extract
 from sjft_tf.pipeline.programs.predict import predict
 from sjft_tf.pipeline.programs.retrieve import retrieve
@@ -231,6 +233,24 @@ def test_descriptors_alone(config, workdir):
     assert "12 images x 384 numbers" in lines[1]
 
 
+def test_files_of_a_run_are_checked_on_its_images(trained, tmp_path, caplog):
+    (line,) = export(trained, ExportRequest(1, str(tmp_path / "small"), ["keras"]))
+    assert re.fullmatch(
+        r"round 1 exported: \S+/small\.keras \(0\.\d MB\); on 9 test images, probabilities differ from the model's "
+        r"by up to \d\.\de-0[5-9], 100\.0% of the answers are equal",
+        line,
+    )
+    assert read_json(tmp_path / "small.keras.json")["made_from"]["round"] == 1
+    # The images have gone, and the run was made in 16 bits.
+    gone = trained.read_config().replace("data", target="folder:gone").replace("model", precision="bfloat16")
+    trained.write_config(gone)
+    told, line = export(trained, ExportRequest(formats=["keras"]))
+    assert told == "files are written and checked in float32"
+    assert "104 rendered letters" in line
+    assert "The run's images cannot be read" in caplog.text
+    assert keras.models.load_model(trained.root / "model.keras").output_shape == (None, 3)
+
+
 def test_evaluate_export_and_predict(trained, world, tmp_path):
     workdir = trained
     figures = json.loads(workdir.metrics.read_text())
@@ -242,11 +262,11 @@ def test_evaluate_export_and_predict(trained, world, tmp_path):
     assert json.loads((tmp_path / "one.json").read_text())["top1"] == figures["rounds"][0]["test"]["top1"]
     assert len((tmp_path / "one.csv").read_text().splitlines()) == 10
     assert len((tmp_path / "one-report.csv").read_text().splitlines()) == 4
-    list(export(workdir, 1, str(tmp_path / "model")))
+    list(export(workdir, ExportRequest(1, str(tmp_path / "model"))))
     with pytest.raises(InputError, match="--round must be between 1 and 2"):
-        list(export(workdir, 3, ""))
+        list(export(workdir, ExportRequest(3)))
     with pytest.raises(InputError, match="no SavedModel; it will not be overwritten"):
-        list(export(workdir, 1, str(world)))
+        list(export(workdir, ExportRequest(1, str(world))))
     answers = tmp_path / "answers.csv"
     (line,) = predict("", str(tmp_path / "model"), [str(world / "target" / "test")], AnswerFormat(str(answers)))
     assert line.startswith("9 images answered, 0 left out")
@@ -327,7 +347,7 @@ def test_only_some_rounds_keep_their_weights(config, workdir, tmp_path):
     assert len(json.loads(workdir.metrics.read_text())["rounds"]) == 3
     (pruned, *_) = [index for index in range(3) if index not in kept_rounds(workdir.rounds)]
     with pytest.raises(InputError, match=rf"weights of round {pruned + 1} are not kept .* are there: "):
-        list(export(workdir, pruned + 1, str(tmp_path / "model")))
+        list(export(workdir, ExportRequest(pruned + 1, str(tmp_path / "model"))))
     # Nothing is missing to whoever starts the command again.
     train(config, workdir, saved_model=False)
 

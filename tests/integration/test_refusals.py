@@ -10,7 +10,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.pipeline.finished_run import restore
 from sjft_tf.pipeline.programs.audit import audit
 from sjft_tf.pipeline.programs.evaluate import EvaluationRequest, evaluate
-from sjft_tf.pipeline.programs.export import export
+from sjft_tf.pipeline.programs.export import ExportRequest, export
 from sjft_tf.pipeline.programs.extract import extract
 from sjft_tf.pipeline.programs.prune import prune
 from sjft_tf.pipeline.programs.retrieve import retrieve
@@ -96,8 +96,8 @@ def test_a_refused_program_changes_nothing(finished, program, change):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda run, root: list(export(run, 7, "")),
-        lambda run, root: list(export(run, 0, str(root / "source"))),
+        lambda run, root: list(export(run, ExportRequest(7))),
+        lambda run, root: list(export(run, ExportRequest(0, str(root / "source")))),
         lambda run, root: list(evaluate(run, EvaluationRequest(number=7))),
         lambda run, root: list(evaluate(run, EvaluationRequest(images=f"folder:{root / 'more'}#test"))),
         lambda run, root: list(evaluate(run, EvaluationRequest(fuse_with=[str(root / "source")]))),

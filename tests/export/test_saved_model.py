@@ -19,8 +19,8 @@ from sjft_tf import artifacts
 from sjft_tf.compat import KERAS_3
 from sjft_tf.config import EvaluationConfig
 from sjft_tf.errors import InputError
-from sjft_tf.export import DESCRIPTION_FILE, DIGESTS_FILE, FORMAT, decode_bytes, export_saved_model, load_predictor
-from sjft_tf.images import ASPECT_RATIOS, ImageSet, TenCrop, ValueRange, decode_image, squared
+from sjft_tf.export import DESCRIPTION_FILE, DIGESTS_FILE, FORMAT, export_saved_model, load_predictor
+from sjft_tf.images import ASPECT_RATIOS, ImageSet, TenCrop, ValueRange, decode_bytes, decode_image, squared
 from sjft_tf.images import View as ImageView
 from sjft_tf.models import Scorer, build_joint_model, build_trunk
 from sjft_tf.pipeline.programs.predict import AnswerFormat, predict

@@ -21,7 +21,7 @@ Every output has the batch as its first dimension, as TensorFlow Serving asks:
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NotRequired, Protocol, TypedDict, cast
 
@@ -85,15 +85,6 @@ class ModelDescription(TypedDict):
     versions: dict[str, str]
     value_range: NotRequired[list[float]]
     aspect_ratio: NotRequired[str]
-
-
-class LoadedModel(Protocol):
-    """What `tf.saved_model.load` gives."""
-
-    @property
-    def signatures(self) -> Mapping[str, Callable[..., Answer]]:
-        """By name."""
-        ...
 
 
 class _Serving(tf.Module):
@@ -185,14 +176,9 @@ def export_saved_model(
     Raises:
         InputError: if class names or view do not fit the model.
     """
-    head = target_logits(model)
-    num_classes, size = int(head.output.shape[-1]), tuple(head.input.shape[1:3])
-    if len(class_names) != num_classes:
-        raise InputError(f"The model has {num_classes} target classes. Received: {len(class_names)} class names")
-    if any(side not in (None, view.crop) for side in size):
-        raise InputError(f"The model takes images of {size[0]} x {size[1]}, the view gives {view.crop} x {view.crop}.")
+    check_fits(model, class_names, view)
     given = None if value_range is None else ValueRange(*value_range)
-    serving = _Serving(head, class_names, view, given, aspect_ratio)
+    serving = _Serving(target_logits(model), class_names, view, given, aspect_ratio)
     with artifacts.atomic_directory(path) as folder:
         tf.saved_model.save(
             serving,
@@ -209,18 +195,33 @@ def export_saved_model(
                 "made_from": dict(description or {}),
                 "value_range": list(value_range or ()),
                 "aspect_ratio": aspect_ratio,
-                "versions": {
-                    "sjft_tf": sjft_tf.__version__,
-                    "tensorflow": tf.__version__,
-                    "keras": keras.__version__,
-                    "numpy": np.__version__,
-                },
+                "versions": versions(),
             },
         )
         files = sorted(file for file in folder.rglob("*") if file.is_file())
         digests = {file.relative_to(folder).as_posix(): sealed.file_digest(file) for file in files}
         artifacts.write_json(folder / DIGESTS_FILE, {"files": digests})
     return Path(path)
+
+
+def check_fits(model: keras.Model, class_names: Sequence[str], view: ServedView) -> None:
+    """Refuses class names and a view that are not those of the joint model.
+
+    Raises:
+        InputError: another number of names, or another side.
+    """
+    head = target_logits(model)
+    num_classes, size = int(head.output.shape[-1]), tuple(head.input.shape[1:3])
+    if len(class_names) != num_classes:
+        raise InputError(f"The model has {num_classes} target classes. Received: {len(class_names)} class names")
+    if any(side not in (None, view.crop) for side in size):
+        raise InputError(f"The model takes images of {size[0]} x {size[1]}, the view gives {view.crop} x {view.crop}.")
+
+
+def versions() -> dict[str, str]:
+    """What an exported model was made by."""
+    packages = {"tensorflow": tf, "keras": keras, "numpy": np, "sjft_tf": sjft_tf}
+    return {name: package.__version__ for name, package in packages.items()}
 
 
 def read_description(path: str | os.PathLike[str], remedy: str = _AGAIN) -> ModelDescription:
@@ -253,123 +254,3 @@ def check_exported(path: str | os.PathLike[str]) -> None:
     for name, digest in artifacts.read_json(folder / DIGESTS_FILE, {"files": {"*": str}}, _AGAIN)["files"].items():
         if not (folder / name).is_file() or sealed.file_digest(folder / name) != digest:
             raise InputError(f"{folder / name} is missing or damaged: it is not the file that was written. {_AGAIN}")
-
-
-class Predictor:
-    """An exported model, ready to predict. Made by `load_predictor`.
-
-    Attributes:
-        class_names: the C target classes, in the order of the probabilities' columns.
-        description: what the file says of itself: resize, crop, made_from, versions.
-    """
-
-    def __init__(self, loaded: LoadedModel, description: ModelDescription) -> None:
-        # A signature does not keep the variables alive; the loaded object does.
-        self._loaded = loaded
-        self.description = description
-        self.class_names: tuple[str, ...] = tuple(description["class_names"])
-
-    def predict(self, images: np.ndarray, batch_size: int = 128) -> np.ndarray:
-        """Target probabilities of decoded images of one size.
-
-        Args:
-            images: [N, H, W, 3], RGB 0..255, uint8 or float; H and W are free.
-            batch_size: images a forward pass.
-
-        Returns:
-            float32 [N, C].
-        """
-        images = np.asarray(images)
-        if images.ndim != 4 or images.shape[-1] != 3:
-            raise InputError(f"`images` must have shape [N, H, W, 3], RGB in 0..255. Received: {images.shape}")
-        serve = self._loaded.signatures["serving_default"]
-        return self._in_batches(
-            images, batch_size, lambda part: serve(images=tf.constant(part.astype(np.float32, copy=False)))
-        )
-
-    def predict_bytes(self, encoded: Sequence[bytes], batch_size: int = 128) -> np.ndarray:
-        """Target probabilities of encoded images, each of any size.
-
-        Args:
-            encoded: N contents of JPEG or PNG files.
-            batch_size: images a forward pass.
-
-        Returns:
-            float32 [N, C].
-
-        Raises:
-            InputError: naming the position of the first one that cannot be decoded.
-        """
-        serve = self._loaded.signatures["serve_bytes"]
-
-        def score(part: Sequence[bytes]) -> Answer:
-            return serve(image_bytes=tf.constant(list(part), tf.string))
-
-        try:
-            return self._in_batches(encoded, batch_size, score)
-        except tf.errors.InvalidArgumentError:
-            _name_undecodable(encoded)
-            raise
-
-    def predict_prepared(self, pixels: np.ndarray, batch_size: int = 128) -> np.ndarray:
-        """Target probabilities of pixels as the network takes them: nothing is resized or cropped.
-
-        Args:
-            pixels: float32 [N, crop, crop, 3], RGB 0..255.
-            batch_size: pictures a forward pass.
-
-        Returns:
-            float32 [N, C].
-
-        Raises:
-            InputError: the model was exported before there was such a signature.
-        """
-        if "serve_prepared" not in self._loaded.signatures:
-            raise InputError("This SavedModel is of an older version and takes no prepared views. Export it again.")
-        serve = self._loaded.signatures["serve_prepared"]
-        return self._in_batches(pixels, batch_size, lambda part: serve(pixels=tf.constant(part, tf.float32)))
-
-    def _in_batches(
-        self, items: np.ndarray | Sequence[bytes], batch_size: int, score: Callable[..., Answer]
-    ) -> np.ndarray:
-        if batch_size < 1:
-            raise InputError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
-        result = np.empty((len(items), len(self.class_names)), np.float32)
-        for start in range(0, len(items), batch_size):
-            part = items[start : start + batch_size]
-            result[start : start + len(part)] = score(part)["probabilities"].numpy()
-        return result
-
-
-def load_predictor(path: str | os.PathLike[str]) -> Predictor:
-    """Opens a folder written by `export_saved_model`.
-
-    Raises:
-        InputError: if the folder is absent or is not such a SavedModel.
-    """
-    folder = Path(path)
-    hint = "Name the `saved_model` folder of a finished run, or make one with scripts/export.py."
-    if not folder.is_dir():
-        raise InputError(f"There is no folder {folder}. {hint}")
-    if not (folder / "saved_model.pb").is_file() or not (folder / DESCRIPTION_FILE).is_file():
-        raise InputError(f"{folder} does not hold a SavedModel written by sjft_tf. {hint}")
-    description = read_description(folder, hint)
-    check_exported(folder)  # a changed bit in the variables would change answers without a word
-    try:
-        loaded = tf.saved_model.load(str(folder))
-    except Exception as error:  # a changed byte in graph or variables makes TensorFlow raise a dozen types
-        reason = f"{type(error).__name__}: {error}"[:500]
-        raise InputError(f"{folder} is damaged and cannot be loaded ({reason}). {hint}") from error
-    return Predictor(loaded, description)
-
-
-def _name_undecodable(encoded: Sequence[bytes]) -> None:
-    for position, content in enumerate(encoded):
-        try:
-            decode_bytes(tf.constant(content, tf.string))
-        except tf.errors.InvalidArgumentError as error:
-            raise InputError(
-                f"Image {position} of {len(encoded)} cannot be decoded; JPEG or PNG is expected. "
-                f"Received: {len(content)} bytes beginning {content[:8]!r}. Other formats: turn them into PNG, or name "
-                "the files to scripts/predict.py"
-            ) from error

@@ -1,0 +1,130 @@
+"""The network for runtimes other than TensorFlow: pixels to probabilities in operations that all of them have.
+
+The SavedModel's own signatures do not convert: resizing with antialiasing is an operation of TensorFlow alone
+(ScaleAndTranslate), decoding JPEG and PNG likewise, and TFLite repeats no strings along a batch. So the resize is
+written out here as two products with matrices, nothing is decoded, and class names stay outside.
+"""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from sjft_tf.export.saved_model import SIGNATURES, ServedView
+from sjft_tf.images import SQUASH
+from sjft_tf.models import target_network
+
+
+class PortableNetwork(tf.Module):
+    """The target's network with two entries, named and fed as those of the SavedModel.
+
+    Each gives `{"probabilities": float32 [N, C]}`:
+
+    - `serving_default`: `images` float32 [N, H, W, 3], RGB 0..255, of any size, resized and cropped as in training;
+    - `serve_prepared`: `pixels` float32 [N, crop, crop, 3], as the network takes them.
+
+    Args:
+        model: the joint model.
+        view: the resize and crop it is evaluated with.
+        aspect_ratio: what makes squares of wide and tall images, see `images.squared`.
+    """
+
+    def __init__(self, model: keras.Model, view: ServedView, aspect_ratio: str = SQUASH) -> None:
+        super().__init__(name="portable")
+        network = target_network(model)
+        # Keras 3 wraps its variables; what a SavedModel can track is the tf.Variable inside.
+        self.weights = [v if isinstance(v, tf.Variable) else v.value for v in network.variables]
+
+        def answer(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"probabilities": network(pixels, training=False)}
+
+        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="images")])
+        def serve_images(images: tf.Tensor) -> dict[str, tf.Tensor]:
+            return answer(square_and_crop(images, int(view.resize), int(view.crop), aspect_ratio))
+
+        @tf.function(input_signature=[tf.TensorSpec([None, view.crop, view.crop, 3], tf.float32, name="pixels")])
+        def serve_prepared(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+            return answer(pixels)
+
+        self.serve_images, self.serve_prepared = serve_images, serve_prepared
+
+    @property
+    def signatures(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
+        """The entries by name."""
+        return {name: getattr(self, entry) for name, entry in SIGNATURES.items() if hasattr(self, entry)}
+
+
+def square_and_crop(images: tf.Tensor, resize: int, crop: int, aspect_ratio: str = SQUASH) -> tf.Tensor:
+    """What `images.squared` and `images.View` make of images of one size, to about 1e-4 of 255.
+
+    An image that is longer than `images.LONGEST_PADDED` is padded as it is.
+
+    Args:
+        images: float32 [N, H, W, 3].
+        resize: side of the square they are resized to, bilinear, with antialiasing where they shrink.
+        crop: side of what is cut from its center.
+        aspect_ratio: "squash", "crop" or "pad".
+
+    Returns:
+        float32 [N, crop, crop, 3].
+    """
+    if aspect_ratio == "crop":
+        images = _middle(images)
+    height, width = tf.unstack(tf.shape(images)[1:3])
+    down, across = _weights(height, resize, crop), _weights(width, resize, crop)
+    if aspect_ratio == "pad":
+        side = tf.maximum(height, width)
+        images = _with_edges(images, side)
+        whole = _weights(side, resize, crop)
+        down, across = _padded(whole, height), _padded(whole, width)
+        height, width = height + 2, width + 2
+    count = tf.shape(images)[0]
+    # Rows first: the batch is a row of pixels then, and nothing is ever transposed.
+    rows = tf.matmul(down, tf.reshape(images, [count, height, width * 3]))
+    both = tf.matmul(across, tf.reshape(rows, [count * crop, width, 3]))
+    return tf.reshape(both, [count, crop, crop, 3])
+
+
+def _middle(images: tf.Tensor) -> tf.Tensor:
+    shape = tf.shape(images)[1:3]
+    side = tf.reduce_min(shape)
+    top, left = tf.unstack((shape - side) // 2)
+    return images[:, top : top + side, left : left + side]
+
+
+def _with_edges(images: tf.Tensor, side: tf.Tensor) -> tf.Tensor:
+    """The images between pixels of the mean color of each edge, [N, H + 2, W + 2, 3]: what padding repeats."""
+
+    def mean(edge: tf.Tensor, axis: int) -> tf.Tensor:
+        color = tf.floor(tf.reduce_sum(edge, axis=axis, keepdims=True) / tf.cast(side, tf.float32) + 0.5)
+        return color + tf.zeros_like(edge)
+
+    # Only along the shorter axis do the added pixels have any weight, so that corners do not matter.
+    tall = tf.concat([mean(images[:, :1], 2), images, mean(images[:, -1:], 2)], 1)
+    left, right = mean(images[:, :, :1], 1), mean(images[:, :, -1:], 1)
+    left, right = (tf.concat([edge[:, :1], edge, edge[:, :1]], 1) for edge in (left, right))
+    return tf.concat([left, tall, right], 2)
+
+
+def _padded(whole: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+    """From the weights of a square's pixels to those of the `length` ones in its middle, and of the two beside them."""
+    side = tf.shape(whole)[1]
+    before = (side - length) // 2
+    place = tf.range(side)
+    first = tf.reduce_sum(whole * tf.cast(place < before, tf.float32), 1, keepdims=True)
+    last = tf.reduce_sum(whole * tf.cast(place >= before + length, tf.float32), 1, keepdims=True)
+    return tf.concat([first, whole[:, before : before + length], last], 1)
+
+
+def _weights(length: tf.Tensor, resize: int, crop: int) -> tf.Tensor:
+    """The share of each of `length` pixels in each of the `crop` in the middle of `resize`: float32 [crop, length].
+
+    A triangle around the new pixel's center, one pixel to either side, of the larger of the two grids; cut off at the
+    border and brought to a sum of 1: the bilinear filter, and the area that antialiasing averages over.
+    """
+    scale = tf.cast(length, tf.float32) / resize
+    first = (resize - crop) // 2
+    centers = (tf.range(crop, dtype=tf.float32) + (first + 0.5)) * scale
+    distances = tf.abs(tf.cast(tf.range(length), tf.float32) + 0.5 - centers[:, tf.newaxis])
+    triangle = tf.maximum(0.0, 1.0 - distances / tf.maximum(scale, 1.0))
+    return triangle / tf.reduce_sum(triangle, axis=1, keepdims=True)
