@@ -13,7 +13,7 @@ DEMO = ["scikit-learn>=1.3"]
 APPROXIMATE = ["faiss-cpu>=1.8"]
 CONFIDENT = ["cleanlab>=2.6"]
 HEIC = ["pillow-heif>=0.18"]
-HUB = ["keras-hub>=0.20", "keras>=3"]
+HUB = ["keras-hub>=0.32", "keras>=3"]
 AVIF = ["pillow>=11.3"]
 # 1.19.0 does not say that it needs a newer ml_dtypes than TensorFlow 2.15 allows.
 ONNX = ["onnx>=1.17,!=1.19.0", "onnxruntime>=1.20", "tf2onnx>=1.17"]

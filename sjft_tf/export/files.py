@@ -159,7 +159,8 @@ def export_file(
     check_installed(kind)
     try:
         content = KINDS[kind].convert(model, view, class_names, quantize, aspect_ratio)
-        answers = KINDS[kind].open(content)
+        seen = _SquareView(view, aspect_ratio)
+        agreement = _compare(KINDS[kind].open(content), seen, sample, TOLERANCES[quantize])
     except InputError:
         raise
     except Exception as error:  # each converter raises types of its own about operations it does not know
@@ -169,7 +170,6 @@ def export_file(
             f"This network cannot be written as {kind} ({type(error).__name__}: {str(error)[:500]}). Leave the format "
             "out of --formats; the SavedModel holds every network"
         ) from error
-    agreement = _compare(answers, _SquareView(view, aspect_ratio), sample, TOLERANCES[quantize])
     if not agreement.is_kept:
         raise InputError(
             f"The {kind} file would answer otherwise than the model: {agreement}; allowed are "
