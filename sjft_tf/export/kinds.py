@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import tempfile
 import warnings
@@ -79,6 +80,8 @@ def _open_tflite(content: bytes) -> Answers:
 
 def _to_onnx(model: keras.Model, view: ServedView, class_names: Sequence[str], quantize: str) -> bytes:
     onnx, converter = _module("onnx"), _module("tf2onnx")
+    # It warns, with a traceback, of each simplification of the graph that it had to leave out.
+    logging.getLogger("tf2onnx.optimizer").setLevel(logging.ERROR)
     serve = PortableNetwork(model, view).serve_images
     proto, _ = converter.convert.from_function(serve, input_signature=serve.input_signature)
     onnx.helper.set_model_props(proto, {"class_names": json.dumps(list(class_names))})

@@ -73,6 +73,8 @@ def export(workdir: Workdir, request: ExportRequest) -> Iterator[str]:
             file that answers otherwise than the model.
     """
     places = {kind: request.place(kind, workdir) for kind in dict.fromkeys(request.formats)}
+    if len(set(places.values())) < len(places):
+        raise InputError(f"--output={request.output} would be a folder and a file: leave its ending out")
     for kind, path in places.items():
         if kind == "saved_model":
             if path.exists() and not (path / "saved_model.pb").is_file():

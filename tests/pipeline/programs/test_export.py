@@ -44,6 +44,12 @@ def test_where_each_format_goes(tmp_path):
     assert ExportRequest(output="a/b").place("keras", workdir) == Path("a/b.keras")
 
 
+def test_a_folder_and_a_file_of_one_name_are_refused(tmp_path):
+    request = ExportRequest(output=str(tmp_path / "m.keras"), formats=["saved_model", "keras"])
+    with pytest.raises(InputError, match="leave its ending out"):
+        list(export(Workdir(tmp_path / "run"), request))
+
+
 def test_export_takes_the_figures_of_its_round(tmp_path, monkeypatch):
     figures = []
     monkeypatch.setattr(f"{PROGRAM}.restore", lambda workdir, number: RestoredRun(None, None, ["a"], number))
