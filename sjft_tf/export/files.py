@@ -135,7 +135,7 @@ def export_file(
     check_installed(kind)
     try:
         content = KINDS[kind].convert(model, view, class_names, quantize)
-        answers = KINDS[kind].open(content)
+        agreement = _compare(KINDS[kind].open(content), view, sample, TOLERANCES[quantize])
     except InputError:
         raise
     except Exception as error:  # each converter raises types of its own about operations it does not know
@@ -145,7 +145,6 @@ def export_file(
             f"This network cannot be written as {kind} ({type(error).__name__}: {str(error)[:500]}). Leave the format "
             "out of --formats; the SavedModel holds every network"
         ) from error
-    agreement = _compare(answers, view, sample, TOLERANCES[quantize])
     if not agreement.is_kept:
         raise InputError(
             f"The {kind} file would answer otherwise than the model: {agreement}; allowed are "

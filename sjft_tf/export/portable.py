@@ -8,6 +8,7 @@ written out here as two products with matrices, nothing is decoded, and class na
 from __future__ import annotations
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from sjft_tf.export.saved_model import SIGNATURES, ServedView
@@ -30,6 +31,10 @@ class PortableNetwork(tf.Module):
     def __init__(self, model: keras.Model, view: ServedView) -> None:
         super().__init__(name="portable")
         network = target_network(model)
+        for layer in network._flatten_layers(include_self=False):
+            if isinstance(layer, keras.layers.Normalization):
+                # The same numbers as before, but a tensor would become a further input of the ONNX graph.
+                layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
         # Keras 3 wraps its variables; what a SavedModel can track is the tf.Variable inside.
         self.weights = [v if isinstance(v, tf.Variable) else v.value for v in network.variables]
 

@@ -95,14 +95,23 @@ def test_the_keras_file_names_no_layer_of_ours(written):
     assert "Dropout" in config
 
 
-def test_quantized_files_are_smaller_and_told(written, model, sample, tmp_path):
+def test_what_a_layer_made_when_it_was_built_is_no_input_of_a_graph(rng):
+    inputs = keras.Input((8, 8, 3), name="image")
+    x = keras.layers.Normalization(mean=[90.0, 100.0, 110.0], variance=[900.0, 400.0, 100.0])(inputs)
+    joint = keras.Model(inputs, {"target": keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x))})
+    images = rng.uniform(0, 255, (3, 8, 8, 3)).astype(np.float32)
+    want = tf.nn.softmax(joint(images)["target"])
+    content = KINDS["onnx"].convert(joint, View(8, 8), NAMES, "none")
+    np.testing.assert_allclose(KINDS["onnx"].open(content)["images"](images), want, atol=1e-6)
+
+
+def test_a_quantized_file_is_smaller_and_told(written, model, sample, tmp_path):
     whole = (written[0] / "model.tflite").stat().st_size
-    for quantize in ("float16", "int8"):
-        path = tmp_path / f"{quantize}.tflite"
-        near = export_file("tflite", path, model, NAMES, VIEW, sample, quantize=quantize)
-        assert path.stat().st_size < whole
-        assert near.largest_difference > near.tolerance.difference / 1e5
-        assert artifacts.read_json(Path(f"{path}.json"))["quantize"] == quantize
+    path = tmp_path / "small.tflite"
+    near = export_file("tflite", path, model, NAMES, VIEW, sample, quantize="float16")
+    assert path.stat().st_size < whole
+    assert near.largest_difference > 1e-6
+    assert artifacts.read_json(tmp_path / "small.tflite.json")["quantize"] == "float16"
 
 
 def test_a_file_that_answers_otherwise_is_not_written(model, sample, tmp_path, monkeypatch):
