@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import logging
-import os
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.export.portable import PortableNetwork
 from sjft_tf.export.saved_model import ServedView
 from sjft_tf.models import stock_layers, target_network
+from sjft_tf.parallel import cores
 
 Answers = dict[str, Callable[[np.ndarray], np.ndarray]]
 """By input, "images" of any size [N, H, W, 3] or "pixels" [N, crop, crop, 3], both float32: probabilities [N, C]."""
@@ -70,7 +70,7 @@ def _open_tflite(content: bytes) -> Answers:
     with warnings.catch_warnings():
         # TensorFlow 2.21 has it still, and nothing else that is installed has.
         warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")
-        interpreter = tf.lite.Interpreter(model_content=content, num_threads=os.cpu_count())
+        interpreter = tf.lite.Interpreter(model_content=content, num_threads=cores())
     runners = {name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()}
     return {
         "images": lambda images: runners["serving_default"](images=images)["probabilities"],
