@@ -110,7 +110,7 @@ def test_what_a_layer_made_when_it_was_built_is_no_input_of_a_graph(rng):
     joint = keras.Model(inputs, {"target": keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x))})
     images = rng.uniform(0, 255, (3, 8, 8, 3)).astype(np.float32)
     want = tf.nn.softmax(joint(images)["target"])
-    content = KINDS["onnx"].convert(joint, View(8, 8), NAMES, "none")
+    content = KINDS["onnx"].convert(joint, View(8, 8), NAMES, "none", "squash")
     np.testing.assert_allclose(KINDS["onnx"].open(content)["images"](images), want, atol=1e-6)
 
 

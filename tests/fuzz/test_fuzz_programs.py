@@ -59,7 +59,7 @@ def _load_weights(folder, digests, _):
     model_files.check_weights(folder, digests)
 
 
-def _export(model, class_names, view, path, description, given):
+def _export(model, class_names, view, path, description, given, aspect_ratio):
     with artifacts.atomic_directory(path) as folder:
         (folder / "saved_model.pb").write_bytes(bytes(range(256)))
         told = {"format": FORMAT, "class_names": list(class_names), "resize": view.resize, "crop": view.crop}
