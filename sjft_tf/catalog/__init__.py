@@ -7,11 +7,13 @@
 - `SELECTORS`, `TABLE_SELECTORS`, `WEIGHT_SELECTORS`: what can be borrowed, for which of it there must be a neighbor
   table, and for which weights of the source.
 - `SCHEDULES`, `PRECISIONS`: learning-rate schedules, and what a trunk can compute in.
+- `ASPECT_RATIOS`, `SQUASH`: how wide and tall images become squares.
 - `EXPORT_FORMATS`, `QUANTIZATIONS`: what a trained network is exported as.
 
 The settings are checked by these functions, and so are the models and banks when they are built: one message each.
 """
 
+from sjft_tf.catalog.aspect_ratios import ASPECT_RATIOS, SQUASH
 from sjft_tf.catalog.banks import BANKS, WEIGHT_ARRAYS, bank_applications, check_bank, check_bank_name
 from sjft_tf.catalog.exports import EXPORT_FORMATS, QUANTIZATIONS
 from sjft_tf.catalog.optimizers import ADDONS_OPTIMIZERS, OPTIMIZERS, SCHEDULES, check_optimizer, parse_rates
@@ -32,6 +34,7 @@ from sjft_tf.catalog.trunks import (
 
 __all__ = [
     "ADDONS_OPTIMIZERS",
+    "ASPECT_RATIOS",
     "BANKS",
     "EXPORT_FORMATS",
     "KERAS_HUB",
@@ -43,6 +46,7 @@ __all__ = [
     "QUANTIZATIONS",
     "SCHEDULES",
     "SELECTORS",
+    "SQUASH",
     "TABLE_SELECTORS",
     "WEIGHT_ARRAYS",
     "WEIGHT_SELECTORS",

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TypedDict
 
+from sjft_tf.catalog import ASPECT_RATIOS, SQUASH
 from sjft_tf.config.option import LARGE, Section, option
 from sjft_tf.errors import InputError
 
@@ -46,9 +47,9 @@ class DataConfig(Section):
         "empty: all of 16 bits, 0:1 of floats",
     )
     aspect_ratio: str = option(
-        "squash",
+        SQUASH,
         "how a wide or tall image becomes a square: squash distorts it, crop takes its middle, pad fills what it lacks",
-        ("squash", "crop", "pad"),
+        ASPECT_RATIOS,
     )
     audit: bool = option(True, "look for source images that are target images, and warn")
     exclude_leaks: bool = option(

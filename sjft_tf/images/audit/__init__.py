@@ -5,7 +5,24 @@
 - `search`: candidates by signature, then the comparison.
 """
 
-from sjft_tf.images.audit.search import AUDIT_SETTINGS, Audit, Leak, find_conflicts, find_leaks, identical_rows
+from sjft_tf.images.audit.search import (
+    AUDIT_SETTINGS,
+    Audit,
+    Leak,
+    find_conflicts,
+    find_leaks,
+    identical_rows,
+    in_several_classes,
+)
 from sjft_tf.images.audit.thumbnails import MIN_AUDITED_SIDE
 
-__all__ = ["AUDIT_SETTINGS", "MIN_AUDITED_SIDE", "Audit", "Leak", "find_conflicts", "find_leaks", "identical_rows"]
+__all__ = [
+    "AUDIT_SETTINGS",
+    "MIN_AUDITED_SIDE",
+    "Audit",
+    "Leak",
+    "find_conflicts",
+    "find_leaks",
+    "identical_rows",
+    "in_several_classes",
+]

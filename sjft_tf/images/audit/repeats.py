@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sjft_tf.images.audit import identical_rows
+from sjft_tf.images.audit import identical_rows, in_several_classes
 from sjft_tf.images.sets.image_set import ImageSet
 
 
@@ -38,13 +38,11 @@ def find_repeats(training: ImageSet, held_out: Mapping[str, ImageSet]) -> Repeat
         held_out: sets that judge the training, by role.
     """
     found = {role: _pairs(identical_rows(training, images)) for role, images in held_out.items()}
-    first = identical_rows(training, training)  # of each picture the first row that shows it
-    labels = training.labels.tolist()
-    # A picture in several classes has a row that is not of its first one's.
-    others = {start: row for row, start in reversed(first.items()) if labels[row] != labels[start]}
-    mixed = [row for row, start in first.items() if start in others]
-    excluded = np.unique(np.concatenate([np.array(mixed, np.int64), *(rows[:, 0] for rows in found.values())]))
-    return Repeats(found, _pairs(dict(sorted(others.items()))), excluded)
+    mixed, labels = in_several_classes(training), training.labels
+    others = {rows[0]: next(row for row in rows if labels[row] != labels[rows[0]]) for rows in mixed}
+    repeated = [row for rows in mixed for row in rows] + [row for pairs in found.values() for row in pairs[:, 0]]
+    excluded = np.unique(np.array(repeated, np.int64))
+    return Repeats(found, _pairs(others), excluded)
 
 
 def told_repeats(training: ImageSet, held_out: Mapping[str, ImageSet], repeats: Repeats) -> str:

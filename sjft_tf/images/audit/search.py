@@ -106,26 +106,28 @@ def find_conflicts(images: ImageSet) -> tuple[Leak, ...]:
     named, each with its best match in another class. Copies within a class are no conflict.
     """
     labels = images.labels
-    same_bytes: dict[bytes, list[int]] = {}
-    for row, digest in enumerate(images.digests):
-        same_bytes.setdefault(digest.tobytes(), []).append(row)
     found = {
-        row: Leak(row, TRAINING, other, IDENTICAL, 1.0)
-        for rows in same_bytes.values()
+        row: Leak(row, TRAINING, next(one for one in rows if labels[one] != labels[row]), IDENTICAL, 1.0)
+        for rows in in_several_classes(images)
         for row in rows
-        for other in [next((one for one in rows if labels[one] != labels[row]), None)]
-        if other is not None
     }
-    with bar(2 * len(images), "Conflicting labels") as shown:
+    with bar(len(images), "Conflicting labels") as shown:
         prepared = _Role(images, shown.update)
-        for rows, pictures, large in thumbnails(images, _BLOCK) if len(prepared.rows) else ():
-            kept, large_rows = pictures[large], rows[large]
-            matching, others, scores = prepared.same(kept, signatures(kept), labels[large_rows])
-            for image, other, score in zip(matching, others, scores, strict=True):
-                row = int(large_rows[image])
-                found.setdefault(row, Leak(row, TRAINING, int(other), NEAR, float(score)))
-            shown.update(len(rows))
+    for start in range(0, len(prepared.rows), _BLOCK):
+        rows, pictures = (of[start : start + _BLOCK] for of in (prepared.rows, prepared.pictures))
+        matching, others, scores = prepared.same(pictures, signatures(pictures), labels[rows])
+        for image, other, score in zip(matching, others, scores, strict=True):
+            row = int(rows[image])
+            found.setdefault(row, Leak(row, TRAINING, int(other), NEAR, float(score)))
     return tuple(found[row] for row in sorted(found))
+
+
+def in_several_classes(images: ImageSet) -> list[list[int]]:
+    """The rows of each picture that is, byte by byte, in several classes, ascending; pictures by their first row."""
+    rows_of: dict[bytes, list[int]] = {}
+    for row, digest in enumerate(images.digests):
+        rows_of.setdefault(digest.tobytes(), []).append(row)
+    return [rows for rows in rows_of.values() if len(rows) > 1 and len(set(images.labels[rows].tolist())) > 1]
 
 
 def identical_rows(source: ImageSet, target: ImageSet) -> dict[int, int]:
@@ -144,9 +146,9 @@ class _Role:
             large_rows.append(rows[large])
             pictures.append(block[large])
             advance(len(rows))
-        self.rows, self._pictures = np.concatenate(large_rows), np.concatenate(pictures)
+        self.rows, self.pictures = np.concatenate(large_rows), np.concatenate(pictures)
         self._labels = images.labels[self.rows]
-        vectors = signatures(self._pictures)
+        vectors = signatures(self.pictures)
         self._vectors = np.concatenate([vectors, mirrored(vectors)])
 
     def same(
@@ -158,7 +160,7 @@ class _Role:
         """
         image, column = self._candidates(vectors, labels)
         turned, position = np.divmod(column, max(1, len(self.rows)))
-        theirs = self._pictures[position]
+        theirs = self.pictures[position]
         theirs[turned == 1] = theirs[turned == 1, :, ::-1]
         scores = likeness(theirs, pictures[image])
         order = np.lexsort((position, -scores, image))

@@ -6,13 +6,10 @@ import dataclasses
 
 import tensorflow as tf
 
+from sjft_tf.catalog import ASPECT_RATIOS, SQUASH
 from sjft_tf.errors import InputError
 from sjft_tf.images.decoding.values import ValueRange
 from sjft_tf.images.sets.loaders import Loader, reduced, scaled
-
-SQUASH = "squash"
-ASPECT_RATIOS = (SQUASH, "crop", "pad")
-"""Squash an image later, crop its centered largest square, or pad it to a square."""
 
 LONGEST_PADDED = 8000
 """Pixels; a longer image is shrunk before it is padded, or one of 1 x 64,000,000 would take 64,000,000 squared."""
