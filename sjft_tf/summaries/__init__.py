@@ -10,6 +10,7 @@
 - `explanation_picture`: PNG of one distance, filter by filter, of three `ExplainedImage`.
 - `neighbor_montage`: PNG of target images beside their nearest borrowed images.
 - `one_line`, `showable`: names as pictures and pages show them.
+- `overlay`: an image under the colors of a heat map.
 - `pair_montage`: PNG of pairs of images that should not both be there.
 - `influence_summary`: histogram and pictures of the target images' influence.
 """
@@ -22,6 +23,7 @@ from sjft_tf.summaries.hardest import hardest_picture, hardest_rows
 from sjft_tf.summaries.influence import influence_summary
 from sjft_tf.summaries.layout import chart_layout
 from sjft_tf.summaries.montage import neighbor_montage
+from sjft_tf.summaries.overlays import overlay
 from sjft_tf.summaries.pairs import Pair, pair_montage
 from sjft_tf.summaries.profiling import StepProfiler
 from sjft_tf.summaries.projector import projector_made_from, remove_projector, thumbnail_side, write_projector
@@ -45,6 +47,7 @@ __all__ = [
     "influence_summary",
     "neighbor_montage",
     "one_line",
+    "overlay",
     "pair_montage",
     "projector_made_from",
     "remove_projector",
