@@ -9,6 +9,7 @@
 - `SCHEDULES`, `PRECISIONS`: learning-rate schedules, and what a trunk can compute in.
 - `ASPECT_RATIOS`, `SQUASH`: how wide and tall images become squares.
 - `EXPORT_FORMATS`, `QUANTIZATIONS`: what a trained network is exported as.
+- `HEAT_MAP_KINDS`: how it is found out where a network looks.
 
 The settings are checked by these functions, and so are the models and banks when they are built: one message each.
 """
@@ -16,6 +17,7 @@ The settings are checked by these functions, and so are the models and banks whe
 from sjft_tf.catalog.aspect_ratios import ASPECT_RATIOS, SQUASH
 from sjft_tf.catalog.banks import BANKS, WEIGHT_ARRAYS, bank_applications, check_bank, check_bank_name
 from sjft_tf.catalog.exports import EXPORT_FORMATS, QUANTIZATIONS
+from sjft_tf.catalog.heat_maps import HEAT_MAP_KINDS
 from sjft_tf.catalog.optimizers import ADDONS_OPTIMIZERS, OPTIMIZERS, SCHEDULES, check_optimizer, parse_rates
 from sjft_tf.catalog.selectors import SELECTORS, TABLE_SELECTORS, WEIGHT_SELECTORS
 from sjft_tf.catalog.trunks import (
@@ -37,6 +39,7 @@ __all__ = [
     "ASPECT_RATIOS",
     "BANKS",
     "EXPORT_FORMATS",
+    "HEAT_MAP_KINDS",
     "KERAS_HUB",
     "MODEL",
     "OPTIMIZERS",

@@ -23,6 +23,7 @@ Public surface:
                                         the two-headed model, and its target half: logits or probabilities
     stock_layers                        a copy of a network that is loaded without this package
     Scorer                              probabilities of the target classes for whole image sets
+    HeatMaps                            where a network looks for a class, of single images
     JointModel                          its training step: masked losses, accumulation, clipping, weight average
     head_sums, valid_rows               a head's loss and hits over the rows that have a label (-1: none)
     balanced_weights                    class weights that let every class count alike
@@ -47,6 +48,7 @@ from sjft_tf.models.depth import freeze, layers_up_to, rate_factors
 from sjft_tf.models.dropout import ResumableDropout
 from sjft_tf.models.families import find_family
 from sjft_tf.models.features import FeatureStream, trunk_features
+from sjft_tf.models.heat_maps import HeatMaps
 from sjft_tf.models.hybrid import reset_from
 from sjft_tf.models.joint import build_joint_model, target_logits
 from sjft_tf.models.losses import head_sums, valid_rows
@@ -89,6 +91,7 @@ __all__ = [
     "FusedBatchNormalization",
     "GradientStream",
     "HeadedTrunk",
+    "HeatMaps",
     "ImageDataset",
     "ImageView",
     "JointModel",

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sjft_tf import artifacts
 from sjft_tf.artifacts import ArtifactMismatch, load_npz
@@ -18,6 +19,7 @@ from sjft_tf.export import export_saved_model, load_predictor
 from sjft_tf.images import View, open_image_set
 from sjft_tf.models import build_joint_model, build_trunk
 from sjft_tf.pipeline.answering.formats import AnswerFormat
+from sjft_tf.pipeline.answering.heat_maps import HeatMapRequest
 from sjft_tf.pipeline.programs.evaluate import EvaluationRequest, evaluate
 from sjft_tf.pipeline.programs.predict import predict
 from sjft_tf.pipeline.programs.train import train
@@ -160,6 +162,21 @@ def test_answers_as_csv_and_as_json_lines(exported, world, tmp_path):
     assert [a["classes"] for a in answers] == [[row["class"] for row in three[i : i + 2]] for i in range(0, 27, 3)]
     assert all(a["probabilities"] == sorted(a["probabilities"], reverse=True) for a in answers)
     assert f"{answers[0]['probabilities'][0]:.6f}" == one[0]["probability"]
+
+
+def test_a_heat_map_of_each_image_beside_the_answers(finished, world, tmp_path):
+    run, folder, maps = str(finished[0].root), str(world / "target" / "test"), tmp_path / "maps"
+    with pytest.raises(InputError, match="is no class of the run. It has: a, b, c"):
+        list(predict(run, "", [folder], AnswerFormat(), heat_maps=HeatMapRequest(str(maps), class_name="d")))
+    one, two = AnswerFormat(str(tmp_path / "one.csv")), AnswerFormat(str(tmp_path / "two.csv"))
+    list(predict(run, "", [folder], one))
+    *_, line = predict(run, "", [folder], two, heat_maps=HeatMapRequest(str(maps)))
+    assert line == f"9 heat maps (class_activation): {maps}"
+    assert (tmp_path / "one.csv").read_text() == (tmp_path / "two.csv").read_text()
+    names = [f"{i}{more}.png" for i in range(3) for more in ("-2", "-3", "")]
+    assert sorted(path.name for path in maps.iterdir()) == names
+    with Image.open(maps / "0.png") as picture:
+        assert picture.size == (224, 224)  # of 16 px
 
 
 def test_images_from_a_table_and_from_standard_input(exported, world, tmp_path, capsys, monkeypatch):

@@ -13,7 +13,9 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import MAX_PIXELS, ListedFile, PassedOver, told_passed_over, visible_name
 from sjft_tf.pipeline.answering import models
 from sjft_tf.pipeline.answering.formats import AnswerFormat, writing
+from sjft_tf.pipeline.answering.heat_maps import HeatMapPictures, HeatMapRequest
 from sjft_tf.pipeline.answering.image_files import find_files, readable
+from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,7 @@ def predict(
     form: AnswerFormat,
     views: EvaluationConfig | None = None,
     max_pixels: int = MAX_PIXELS,
+    heat_maps: HeatMapRequest | None = None,
 ) -> Iterator[str]:
     """Writes the answer for every image, batch by batch: neither images nor answers are held.
 
@@ -35,21 +38,27 @@ def predict(
         form: where to and how.
         views: what of each image is looked at; None for the center crop.
         max_pixels: a file whose header claims more is left out.
+        heat_maps: pictures of where the model looks, drawn beside the answers; None for none.
 
     Yields:
-        The closing line for the screen, when there is a file.
+        The closing lines for the screen, when there is a file.
 
     Raises:
-        InputError: no model, no images, or none that can be decoded; dense views of a SavedModel.
+        InputError: no model, no images, or none that can be decoded; dense views or heat maps of a SavedModel.
     """
     if bool(workdir) == bool(model):
         raise InputError("Say which model answers: either --workdir=RUN or --model=SAVED_MODEL")
     form.check()
-    class_names, answer = models.open_model(workdir, model, views or EvaluationConfig())
+    views, pictures = views or EvaluationConfig(), None
+    if heat_maps is not None:
+        heat_maps.check(workdir)
+    class_names, answer = models.open_model(workdir, model, views)
     given = models.value_range(workdir, model)
     passed = PassedOver()
     files = find_files(images, passed=passed)
     first = list(itertools.islice(files, 1))  # nothing is written where nothing is named
+    if heat_maps is not None and heat_maps.folder:
+        pictures = HeatMapPictures(Workdir(workdir), heat_maps, class_names, views)
     answered = left_out = 0
     with (
         writing(form, class_names) as write,
@@ -59,8 +68,11 @@ def predict(
             encoded = [readable(file.path, max_pixels, given) for file in batch]
             known = [(file.path, content) for file, (content, _) in zip(batch, encoded, strict=True) if content]
             if known:
-                for (path, _), probabilities in zip(known, answer([content for _, content in known]), strict=True):
+                answers = answer([content for _, content in known])
+                for (path, content), probabilities in zip(known, answers, strict=True):
                     write(path, probabilities)
+                    if pictures is not None:
+                        pictures.draw(path, content, probabilities)
             for file, (_, reason) in zip(batch, encoded, strict=True):
                 if reason:
                     log.warning(
@@ -74,10 +86,14 @@ def predict(
         if not answered:
             raise InputError(f"None of the {left_out} files could be decoded, e.g. {visible_name(first[0].path)}")
     counted = f"{answered} images answered, {left_out} left out{told_passed_over(passed)}"
+    told = [f"{counted}: {form.output}" if form.output else counted]
+    if pictures is not None:
+        told.append(f"{pictures.count} heat maps ({pictures.kind}): {pictures.folder}")
     if form.output:
-        yield f"{counted}: {form.output}"
-    else:
-        log.info("%s", counted)
+        yield from told
+    else:  # standard output is for the answers
+        for line in told:
+            log.info("%s", line)
 
 
 def _batches(files: Iterator[ListedFile]) -> Iterator[list[ListedFile]]:
