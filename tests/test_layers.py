@@ -26,15 +26,16 @@ LAYERS = {
     "training": ("config", "images", "models", "selection", "workdir"),
     "export": ("images", "models"),
     "summaries": (),
-    "comparison": ("config", "evaluation", "workdir"),
+    "study": ("config", "workdir"),
+    "comparison": ("config", "evaluation", "study", "workdir"),
     "advice": ("config", "evaluation"),
     "report": (
-        *("comparison", "config", "evaluation", "images", "influence", "retrieval", "run_sets", "summaries"),
-        *("training", "workdir"),
+        *("comparison", "config", "evaluation", "images", "influence", "retrieval", "run_sets", "study"),
+        *("summaries", "training", "workdir"),
     ),
     "pipeline": (
         *("advice", "comparison", "config", "descriptors", "evaluation", "export", "images", "influence", "models"),
-        *("report", "retrieval", "run_sets", "selection", "summaries", "training", "workdir"),
+        *("report", "retrieval", "run_sets", "selection", "study", "summaries", "training", "workdir"),
     ),
     "api": (
         *(
@@ -51,7 +52,7 @@ LAYERS = {
         ),
         "workdir",
     ),
-    "scripts": ("comparison", "config", "images", "pipeline", "training", "workdir"),
+    "scripts": ("comparison", "config", "images", "pipeline", "study", "training", "workdir"),
 }
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sjft_tf import artifacts
-from sjft_tf.comparison import ArmSummary, ChoiceRecord, RunRecord, TrialRecord
+from sjft_tf.comparison import ChoiceRecord, RunRecord, TrialRecord
 from sjft_tf.report import schema
 from sjft_tf.report.bounds import MOST
 from sjft_tf.report.damage import Damages, core
 from sjft_tf.report.reading import is_run
 from sjft_tf.schema import mismatch
+from sjft_tf.study import Summary
 from sjft_tf.workdir import ComparisonFiles, Workdir
 
 _KEYS = {"target", "source", "seeds", "metric", "baseline", "arms"}
@@ -41,7 +42,7 @@ class RecordedArm:
     weight: float | None
     trials: tuple[TrialRecord, ...]
     runs: tuple[RunRecord, ...]
-    summary: ArmSummary
+    summary: Summary
     choice: ChoiceRecord | None = None
 
 
@@ -130,7 +131,7 @@ def _arm(content: dict[str, Any]) -> RecordedArm:
         weight=chosen.get("source_weight"),
         trials=tuple(_entry(TrialRecord, trial) for trial in content.get("trials") or []),
         runs=tuple(_entry(RunRecord, run) for run in content["runs"]),
-        summary=ArmSummary(**{item.name: content["summary"].get(item.name) for item in dataclasses.fields(ArmSummary)}),
+        summary=Summary(**{item.name: content["summary"].get(item.name) for item in dataclasses.fields(Summary)}),
         choice=ChoiceRecord.from_json(content["choice"]) if content.get("choice") is not None else None,
     )
 

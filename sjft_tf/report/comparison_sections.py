@@ -12,9 +12,10 @@ import numpy as np
 from markupsafe import Markup
 
 from sjft_tf import artifacts
-from sjft_tf.comparison import CHOICE_RULE, ArmSummary, ChoiceRecord, RunRecord, choice_sentence
+from sjft_tf.comparison import CHOICE_RULE, ChoiceRecord, RunRecord, choice_sentence
 from sjft_tf.report import comparison_charts, schema
 from sjft_tf.report.comparison import RecordedArm, RecordedComparison
+from sjft_tf.study import Summary
 from sjft_tf.workdir import Workdir
 
 METRICS = {"mean_class_accuracy": "mean class accuracy", "top1": "top-1 accuracy"}
@@ -93,7 +94,7 @@ def _accuracy(run: RunRecord, judge: str) -> float | None:
     return run.test if judge == "test" else run.validation
 
 
-def _half_interval(summary: ArmSummary) -> float | None:
+def _half_interval(summary: Summary) -> float | None:
     """Half the 95 % interval of the mean by Student's t; None for a single run."""
     from scipy.stats import t
 

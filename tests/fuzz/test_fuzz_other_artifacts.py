@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from sjft_tf import artifacts, outputs
-from sjft_tf.comparison import SetsSummary, paired_summary
 from sjft_tf.csv_files import read_rows
 from sjft_tf.descriptors import DescriptorStore
 from sjft_tf.evaluation import FinalFigures, RoundFigures, RunFigures, evaluate_probabilities
@@ -16,11 +15,12 @@ from sjft_tf.export import DESCRIPTION_FILE, DIGESTS_FILE, FORMAT, check_exporte
 from sjft_tf.images.kinds import shards
 from sjft_tf.images.sets import scan
 from sjft_tf.influence import kept_rows, save_kept
-from sjft_tf.pipeline.comparing.runs import read_result
 from sjft_tf.pipeline.stages.results import read_metrics
+from sjft_tf.pipeline.studying.runs import read_result
 from sjft_tf.report.comparison import read_comparison
 from sjft_tf.retrieval import Layout, Search, SearchCheckpoint
 from sjft_tf.sealed import file_digest
+from sjft_tf.study import SetsSummary, paired_summary
 from sjft_tf.summaries.projector import CONFIG, FOLDER, STAMP, projector_made_from
 from sjft_tf.training import Checkpoints
 from sjft_tf.workdir import Workdir
