@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from sjft_tf import artifacts
 from sjft_tf.comparison import CHOICE_RULE, ChoiceRecord, RunRecord, choice_sentence
 from sjft_tf.report import comparison_charts, schema
 from sjft_tf.report.comparison import RecordedArm, RecordedComparison
+from sjft_tf.report.links import run_link
 from sjft_tf.study import Summary
 from sjft_tf.workdir import Workdir
 
@@ -84,7 +84,7 @@ def comparison_context(comparison: RecordedComparison, output: Path) -> dict[str
 
 def _row(comparison: RecordedComparison, arm: RecordedArm, judge: str, color: str, output: Path) -> ArmRow:
     runs = tuple(
-        RunRow(run, _accuracy(run, judge), _link(comparison, run, output))
+        RunRow(run, _accuracy(run, judge), run_link(comparison.root, run.workdir, output))
         for run in sorted(arm.runs, key=lambda run: run.seed)
     )
     return ArmRow(arm, arm.name == comparison.baseline, color, _half_interval(arm.summary), runs)
@@ -100,15 +100,6 @@ def _half_interval(summary: Summary) -> float | None:
 
     n, sd = summary.n or 0, summary.sd
     return None if n < 2 or sd is None else float(t.ppf(0.975, n - 1)) * sd / math.sqrt(n)
-
-
-def _link(comparison: RecordedComparison, run: RunRecord, output: Path) -> str | None:
-    folder = comparison.folder(run.workdir)
-    if folder is None:
-        return None
-    from urllib.parse import quote
-
-    return quote(Path(os.path.relpath(folder.resolve(), output.resolve().parent)).as_posix()) + "/"
 
 
 def _percent(value: float | None) -> float | None:

@@ -106,6 +106,7 @@ class StudyRecord:
         command: the command line.
         metric: the figure that cells are compared by.
         seeds: of the study.
+        x: the axis that lies across the chart; "" for none.
         reference: the cell that others are compared with; "" for none.
         axes: in order.
         target, source: the sets of the base settings.
@@ -117,7 +118,7 @@ class StudyRecord:
     """
 
     FORM: ClassVar[dict[str, Any]] = {
-        **{"study": str, "title": str, "command": str, "metric": str, "seeds": [int], "reference": str},
+        **{"study": str, "title": str, "command": str, "metric": str, "seeds": [int], "x": str, "reference": str},
         **{"axes": [{"name": str, "title": str, "log": bool}], "target": str, "source": [str]},
         **{"facts": dict, "notes": [str], "settings": dict, "cells": [CellRecord.FORM], "failed": {"*": str}},
     }
@@ -126,6 +127,7 @@ class StudyRecord:
     title: str
     command: str
     seeds: tuple[int, ...]
+    x: str
     reference: str
     axes: tuple[Axis, ...]
     target: str
@@ -167,6 +169,7 @@ class StudyRecord:
             study.title,
             study.command,
             study.seeds,
+            study.x,
             study.reference,
             study.axes,
             base.data.target,

@@ -26,9 +26,10 @@ class Study:
         name: what it studies, for its record; a workdir holds a study of one name.
         title: of its page.
         base: settings that all cells share.
-        axes: in the order of tables; the first two that several cells have are those of the chart.
+        axes: in the order of tables.
         cells: in the order of tables, a cell after those whose trunks it starts from.
         seeds: of all cells that have none of their own.
+        x: the axis that lies across the chart; the cells of each place on the others are a line. "" for no chart.
         reference: name of the cell that others are compared with, of the same seed; "" for none.
         budget_axis: the axis on which cells see more or fewer target images in training; "": all see as many.
         holdout_test: share of each class set aside for testing where a cell has no test images.
@@ -44,6 +45,7 @@ class Study:
     axes: tuple[Axis, ...]
     cells: tuple[Cell, ...]
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    x: str = ""
     reference: str = ""
     budget_axis: str = ""
     holdout_test: float = 0.3
