@@ -19,6 +19,8 @@ LAYERS = {
     "retrieval": ("descriptors", "images"),
     "selection": ("config", "images"),
     "models": (),
+    "features": ("models",),
+    "drift": ("features", "models"),
     "evaluation": (),
     "influence": ("evaluation", "images", "models"),
     "run_sets": ("config", "images", "influence", "workdir"),
