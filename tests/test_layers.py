@@ -19,6 +19,7 @@ LAYERS = {
     "retrieval": ("descriptors", "images"),
     "selection": ("config", "images"),
     "models": (),
+    "patches": ("models",),
     "evaluation": (),
     "influence": ("evaluation", "images", "models"),
     "run_sets": ("config", "images", "influence", "workdir"),
