@@ -21,6 +21,7 @@ LAYERS = {
     "models": (),
     "features": ("models",),
     "drift": ("features", "models"),
+    "patches": ("models",),
     "evaluation": (),
     "influence": ("evaluation", "images", "models"),
     "run_sets": ("config", "images", "influence", "workdir"),

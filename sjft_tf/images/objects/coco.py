@@ -78,8 +78,8 @@ def _add(image: AnnotatedImage, one: dict[str, Any], label: str, where: str, tol
     except InputError as error:
         told.bad(error, "bad box(es) left out")
     except (TypeError, ValueError):
-        error = InputError(f"{where}: `bbox` must be x, y, width, height. Received: {given!r:.100}.")
-        told.bad(error, "bad box(es) left out")
+        wrong = InputError(f"{where}: `bbox` must be x, y, width, height. Received: {given!r:.100}.")
+        told.bad(wrong, "bad box(es) left out")
     else:
         image.objects.append(Annotated(label, box, where))
 
