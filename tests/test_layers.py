@@ -36,8 +36,8 @@ LAYERS = {
         *("summaries", "training", "workdir"),
     ),
     "pipeline": (
-        *("advice", "comparison", "config", "descriptors", "evaluation", "export", "images", "influence", "models"),
-        *("report", "retrieval", "run_sets", "selection", "study", "summaries", "training", "workdir"),
+        *("advice", "comparison", "config", "descriptors", "drift", "evaluation", "export", "images", "influence"),
+        *("models", "report", "retrieval", "run_sets", "selection", "study", "summaries", "training", "workdir"),
     ),
     "api": (
         *(
