@@ -20,6 +20,7 @@ LAYERS = {
     "selection": ("config", "images"),
     "models": (),
     "features": ("models",),
+    "probing": ("features", "models"),
     "evaluation": (),
     "influence": ("evaluation", "images", "models"),
     "run_sets": ("config", "images", "influence", "workdir"),
