@@ -9,7 +9,6 @@ HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "sjft_tf/__init__.py").read_text()).group(1)
 
 DATASETS = ["tensorflow-datasets>=4.9"]
-DEMO = ["scikit-learn>=1.3"]
 APPROXIMATE = ["faiss-cpu>=1.8"]
 CONFIDENT = ["cleanlab>=2.6"]
 HEIC = ["pillow-heif>=0.18"]
@@ -17,7 +16,7 @@ HUB = ["keras-hub>=0.32", "keras>=3"]
 AVIF = ["pillow>=11.3"]
 # 1.19.0 does not say that it needs a newer ml_dtypes than TensorFlow 2.15 allows.
 ONNX = ["onnx>=1.17,!=1.19.0", "onnxruntime>=1.20", "tf2onnx>=1.17"]
-TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", *DATASETS, *DEMO, *APPROXIMATE, *CONFIDENT, *HEIC, *ONNX]
+TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", *DATASETS, *APPROXIMATE, *CONFIDENT, *HEIC, *ONNX]
 
 setup(
     name="sjft_tf",
@@ -37,6 +36,7 @@ setup(
         "keras>=2.15",
         "numpy>=1.23",
         "scipy>=1.10",
+        "scikit-learn>=1.3",
         "numba>=0.58",
         "absl-py>=1.4",
         "tensorboard>=2.15",
@@ -48,7 +48,6 @@ setup(
     extras_require={
         "addons": ["tensorflow==2.15.1", "keras==2.15.0", "tensorflow-addons==0.23.0", "numpy<2"],
         "datasets": DATASETS,
-        "demo": DEMO,
         "approximate": APPROXIMATE,
         "confident": CONFIDENT,
         "heic": HEIC,

@@ -22,6 +22,7 @@ LAYERS = {
     "features": ("models",),
     "drift": ("features", "models"),
     "patches": ("models",),
+    "probing": ("features", "models"),
     "evaluation": (),
     "influence": ("evaluation", "images", "models"),
     "run_sets": ("config", "images", "influence", "workdir"),

@@ -8,7 +8,8 @@ The folder holds a plain TensorFlow graph and its variables: neither `sjft_tf` n
     answer = model.signatures["serve_prepared"](pixels=tf.constant(views))        # float32 [N, crop, crop, 3]
     answer["class_name"], answer["probability"]                                   # the best class of each image
 
-The first two resize and crop as the run did when it was evaluated, and keep the aspect ratio where it did. The third
+The first two resize and crop as the run did when it was evaluated, and keep the aspect ratio where it did; where it
+averaged several views of an image, so do they. The third
 takes pixels as the network does, RGB in 0..255, for views of one's own: cut several windows of an image and average
 their probabilities.
 
@@ -56,7 +57,10 @@ Answer = dict[str, tf.Tensor]
 
 
 class ServedView(Protocol):
-    """What the exported model sees of an image: uint8 [H, W, 3] -> float32 [crop, crop, 3]; `images.View`."""
+    """What the exported model sees of an image: uint8 [H, W, 3] -> float32 [crop, crop, 3]; `images.View`.
+
+    One whose `views` V is above 1 gives [V, crop, crop, 3]; their logits are averaged.
+    """
 
     @property
     def resize(self) -> int:
@@ -101,11 +105,15 @@ class _Serving(tf.Module):
         super().__init__(name="sjft_tf_serving")
         # Keras 3 wraps its variables; what a SavedModel can track is the tf.Variable inside.
         self.weights = [v if isinstance(v, tf.Variable) else v.value for v in model.variables]
-        crop = tf.TensorSpec([view.crop, view.crop, 3], tf.float32)
+        views, picture = int(getattr(view, "views", 1)), [view.crop, view.crop, 3]
+        crop = tf.TensorSpec(picture if views == 1 else [views, *picture], tf.float32)
         names = tf.constant(list(class_names), tf.string)
 
-        def answer(images: tf.Tensor) -> Answer:
-            p = tf.nn.softmax(tf.cast(model(images, training=False), tf.float32))
+        def answer(images: tf.Tensor, views: int = 1) -> Answer:
+            logits = tf.cast(model(tf.reshape(images, [-1, *picture]), training=False), tf.float32)
+            if views > 1:
+                logits = tf.reduce_mean(tf.reshape(logits, [-1, views, len(class_names)]), axis=1)
+            p = tf.nn.softmax(logits)
             best = tf.argmax(p, axis=-1)
             return {
                 "class_name": tf.gather(names, best),
@@ -126,13 +134,13 @@ class _Serving(tf.Module):
             # On the CPU, the only place its resize has a kernel, not to and fro for every image.
             with tf.device("/CPU:0"):
                 prepared = tf.map_fn(prepare, images, fn_output_signature=crop)
-            return answer(prepared)
+            return answer(prepared, views)
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
         def serve_bytes(image_bytes: tf.Tensor) -> Answer:
             with tf.device("/CPU:0"):
                 prepared = tf.map_fn(decode, image_bytes, fn_output_signature=crop)
-            return answer(prepared)
+            return answer(prepared, views)
 
         side = [None, view.crop, view.crop, 3]
 

@@ -31,10 +31,8 @@ def open_digits(spec: Spec, scan: FileScan) -> ImageSet:
     `per_class` images of each class drawn by `seed` from the rest, `#test` what then remains. Without a split:
     all 1,797 images. Source: Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, UCI 1998.
     """
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise InputError("'digits' needs scikit-learn. Install it with: pip install sjft_tf[demo]") from error
+    from sklearn.datasets import load_digits  # not for --help
+
     options = spec.read_options(DigitsOptions)
     if spec.rest:
         raise InputError(f"'{spec}': digits takes no name. Expected digits[#train|val|test][?per_class=5&seed=0]")

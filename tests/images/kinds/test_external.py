@@ -137,12 +137,6 @@ def test_tfds_not_installed(monkeypatch):
         open_image_set("tfds:mnist/train")
 
 
-def test_sklearn_not_installed(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(InputError, match=r"pip install sjft_tf\[demo\]"):
-        open_image_set("digits")
-
-
 def test_spool():
     spool, contents = Spool(), [b"one", b"", b"ends with zeros\0\0", bytes(range(256)) * 20]
     for content in contents:
