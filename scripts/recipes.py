@@ -20,6 +20,9 @@ OWN_FLAGS = frozenset(
         *("arms", "seeds", "first_seed", "judge", "answers", "plan", "rates", "source_weights", "learned_bank"),
         *("choice", "choice_seeds", "choice_steps", "choice_folds", "learned_bank_weights", "keep_weights", "at_once"),
         *("formats", "quantize"),
+        *("patch_scales", "smallest_patch", "patch_overlap", "patch_features", "object_in_patch", "object_seen"),
+        *("background_share", "patches_per_image", "hidden_units", "head_steps", "head_batch", "head_rate"),
+        *("head_dropout", "score_power", "heat", "heat_side", "heat_pictures"),
     )
 )
 """The flags that programs have beside the settings of a run."""
