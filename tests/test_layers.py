@@ -27,7 +27,7 @@ LAYERS = {
     "influence": ("evaluation", "images", "models"),
     "run_sets": ("config", "images", "influence", "workdir"),
     "training": ("config", "images", "models", "selection", "workdir"),
-    "export": ("images", "models"),
+    "export": ("images", "models", "patches"),
     "summaries": (),
     "study": ("config", "workdir"),
     "comparison": ("config", "evaluation", "study", "workdir"),
@@ -39,6 +39,8 @@ LAYERS = {
     "pipeline": (
         *("advice", "comparison", "config", "descriptors", "drift", "evaluation", "export", "images", "influence"),
         *("models", "report", "retrieval", "run_sets", "selection", "study", "summaries", "training", "workdir"),
+        *("advice", "comparison", "config", "descriptors", "evaluation", "export", "images", "influence", "models"),
+        *("patches", "report", "retrieval", "run_sets", "selection", "summaries", "training", "workdir"),
     ),
     "api": (
         *(

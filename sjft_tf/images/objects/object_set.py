@@ -67,7 +67,7 @@ class ObjectSet:
 
     @property
     def present(self) -> np.ndarray:
-        """Bool [N, C], which classes an image has."""
+        """Bool [N, C], the classes that an image has."""
         there = np.zeros((len(self), self.num_classes), bool)
         there[self.rows, self.classes] = True
         return there
@@ -76,6 +76,13 @@ class ObjectSet:
         """Classes int32 [n] and boxes float32 [n, 4] of one image."""
         first, last = np.searchsorted(self.rows, [row, row + 1])
         return self.classes[first:last], None if self.boxes is None else self.boxes[first:last]
+
+    def subset(self, rows: np.ndarray, name: str) -> ObjectSet:
+        """The images of these rows, int [M], ascending, with their objects, and the same classes."""
+        kept = np.isin(self.rows, rows)
+        boxes = None if self.boxes is None else self.boxes[kept]
+        places = np.searchsorted(rows, self.rows[kept]).astype(np.int32)
+        return ObjectSet(self.images.subset(rows, name), self.class_names, places, self.classes[kept], boxes)
 
     def aligned(self, class_names: Sequence[str]) -> ObjectSet:
         """The same objects with another list of classes, matched by name: a test set with those of the training set.

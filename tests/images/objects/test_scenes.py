@@ -41,6 +41,13 @@ def test_the_seed_makes_the_set_and_splits_differ(scenes):
     assert object_splits("scenes?n=30") == {"train": "scenes#train?n=30", "test": "scenes#test?n=30"}
 
 
+def test_a_subset_keeps_its_objects(scenes):
+    part = scenes.subset(np.array([3, 7, 20]), "part")
+    assert (part.name, part.class_names) == ("part", scenes.class_names)
+    np.testing.assert_array_equal(part.present, scenes.present[[3, 7, 20]])
+    np.testing.assert_array_equal(part.objects(1)[1], scenes.objects(7)[1])
+
+
 @pytest.mark.parametrize("spec", ["scenes?n=1", "scenes?side=20", "scenes?objects=0", "scenes?seed=-1"])
 def test_options_out_of_range_are_refused(spec):
     with pytest.raises(InputError, match="must be between"):
