@@ -30,13 +30,25 @@ LAYERS = {
     "study": ("config", "workdir"),
     "comparison": ("config", "evaluation", "study", "workdir"),
     "advice": ("config", "evaluation"),
+    "factors": ("advice", "config", "study"),
     "report": (
         *("comparison", "config", "evaluation", "images", "influence", "retrieval", "run_sets", "study"),
         *("summaries", "training", "workdir"),
     ),
     "pipeline": (
-        *("advice", "comparison", "config", "descriptors", "evaluation", "export", "images", "influence", "models"),
-        *("report", "retrieval", "run_sets", "selection", "study", "summaries", "training", "workdir"),
+        *("advice", "comparison", "config", "descriptors", "drift", "evaluation", "export", "factors", "images"),
+        *(
+            "influence",
+            "models",
+            "report",
+            "retrieval",
+            "run_sets",
+            "selection",
+            "study",
+            "summaries",
+            "training",
+            "workdir",
+        ),
     ),
     "api": (
         *(
@@ -53,7 +65,7 @@ LAYERS = {
         ),
         "workdir",
     ),
-    "scripts": ("comparison", "config", "images", "pipeline", "study", "training", "workdir"),
+    "scripts": ("comparison", "config", "factors", "images", "pipeline", "study", "training", "workdir"),
 }
 
 
