@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -140,10 +141,10 @@ class Prepared:
 
 def labels(specs: tuple[str, ...]) -> dict[str, str]:
     """A short name for each image set, fit for a folder, different for all."""
-    found: dict[str, str] = {}
+    found, seen = dict[str, str](), Counter[str]()
     for spec in specs:
-        place = re.sub(r"[?].*", "", spec).rstrip("/").rpartition("/")[2]
+        place = re.split("[/:]", re.sub(r"[?].*", "", spec).rstrip("/"))[-1]
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", place).strip("-._")[:32] or "set"
-        same = sum(other == name or other.startswith(f"{name}~") for other in found.values())
-        found[spec] = f"{name}-{same + 1}" if same else name
+        seen[name] += 1
+        found[spec] = name if seen[name] == 1 else f"{name}-{seen[name]}"
     return found
