@@ -63,6 +63,7 @@ setup(
             for name in (
                 *("train", "extract", "retrieve", "evaluate", "export", "predict"),
                 *("audit", "prune", "compare", "report", "advise", "demo", "patches"),
+                *("audit", "prune", "compare", "report", "advise", "demo", "factors"),
             )
         ]
     },

@@ -24,6 +24,7 @@ OWN_FLAGS = frozenset(
         *("patch_scales", "smallest_patch", "patch_overlap", "patch_features", "object_in_patch", "object_seen"),
         *("background_share", "patches_per_image", "hidden_units", "head_steps", "head_batch", "head_rate"),
         *("head_dropout", "score_power", "heat", "heat_side", "heat_pictures"),
+        *("factor", "values", "targets", "source_images", "drift", "drift_images"),
     )
 )
 """The flags that programs have beside the settings of a run."""

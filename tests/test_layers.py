@@ -32,6 +32,7 @@ LAYERS = {
     "study": ("config", "workdir"),
     "comparison": ("config", "evaluation", "study", "workdir"),
     "advice": ("config", "evaluation"),
+    "factors": ("advice", "config", "study"),
     "report": (
         *("comparison", "config", "evaluation", "images", "influence", "retrieval", "run_sets", "study"),
         *("summaries", "training", "workdir"),
@@ -41,6 +42,19 @@ LAYERS = {
         *("models", "report", "retrieval", "run_sets", "selection", "study", "summaries", "training", "workdir"),
         *("advice", "comparison", "config", "descriptors", "evaluation", "export", "images", "influence", "models"),
         *("patches", "report", "retrieval", "run_sets", "selection", "summaries", "training", "workdir"),
+        *("advice", "comparison", "config", "descriptors", "drift", "evaluation", "export", "factors", "images"),
+        *(
+            "influence",
+            "models",
+            "report",
+            "retrieval",
+            "run_sets",
+            "selection",
+            "study",
+            "summaries",
+            "training",
+            "workdir",
+        ),
     ),
     "api": (
         *(
@@ -57,7 +71,7 @@ LAYERS = {
         ),
         "workdir",
     ),
-    "scripts": ("comparison", "config", "images", "pipeline", "study", "training", "workdir"),
+    "scripts": ("comparison", "config", "factors", "images", "pipeline", "study", "training", "workdir"),
 }
 
 
