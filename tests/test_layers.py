@@ -38,23 +38,9 @@ LAYERS = {
         *("summaries", "training", "workdir"),
     ),
     "pipeline": (
-        *("advice", "comparison", "config", "descriptors", "drift", "evaluation", "export", "images", "influence"),
-        *("models", "report", "retrieval", "run_sets", "selection", "study", "summaries", "training", "workdir"),
-        *("advice", "comparison", "config", "descriptors", "evaluation", "export", "images", "influence", "models"),
-        *("patches", "report", "retrieval", "run_sets", "selection", "summaries", "training", "workdir"),
-        *("advice", "comparison", "config", "descriptors", "drift", "evaluation", "export", "factors", "images"),
-        *(
-            "influence",
-            "models",
-            "report",
-            "retrieval",
-            "run_sets",
-            "selection",
-            "study",
-            "summaries",
-            "training",
-            "workdir",
-        ),
+        *("advice", "comparison", "config", "descriptors", "drift", "evaluation", "export", "factors"),
+        *("images", "influence", "models", "patches", "report", "retrieval", "run_sets", "selection"),
+        *("study", "summaries", "training", "workdir"),
     ),
     "api": (
         *(

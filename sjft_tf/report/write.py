@@ -26,23 +26,14 @@ _PAGES = (".html", ".htm", ".md")
 def write_report(
     workdir: str | Path, output: str | Path | None = None, *, target: str = "", source: Sequence[str] = ()
 ) -> Path:
-<<<<<<< HEAD
-    """Writes a page about a run, about a comparison of arms, or about another study.
-=======
-    """Writes a page about a run, a comparison of arms, or what was learned patch by patch.
->>>>>>> 0ea53281fbcdfe3a3af50b8fa432d81c75faa6e1
+    """Writes a page about a run, a comparison of arms, another study, or what was learned patch by patch.
 
     HTML is one file that needs nothing beside it. Markdown has its charts in a folder beside it and no photographs. The
     same inputs give the same bytes.
 
     Args:
-<<<<<<< HEAD
-        workdir: folder of a run (config.json and rounds/), of a comparison (comparison.json) or of another study
-            (study.json).
-=======
-        workdir: folder of a run (config.json and rounds/), of a comparison (comparison.json) or of patches
-            (patches.json).
->>>>>>> 0ea53281fbcdfe3a3af50b8fa432d81c75faa6e1
+        workdir: folder of a run (config.json and rounds/), of a comparison (comparison.json), of another study
+            (study.json) or of patches (patches.json).
         output: the file, Markdown if it ends in .md, else HTML; `workdir/report.html` when not given.
         target, source: where the images lie now, for the pictures; by default where the run found them. Images that
             cannot be opened are left out, and the page says so.
@@ -51,7 +42,7 @@ def write_report(
         The file.
 
     Raises:
-        InputError: there is neither, what is there is damaged, or the file cannot be one; nothing is written then.
+        InputError: there is none of them, what is there is damaged, or the file cannot be one; nothing is written then.
     """
     workdir = Path(workdir)
     path = Path(output) if output else Workdir(workdir).page
@@ -60,26 +51,20 @@ def write_report(
         raise InputError(f"The report cannot be written to {path}: {reason}. Choose another --output.")
     if (workdir / ComparisonFiles.RECORD).is_file():
         kind, values = "comparison", _comparison(read_comparison(workdir), path, not markdown, target, source)
-<<<<<<< HEAD
     elif (workdir / StudyFiles.RECORD).is_file():
         record = read_study(workdir)
         kind, values = "study", {"title": record.title, "study": study_context(record, workdir, path)}
-=======
     elif is_patches(workdir):
         context = patches_context(workdir, not markdown)
         kind, values = "patches", {"title": f"Patches {workdir.resolve().name}", "patches": context}
->>>>>>> 0ea53281fbcdfe3a3af50b8fa432d81c75faa6e1
     elif is_run(workdir):
         title = f"Training run {workdir.resolve().name}"
         kind, values = "run", {"title": title, "run": _run(workdir, not markdown, target, source)}
     else:
         raise InputError(
             f"There is nothing to report in {workdir}: expected a run (config.json, rounds/), a comparison "
-<<<<<<< HEAD
-            f"({ComparisonFiles.RECORD}) or a study ({StudyFiles.RECORD})"
-=======
-            f"({ComparisonFiles.RECORD}) or patches ({Workdir(workdir).patches_record.name})"
->>>>>>> 0ea53281fbcdfe3a3af50b8fa432d81c75faa6e1
+            f"({ComparisonFiles.RECORD}), a study ({StudyFiles.RECORD}) or patches "
+            f"({Workdir(workdir).patches_record.name})"
         )
     if markdown:
         return write_markdown(path, f"{kind}.md", **values)
