@@ -32,8 +32,8 @@ LAYERS = {
     "advice": ("config", "evaluation"),
     "factors": ("advice", "config", "study"),
     "report": (
-        *("comparison", "config", "evaluation", "images", "influence", "retrieval", "run_sets", "study"),
-        *("summaries", "training", "workdir"),
+        *("comparison", "config", "drift", "evaluation", "images", "influence", "retrieval", "run_sets"),
+        *("study", "summaries", "training", "workdir"),
     ),
     "pipeline": (
         *("advice", "comparison", "config", "descriptors", "drift", "evaluation", "export", "factors", "images"),
