@@ -20,6 +20,7 @@ OWN_FLAGS = frozenset(
         *("arms", "seeds", "first_seed", "judge", "answers", "plan", "rates", "source_weights", "learned_bank"),
         *("choice", "choice_seeds", "choice_steps", "choice_folds", "learned_bank_weights", "keep_weights", "at_once"),
         *("formats", "quantize"),
+        *("kinds", "layers", "classes_a", "classes_b", "words", "class_names", "split_seed"),
     )
 )
 """The flags that programs have beside the settings of a run."""

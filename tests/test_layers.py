@@ -27,6 +27,7 @@ LAYERS = {
     "summaries": (),
     "study": ("config", "workdir"),
     "comparison": ("config", "evaluation", "study", "workdir"),
+    "transferability": ("config", "study"),
     "advice": ("config", "evaluation"),
     "report": (
         *("comparison", "config", "evaluation", "images", "influence", "retrieval", "run_sets", "study"),
@@ -34,7 +35,8 @@ LAYERS = {
     ),
     "pipeline": (
         *("advice", "comparison", "config", "descriptors", "evaluation", "export", "images", "influence", "models"),
-        *("report", "retrieval", "run_sets", "selection", "study", "summaries", "training", "workdir"),
+        *("report", "retrieval", "run_sets", "selection", "study", "summaries", "training", "transferability"),
+        "workdir",
     ),
     "api": (
         *(
@@ -51,7 +53,7 @@ LAYERS = {
         ),
         "workdir",
     ),
-    "scripts": ("comparison", "config", "images", "pipeline", "study", "training", "workdir"),
+    "scripts": ("comparison", "config", "images", "pipeline", "study", "training", "transferability", "workdir"),
 }
 
 

@@ -54,6 +54,23 @@ class LookJob(Job):
 
 
 @dataclass(frozen=True)
+class SurveyJob(Job):
+    """Writes what a study must know before its cells are: the classes of the target and the source, the trunk's layers.
+
+    Attributes:
+        output: the file, of the form `SURVEY`.
+    """
+
+    kind: ClassVar[str] = "survey"
+
+    output: str
+
+
+SURVEY = {"target": [str], "source": [str], "layers": [str]}
+"""Names of classes, and of the layers with kernels as `--freeze` counts them."""
+
+
+@dataclass(frozen=True)
 class TableJob(Job):
     """Makes a neighbor table, or weights of the source.
 
@@ -104,7 +121,7 @@ class HeadJob(Job):
     folds: int
 
 
-KINDS: dict[str, type[Job]] = {kind.kind: kind for kind in (LookJob, TableJob, TrainJob, HeadJob)}
+KINDS: dict[str, type[Job]] = {kind.kind: kind for kind in (LookJob, SurveyJob, TableJob, TrainJob, HeadJob)}
 
 
 def job_from_json(value: Mapping[str, Any]) -> Job:

@@ -24,7 +24,6 @@ from sjft_tf.study import (
     Study,
     StudyRecord,
     held_out_note,
-    sets_key,
     write_tables,
 )
 from sjft_tf.workdir import StudyFiles, Workdir
@@ -102,7 +101,7 @@ class Studied:
         configs: dict[str, RunConfig] = {}
         for cell, seed in self.study.runs():
             config = self.study.config(cell, seed, self.root)
-            key = sets_key(config)
+            key = self.study.sets_key(cell, seed)
             # One that uses the source looks at it too.
             if key not in configs or (config.uses_source and not configs[key].uses_source):
                 configs[key] = config
