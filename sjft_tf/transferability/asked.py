@@ -32,11 +32,11 @@ class Kind(NamedTuple):
 
 
 _KINDS = (
-    Kind("BnB", "B", True, "B{n}B", "The first {n} layers of base B, frozen; the others start anew"),
-    Kind("BnB+", "B", False, "B{n}B+", "The first {n} layers of base B; the others start anew; all are trained"),
-    Kind("AnB", "A", True, "A{n}B", "The first {n} layers of base A, frozen; the others start anew"),
-    Kind("AnB+", "A", False, "A{n}B+", "The first {n} layers of base A; the others start anew; all are trained"),
-    Kind("random", "", True, "R{n}", "The first {n} layers random and frozen"),
+    Kind("BnB", "B", True, "B{n}B", "The {first} of base B, frozen; the others start anew"),
+    Kind("BnB+", "B", False, "B{n}B+", "The {first} of base B; the others start anew; all are trained"),
+    Kind("AnB", "A", True, "A{n}B", "The {first} of base A, frozen; the others start anew"),
+    Kind("AnB+", "A", False, "A{n}B+", "The {first} of base A; the others start anew; all are trained"),
+    Kind("random", "", True, "R{n}", "The {first} random and frozen"),
 )
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
 
@@ -191,5 +191,6 @@ class TransferSpec:
             changes,
             data,
             after=f"base-{kind.base}" if kind.base else "",
-            description=f"{kind.description.format(n=n)}; layer {n} is {last}.",
+            description=kind.description.format(first=f"first {n} layers" if n > 1 else "first layer")
+            + f"; layer {n} is {last}.",
         )

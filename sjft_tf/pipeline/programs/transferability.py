@@ -59,7 +59,9 @@ def _surveyed(spec: TransferSpec, root: Path, launch: Launch) -> dict[str, list[
     """Names of classes and layers, which a process tells that opens the sets and builds the trunk."""
     with tempfile.TemporaryDirectory(prefix="sjft-survey-") as folder:
         output, log = Path(folder) / "survey.json", Path(folder) / StudyFiles.LOG
-        if error := launch(SurveyJob(spec.base, str(root / StudyFiles.SHARED), spec.command, str(output)), log):
+        if error := launch(
+            SurveyJob(spec.base, str(root / StudyFiles.SHARED), spec.command, str(output), more=True), log
+        ):
             raise InputError(error.partition(" (status")[0])  # its log goes with the folder
         return artifacts.read_json(output, SURVEY)
 

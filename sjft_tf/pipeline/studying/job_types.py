@@ -19,6 +19,7 @@ class Job:
         shared: folder for scans, the audit and neighbor tables.
         command: the command line, for the record.
         cores: processor cores the process keeps to; none leaves it all.
+        more: a like job follows, which its process may do too.
     """
 
     kind: ClassVar[str]
@@ -27,6 +28,7 @@ class Job:
     shared: str
     command: str
     cores: tuple[int, ...] = dataclasses.field(default=(), kw_only=True)
+    more: bool = dataclasses.field(default=False, kw_only=True)
 
     def to_json(self) -> dict[str, Any]:
         """For `job_from_json`, in another process."""

@@ -106,9 +106,9 @@ class Studied:
             if key not in configs or (config.uses_source and not configs[key].uses_source):
                 configs[key] = config
         shared, looks, told = self._runs.shared, {}, set[str]()
-        for key, config in configs.items():
-            folder = shared / StudyFiles.LOOKS / key
-            looks[key] = Look(config, self.study.holdout_test, folder, shared, self._launch, self.study.command)
+        for number, (key, config) in enumerate(configs.items(), start=1):
+            folder, more = shared / StudyFiles.LOOKS / key, number < len(configs)
+            looks[key] = Look(config, self.study.holdout_test, folder, shared, self._launch, self.study.command, more)
             sets = looks[key].sets
             lines = [*sets.opened, *sets.warnings, *([held_out_note(sets)] if sets.holdout else [])]
             yield from (line for line in lines if line not in told)
