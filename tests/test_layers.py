@@ -29,6 +29,7 @@ LAYERS = {
     "summaries": (),
     "study": ("config", "workdir"),
     "comparison": ("config", "evaluation", "study", "workdir"),
+    "transferability": ("config", "study"),
     "advice": ("config", "evaluation"),
     "factors": ("advice", "config", "study"),
     "report": (
@@ -37,18 +38,8 @@ LAYERS = {
     ),
     "pipeline": (
         *("advice", "comparison", "config", "descriptors", "drift", "evaluation", "export", "factors", "images"),
-        *(
-            "influence",
-            "models",
-            "report",
-            "retrieval",
-            "run_sets",
-            "selection",
-            "study",
-            "summaries",
-            "training",
-            "workdir",
-        ),
+        *("influence", "models", "report", "retrieval", "run_sets", "selection", "study", "summaries"),
+        *("training", "transferability", "workdir"),
     ),
     "api": (
         *(
@@ -65,7 +56,10 @@ LAYERS = {
         ),
         "workdir",
     ),
-    "scripts": ("comparison", "config", "factors", "images", "pipeline", "study", "training", "workdir"),
+    "scripts": (
+        *("comparison", "config", "factors", "images", "pipeline", "study", "training", "transferability"),
+        "workdir",
+    ),
 }
 
 
