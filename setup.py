@@ -62,8 +62,8 @@ setup(
             f"sjft-{name} = sjft_tf.scripts.{name}:run"
             for name in (
                 *("train", "extract", "retrieve", "evaluate", "export", "predict"),
-                *("audit", "prune", "compare", "report", "advise", "demo", "patches"),
-                *("audit", "prune", "compare", "report", "advise", "demo", "factors"),
+                *("audit", "prune", "compare", "report", "advise", "demo"),
+                *("probe", "patches", "transferability", "factors"),
             )
         ]
     },

@@ -25,6 +25,7 @@ OWN_FLAGS = frozenset(
         *("background_share", "patches_per_image", "hidden_units", "head_steps", "head_batch", "head_rate"),
         *("head_dropout", "score_power", "heat", "heat_side", "heat_pictures"),
         *("factor", "values", "targets", "source_images", "drift", "drift_images"),
+        *("kinds", "layers", "classes_a", "classes_b", "words", "class_names", "split_seed"),
     )
 )
 """The flags that programs have beside the settings of a run."""

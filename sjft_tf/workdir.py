@@ -74,6 +74,7 @@ class StudyFiles:
         SHARED: folder of what the runs share: scans, tables.
         RUNS: folder of the runs.
         LOOKS: in SHARED: a folder for each choice of image sets, where there are several.
+        CLASSES: in SHARED: folder of lists of classes, one a line.
         SETS: in SHARED, or a folder of LOOKS: what opening the image sets told (JSON).
         SOURCE: beside it: the source without its leaks (JSON).
         TARGET: beside it: the target without images that are repeated, one id a line.
@@ -89,6 +90,7 @@ class StudyFiles:
     SHARED = "shared"
     RUNS = "runs"
     LOOKS = "sets"
+    CLASSES = "classes"
     SETS = "sets.json"
     SOURCE = "source-kept.json"
     TARGET = "target-kept.txt"

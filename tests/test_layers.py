@@ -31,33 +31,26 @@ LAYERS = {
     "summaries": (),
     "study": ("config", "workdir"),
     "comparison": ("config", "evaluation", "study", "workdir"),
+    "transferability": ("config", "study"),
     "advice": ("config", "evaluation"),
     "factors": ("advice", "config", "study"),
     "report": (
-        *("comparison", "config", "evaluation", "images", "influence", "retrieval", "run_sets", "study"),
-        *("summaries", "training", "workdir"),
+        *("comparison", "config", "drift", "evaluation", "images", "influence", "retrieval"),
+        *("run_sets", "study", "summaries", "training", "workdir"),
     ),
     "pipeline": (
-        *("advice", "comparison", "config", "descriptors", "drift", "evaluation", "export", "factors"),
-        *("images", "influence", "models", "patches", "report", "retrieval", "run_sets", "selection"),
-        *("study", "summaries", "training", "workdir"),
+        *("advice", "comparison", "config", "descriptors", "drift", "evaluation", "export"),
+        *("factors", "images", "influence", "models", "patches", "report", "retrieval"),
+        *("run_sets", "selection", "study", "summaries", "training", "transferability", "workdir"),
     ),
     "api": (
-        *(
-            "advice",
-            "comparison",
-            "config",
-            "export",
-            "images",
-            "models",
-            "pipeline",
-            "report",
-            "retrieval",
-            "training",
-        ),
-        "workdir",
+        *("advice", "comparison", "config", "export", "images", "models", "pipeline"),
+        *("report", "retrieval", "training", "workdir"),
     ),
-    "scripts": ("comparison", "config", "factors", "images", "pipeline", "study", "training", "workdir"),
+    "scripts": (
+        *("comparison", "config", "factors", "images", "pipeline", "study", "training"),
+        *("transferability", "workdir"),
+    ),
 }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from sjft_tf.advice.findings import borrowing_near
+from sjft_tf.advice.findings import borrowing_near, rate_near
 from sjft_tf.advice.measurement import Measurement
 from sjft_tf.advice.trunk_stages import early_stage, middle_stage
 from sjft_tf.config import Setting
@@ -39,6 +39,7 @@ class Advice:
     Attributes:
         cell: place in the decision table.
         borrowing: whether borrowing is likely to help, and why that is thought.
+        rate: which learning rates were best for targets about as far away; "" where nothing is known.
         recipes: at least one.
         notes: bordering cases, and what the measurement cannot tell.
         decision: what --selector=auto takes.
@@ -46,6 +47,7 @@ class Advice:
 
     cell: str
     borrowing: str
+    rate: str
     recipes: tuple[Recipe, ...]
     notes: tuple[str, ...]
     decision: ChosenSelector
@@ -92,7 +94,8 @@ def advise(measured: Measurement, trunk: str, pretrained: bool) -> Advice:
     borrowing, notes = _BORROWING[measured.little, measured.similar], _notes(measured, pretrained)
     if measured.little:  # of little data alone there are curves
         borrowing += " " + borrowing_near(measured.ratio)
-    return Advice(measured.cell, borrowing, recipes, notes, measured.decision)
+    rate = rate_near(measured.ratio) if measured.little and pretrained else ""
+    return Advice(measured.cell, borrowing, rate, recipes, notes, measured.decision)
 
 
 _TAKES = {"none": "nothing of this source, which lies too far away,", "all": "the whole source"}

@@ -76,6 +76,8 @@ def line_chart(
                 chart.axes.tick_params(axis="x", rotation=35)
         elif log:
             chart.log_axis(everything)
+        elif all(float(place).is_integer() for place in everything):
+            chart.axes.locator_params(axis="x", integer=True)
         chart.label(x, y)
         chart.legend(4)
         return chart.svg(f"{y} against {x}: {', '.join(series)}")

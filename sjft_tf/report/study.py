@@ -15,6 +15,7 @@ from sjft_tf.report.bounds import MOST
 from sjft_tf.report.damage import core
 from sjft_tf.report.line_chart import Point, line_chart
 from sjft_tf.report.links import run_link
+from sjft_tf.report.study_drift import drift_charts
 from sjft_tf.study import CellRecord, CellRun, Interval, StudyRecord
 from sjft_tf.workdir import StudyFiles
 
@@ -81,8 +82,9 @@ def study_context(record: StudyRecord, root: Path, output: Path) -> dict[str, An
             for cell in record.cells
         ],
         "references": sorted({titles[cell.reference] for cell in record.cells if cell.reference}),
-        "accuracy": _chart(record, "accuracy", "accuracy on the test images (%)", _accuracy),
-        "differences": _chart(record, "differences", "difference (percentage points)", _difference),
+        "drift": drift_charts(record, root),
+        "accuracy": _chart(record, "accuracy", "accuracy on the test images (%)", _accuracy, 0.0),
+        "differences": _chart(record, "differences", "difference (percentage points)", _difference, -1.0),
     }
 
 
@@ -97,22 +99,27 @@ def _difference(cell: CellRecord) -> Figures:
     return cell.summary.difference, cell.difference
 
 
-def _chart(record: StudyRecord, name: str, y: str, figures: Callable[[CellRecord], Figures]) -> Markup | None:
+def _chart(
+    record: StudyRecord, name: str, y: str, figures: Callable[[CellRecord], Figures], least: float
+) -> Markup | None:
     """Figures against the axis x, a line for each place on the others; None where nothing is to be drawn.
 
-    A cell that is nowhere on x has a line of its own at its height.
+    One that others are compared with, and that is nowhere on x, is a level line.
     """
     x = next((axis for axis in record.axes if axis.name == record.x), None)
+    levels = {cell.reference for cell in record.cells}
     known = [cell for cell in record.cells if figures(cell)[0] is not None]
+    known = [cell for cell in known if x and (x.name in cell.axes or cell.name in levels)]
     places = list(dict.fromkeys(cell.axes[x.name] for cell in known if x.name in cell.axes)) if x else []
     if x is None or len(places) < 2:
         return None
     series: dict[str, list[Point]] = {}
     for cell in known:
         mean, interval = figures(cell)
-        ends = (None, None) if interval is None else (100 * interval.low, 100 * interval.high)
+        # No farther than what they are of can be: of two seeds an interval may hold everything.
+        ends = (None, None) if interval is None else (100 * max(least, interval.low), 100 * min(1.0, interval.high))
         others = [_text(value) for axis, value in cell.axes.items() if axis != x.name]
-        title = ", ".join(others) if x.name in cell.axes and others else cell.title
+        title = (", ".join(others) or "mean") if x.name in cell.axes else cell.title
         for place in [cell.axes[x.name]] if x.name in cell.axes else places:
             series.setdefault(title, []).append(Point(place, 100 * (mean or 0.0), *ends))
     return line_chart(name, series, x.title, y, log=x.log)

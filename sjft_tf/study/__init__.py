@@ -2,7 +2,8 @@
 
 Study, Cell, Axis           what is run: settings at each place of the axes, over several seeds
 Run, RunResult              one run as it is done, and what it leaves; on_known_sets, check_base, check_seeds for it
-SetsSummary, sets_key       what is known of the image sets of runs
+SetsSummary                 what is known of the image sets of runs
+with_classes, write_classes some classes of a set, named in a file of the study's workdir
 StudyRecord, CellRecord, CellRun, write_tables
                             what is written down, study.json, and as tables
 Summary, paired_summary, bootstrap_interval, t_interval, image_interval
@@ -10,6 +11,7 @@ Summary, paired_summary, bootstrap_interval, t_interval, image_interval
 """
 
 from sjft_tf.study.cell import TRUNK_FILE, Axis, Cell, Value
+from sjft_tf.study.classes import with_classes, write_classes
 from sjft_tf.study.numbers import numbers
 from sjft_tf.study.records import CellRecord, CellRun, StudyRecord
 from sjft_tf.study.results import METRIC, ResultFigures, RunResult
@@ -25,7 +27,7 @@ from sjft_tf.study.statistics import (
     paired_summary,
     t_interval,
 )
-from sjft_tf.study.study import Study, sets_key
+from sjft_tf.study.study import Study
 from sjft_tf.study.tables import write_tables
 
 __all__ = [
@@ -54,9 +56,10 @@ __all__ = [
     "on_known_sets",
     "paired_summary",
     "run_stamp",
-    "sets_key",
     "t_interval",
     "table_name",
     "uses_table",
+    "with_classes",
+    "write_classes",
     "write_tables",
 ]

@@ -13,6 +13,7 @@ from sjft_tf.catalog import WEIGHT_SELECTORS
 from sjft_tf.config import RunConfig, Setting
 from sjft_tf.errors import InputError
 from sjft_tf.study.cell import TRUNK_FILE, Axis, Cell
+from sjft_tf.study.classes import at
 from sjft_tf.study.runs import Run, check_base, check_seeds, on_known_sets
 from sjft_tf.study.sets import SetsSummary
 from sjft_tf.study.stamps import uses_table
@@ -79,11 +80,21 @@ class Study:
         return [(cell, seed) for seed in seeds for cell in self.cells if seed in self.seeds_of(cell)]
 
     def config(self, cell: Cell, seed: int, root: Path | None = None) -> RunConfig:
-        """The settings of a run; `root` is the study's workdir, where trunks lie to start from."""
+        """The settings of a run; `root` is the study's workdir, where trunks and lists of classes lie."""
         trunk = ""
         if cell.after:
             trunk = str((root or Path()) / self.by_name[cell.after].folder(seed) / TRUNK_FILE)
-        return cell.config(self.base, seed, trunk)
+        config = cell.config(self.base, seed, trunk)
+        if root is None:
+            return config
+        data = config.data
+        specs = {name: at(root, getattr(data, name)) for name in ("target", "validation", "test")}
+        return config.replace("data", **specs, source=[at(root, spec) for spec in data.source])
+
+    def sets_key(self, cell: Cell, seed: int) -> str:
+        """What the image sets of a run are known by before they are opened: the settings that name and read them."""
+        data = {k: v for k, v in dataclasses.asdict(self.config(cell, seed).data).items() if k != "per_class"}
+        return artifacts.fingerprint(data)[:8]
 
     def run(self, cell: Cell, seed: int, sets: Mapping[str, SetsSummary], root: Path) -> Run:
         """A run, ready to be done.
@@ -95,7 +106,8 @@ class Study:
             root: the study's workdir.
         """
         config = self.config(cell, seed, root)
-        known = sets[sets_key(config)]
+        key = self.sets_key(cell, seed)
+        known = sets[key]
         origin = self.run(self.by_name[cell.after], seed, sets, root).stamp if cell.after else ""
         config = on_known_sets(config, known, config.uses_source).validate()
         kept = cell.name in self.begun_from
@@ -106,7 +118,7 @@ class Study:
             known,
             cell.kind,
             table,
-            table_key=_table_key(config, origin) if table else "",
+            table_key=_table_key(config, key, origin) if table else "",
             folds=0 if known.validation else min(3, known.smallest),
             trunk=kept,
             origin=origin,
@@ -155,13 +167,7 @@ class Study:
             raise InputError(f"All cells of a study must see as many target images in training. Received: {said}")
 
 
-def sets_key(config: RunConfig) -> str:
-    """What image sets that runs share are known by, before they are opened: by the settings that name and read them."""
-    data = {name: value for name, value in dataclasses.asdict(config.data).items() if name != "per_class"}
-    return artifacts.fingerprint(data)[:8]
-
-
-def _table_key(config: RunConfig, origin: str) -> str:
+def _table_key(config: RunConfig, sets_key: str, origin: str) -> str:
     """What tells a run's table from those of other cells, beside what `table_name` has."""
     by_trunk = config.retrieval.bank == "features" or config.selection.selector in (*WEIGHT_SELECTORS, "auto")
-    return artifacts.fingerprint(sets_key(config), config.stamp("view", *["model"] * by_trunk), origin * by_trunk)[:6]
+    return artifacts.fingerprint(sets_key, config.stamp("view", *["model"] * by_trunk), origin * by_trunk)[:6]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sjft_tf.advice import DIFFERENT, FAR
-from sjft_tf.advice.findings import ALIKE, BORROWING, DISTANCES, TARGETS, UNLIKE, borrowing_near, nearest
+from sjft_tf.advice.findings import ALIKE, BORROWING, DISTANCES, TARGETS, UNLIKE, borrowing_near, nearest, rate_near
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,3 +39,14 @@ def test_the_documents_have_these_figures():
     borrowing, distances = ((ROOT / path).read_text() for path in (BORROWING, DISTANCES))
     assert all(str(one.borrowing) in borrowing for one in TARGETS)
     assert all(f"{ratio:.2f}" in distances for ratio in (*ALIKE, *UNLIKE))
+    for one in TARGETS:
+        assert all(
+            f"{share:.1f}" in (ROOT / one.of_rates.rpartition(" ")[2]).read_text() for share in one.rates.values()
+        )
+
+
+def test_rates_are_quoted_with_their_curve():
+    quoted = rate_near(1.3)
+    assert quoted.startswith("flowers (1.2 away) learned best at 0.003, of 0.001: 39.7 %, 0.003: 42.1 %, 0.01: 37.7 %")
+    assert quoted.count(BORROWING) == 2
+    assert rate_near(3.0).startswith("traffic signs (2.3 away) learned best at 0.01")

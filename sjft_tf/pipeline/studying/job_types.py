@@ -19,6 +19,7 @@ class Job:
         shared: folder for scans, the audit and neighbor tables.
         command: the command line, for the record.
         cores: processor cores the process keeps to; none leaves it all.
+        more: a like job follows, which its process may do too.
     """
 
     kind: ClassVar[str]
@@ -27,6 +28,7 @@ class Job:
     shared: str
     command: str
     cores: tuple[int, ...] = dataclasses.field(default=(), kw_only=True)
+    more: bool = dataclasses.field(default=False, kw_only=True)
 
     def to_json(self) -> dict[str, Any]:
         """For `job_from_json`, in another process."""
@@ -51,6 +53,23 @@ class LookJob(Job):
     output: str
     holdout_test: float
     known: dict[str, str] | None
+
+
+@dataclass(frozen=True)
+class SurveyJob(Job):
+    """Writes what a study must know before its cells are: the classes of the target and the source, the trunk's layers.
+
+    Attributes:
+        output: the file, of the form `SURVEY`.
+    """
+
+    kind: ClassVar[str] = "survey"
+
+    output: str
+
+
+SURVEY = {"target": [str], "source": [str], "layers": [str]}
+"""Names of classes, and of the layers with kernels as `--freeze` counts them."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +123,7 @@ class HeadJob(Job):
     folds: int
 
 
-KINDS: dict[str, type[Job]] = {kind.kind: kind for kind in (LookJob, TableJob, TrainJob, HeadJob)}
+KINDS: dict[str, type[Job]] = {kind.kind: kind for kind in (LookJob, SurveyJob, TableJob, TrainJob, HeadJob)}
 
 
 def job_from_json(value: Mapping[str, Any]) -> Job:

@@ -18,8 +18,10 @@ from sjft_tf.errors import InputError
 from sjft_tf.evaluation import SetFigures
 from sjft_tf.images import ImageSet, few_of_each
 from sjft_tf.influence import save_kept
+from sjft_tf.models import counted_layers
 from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.checking.settings import check_sets, check_settings
+from sjft_tf.pipeline.networks import build_run_trunk
 from sjft_tf.pipeline.programs import train as training_program
 from sjft_tf.pipeline.stages.audit import audit_of, warnings
 from sjft_tf.pipeline.stages.deciding import decision_of
@@ -27,7 +29,7 @@ from sjft_tf.pipeline.stages.neighbors import neighbor_table
 from sjft_tf.pipeline.stages.results import read_metrics
 from sjft_tf.pipeline.stages.weighting import source_pool
 from sjft_tf.pipeline.studying.frozen_head import evaluate_head
-from sjft_tf.pipeline.studying.job_types import HeadJob, Job, LookJob, TableJob, TrainJob
+from sjft_tf.pipeline.studying.job_types import HeadJob, Job, LookJob, SurveyJob, TableJob, TrainJob
 from sjft_tf.run_sets import open_sets, without_repeats
 from sjft_tf.selection import WEIGHT_SELECTORS
 from sjft_tf.study import ResultFigures, RunResult, SetsSummary
@@ -42,6 +44,8 @@ def work(job: Job) -> None:
     match job:
         case LookJob():
             look(job)
+        case SurveyJob():
+            survey(job)
         case TableJob():
             make_table(job)
         case TrainJob():
@@ -124,6 +128,20 @@ def _looked(
         opened=tuple(opened),
     )
     return summary, rest, target_ids
+
+
+def survey(job: SurveyJob) -> None:
+    """Opens the target and the source, without their other splits, and builds the trunk; tells their names."""
+    config, room = job.config, run_workdir(job.shared, job.shared, "")
+    config.check_network()
+    names: dict[str, list[str]] = {"target": [], "source": []}
+    for role, spec in (("target", config.data.target), *(("source", spec) for spec in config.data.source)):
+        alone = config.replace("data", target=spec, source=[], validation="none", test="none")
+        names[role] += open_sets(
+            alone.replace("selection", selector="none"), room, lambda line: None
+        ).target.class_names
+    layers = counted_layers(build_run_trunk(config, "none"))
+    artifacts.write_json(job.output, {**names, "layers": [layer.name for layer in layers]})
 
 
 def make_table(job: TableJob) -> None:

@@ -25,6 +25,7 @@ class Look:
         shared: the folder that all runs share.
         launch: see `Launch`.
         command: the command line, for the record.
+        more: another look follows.
 
     Attributes:
         sets: what was found.
@@ -35,14 +36,21 @@ class Look:
     """
 
     def __init__(
-        self, config: RunConfig, holdout_test: float, folder: Path, shared: Path, launch: Launch, command: str
+        self,
+        config: RunConfig,
+        holdout_test: float,
+        folder: Path,
+        shared: Path,
+        launch: Launch,
+        command: str,
+        more: bool = False,
     ) -> None:
         self._path = folder / StudyFiles.SETS
         known = _read(self._path).fingerprints if self._path.is_file() else None
         # Of a begun study also the log lies elsewhere. It stays for the one whom an error sends there.
         place = folder if known is None else Path(tempfile.mkdtemp(prefix="sjft-look-"))
         fresh, error = place / "sets-now.json", ""
-        job = LookJob(config, str(shared), command, str(folder), str(fresh), holdout_test, known)
+        job = LookJob(config, str(shared), command, str(folder), str(fresh), holdout_test, known, more=more)
         try:
             if error := launch(job, place / StudyFiles.LOG):
                 raise InputError(error)

@@ -24,7 +24,6 @@ from sjft_tf.study import (
     Study,
     StudyRecord,
     held_out_note,
-    sets_key,
     write_tables,
 )
 from sjft_tf.workdir import StudyFiles, Workdir
@@ -102,14 +101,14 @@ class Studied:
         configs: dict[str, RunConfig] = {}
         for cell, seed in self.study.runs():
             config = self.study.config(cell, seed, self.root)
-            key = sets_key(config)
+            key = self.study.sets_key(cell, seed)
             # One that uses the source looks at it too.
             if key not in configs or (config.uses_source and not configs[key].uses_source):
                 configs[key] = config
         shared, looks, told = self._runs.shared, {}, set[str]()
-        for key, config in configs.items():
-            folder = shared / StudyFiles.LOOKS / key
-            looks[key] = Look(config, self.study.holdout_test, folder, shared, self._launch, self.study.command)
+        for number, (key, config) in enumerate(configs.items(), start=1):
+            folder, more = shared / StudyFiles.LOOKS / key, number < len(configs)
+            looks[key] = Look(config, self.study.holdout_test, folder, shared, self._launch, self.study.command, more)
             sets = looks[key].sets
             lines = [*sets.opened, *sets.warnings, *([held_out_note(sets)] if sets.holdout else [])]
             yield from (line for line in lines if line not in told)

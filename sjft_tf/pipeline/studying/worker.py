@@ -75,7 +75,7 @@ class Worker:
     def goes_on(self, job: Job) -> bool:
         """Whether it may do another one after `job`. What opens large sets leaves its memory to others."""
         one_device = job.config.distribution.strategy == "none"
-        return isinstance(job, TrainJob | HeadJob) and one_device and self._done < JOBS
+        return (job.more or isinstance(job, TrainJob | HeadJob)) and one_device and self._done < JOBS
 
     def terminate(self) -> None:
         """Asks it to write a checkpoint and end."""
