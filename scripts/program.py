@@ -32,11 +32,15 @@ def define_common() -> None:
 def define_config(*sections: str, without: Sequence[str] = ()) -> None:
     """Defines one flag for each field of the named config sections (all of them by default), but `without` these."""
     for section in dataclasses.fields(RunConfig):
-        if sections and section.name not in sections:
-            continue
-        for item in dataclasses.fields(section.default_factory()):  # type: ignore[misc]
-            if item.name not in FLAGS and item.name not in without:
-                _define(item)
+        if not sections or section.name in sections:
+            define_section(section.default_factory(), without)  # type: ignore[misc]
+
+
+def define_section(section: object, without: Sequence[str] = ()) -> None:
+    """Defines one flag for each field of a section, but `without` these and those that are defined already."""
+    for item in dataclasses.fields(section):  # type: ignore[arg-type]
+        if item.name not in FLAGS and item.name not in without:
+            _define(item)
 
 
 def _define(item: dataclasses.Field) -> None:

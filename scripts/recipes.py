@@ -20,6 +20,8 @@ OWN_FLAGS = frozenset(
         *("arms", "seeds", "first_seed", "judge", "answers", "plan", "rates", "source_weights", "learned_bank"),
         *("choice", "choice_seeds", "choice_steps", "choice_folds", "learned_bank_weights", "keep_weights", "at_once"),
         *("formats", "quantize"),
+        *("layers", "pooling", "probe_views", "classifiers", "strengths", "powers", "feature_dropout", "picture"),
+        *("rank_weights",),
     )
 )
 """The flags that programs have beside the settings of a run."""

@@ -36,6 +36,8 @@ _FOLDERS = (
     "gradient-rounds",
     "heads",
     "adapted",
+    "features",
+    "cells",
 )
 
 
@@ -91,6 +93,24 @@ class ComparisonFiles:
     RESULT = "result.json"
     LOG = "log.txt"
     OUTCOMES = "outcomes.npz"
+
+
+class ProbeFiles:
+    """Names in the workdir of a probe.
+
+    Attributes:
+        RECORD: what was reached with every layer, and the best of it (JSON).
+        CELLS: folder of single results, a file each (JSON).
+        FEATURES: folder of kept features, a folder each.
+        POINTS: the picture of features: coordinates, classes and sets (NPZ).
+        PICTURE: the same drawn (SVG).
+    """
+
+    RECORD = "probe.json"
+    CELLS = "cells"
+    FEATURES = "features"
+    POINTS = "points.npz"
+    PICTURE = "features.svg"
 
 
 class Workdir:

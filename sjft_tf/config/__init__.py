@@ -13,6 +13,7 @@ from sjft_tf.config.evaluation import EvaluationConfig
 from sjft_tf.config.model import ModelConfig
 from sjft_tf.config.monitor import MonitorConfig
 from sjft_tf.config.option import Setting
+from sjft_tf.config.probe import Candidate, ProbeConfig
 from sjft_tf.config.pruning import PruneConfig
 from sjft_tf.config.retrieval import RetrievalConfig
 from sjft_tf.config.run import RunConfig
@@ -24,12 +25,14 @@ __all__ = [
     "CO_TUNING",
     "RELATED",
     "AugmentationConfig",
+    "Candidate",
     "CheckpointConfig",
     "DataConfig",
     "DistributionConfig",
     "EvaluationConfig",
     "ModelConfig",
     "MonitorConfig",
+    "ProbeConfig",
     "PruneConfig",
     "RetrievalConfig",
     "RunConfig",
