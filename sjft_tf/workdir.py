@@ -103,14 +103,16 @@ class ProbeFiles:
         CELLS: folder of single results, a file each (JSON).
         FEATURES: folder of kept features, a folder each.
         POINTS: the picture of features: coordinates, classes and sets (NPZ).
-        PICTURE: the same drawn (SVG).
+        PICTURES: the same drawn, by class and by set (SVG).
+        RANKING: starting weights ranked (JSON).
     """
 
     RECORD = "probe.json"
     CELLS = "cells"
     FEATURES = "features"
     POINTS = "points.npz"
-    PICTURE = "features.svg"
+    PICTURES = ("features-by-class.svg", "features-by-set.svg")
+    RANKING = "ranking.json"
 
 
 class Workdir:

@@ -34,8 +34,8 @@ LAYERS = {
         *("training", "workdir"),
     ),
     "pipeline": (
-        *("advice", "comparison", "config", "descriptors", "evaluation", "export", "images", "influence", "models"),
-        *("report", "retrieval", "run_sets", "selection", "summaries", "training", "workdir"),
+        *("advice", "comparison", "config", "descriptors", "evaluation", "export", "features", "images", "influence"),
+        *("models", "probing", "report", "retrieval", "run_sets", "selection", "summaries", "training", "workdir"),
     ),
     "api": (
         *(

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from sjft_tf import artifacts
 from sjft_tf.report.bounds import plottable
 from sjft_tf.report.damage import core
+from sjft_tf.report.markdown import standalone
 from sjft_tf.report.svg import BASELINE, INK, PALETTE, Chart
 from sjft_tf.schema import Array, Form, Schema
 from sjft_tf.summaries import one_line
@@ -95,6 +96,17 @@ def probe_context(root: Path, record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def write_features(root: Path) -> list[Path]:
+    """Writes the picture of the features as files, by class and by set; none where no points are kept."""
+    clouds = _clouds(root / ProbeFiles.POINTS)
+    written = []
+    for name, path in zip(("by_class", "by_set"), ProbeFiles.PICTURES, strict=True) if clouds else ():
+        with artifacts.atomic_write(root / path, "w") as stream:
+            stream.write(standalone(clouds[name]))
+        written.append(root / path)
+    return written
+
+
 def _kind(setting: dict[str, Any]) -> str:
     name = {"svm": "SVM", "logistic": "logistic regression"}.get(setting["classifier"], setting["classifier"])
     return name + ", 16 views" * (setting["views"] == "sixteen") + ", power" * setting["transformed"]
@@ -102,8 +114,7 @@ def _kind(setting: dict[str, Any]) -> str:
 
 def _half(setting: dict[str, Any]) -> float | None:
     low, high = setting.get("low"), setting.get("high")
-    known = isinstance(low, float) and isinstance(high, float)
-    return (high - low) / 2 if known else None
+    return (high - low) / 2 if isinstance(low, float) and isinstance(high, float) else None
 
 
 def _curve(layers: list[str], columns: list[str], cells: dict[tuple[str, str], dict[str, Any]]) -> Markup:

@@ -18,7 +18,7 @@ from sjft_tf.models import FeatureStream, open_saved, spread_rows
 from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.pipeline.networks import starting_trunk
 from sjft_tf.probing import h_score, leep, logme
-from sjft_tf.workdir import Workdir
+from sjft_tf.workdir import ProbeFiles, Workdir
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,9 @@ def rank(config: RunConfig, candidates: tuple[Candidate, ...], target: ImageSet,
         yield f"{one.text}: LogME {found[-1].logme:.4f}"
         keras.backend.clear_session()
     found.sort(key=lambda one: -one.logme)
-    artifacts.write_json(workdir.root / "ranking.json", {"images": len(images), "ranked": list(map(_values, found))})
+    artifacts.write_json(
+        workdir.root / ProbeFiles.RANKING, {"images": len(images), "ranked": list(map(_values, found))}
+    )
     yield ""
     yield "| weights | features | LogME | H-score | LEEP |"
     yield "|---|---|---|---|---|"
@@ -61,7 +63,7 @@ def rank(config: RunConfig, candidates: tuple[Candidate, ...], target: ImageSet,
     yield "Larger is better. LogME and LEEP compare networks of any width; the H-score grows with the features."
     if any(line.leep is None for line in found):
         yield "LEEP needs the probabilities of a network's own classes: only a model: file with its top gives them."
-    yield f"details: {workdir.root / 'ranking.json'}"
+    yield f"details: {workdir.root / ProbeFiles.RANKING}"
 
 
 def _values(one: Ranked) -> dict[str, object]:

@@ -93,6 +93,7 @@ def open_subject(config: RunConfig, probe: ProbeConfig, sets: Sets, workdir: Wor
     """
     if sets.test is None:
         raise InputError("There are no test images: give --test, or a --holdout_test above 0")
+    keras.utils.set_random_seed(config.training.seed)  # --weights=none: what is gone on with is the same network
     trunk = starting_trunk(config)
     found = tuple(places(trunk, probe.names("layers")))
     log.info("layers: %s", ", ".join(f"{one.name} {_size(one)}" for one in found))

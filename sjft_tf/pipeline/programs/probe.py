@@ -20,7 +20,7 @@ from sjft_tf.pipeline.probing.record import Setting, best_of, gains, settings_of
 from sjft_tf.pipeline.probing.subject import Subject, open_subject
 from sjft_tf.pipeline.stages.sampling import Samples
 from sjft_tf.probing import probe_network
-from sjft_tf.report import write_report
+from sjft_tf.report import write_features, write_report
 from sjft_tf.run_sets import open_sets
 from sjft_tf.workdir import ProbeFiles, Workdir
 
@@ -78,7 +78,7 @@ def _export(subject: Subject, best: Setting, workdir: Workdir) -> None:
     place = next(one for one in subject.places if one.name == result.cell.layer)
     network = probe_network(subject.trunk, place, subject.probe.pooling, classifier)
     data, names = subject.config.data, subject.sets.target.class_names
-    description = {"probe": dataclasses.asdict(result.cell), "stamp": dict(subject.stamp)}
+    description: dict[str, Any] = {"probe": dataclasses.asdict(result.cell), "stamp": dict(subject.stamp)}
     description |= {"test": result.test.to_json(), "strength": result.strength, "power": result.power}
     view = subject.view(result.cell.views)
     export_saved_model(network, names, view, workdir.saved_model, description, data.values(), data.aspect_ratio)
@@ -125,6 +125,7 @@ def _finish(
         ends = "" if gain["low"] is None else f" (95 % interval {100 * gain['low']:+.1f} to {100 * gain['high']:+.1f})"
         yield f"{name}: {100 * gain['difference']:+.1f} points{ends}, mean of {gain['pairs']} pairs"
     yield f"best by validation: {_line(best.results[0])}"
-    page = write_report(workdir.root)
+    page, pictures = write_report(workdir.root), write_features(workdir.root)
     yield f"   model: {workdir.saved_model}"
-    yield f" details: {workdir.root / ProbeFiles.RECORD}, {workdir.predictions}, {page}"
+    paths = (workdir.root / ProbeFiles.RECORD, workdir.predictions, *pictures, page)
+    yield f" details: {', '.join(map(str, paths))}"
