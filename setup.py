@@ -62,7 +62,7 @@ setup(
             f"sjft-{name} = sjft_tf.scripts.{name}:run"
             for name in (
                 *("train", "extract", "retrieve", "evaluate", "export", "predict"),
-                *("audit", "prune", "compare", "report", "advise", "demo", "probe"),
+                *("audit", "prune", "compare", "report", "advise", "demo", "probe", "transferability"),
             )
         ]
     },

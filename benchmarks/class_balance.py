@@ -17,8 +17,8 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import sjft_tf
-from sjft_tf.comparison import t_interval
 from sjft_tf.images import open_image_set
+from sjft_tf.study import t_interval
 
 FREQUENT, RARE = 80, 2
 RARE_DIGITS = np.arange(1, 10, 2)

@@ -67,8 +67,9 @@ def define() -> None:
 def main(_: list[str]) -> None:
     given = program.FLAGS
     config = program.config_from_flags(selector="nearest", holdout_test=0.0)
-    from sjft_tf.comparison import ComparisonSpec, numbers, pick_arms
+    from sjft_tf.comparison import ComparisonSpec, pick_arms
     from sjft_tf.pipeline.programs.compare import comparison
+    from sjft_tf.study import numbers
     from sjft_tf.workdir import Workdir
 
     spec = ComparisonSpec(

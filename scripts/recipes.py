@@ -22,6 +22,7 @@ OWN_FLAGS = frozenset(
         *("formats", "quantize"),
         *("layers", "pooling", "probe_views", "classifiers", "strengths", "powers", "feature_dropout", "picture"),
         *("rank_weights",),
+        *("kinds", "classes_a", "classes_b", "words", "class_names", "split_seed"),
     )
 )
 """The flags that programs have beside the settings of a run."""

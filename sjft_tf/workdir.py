@@ -23,7 +23,7 @@ from sjft_tf.owned_folder import mark, refuse_foreign, refuse_misplaced, refuse_
 log = logging.getLogger(__name__)
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tensorflow-addons", "numpy", "scipy", "pillow")
 _RECORD = {"config": dict, "packages?": {"*": str}}
-# Folders of a run and of a comparison: leftovers are looked for in these. A run of a comparison looks in its own.
+# Folders of a run and of a study: leftovers are looked for in these. A run of a study looks in its own.
 _FOLDERS = (
     "images",
     "influence",
@@ -64,35 +64,47 @@ class RoundFiles:
         return f"probabilities-{name}.npz"
 
 
-class ComparisonFiles:
-    """Names in the workdir of a comparison, whose runs have workdirs of their own.
+class StudyFiles:
+    """Names in the workdir of a study, whose runs have workdirs of their own.
 
     Attributes:
-        RECORD: the comparison: arms, trials, figures (JSON).
+        RECORD: the study: cells, runs, figures (JSON).
         MARKDOWN, CSV: its tables.
         SETTINGS: what all its runs have in common (JSON).
         SHARED: folder of what the runs share: scans, tables.
         RUNS: folder of the runs.
-        SETS: in SHARED: what opening the image sets told (JSON).
-        SOURCE: in SHARED: the source without its leaks (JSON).
-        TARGET: in SHARED: the target without images that are repeated, one id a line.
+        LOOKS: in SHARED: a folder for each choice of image sets, where there are several.
+        CLASSES: in SHARED: folder of lists of classes, one a line.
+        SETS: in SHARED, or a folder of LOOKS: what opening the image sets told (JSON).
+        SOURCE: beside it: the source without its leaks (JSON).
+        TARGET: beside it: the target without images that are repeated, one id a line.
         RESULT: in a run's folder, written last: figures, seconds, stamp (JSON).
         LOG: in a run's folder: what its process printed.
         OUTCOMES: in a run's folder: its `Workdir.outcomes`, named here since no `Workdir` is made to look for it.
     """
 
-    RECORD = "comparison.json"
-    MARKDOWN = "comparison.md"
-    CSV = "comparison.csv"
+    RECORD = "study.json"
+    MARKDOWN = "study.md"
+    CSV = "study.csv"
     SETTINGS = "settings.json"
     SHARED = "shared"
     RUNS = "runs"
+    LOOKS = "sets"
+    CLASSES = "classes"
     SETS = "sets.json"
     SOURCE = "source-kept.json"
     TARGET = "target-kept.txt"
     RESULT = "result.json"
     LOG = "log.txt"
     OUTCOMES = "outcomes.npz"
+
+
+class ComparisonFiles(StudyFiles):
+    """Likewise of a comparison, the study whose record has a form of its own."""
+
+    RECORD = "comparison.json"
+    MARKDOWN = "comparison.md"
+    CSV = "comparison.csv"
 
 
 class ProbeFiles:
@@ -200,7 +212,7 @@ class Workdir:
         self.metrics = self.root / "metrics.json"
         self.report = self.root / "report.csv"
         self.predictions = self.root / "predictions.csv"
-        self.outcomes = self.root / ComparisonFiles.OUTCOMES
+        self.outcomes = self.root / StudyFiles.OUTCOMES
         self.saved_model = self.root / "saved_model"
         self.trunk = self.root / "trunk.weights.h5"
         self.architecture = self.root / "trunk.json"
@@ -262,11 +274,14 @@ class Workdir:
         """
         refuse_patterns(self.root, "--workdir")
         refuse_foreign(self.root)
-        # Of a run by attribute: a comparison's run has some of its files elsewhere.
+        # Of a run by attribute: a study's run has some of its files elsewhere.
         own = [path for name, path in vars(self).items() if isinstance(path, Path) and name != "root"]
-        files = ComparisonFiles
-        of_a_comparison = (files.RECORD, files.MARKDOWN, files.CSV, files.SETTINGS, files.SHARED, files.RUNS)
-        refuse_misplaced([*own, *(self.root / name for name in of_a_comparison)])
+        of_a_study = {
+            name
+            for files in (StudyFiles, ComparisonFiles)
+            for name in (files.RECORD, files.MARKDOWN, files.CSV, files.SETTINGS, files.SHARED, files.RUNS)
+        }
+        refuse_misplaced([*own, *(self.root / name for name in sorted(of_a_study))])
         with self._open_lock() as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -27,15 +27,18 @@ LAYERS = {
     "training": ("config", "images", "models", "selection", "workdir"),
     "export": ("images", "models"),
     "summaries": (),
-    "comparison": ("config", "evaluation", "workdir"),
+    "study": ("config", "workdir"),
+    "comparison": ("config", "evaluation", "study", "workdir"),
+    "transferability": ("config", "study"),
     "advice": ("config", "evaluation"),
     "report": (
-        *("comparison", "config", "evaluation", "images", "influence", "retrieval", "run_sets", "summaries"),
-        *("training", "workdir"),
+        *("comparison", "config", "evaluation", "images", "influence", "retrieval", "run_sets", "study"),
+        *("summaries", "training", "workdir"),
     ),
     "pipeline": (
         *("advice", "comparison", "config", "descriptors", "evaluation", "export", "features", "images", "influence"),
-        *("models", "probing", "report", "retrieval", "run_sets", "selection", "summaries", "training", "workdir"),
+        *("models", "probing", "report", "retrieval", "run_sets", "selection", "study", "summaries", "training"),
+        *("transferability", "workdir"),
     ),
     "api": (
         *(
@@ -52,7 +55,7 @@ LAYERS = {
         ),
         "workdir",
     ),
-    "scripts": ("comparison", "config", "images", "pipeline", "training", "workdir"),
+    "scripts": ("comparison", "config", "images", "pipeline", "study", "training", "transferability", "workdir"),
 }
 
 

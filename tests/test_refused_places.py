@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.comparing.launcher import Launcher
+from sjft_tf.pipeline.studying.launcher import Launcher
 from sjft_tf.summaries import RoundSummaries
 
 

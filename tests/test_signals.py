@@ -8,7 +8,7 @@ from absl import flags
 from sjft_tf.scripts import program
 
 from sjft_tf.errors import Stopped
-from sjft_tf.pipeline.comparing.launcher import Launcher
+from sjft_tf.pipeline.studying.launcher import Launcher
 from sjft_tf.training import StopRequest
 
 

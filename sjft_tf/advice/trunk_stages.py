@@ -11,6 +11,7 @@ _STAGES: tuple[tuple[str, str, str], ...] = (
     ("mobilenetv2", "block_5", "block_12"),
     ("efficientnet", "block3", "block5"),
     ("preact_resnet", "stage1", "stage2"),
+    ("plain5", "2", "4"),
     ("xception", "block4", "block12"),
     ("convnext", "9", "30"),
     ("", "4", "8"),

@@ -15,7 +15,7 @@ from sjft_tf.comparison import MAIN_ARMS, ComparisonSpec, pick_arms
 from sjft_tf.config import Setting
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing.comparison import Comparison
-from sjft_tf.pipeline.comparing.launcher import Launcher
+from sjft_tf.pipeline.studying.launcher import Launcher
 from sjft_tf.workdir import ComparisonFiles, Workdir
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sjft_tf.catalog.trunks import PREACT_RESNET, trunk_names
+from sjft_tf.catalog.trunks import SMALL, trunk_names
 from sjft_tf.errors import InputError
 from sjft_tf.weight_files import existing_file
 
@@ -25,7 +25,7 @@ WEIGHT_ARRAYS: dict[str, dict[str, tuple[int, ...]]] = {
 
 def bank_applications() -> tuple[str, ...]:
     """What `keras:` may be followed by, sorted: the models of keras.applications whose module knows its pixels."""
-    return tuple(sorted(n for n in trunk_names() if n != PREACT_RESNET and not n.startswith("MobileNetV3")))
+    return tuple(sorted(n for n in trunk_names() if n not in SMALL and not n.startswith("MobileNetV3")))
 
 
 def check_bank_name(spec: str) -> None:

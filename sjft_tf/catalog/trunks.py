@@ -9,6 +9,10 @@ from sjft_tf.errors import InputError
 from sjft_tf.weight_files import existing_file
 
 PREACT_RESNET = "preact_resnet"
+PLAIN = ("plain5", "plain5_bn")
+"""Five convolutions, without and with batch normalization."""
+SMALL = (PREACT_RESNET, *PLAIN)
+"""The trunks for small images, which are built here."""
 MODEL, KERAS_HUB = "model:", "keras_hub:"
 """What the names of saved trunks begin with: a file of a Keras model, a preset of KerasHub."""
 PIXELS = ("auto", "none", "unit", "symmetric", "torch", "caffe")
@@ -32,7 +36,7 @@ _KERAS_2_ALONE = (
     *(f"ResNetRS{depth}" for depth in (50, 101, 152, 200, 270, 350, 420)),
 )
 # Smallest side of an image in pixels, where it is not 32.
-_SMALLEST = {PREACT_RESNET: 8, "InceptionV3": 75, "InceptionResNetV2": 75, "Xception": 71}
+_SMALLEST = {**dict.fromkeys(SMALL, 8), "InceptionV3": 75, "InceptionResNetV2": 75, "Xception": 71}
 # Widths that Keras has ImageNet weights for.
 _IMAGENET_ALPHAS = {
     "MobileNet": (0.25, 0.5, 0.75, 1.0),
@@ -43,7 +47,7 @@ _IMAGENET_ALPHAS = {
 
 def trunk_names() -> tuple[str, ...]:
     """Every trunk that can be built with the installed Keras, sorted."""
-    names = (*_APPLICATIONS, *(() if KERAS_3 else _KERAS_2_ALONE), PREACT_RESNET)
+    names = (*_APPLICATIONS, *(() if KERAS_3 else _KERAS_2_ALONE), *SMALL)
     return tuple(sorted(names, key=str.lower))
 
 
@@ -104,11 +108,11 @@ def check_trunk(name: str, image_size: int, weights: str, alpha: float | None) -
     if image_size < smallest:
         raise InputError(
             f"{name} needs images of at least {smallest} px. Received: image_size={image_size}. "
-            "Raise --image_size or choose another trunk (preact_resnet takes 8 px and more)."
+            "Raise --image_size or choose another trunk (preact_resnet and plain5 take 8 px and more)."
         )
     if alpha is not None and not has_alpha(name):
         raise InputError(f"{name} has no width multiplier. Received: alpha={alpha}; leave it out")
-    if weights == "imagenet" and name == PREACT_RESNET:
+    if weights == "imagenet" and name in SMALL:
         raise InputError(f"There are no ImageNet weights for {name}; give a file or weights=none")
     if weights == "imagenet" and has_alpha(name):
         known = _IMAGENET_ALPHAS[name[:11] if name.startswith("MobileNetV") else name]

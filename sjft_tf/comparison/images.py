@@ -9,10 +9,10 @@ import numpy as np
 from sjft_tf import artifacts, outputs
 from sjft_tf.comparison.arms import BASELINE
 from sjft_tf.comparison.records import ComparisonRecord
-from sjft_tf.comparison.statistics import Interval, image_interval
 from sjft_tf.csv_files import read_rows, unescape
 from sjft_tf.errors import InputError
 from sjft_tf.schema import Array, Schema
+from sjft_tf.study import Interval, image_interval
 from sjft_tf.workdir import RoundFiles, Workdir
 
 _REMEDY = "Remove the run's folder and start the same command again: the run is made anew."

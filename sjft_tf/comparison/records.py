@@ -1,71 +1,18 @@
-"""What a comparison writes down: result.json of a run, sets.json, and comparison.json of them all."""
+"""What a comparison writes down of its trials, its runs and its arms: comparison.json."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from sjft_tf.comparison.arms import BASELINE, Arm
 from sjft_tf.comparison.choice import Point
 from sjft_tf.comparison.choice_record import ChoiceRecord
 from sjft_tf.comparison.decision import Decision
 from sjft_tf.comparison.planning import ComparisonSpec
-from sjft_tf.comparison.statistics import ArmSummary, paired_summary
 from sjft_tf.comparison.trials import Trial
-from sjft_tf.schema import Formed
-
-METRIC = "mean_class_accuracy"
-
-
-@dataclass(frozen=True)
-class ResultFigures(Formed):
-    """What a run reached, of each metric by image set.
-
-    Attributes:
-        mean_class_accuracy, top1: shares.
-        loss: nats.
-    """
-
-    FORM: ClassVar[dict[str, Any]] = {METRIC: {"*": float}, "top1": {"*": float}, "loss": {"*": float}}
-
-    mean_class_accuracy: dict[str, float]
-    top1: dict[str, float]
-    loss: dict[str, float]
-
-
-@dataclass(frozen=True)
-class ArmResult:
-    """A run's result.json.
-
-    Attributes:
-        made_from: what it was made from.
-        seconds: of all its stages.
-        final: with the weights of its last round.
-        fusion: of the mean prediction of its rounds; of no set where there is one round.
-    """
-
-    FORM: ClassVar[dict[str, Any]] = {
-        "made_from": str,
-        "seconds": float,
-        "final": ResultFigures.FORM,
-        "fusion": ResultFigures.FORM,
-    }
-
-    made_from: str
-    seconds: float
-    final: ResultFigures
-    fusion: ResultFigures
-
-    def to_json(self) -> dict[str, Any]:
-        """As in the file."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> ArmResult:
-        """What `to_json` made; `value` is of the form `FORM`."""
-        final, fusion = (ResultFigures.from_json(value[part]) for part in ("final", "fusion"))
-        return cls(value["made_from"], value["seconds"], final, fusion)
+from sjft_tf.study import METRIC, ResultFigures, RunResult, Summary, paired_summary
 
 
 @dataclass(frozen=True)
@@ -82,7 +29,7 @@ class TrialRecord:
     workdir: str
 
     @classmethod
-    def of(cls, trial: Trial, result: ArmResult | None) -> TrialRecord:
+    def of(cls, trial: Trial, result: RunResult | None) -> TrialRecord:
         """That of a run; `result` is None for one that failed."""
         return cls(
             **_point(trial.point),
@@ -137,7 +84,7 @@ class ArmRecord:
         """Accuracy on test images by seed."""
         return {run.seed: run.test for run in self.runs if run.test is not None}
 
-    def summary(self, baseline: Mapping[int, float]) -> ArmSummary:
+    def summary(self, baseline: Mapping[int, float]) -> Summary:
         """Against the baseline's accuracies by seed."""
         return paired_summary(self.tests, baseline, [run.seconds for run in self.runs if run.seconds is not None])
 

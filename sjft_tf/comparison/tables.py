@@ -9,10 +9,9 @@ from sjft_tf.artifacts import atomic_write
 from sjft_tf.comparison.arms import BASELINE, Arm
 from sjft_tf.comparison.choice_record import CHOICE_RULE, ChoiceRecord, choice_sentence
 from sjft_tf.comparison.images import image_intervals
-from sjft_tf.comparison.planning import SetsSummary
 from sjft_tf.comparison.records import ArmRecord, ComparisonRecord
-from sjft_tf.comparison.statistics import ArmSummary, Interval, differences, t_interval
 from sjft_tf.csv_files import Writer
+from sjft_tf.study import Interval, SetsSummary, Summary, differences, t_interval
 from sjft_tf.workdir import ComparisonFiles
 
 
@@ -144,7 +143,7 @@ def _title(arm: Arm) -> str:
     return f"{arm.title} (`{arm.name}`)"
 
 
-def _mean(summary: ArmSummary) -> str:
+def _mean(summary: Summary) -> str:
     if summary.mean is None:
         return "-"
     return f"{100 * summary.mean:.2f}" + ("" if summary.sd is None else f" ± {100 * summary.sd:.2f}")

@@ -15,8 +15,8 @@ class ModelConfig(Section):
 
     trunk: str = option(
         "ResNet152V2",
-        "a keras.applications name, preact_resnet for small images, model:PATH.keras (a Keras model of yours) or "
-        "keras_hub:PRESET (a name or a folder)",
+        "a keras.applications name, preact_resnet, plain5 or plain5_bn for small images, model:PATH.keras (a Keras "
+        "model of yours) or keras_hub:PRESET (a name or a folder)",
     )
     trunk_layer: str = option(
         "",
@@ -41,7 +41,9 @@ class ModelConfig(Section):
     )
     alpha: float = option(0.0, "width multiplier of the MobileNets; 0: the family's own default", limits=(0.0, 10.0))
     depth: int = option(20, "trunk=preact_resnet: layers, 6n + 2", limits=(8, 10000))
-    width: int = option(16, "trunk=preact_resnet: channels of the first stage", limits=(1, 65536))
+    width: int = option(
+        16, "trunk=preact_resnet: channels of the first stage; trunk=plain5: of the first layer", limits=(1, 65536)
+    )
     dropout: float = option(0.0, "dropout between trunk and heads", limits=(0.0, 0.99))
     head_start: str = option(
         "fitted",
@@ -59,7 +61,9 @@ class ModelConfig(Section):
     )
     freeze_batch_norm: bool = option(False, "batch normalization keeps its statistics, scales and shifts")
     reset_from: str = option(
-        "", "this layer of the trunk and all after it start from random weights, the layers before it from --weights"
+        "",
+        "this layer of the trunk and all after it start from random weights, the layers before it from --weights; a "
+        "number n: all but the first n, counted as for --freeze",
     )
     adapt_steps: int = option(
         0, "steps in which the trunk first learns the source alone, at this image size; 0: none", limits=(0, LARGE)

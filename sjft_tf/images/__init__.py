@@ -11,6 +11,7 @@ concatenate      joins image sets, label spaces kept apart
 align_classes    gives a validation or test set the training set's class list
 hold_out, fold   a test part or folds of training images that came without
 few_of_each      N images of each class, drawn by a seed
+of_classes       some classes of a set by name, numbered anew; `few_classes` draws them by a seed
 share_of_each    the first rows of each class by a share; `deal_into_folds` deals each class over folds
 
 class_name       what a class is called, `in_class_order` where it stands among the others
@@ -66,6 +67,7 @@ from sjft_tf.images.places.paths import read_bytes
 from sjft_tf.images.places.spec import is_remote, quoted
 from sjft_tf.images.places.walking import IMAGE_EXTENSIONS, PassedOver, image_extensions, image_files, visible_name
 from sjft_tf.images.places.watching import changed_file, refuse_changed
+from sjft_tf.images.sets.class_subset import few_classes, of_classes
 from sjft_tf.images.sets.combine import align_classes, check_disjoint, check_trainable, concatenate
 from sjft_tf.images.sets.dividing import deal_into_folds, fold, hold_out, share_of_each
 from sjft_tf.images.sets.few_shot import few_of_each
@@ -127,6 +129,7 @@ __all__ = [
     "default_splits",
     "dense_sides",
     "evaluation_views",
+    "few_classes",
     "few_of_each",
     "find_conflicts",
     "find_leaks",
@@ -141,6 +144,7 @@ __all__ = [
     "joint_dataset",
     "listed_files",
     "most_bytes",
+    "of_classes",
     "open_image_set",
     "open_source",
     "quoted",

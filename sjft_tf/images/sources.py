@@ -11,6 +11,7 @@ from sjft_tf.images.decoding.decode import MAX_PIXELS
 from sjft_tf.images.decoding.values import ValueRange
 from sjft_tf.images.kinds import digits, external, folder, glyphs, tables, tfrecord
 from sjft_tf.images.places.spec import Spec, by_role, parse, with_splits
+from sjft_tf.images.sets.class_subset import of_classes, without_subset
 from sjft_tf.images.sets.combine import concatenate
 from sjft_tf.images.sets.findings import Findings, opening_line
 from sjft_tf.images.sets.image_set import ImageSet
@@ -64,7 +65,8 @@ def open_image_set(
     """Opens `KIND:REST[#split][?key=value&...]`, e.g. "folder:/data/flowers#train" or "glyphs?n=8000".
 
     Args:
-        spec: what to open; the kinds are those of `OPENERS`, each with its docstring.
+        spec: what to open; the kinds are those of `OPENERS`, each with its docstring. Of every kind `only_classes=a,b`
+            or `only_classes=@FILE` takes these classes alone, see `class_subset.of_classes`.
         bad_images: what to do about files that cannot be decoded: "error" (default) or "skip".
         cache: folder where the results of checking files are kept, so that unchanged files are read only once.
         report: CSV file (path, reason) that lists the files left out.
@@ -108,7 +110,12 @@ def open_source(
     opened = []
     for one in parsed:
         scan.found, before = Findings(), len(scan.bad)
-        opened.append(OPENERS[one.kind](one, scan))
+        whole, names = without_subset(one)
+        images = OPENERS[one.kind](whole, scan)
+        if names is not None:
+            scan.found.classes_there = images.num_classes
+            images = of_classes(images, names)
+        opened.append(images)
         tell(opening_line(opened[-1], scan.found, len(scan.bad) - before))
     scan.write_report(Path(report) if report is not None else None)
     images = concatenate(opened)
@@ -126,5 +133,5 @@ def default_splits(spec: str) -> dict[str, str]:
     parsed = _parse(spec)
     if parsed.split is not None or parsed.kind not in SPLITS:
         return {}
-    splits = SPLITS[parsed.kind](parsed)
+    splits = SPLITS[parsed.kind](without_subset(parsed)[0])
     return dict(with_splits(parsed, splits if isinstance(splits, Mapping) else by_role(splits)))

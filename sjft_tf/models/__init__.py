@@ -27,7 +27,7 @@ Public surface:
     JointModel                          its training step: masked losses, accumulation, clipping, weight average
     head_sums, valid_rows               a head's loss and hits over the rows that have a label (-1: none)
     balanced_weights                    class weights that let every class count alike
-    freeze, layers_up_to, rate_factors, parse_rates
+    freeze, layers_up_to, counted_layers, rate_factors, parse_rates
                                         layers by their place in the trunk
     precision_scope, with_loss_scale    16-bit trunks
     recompute_statistics                moving statistics of batch normalization, made anew
@@ -44,7 +44,7 @@ from sjft_tf.models.class_weights import balanced_weights
 from sjft_tf.models.co_tuning import CoTuning, Relationship, class_relationship, related, temperature
 from sjft_tf.models.contracts import ImageDataset, ImageView, SizedView, Variable
 from sjft_tf.models.convex_head import BLOCK_BYTES, Scaling, block_slices, strongest_to_weakest
-from sjft_tf.models.depth import TRUNK, freeze, layers_up_to, rate_factors
+from sjft_tf.models.depth import TRUNK, counted_layers, freeze, layers_up_to, rate_factors
 from sjft_tf.models.dropout import ResumableDropout
 from sjft_tf.models.families import find_family
 from sjft_tf.models.features import FeatureStream, trunk_features
@@ -118,6 +118,7 @@ __all__ = [
     "check_trunk",
     "check_weight_file",
     "class_relationship",
+    "counted_layers",
     "find_family",
     "fit_by_folds",
     "fit_softmax_head",

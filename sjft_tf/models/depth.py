@@ -11,6 +11,11 @@ from sjft_tf.errors import InputError
 TRUNK = "trunk"
 
 
+def counted_layers(trunk: keras.Model) -> list[keras.layers.Layer]:
+    """The layers that "the first n layers" counts: those with kernels, in order."""
+    return [layer for layer in trunk.layers if any(len(w.shape) >= 2 for w in layer.weights)]
+
+
 def layers_up_to(trunk: keras.Model, position: str) -> list[keras.layers.Layer]:
     """The trunk's layers with weights from the input up to `position`, in order.
 
@@ -26,7 +31,7 @@ def layers_up_to(trunk: keras.Model, position: str) -> list[keras.layers.Layer]:
     weighted = [layer for layer in trunk.layers if layer.weights]
     if position == TRUNK:
         return weighted
-    counted = [i for i, layer in enumerate(weighted) if any(len(w.shape) >= 2 for w in layer.weights)]
+    counted = [weighted.index(layer) for layer in counted_layers(trunk)]
     if position.isdecimal():
         number = int(position[:9])  # Python converts no more than 4,300 digits
         if not 1 <= number <= len(counted):

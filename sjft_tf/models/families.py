@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
-from sjft_tf.catalog import PREACT_RESNET, has_alpha, trunk_called
+from sjft_tf.catalog import SMALL, has_alpha, trunk_called
 from sjft_tf.models.dropout import Shape
 
 # Prefix of the keras.applications class -> preprocessing. The first prefix that fits counts.
@@ -42,7 +42,7 @@ class Family:
 
     Attributes:
         name: as the user writes it, in the family's own capitals.
-        build: the keras.applications function, or None for `preact_resnet`.
+        build: the keras.applications function, or None for those of `catalog.SMALL`.
         preprocessing: "symmetric" (x/127.5 - 1), "caffe" (BGR minus means), "torch" (mean and deviation),
             "inside" (the application rescales itself), or "efficientnet".
     """
@@ -64,7 +64,7 @@ def find_family(name: str) -> Family:
         InputError: there is none; the message lists the names, close ones first.
     """
     name = trunk_called(name)
-    if name == PREACT_RESNET:
+    if name in SMALL:
         return Family(name, None, "symmetric")
     preprocessing = next(kind for prefix, kind in _FAMILIES if name.startswith(prefix))
     return Family(name, getattr(keras.applications, name), preprocessing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 
 from sjft_tf.errors import InputError
+from sjft_tf.models.depth import layers_up_to
 
 
 def reset_from(trunk: keras.Model, layer: str, random: keras.Model) -> keras.Model:
@@ -12,7 +13,8 @@ def reset_from(trunk: keras.Model, layer: str, random: keras.Model) -> keras.Mod
 
     Args:
         trunk: with pre-trained weights; its layers are in the order in which they were built.
-        layer: name of the first layer that starts anew.
+        layer: name of the first layer that starts anew; or a number n: all start anew but the first n, counted as
+            `layers_up_to` counts them.
         random: the same architecture with random weights.
 
     Returns:
@@ -23,12 +25,16 @@ def reset_from(trunk: keras.Model, layer: str, random: keras.Model) -> keras.Mod
     """
     names = [one.name for one in trunk.layers]
     weighted = [one.name for one in trunk.layers if one.weights]
-    if layer not in names:
+    if layer.isdecimal():
+        kept = len(layers_up_to(trunk, layer))
+        first = names.index(weighted[kept]) if kept < len(weighted) else len(names)
+    elif layer in names:
+        first = names.index(layer)
+    else:
         raise InputError(
             f"--reset_from={layer}: the trunk has no such layer. Layers with weights: {', '.join(weighted[:4])}, ..., "
             f"{', '.join(weighted[-4:])}"
         )
-    first = names.index(layer)
     pairs = list(zip(trunk.layers, random.layers, strict=True))
     if not any(one.weights for one, _ in pairs[first:]):
         raise InputError(f"--reset_from={layer}: no layer with weights comes from there on; leave the flag out")

@@ -12,12 +12,13 @@ import keras
 import tensorflow as tf
 
 from sjft_tf import artifacts
-from sjft_tf.catalog import check_trunk, is_saved, trunk_called
+from sjft_tf.catalog import PLAIN, check_trunk, is_saved, trunk_called
 from sjft_tf.errors import InputError
 from sjft_tf.models.cutting import POOL
 from sjft_tf.models.families import Family, find_family, preprocess
 from sjft_tf.models.normalization import replace_batch_norm
 from sjft_tf.models.partial_weights import load_matching
+from sjft_tf.models.plain import plain5
 from sjft_tf.models.preact_resnet import preact_resnet
 from sjft_tf.models.saved_trunks import open_saved
 from sjft_tf.models.weights import load_trunk_weights
@@ -45,8 +46,8 @@ def build_trunk(
     The model is flat (no nested models), its last layer is called "features".
 
     Args:
-        name: a keras.applications class name in any capitals ("ResNet50", "mobilenetv2"), "preact_resnet", or a saved
-            trunk, `model:PATH.keras` or `keras_hub:PRESET`, see `open_saved`.
+        name: a keras.applications class name in any capitals ("ResNet50", "mobilenetv2"), "preact_resnet", "plain5",
+            "plain5_bn", or a saved trunk, `model:PATH.keras` or `keras_hub:PRESET`, see `open_saved`.
         image_size: side S of the square input in pixels.
         weights: "none" (random), "imagenet" (Keras downloads or finds them in its cache), or a local file:
             `.weights.h5`, a legacy Keras `.h5`, or a whole `.keras` model that begins with this trunk. Weights do not
@@ -54,7 +55,7 @@ def build_trunk(
             has the weights it was saved with.
         alpha: width multiplier of the MobileNets; None is 1.
         depth: layers of `preact_resnet`, 6n + 2; other trunks ignore it.
-        width: channels of the first stage of `preact_resnet`; other trunks ignore it.
+        width: channels of the first stage of `preact_resnet`, of the first layer of `plain5`; other trunks ignore it.
         layer: the last one of a saved trunk; "" for the one before its pooling and its head.
         preprocessing: one of `catalog.PIXELS`, what pixels a saved trunk takes; other trunks ignore it.
         partial: a weight file may fit in part, see `match_weights`; else all of the trunk's weights must be in it.
@@ -88,6 +89,8 @@ def _maps(inputs: tf.Tensor, name: str, weights: str, alpha: float | None, depth
     family = find_family(name)
     scaled = preprocess(inputs, family, rescaled_by_keras=weights == "imagenet")
     if family.build is None:
+        if family.name in PLAIN:
+            return plain5(scaled, width=width, batch_norm=family.name == "plain5_bn")
         return preact_resnet(scaled, depth=depth, width=width)
     return _application(family, family.build, scaled, weights, alpha).output
 

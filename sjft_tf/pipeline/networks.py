@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 
 from sjft_tf import artifacts
-from sjft_tf.catalog import KERAS_HUB, MODEL, PREACT_RESNET, has_alpha, is_saved, trunk_called
+from sjft_tf.catalog import KERAS_HUB, MODEL, PLAIN, PREACT_RESNET, has_alpha, is_saved, trunk_called
 from sjft_tf.config import ModelConfig, RunConfig, Setting
 from sjft_tf.images import ImageSet
 from sjft_tf.models import (
@@ -83,6 +83,7 @@ def starting_stamp(config: RunConfig) -> artifacts.Stamp:
     """
     settings, trunk = config.model, trunk_called(config.model.trunk)
     options = [settings.depth, settings.width] if trunk == PREACT_RESNET else [settings.alpha or 1.0] * has_alpha(trunk)
+    options += [settings.width] * (trunk in PLAIN)
     view = network_view(config)
     return {"trunk": [trunk, *options], "view": [int(view.resize), int(view.crop)], **network_origin(settings)}
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sjft_tf import artifacts
-from sjft_tf.comparison import ArmSummary, ChoiceRecord, RunRecord, TrialRecord
+from sjft_tf.comparison import ChoiceRecord, RunRecord, TrialRecord
 from sjft_tf.report import schema
 from sjft_tf.report.bounds import MOST
 from sjft_tf.report.damage import Damages, core
-from sjft_tf.report.reading import is_run
+from sjft_tf.report.links import run_folder
 from sjft_tf.schema import mismatch
+from sjft_tf.study import Summary
 from sjft_tf.workdir import ComparisonFiles, Workdir
 
 _KEYS = {"target", "source", "seeds", "metric", "baseline", "arms"}
@@ -41,7 +42,7 @@ class RecordedArm:
     weight: float | None
     trials: tuple[TrialRecord, ...]
     runs: tuple[RunRecord, ...]
-    summary: ArmSummary
+    summary: Summary
     choice: ChoiceRecord | None = None
 
 
@@ -71,13 +72,7 @@ class RecordedComparison:
 
     def folder(self, run: str) -> Path | None:
         """The workdir `run` of a run or trial, if there is an ordinary run in it and inside of this comparison."""
-        if not run:
-            return None
-        try:
-            folder = (self.root / run).resolve()
-        except (OSError, ValueError, RuntimeError):  # a name too long, with NUL, a loop of links
-            return None
-        return self.root / run if folder.is_relative_to(self.root.resolve()) and is_run(folder) else None
+        return run_folder(self.root, run)
 
     def representative(self) -> tuple[RecordedArm, RunRecord, Path] | None:
         """`(arm, run, its workdir)` to be shown in full: of the best arm that borrows, the run with the median figure.
@@ -130,7 +125,7 @@ def _arm(content: dict[str, Any]) -> RecordedArm:
         weight=chosen.get("source_weight"),
         trials=tuple(_entry(TrialRecord, trial) for trial in content.get("trials") or []),
         runs=tuple(_entry(RunRecord, run) for run in content["runs"]),
-        summary=ArmSummary(**{item.name: content["summary"].get(item.name) for item in dataclasses.fields(ArmSummary)}),
+        summary=Summary(**{item.name: content["summary"].get(item.name) for item in dataclasses.fields(Summary)}),
         choice=ChoiceRecord.from_json(content["choice"]) if content.get("choice") is not None else None,
     )
 

@@ -9,11 +9,8 @@ import numpy as np
 from markupsafe import Markup
 
 from sjft_tf.report.bounds import plottable
-from sjft_tf.report.svg import BASELINE, INK, PALETTE, Chart
+from sjft_tf.report.svg import BASELINE, INK, LOG_ENDS, PALETTE, WIDE, Chart
 from sjft_tf.summaries import one_line
-
-_WIDE = 7.4
-_RATES = (1e-12, 1e12)  # of a logarithmic axis, which has no 0
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ def accuracy_bars(arms: Sequence[ArmBar], colors: Mapping[str, str], title: str,
         title: what the figures are of.
         metric: in words.
     """
-    with Chart("arms", _WIDE, 0.75 + 0.44 * len(arms), "x") as chart:
+    with Chart("arms", WIDE, 0.75 + 0.44 * len(arms), "x") as chart:
         axes = chart.axes
         for row, arm in enumerate(arms):
             color, values = colors[arm.name], plottable(arm.values)
@@ -123,7 +120,7 @@ def paired_differences(
         colors: of the arms.
         baseline: title of the baseline.
     """
-    with Chart("differences", _WIDE, 0.8 + 0.46 * len(arms), "x") as chart:
+    with Chart("differences", WIDE, 0.8 + 0.46 * len(arms), "x") as chart:
         axes, rows = chart.axes, np.arange(len(arms))
         axes.axvline(0, color=BASELINE, linewidth=1.2)
         for number, _ in enumerate(seeds):
@@ -154,24 +151,23 @@ def trials(arms: Sequence[ArmTrials], colors: Mapping[str, str]) -> Markup:
     weights = sorted({weight for arm in arms for weight in arm.lines if weight}, key=float)
     styles = dict(zip(weights, ("-", "--", ":", "-."), strict=False))
     rates: set[float] = set()
-    with Chart("trials", _WIDE, 3.2) as chart:
+    with Chart("trials", WIDE, 3.2) as chart:
         axes = chart.axes
         for arm in arms:
             color = colors[arm.name]
             for number, (weight, points) in enumerate(arm.lines.items()):
-                x, y = plottable([rate for rate, _ in points], *_RATES), plottable([mean for _, mean in points])
-                rates |= set(x[np.isfinite(x)].tolist())
+                x, y = plottable([rate for rate, _ in points], *LOG_ENDS), plottable([mean for _, mean in points])
+                rates |= {rate for rate, _ in points}
                 label = None if number else one_line(arm.title)
                 axes.plot(x, y, styles.get(weight, "-"), color=color, marker="o", markersize=3.5, label=label)
             if arm.chosen is not None:
                 rate, mean = arm.chosen
-                axes.plot(plottable(rate, *_RATES), plottable(mean), "o", markersize=10, fillstyle="none", color=color)
+                axes.plot(
+                    plottable(rate, *LOG_ENDS), plottable(mean), "o", markersize=10, fillstyle="none", color=color
+                )
         for weight in weights if len(weights) > 1 else ():
             axes.plot([], [], styles.get(weight, "-"), color=INK, linewidth=1.2, label=f"source weight {weight}")
-        axes.set_xscale("log")
-        ticks = sorted(rates)
-        axes.set_xticks(ticks, [f"{rate:g}" for rate in ticks])
-        axes.set_xticks([], minor=True)
+        chart.log_axis(rates)
         chart.label("learning rate", "validation accuracy (%)")
         chart.legend(4)
         return chart.svg("validation accuracy of the trials against the learning rate, by arm")
@@ -185,7 +181,7 @@ def arm_curves(arms: Sequence[ArmCurves], colors: Mapping[str, str], title: str)
         colors: of the arms.
         title: what the figures are of.
     """
-    with Chart("arm-curves", _WIDE, 3.2) as chart:
+    with Chart("arm-curves", WIDE, 3.2) as chart:
         longest = max(arm.values.shape[1] for arm in arms)
         for arm in arms:
             values, color = plottable(arm.values), colors[arm.name]

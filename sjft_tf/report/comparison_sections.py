@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,11 @@ import numpy as np
 from markupsafe import Markup
 
 from sjft_tf import artifacts
-from sjft_tf.comparison import CHOICE_RULE, ArmSummary, ChoiceRecord, RunRecord, choice_sentence
+from sjft_tf.comparison import CHOICE_RULE, ChoiceRecord, RunRecord, choice_sentence
 from sjft_tf.report import comparison_charts, schema
 from sjft_tf.report.comparison import RecordedArm, RecordedComparison
+from sjft_tf.report.links import run_link
+from sjft_tf.study import Summary
 from sjft_tf.workdir import Workdir
 
 METRICS = {"mean_class_accuracy": "mean class accuracy", "top1": "top-1 accuracy"}
@@ -83,7 +84,7 @@ def comparison_context(comparison: RecordedComparison, output: Path) -> dict[str
 
 def _row(comparison: RecordedComparison, arm: RecordedArm, judge: str, color: str, output: Path) -> ArmRow:
     runs = tuple(
-        RunRow(run, _accuracy(run, judge), _link(comparison, run, output))
+        RunRow(run, _accuracy(run, judge), run_link(comparison.root, run.workdir, output))
         for run in sorted(arm.runs, key=lambda run: run.seed)
     )
     return ArmRow(arm, arm.name == comparison.baseline, color, _half_interval(arm.summary), runs)
@@ -93,21 +94,12 @@ def _accuracy(run: RunRecord, judge: str) -> float | None:
     return run.test if judge == "test" else run.validation
 
 
-def _half_interval(summary: ArmSummary) -> float | None:
+def _half_interval(summary: Summary) -> float | None:
     """Half the 95 % interval of the mean by Student's t; None for a single run."""
     from scipy.stats import t
 
     n, sd = summary.n or 0, summary.sd
     return None if n < 2 or sd is None else float(t.ppf(0.975, n - 1)) * sd / math.sqrt(n)
-
-
-def _link(comparison: RecordedComparison, run: RunRecord, output: Path) -> str | None:
-    folder = comparison.folder(run.workdir)
-    if folder is None:
-        return None
-    from urllib.parse import quote
-
-    return quote(Path(os.path.relpath(folder.resolve(), output.resolve().parent)).as_posix()) + "/"
 
 
 def _percent(value: float | None) -> float | None:

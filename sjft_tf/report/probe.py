@@ -99,8 +99,10 @@ def probe_context(root: Path, record: dict[str, Any]) -> dict[str, Any]:
 def write_features(root: Path) -> list[Path]:
     """Writes the picture of the features as files, by class and by set; none where no points are kept."""
     clouds = _clouds(root / ProbeFiles.POINTS)
+    if clouds is None:
+        return []
     written = []
-    for name, path in zip(("by_class", "by_set"), ProbeFiles.PICTURES, strict=True) if clouds else ():
+    for name, path in zip(("by_class", "by_set"), ProbeFiles.PICTURES, strict=True):
         with artifacts.atomic_write(root / path, "w") as stream:
             stream.write(standalone(clouds[name]))
         written.append(root / path)

@@ -6,12 +6,13 @@ import html
 import io
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
 from markupsafe import Markup
 
+from sjft_tf.report.bounds import plottable
 from sjft_tf.summaries import one_line, showable
 
 # Drawn in this color, shown in the text's own: light on dark pages, dark on light ones.
@@ -21,6 +22,9 @@ BASELINE = "#7d8590"
 PALETTE = ("#3987c9", "#d9722b", "#2e9e77", "#b7569a", "#b08d1a", "#7f6bd0", "#c4484d", "#4ba3b5")
 TARGET, SOURCE, WRONG = PALETTE[0], PALETTE[1], PALETTE[6]
 
+WIDE = 7.4  # inches
+LOG_ENDS = (1e-12, 1e12)  # of a logarithmic axis, which has no 0
+_TICKS = 12
 _NARROW = 500  # pixels; wider charts are scrolled on a phone, where they would become too small to read
 
 _STYLE = {
@@ -88,6 +92,15 @@ class Chart:
         self.axes.set_yticks(rows, [shortened(one_line(text), longest) for text in texts])
         self.axes.tick_params(axis="y", length=0)
         self.axes.set_ylim(len(rows) - 0.45, -0.55)
+
+    def log_axis(self, values: Iterable[object]) -> None:
+        """A logarithmic axis below, with a tick at each value as long as they are few."""
+        self.axes.set_xscale("log")
+        places = plottable(list(values), *LOG_ENDS)
+        ticks = sorted(set(places[np.isfinite(places)].tolist()))
+        if len(ticks) <= _TICKS:
+            self.axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            self.axes.set_xticks([], minor=True)
 
     def legend(self, columns: int = 3) -> None:
         """Names of the lines above the axes, where they cover nothing."""

@@ -17,7 +17,8 @@ from sjft_tf.report.pictures import Pictures, open_pictures
 from sjft_tf.report.probe import probe_context, read_probe
 from sjft_tf.report.reading import is_run, read_run
 from sjft_tf.report.run_sections import run_context
-from sjft_tf.workdir import ComparisonFiles, ProbeFiles, Workdir
+from sjft_tf.report.study import read_study, study_context
+from sjft_tf.workdir import ComparisonFiles, ProbeFiles, StudyFiles, Workdir
 
 _PAGES = (".html", ".htm", ".md")
 
@@ -25,13 +26,14 @@ _PAGES = (".html", ".htm", ".md")
 def write_report(
     workdir: str | Path, output: str | Path | None = None, *, target: str = "", source: Sequence[str] = ()
 ) -> Path:
-    """Writes a page about a run, a comparison of arms or a probe of layers.
+    """Writes a page about a run, a comparison of arms, another study or a probe of layers.
 
     HTML is one file that needs nothing beside it. Markdown has its charts in a folder beside it and no photographs. The
     same inputs give the same bytes.
 
     Args:
-        workdir: folder of a run (config.json and rounds/), of a comparison (comparison.json) or a probe (probe.json).
+        workdir: folder of a run (config.json and rounds/), of a comparison (comparison.json), of another study
+            (study.json) or of a probe (probe.json).
         output: the file, Markdown if it ends in .md, else HTML; `workdir/report.html` when not given.
         target, source: where the images lie now, for the pictures; by default where the run found them. Images that
             cannot be opened are left out, and the page says so.
@@ -52,13 +54,16 @@ def write_report(
     elif (workdir / ProbeFiles.RECORD).is_file():
         title = f"Probe {workdir.resolve().name}"
         kind, values = "probe", {"title": title, "probe": probe_context(workdir, read_probe(workdir))}
+    elif (workdir / StudyFiles.RECORD).is_file():
+        record = read_study(workdir)
+        kind, values = "study", {"title": record.title, "study": study_context(record, workdir, path)}
     elif is_run(workdir):
         title = f"Training run {workdir.resolve().name}"
         kind, values = "run", {"title": title, "run": _run(workdir, not markdown, target, source)}
     else:
         raise InputError(
             f"There is nothing to report in {workdir}: expected a run (config.json, rounds/), a comparison "
-            f"({ComparisonFiles.RECORD}) or a probe ({ProbeFiles.RECORD})"
+            f"({ComparisonFiles.RECORD}), a study ({StudyFiles.RECORD}) or a probe ({ProbeFiles.RECORD})"
         )
     if markdown:
         return write_markdown(path, f"{kind}.md", **values)

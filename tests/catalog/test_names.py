@@ -21,7 +21,7 @@ def test_the_stack_is_the_installed_one():
 
 def test_trunks_are_those_of_the_installed_keras():
     applications = {name for name in dir(keras.applications) if name[0].isupper()}
-    assert applications | {catalog.PREACT_RESNET} == set(catalog.trunk_names())
+    assert applications | set(catalog.SMALL) == set(catalog.trunk_names())
     for name in applications:
         has_alpha = "alpha" in inspect.signature(getattr(keras.applications, name)).parameters
         assert catalog.has_alpha(name) == has_alpha, name

@@ -6,10 +6,11 @@ import pytest
 
 from sjft_tf.comparison.arms import ARMS, pick_arms
 from sjft_tf.comparison.choice import Point
-from sjft_tf.comparison.planning import ComparisonSpec, SetsSummary, numbers, run_stamp, table_name
+from sjft_tf.comparison.planning import ComparisonSpec
 from sjft_tf.comparison.trials import Trial
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
+from sjft_tf.study import SetsSummary, numbers, run_stamp, table_name
 
 BASE = RunConfig().replace("data", target="digits", source=["glyphs"])
 SETS = SetsSummary(True, 0.0, 7, "rose", {"target": 70}, {"target": "abc"})
@@ -110,18 +111,18 @@ def test_folders():
 
 def test_folds_fit_the_smallest_class():
     none = replace(SETS, validation=False)
-    assert SETS.folds(ASKED) == 0
-    assert none.folds(ASKED) == 3
-    assert replace(none, smallest=2).folds(ASKED) == 2
+    assert ASKED.judging_folds(SETS) == 0
+    assert ASKED.judging_folds(none) == 3
+    assert ASKED.judging_folds(replace(none, smallest=2)) == 2
     few = replace(ASKED, base=BASE.replace("data", per_class=1))
     with pytest.raises(InputError, match=r"cross-validation needs two training images .* has 1\. Give --validation"):
-        none.folds(few)
+        few.judging_folds(none)
     with pytest.raises(InputError, match="'rose' has 1"):
-        replace(none, smallest=1).folds(ASKED)
+        ASKED.judging_folds(replace(none, smallest=1))
     early = replace(ASKED, base=BASE.replace("training", early_stopping=2))
-    assert SETS.folds(early) == 0
+    assert early.judging_folds(SETS) == 0
     with pytest.raises(InputError, match="--early_stopping=2 goes by validation images in the final runs"):
-        none.folds(early)
+        early.judging_folds(none)
 
 
 def test_arms_that_may_end_early_keep_the_rounds_that_judge():

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from sjft_tf import artifacts
-from sjft_tf.comparison import Arm, ComparisonSpec, Point, SetsSummary, image_interval
+from sjft_tf.comparison import Arm, ComparisonSpec, Point
 from sjft_tf.comparison.images import image_intervals
 from sjft_tf.comparison.records import ArmRecord, ComparisonRecord, RunRecord
 from sjft_tf.comparison.tables import csv_lines, markdown, verdicts
 from sjft_tf.config import RunConfig
 from sjft_tf.evaluation import save_predictions
+from sjft_tf.study import SetsSummary, image_interval
 
 SETS = SetsSummary(True, 0.0, 7, "rose", {"target": 70, "test": 12}, {})
 PLAIN = [0.50, 0.52, 0.51, 0.53, 0.49]

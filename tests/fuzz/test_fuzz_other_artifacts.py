@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from sjft_tf import artifacts, outputs
-from sjft_tf.comparison import SetsSummary, paired_summary
 from sjft_tf.csv_files import read_rows
 from sjft_tf.descriptors import DescriptorStore
 from sjft_tf.evaluation import FinalFigures, RoundFigures, RunFigures, evaluate_probabilities
@@ -16,11 +15,13 @@ from sjft_tf.export import DESCRIPTION_FILE, DIGESTS_FILE, FORMAT, check_exporte
 from sjft_tf.images.kinds import shards
 from sjft_tf.images.sets import scan
 from sjft_tf.influence import kept_rows, save_kept
-from sjft_tf.pipeline.comparing.runs import read_result
 from sjft_tf.pipeline.stages.results import read_metrics
+from sjft_tf.pipeline.studying.runs import read_result
 from sjft_tf.report.comparison import read_comparison
+from sjft_tf.report.study import read_study, study_context
 from sjft_tf.retrieval import Layout, Search, SearchCheckpoint
 from sjft_tf.sealed import file_digest
+from sjft_tf.study import Axis, CellRecord, CellRun, SetsSummary, StudyRecord, paired_summary
 from sjft_tf.summaries.projector import CONFIG, FOLDER, STAMP, projector_made_from
 from sjft_tf.training import Checkpoints
 from sjft_tf.workdir import Workdir
@@ -114,6 +115,15 @@ def _make_comparison(root: Path) -> None:
     artifacts.write_json(root / "comparison.json", whole)
 
 
+def _make_study(root: Path) -> None:
+    run = CellRun(0, 0.5, 0.5, 0.5, 1.0, 2.5, "runs/plain/seed0")
+    cell = CellRecord(
+        "plain", "Plain", "", {"n": 1}, {"freeze": "1"}, "", "", (run,), paired_summary({0: 0.5}, {}), None, None
+    )
+    whole = StudyRecord("s", "Study", "", (0,), "n", "plain", (Axis("n", "layers"),), "folder:a", (), (cell,))
+    artifacts.write_json(root / "study.json", whole.to_json())
+
+
 def _make_export(root: Path) -> None:
     (root / "variables").mkdir()
     (root / "saved_model.pb").write_bytes(bytes(range(256)))
@@ -154,6 +164,7 @@ LOADERS = {
     "sets.json": ("comparison", lambda root: _sets(root).fingerprints),
     "settings.json": ("comparison", _settings),
     "comparison.json": ("comparison", lambda root: _comparison(root)),
+    "study.json": ("study", lambda root: study_context(read_study(root), root, root / "report.html")["rows"]),
     "saved_model.pb": ("export", _exported),
     "variables/variables.data-00000-of-00001": ("export", _exported),
     DESCRIPTION_FILE.as_posix(): ("export", _exported),
@@ -164,7 +175,12 @@ LOADERS = {
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("others")
-    for name, make in (("run", _make_run), ("comparison", _make_comparison), ("export", _make_export)):
+    for name, make in (
+        ("run", _make_run),
+        ("comparison", _make_comparison),
+        ("study", _make_study),
+        ("export", _make_export),
+    ):
         (folder / name).mkdir()
         make(folder / name)
     return folder

@@ -13,16 +13,17 @@ from PIL import Image
 from scipy import ndimage
 
 from sjft_tf.artifacts import ArtifactMismatch, read_json
-from sjft_tf.comparison import ARMS, ComparisonSpec, Point, SetsSummary, Trial
+from sjft_tf.comparison import ARMS, ComparisonSpec, Point, Trial
 from sjft_tf.errors import InputError
-from sjft_tf.pipeline.comparing.job_types import LookJob
-from sjft_tf.pipeline.comparing.jobs import look
 from sjft_tf.pipeline.programs.audit import audit
 from sjft_tf.pipeline.programs.retrieve import retrieve
 from sjft_tf.pipeline.programs.train import train
 from sjft_tf.pipeline.stages import audit as stage
+from sjft_tf.pipeline.studying.job_types import LookJob
+from sjft_tf.pipeline.studying.jobs import look
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.run_sets import open_sets
+from sjft_tf.study import SetsSummary
 from sjft_tf.workdir import Workdir
 
 
@@ -275,7 +276,8 @@ def test_changed_copies_are_listed_without_a_source_and_can_be_left_out(repeatin
 @pytest.mark.parametrize("exclude", [False, True])
 def test_a_comparison_leaves_repeats_out_of_all_its_runs(repeating, tmp_path, exclude):
     asked = repeating.replace("data", exclude_leaks=exclude)
-    look(LookJob(asked, str(tmp_path / "shared"), "", str(tmp_path / "sets.json"), 0.3, None))
+    shared = str(tmp_path / "shared")
+    look(LookJob(asked, shared, "", shared, str(tmp_path / "sets.json"), 0.3, None))
     sets = SetsSummary.from_json(read_json(tmp_path / "sets.json", SetsSummary.FORM))
     assert sets.warnings == (
         TOLD + ("They are left out of the training" if exclude else "--exclude_leaks leaves them out of the training"),

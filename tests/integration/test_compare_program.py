@@ -15,9 +15,9 @@ from sjft_tf.comparison import ComparisonSpec, pick_arms
 from sjft_tf.models import build_trunk
 from sjft_tf.parallel import cores
 from sjft_tf.pipeline.comparing.comparison import Comparison
-from sjft_tf.pipeline.comparing.frozen_head import evaluate_head
-from sjft_tf.pipeline.comparing.job_types import job_from_json
-from sjft_tf.pipeline.comparing.jobs import work
+from sjft_tf.pipeline.studying.frozen_head import evaluate_head
+from sjft_tf.pipeline.studying.job_types import job_from_json
+from sjft_tf.pipeline.studying.jobs import work
 from sjft_tf.training import finished_rounds
 from sjft_tf.workdir import Workdir
 
@@ -150,7 +150,7 @@ def test_bad_input_is_told_without_a_traceback(forked, flags, tmp_path):
 
 
 def test_a_run_that_is_not_started_by_a_comparison(program):
-    assert "started by scripts/compare.py" in program("compare_run", check=False).stderr
+    assert "started by scripts/compare.py" in program("study_run", check=False).stderr
 
 
 def test_frozen_head_is_the_convex_minimum_on_the_features(config, tmp_path):

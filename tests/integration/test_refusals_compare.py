@@ -10,8 +10,8 @@ import pytest
 from sjft_tf.comparison import ComparisonSpec, pick_arms
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing.comparison import Comparison
-from sjft_tf.pipeline.comparing.job_types import job_from_json
-from sjft_tf.pipeline.comparing.jobs import work
+from sjft_tf.pipeline.studying.job_types import job_from_json
+from sjft_tf.pipeline.studying.jobs import work
 from sjft_tf.workdir import Workdir
 
 

@@ -27,11 +27,23 @@ def test_the_first_layers_stay_and_the_rest_is_random():
     assert set(kept) | set(reset) == set(before)
 
 
+def test_a_number_says_how_many_layers_stay():
+    trained, random = trunk(1), trunk(2)
+    before = kernels(trained)
+    by_number = kernels(reset_from(trained, "3", random))
+    assert [name for name in before if np.array_equal(by_number[name], before[name])] == list(before)[:3]
+    # What starts anew is not what a network of that seed began with.
+    keras.utils.set_random_seed(1)
+    first, second = (build_trunk("preact_resnet", 8, depth=8, width=2) for _ in range(2))
+    assert not any(np.array_equal(a, b) for a, b in zip(kernels(first).values(), kernels(second).values(), strict=True))
+
+
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
         ("block9", "the trunk has no such layer. Layers with weights: stem_conv, "),
         ("pool", "no layer with weights comes from there on"),
+        ("0", "Received: the first 0"),
         ("stem_conv", "nothing with weights comes before it; take --weights=none"),
     ],
 )

@@ -76,7 +76,7 @@ def test_efficientnet_gets_the_division_keras_leaves_out_for_local_weights(rng):
 
 def test_every_application_of_this_keras_is_in_the_table():
     applications = {n for n in dir(keras.applications) if n[0].isupper()}
-    assert applications | {"preact_resnet"} == set(trunk_names())
+    assert applications | {"preact_resnet", "plain5", "plain5_bn"} == set(trunk_names())
     for name in trunk_names():
         assert find_family(name.upper()).name == name
     assert find_family("ResNet152V2").preprocessing == "symmetric"
@@ -114,6 +114,19 @@ def test_preact_resnet_shapes_and_layer_count(size, depth, width):
     layers = [layer for layer in trunk.layers if isinstance(layer, keras.layers.Conv2D)]
     assert len([layer for layer in layers if layer.kernel_size == (3, 3)]) == depth - 1  # and the head is the last
     assert trunk.get_layer("stage3_unit1_2_conv").output.shape[1] == -(-size // 4)
+
+
+@pytest.mark.parametrize(("name", "normalized"), [("plain5", 0), ("plain5_bn", 5)])
+def test_a_plain_network_has_five_layers(name, normalized):
+    trunk = build_trunk(name, 32, width=2)
+    assert trunk.output_shape == (None, 8)
+    kernels = [layer for layer in trunk.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert [layer.output.shape[1:] for layer in kernels] == [
+        *((32, 32, 2), (16, 16, 4), (8, 8, 8), (8, 8, 8), (4, 4, 8))
+    ]
+    norms = [layer for layer in trunk.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert (len(norms), {layer.use_bias for layer in kernels}) == (normalized, {not normalized})
+    assert build_trunk(name, 8, width=1).output_shape == (None, 4)
 
 
 def test_preact_resnet_gradient_reaches_every_weight(rng):

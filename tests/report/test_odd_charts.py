@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sjft_tf.report import comparison_charts, run_charts
 from sjft_tf.report.bounds import lengths, opacity, plottable, reach
+from sjft_tf.report.line_chart import Point, line_chart
 from sjft_tf.report.markdown import standalone
 from sjft_tf.report.page import MISSING, duration, num, percent, points
 from sjft_tf.summaries import (
@@ -122,6 +123,13 @@ def test_comparisons(value):
     drawn(comparison_charts.arm_curves(curves, ROOM, "t"))
 
 
+@pytest.mark.parametrize("value", ENDS)
+def test_lines(value):
+    for shown in ([Point(value, value, value, None), Point(1.0, None)], [Point("x", value, value, value)], []):
+        drawn(line_chart("a", {"s": shown, "t": shown}, "x", "y"))
+        drawn(line_chart("a", {"s": shown}, "x", "y", log=True))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_names_are_only_names(name):
     for root in (
@@ -131,6 +139,7 @@ def test_names_are_only_names(name):
         drawn(comparison_charts.accuracy_bars([bar(1.0, name)], ROOM, name, name)),
         drawn(comparison_charts.paired_differences([difference(1.0, name)], [0, 1], ROOM, name)),
         drawn(comparison_charts.trials([trials(1.0, name)], ROOM)),
+        drawn(line_chart("a", {name: [Point(name, 1.0, 0.5, 2.0)]}, name, name)),
     ):
         text = "".join(root.itertext())
         assert name not in ("$\\frac$", "_hidden") or name in text  # neither set as mathematics nor left out

@@ -100,7 +100,7 @@ class Spec:
         values: dict[str, int | str | bool] = {}
         for key, text in self.options:
             if key not in defaults:
-                known = ", ".join(defaults) or "none"
+                known = ", ".join([*defaults, "only_classes"])
                 hint = ". A ? that belongs to the path is written %3F" if "/" in key + text else ""
                 raise InputError(f"'{self}': unknown option '{key}'. Options of {self.kind}: {known}{hint}")
             try:

@@ -26,6 +26,7 @@ class Findings:
         unread: other folders that play no part.
         unlisted: image files beside those of a table that play no part.
         passed: what else lies there.
+        classes_there: how many classes the set has, where only some were asked for; else 0.
     """
 
     splits: Sequence[str] = ()
@@ -36,6 +37,7 @@ class Findings:
     unread: Sequence[str] = ()
     unlisted: int = 0
     passed: PassedOver = field(default_factory=PassedOver)
+    classes_there: int = 0
 
 
 def some(names: Iterable[str], most: int = _NAMED) -> str:
@@ -55,6 +57,8 @@ def opening_line(images: ImageSet, found: Findings, left_out: int = 0) -> str:
     """
     line = f"{images.name}: {_number(len(images), 'image')} of {_number(images.num_classes, 'class', 'classes')}"
     parts = [f"{line} ({some(images.class_names)})"]
+    if found.classes_there:
+        parts.append(f"these of its {_number(found.classes_there, 'class', 'classes')} by only_classes")
     if found.pattern:
         parts.append(f"labels from file names by {found.pattern}")
     parts += found.understood

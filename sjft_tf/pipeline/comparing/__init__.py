@@ -1,1 +1,1 @@
-"""A comparison of arms: its runs, the processes they are done in, and what these do."""
+"""A comparison of arms: a study that chooses the settings of each arm by trials first."""

@@ -22,13 +22,15 @@ from sjft_tf.comparison import (
     Trial,
     TrialRecord,
     choice_sentence,
-    held_out_note,
     search,
     write_tables,
 )
 from sjft_tf.evaluation import Outcomes
 from sjft_tf.parallel import side_by_side
-from sjft_tf.pipeline.comparing.runs import ComparisonRuns, Launch, read_result
+from sjft_tf.pipeline.comparing.runs import ComparisonRuns
+from sjft_tf.pipeline.studying.progress import Progress
+from sjft_tf.pipeline.studying.runs import Launch, read_result
+from sjft_tf.study import held_out_note
 from sjft_tf.workdir import ComparisonFiles, Workdir
 
 
@@ -65,7 +67,7 @@ class Comparison:
     def run(self) -> Iterator[str]:
         """Looks, chooses, trains; yields lines for the screen as they come."""
         yield from self._open()
-        self._begun = time.perf_counter()
+        self._progress = Progress(self._runs)
         arms = [self._arm(record) for record in self._records if record.arm.kind != "fusion"]
         if self._at_once > 1:
             # What comes next depends on what came before within an arm only.
@@ -165,7 +167,7 @@ class Comparison:
         )
 
     def _done(self, arm: Arm, trial: Trial, final: bool) -> str:
-        return "" if self._runs.finished(arm, trial, final) is None else "  (finished)"
+        return "" if self._runs.finished(self._runs.run_of(arm, trial, final)) is None else "  (finished)"
 
     # Running
 
@@ -193,7 +195,7 @@ class Comparison:
 
     def _tried(self, record: ArmRecord, trial: Trial) -> Generator[str, None, Outcomes | None]:
         """Runs and records a trial; yields its line, returns what its judges say, None where it failed."""
-        result, worked = self._runs.one(record.arm, trial, final=False)
+        result, worked = self._runs.trial(record.arm, trial, final=False)
         entry = TrialRecord.of(trial, result)
         record.trials.append(entry)
         if worked:
@@ -203,7 +205,7 @@ class Comparison:
 
     def _reported(self, record: ArmRecord, trial: Trial) -> Iterator[str]:
         """Runs and records a run that is reported; yields its line."""
-        result, worked = self._runs.one(record.arm, trial, final=True)
+        result, worked = self._runs.trial(record.arm, trial, final=True)
         reached: dict[str, float] = {}
         if result is not None:
             record.runs.append(RunRecord.of(trial, result.final, result.seconds))
@@ -213,10 +215,6 @@ class Comparison:
             yield self._line(trial, reached, result.seconds if result else None)
 
     def _line(self, trial: Trial, accuracy: Mapping[str, float | None], seconds: float | None) -> str:
-        if seconds is None:
-            return f"{trial}: FAILED: {self.failed[str(trial)]}"
-        shares = [(name, accuracy.get(name)) for name in ("validation", "test")]
-        reached = ", ".join(f"{name} {share:.2%}" for name, share in shares if share is not None)
         # A trial that is also a run comes twice, the second time for its test images alone.
         steps = {
             one.arm.name: (len(one.trials) if one.decision else self._most_trials(one.arm)) + len(self.spec.seeds)
@@ -227,8 +225,7 @@ class Comparison:
             for one in self._records
             if one.arm.kind != "fusion"
         )
-        estimate = left * (time.perf_counter() - self._begun) / self._runs.done
-        return f"{trial}: {reached or 'done'}; {seconds:.0f} s; about {_duration(estimate)} left"
+        return self._progress.line(trial, accuracy, seconds, left)
 
     def _fuse(self, record: ArmRecord) -> None:
         rounds = next(one for one in self._records if one.arm.name == "rounds")
@@ -245,9 +242,3 @@ class Comparison:
             notes = [held_out_note(sets)] if sets.holdout else []
             notes += [f"Failed: {name}: {error}" for name, error in self.failed.items()]
             write_tables(self.root, content, notes, sets, with_images=complete)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

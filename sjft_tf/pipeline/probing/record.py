@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sjft_tf.comparison import Interval, t_interval
 from sjft_tf.pipeline.probing.cells import Cell, CellResult
+from sjft_tf.study import Interval, t_interval
 
 
 @dataclasses.dataclass(frozen=True)

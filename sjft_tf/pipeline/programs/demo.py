@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sjft_tf.comparison import t_interval
 from sjft_tf.config import RunConfig
 from sjft_tf.export import load_predictor
 from sjft_tf.images import ImageSet, open_image_set
 from sjft_tf.pipeline.finished_run import Report
 from sjft_tf.pipeline.programs.train import train
+from sjft_tf.study import t_interval
 from sjft_tf.workdir import Workdir
 
 SCRATCH, PLAIN, JOINT = "from scratch", "plain fine-tuning", "joint fine-tuning"

@@ -54,8 +54,11 @@ def train(
     cluster: Cluster = ALONE,
     command: str | None = None,
     saved_model: bool = True,
+    trunk: bool = False,
 ) -> Report:
     """The whole job: sets, neighbors, rounds, figures; with `saved_model` that, the trunk and the projector.
+
+    Without a SavedModel the trunk is kept with `trunk` alone.
 
     Of several processes it is the chief's. `stop` ends it at the next step; TensorBoard shows `command`.
     """
@@ -81,6 +84,9 @@ def train(
         )
         _write_last_borrowing(as_begun(config, workdir), sets, workdir)
         if not saved_model:
+            if trunk and not outputs.intact(workdir.trunk):
+                save_trunk(model, workdir.trunk)
+                outputs.record(workdir.trunk)
             return {}
         with workdir.timed("export"):
             told = figures.counting

@@ -11,9 +11,9 @@ from sjft_tf.comparison import pick_arms
 from sjft_tf.config import RunConfig
 from sjft_tf.evaluation import ChosenSelector
 from sjft_tf.images import ImageSet
-from sjft_tf.pipeline.comparing import jobs
-from sjft_tf.pipeline.comparing.job_types import TableJob
 from sjft_tf.pipeline.stages import deciding
+from sjft_tf.pipeline.studying import jobs
+from sjft_tf.pipeline.studying.job_types import TableJob
 from sjft_tf.run_sets import Sets
 from sjft_tf.workdir import Workdir
 

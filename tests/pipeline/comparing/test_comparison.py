@@ -15,7 +15,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import EvaluationStamp, Outcomes, save_outcomes
 from sjft_tf.pipeline.comparing.comparison import Comparison
-from sjft_tf.pipeline.comparing.job_types import job_from_json
+from sjft_tf.pipeline.studying.job_types import job_from_json
 from sjft_tf.workdir import Workdir
 
 BASE = RunConfig().replace("data", target="digits", source=["glyphs"])

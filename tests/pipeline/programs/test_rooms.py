@@ -18,7 +18,7 @@ def pipeline_modules(path):
 
 
 def test_every_program_has_a_script_and_every_script_a_program():
-    others = {"__init__", "program", "recipes", "compare_run"}
+    others = {"__init__", "program", "recipes", "study_run"}
     scripts = {path.stem for path in (ROOT / "scripts").glob("*.py")} - others
     assert set(PROGRAMS) == scripts
 

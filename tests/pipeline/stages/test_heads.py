@@ -10,10 +10,10 @@ from scipy.special import log_softmax
 from sjft_tf.config import RunConfig
 from sjft_tf.images import ImageSet
 from sjft_tf.models import build_trunk
-from sjft_tf.pipeline.comparing.jobs import run_workdir
 from sjft_tf.pipeline.stages import heads
 from sjft_tf.pipeline.stages.heads import start_heads
 from sjft_tf.pipeline.stages.learning import build_model
+from sjft_tf.pipeline.studying.jobs import run_workdir
 from sjft_tf.run_sets import Sets
 from sjft_tf.workdir import Workdir
 

@@ -6,8 +6,8 @@ import pytest
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import evaluate_probabilities
-from sjft_tf.pipeline.comparing.jobs import _write_result
 from sjft_tf.pipeline.stages.results import read_metrics
+from sjft_tf.pipeline.studying.jobs import _write_result
 from sjft_tf.workdir import Workdir
 
 METRICS = evaluate_probabilities(np.array([[0.75, 0.25], [0.5, 0.5]]), np.array([0, 1]), ("a", "b"))

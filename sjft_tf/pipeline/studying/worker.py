@@ -1,4 +1,4 @@
-"""A process that does jobs of a comparison one after the other: TensorFlow is started once for all of them."""
+"""A process that does jobs of a study one after the other: TensorFlow is started once for all of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from sjft_tf.csv_files import writes_raw
-from sjft_tf.pipeline.comparing.job_types import HeadJob, Job, TrainJob
+from sjft_tf.pipeline.studying.job_types import HeadJob, Job, TrainJob
 
 JOBS = 12
 """Jobs of a process, so that what it may keep of each does not add up."""
@@ -22,9 +22,9 @@ DONE = b"done\n"
 
 
 class Worker:
-    """A process that `scripts/compare_run.py` runs. A job comes as a line of JSON on its standard input.
+    """A process that `scripts/study_run.py` runs. A job comes as a line of JSON on its standard input.
 
-    The input stays open as long as the comparison lives: when it closes, the process ends.
+    The input stays open as long as the study lives: when it closes, the process ends.
 
     Args:
         log: what the process prints during its first job.
@@ -33,7 +33,7 @@ class Worker:
     def __init__(self, log: IO[str]) -> None:
         answers, theirs = os.pipe()
         raw = ["--raw_csv"] if writes_raw() else []
-        command = [sys.executable, "-m", "sjft_tf.scripts.compare_run", f"--answers={theirs}", *raw]
+        command = [sys.executable, "-m", "sjft_tf.scripts.study_run", f"--answers={theirs}", *raw]
         # The package is found where it was found here, also from another folder.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         try:
@@ -75,7 +75,7 @@ class Worker:
     def goes_on(self, job: Job) -> bool:
         """Whether it may do another one after `job`. What opens large sets leaves its memory to others."""
         one_device = job.config.distribution.strategy == "none"
-        return isinstance(job, TrainJob | HeadJob) and one_device and self._done < JOBS
+        return (job.more or isinstance(job, TrainJob | HeadJob)) and one_device and self._done < JOBS
 
     def terminate(self) -> None:
         """Asks it to write a checkpoint and end."""

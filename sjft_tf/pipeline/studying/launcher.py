@@ -1,4 +1,4 @@
-"""Has the jobs of a comparison done in processes apart, and ends them."""
+"""Has the jobs of a study done in processes apart, and ends them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import IO
 from sjft_tf.artifacts import refusal
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.parallel import cores
-from sjft_tf.pipeline.comparing.job_types import Job
-from sjft_tf.pipeline.comparing.worker import Worker
+from sjft_tf.pipeline.studying.job_types import Job
+from sjft_tf.pipeline.studying.worker import Worker
 from sjft_tf.training import SIGNALS
 
 STOPPED = "Ended by {}. The same command goes on."
@@ -80,7 +80,7 @@ class Launcher:
         """Does a job.
 
         Args:
-            job: see `pipeline.comparing.job_types`.
+            job: see `pipeline.studying.job_types`.
             log: file that its output is added to.
 
         Returns:

@@ -8,9 +8,9 @@ import pytest
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.parallel import cores
-from sjft_tf.pipeline.comparing import worker
-from sjft_tf.pipeline.comparing.job_types import TableJob, TrainJob
-from sjft_tf.pipeline.comparing.launcher import Launcher
+from sjft_tf.pipeline.studying import worker
+from sjft_tf.pipeline.studying.job_types import TableJob, TrainJob
+from sjft_tf.pipeline.studying.launcher import Launcher
 
 CONFIG = RunConfig().replace("data", target="digits", source=["glyphs"])
 

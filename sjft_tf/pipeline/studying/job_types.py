@@ -1,4 +1,4 @@
-"""What a process of a comparison is told to do: it comes to it as a line of JSON."""
+"""What a process of a study is told to do: it comes to it as a line of JSON."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ class Job:
     """What all jobs have.
 
     Attributes:
-        config: settings of the run; of a look at the image sets, what all arms share.
+        config: settings of the run; of a look at image sets, of one of the runs that use them.
         shared: folder for scans, the audit and neighbor tables.
         command: the command line, for the record.
         cores: processor cores the process keeps to; none leaves it all.
+        more: a like job follows, which its process may do too.
     """
 
     kind: ClassVar[str]
@@ -27,6 +28,7 @@ class Job:
     shared: str
     command: str
     cores: tuple[int, ...] = dataclasses.field(default=(), kw_only=True)
+    more: bool = dataclasses.field(default=False, kw_only=True)
 
     def to_json(self) -> dict[str, Any]:
         """For `job_from_json`, in another process."""
@@ -36,19 +38,38 @@ class Job:
 
 @dataclass(frozen=True)
 class LookJob(Job):
-    """Opens all image sets and writes what a comparison must know of them.
+    """Opens all image sets and writes what a study must know of them.
 
     Attributes:
+        folder: for the audit and lists of images that are left; the shared one where there is one choice of sets.
         output: the file.
         holdout_test: share for testing where no test images are.
-        known: fingerprints of the sets a comparison was begun with; None for a new one.
+        known: fingerprints of the sets a study was begun with; None for a new one.
     """
 
     kind: ClassVar[str] = "look"
 
+    folder: str
     output: str
     holdout_test: float
     known: dict[str, str] | None
+
+
+@dataclass(frozen=True)
+class SurveyJob(Job):
+    """Writes what a study must know before its cells are: the classes of the target and the source, the trunk's layers.
+
+    Attributes:
+        output: the file, of the form `SURVEY`.
+    """
+
+    kind: ClassVar[str] = "survey"
+
+    output: str
+
+
+SURVEY = {"target": [str], "source": [str], "layers": [str]}
+"""Names of classes, and of the layers with kernels as `--freeze` counts them."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +95,7 @@ class TrainJob(Job):
         folder: its workdir.
         table: name of the shared table it retrieves by; "" for none.
         stamp: what it is made from, for its result.
+        trunk: its trunk is kept.
     """
 
     kind: ClassVar[str] = "train"
@@ -81,6 +103,7 @@ class TrainJob(Job):
     folder: str
     table: str
     stamp: str
+    trunk: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +123,7 @@ class HeadJob(Job):
     folds: int
 
 
-KINDS: dict[str, type[Job]] = {kind.kind: kind for kind in (LookJob, TableJob, TrainJob, HeadJob)}
+KINDS: dict[str, type[Job]] = {kind.kind: kind for kind in (LookJob, SurveyJob, TableJob, TrainJob, HeadJob)}
 
 
 def job_from_json(value: Mapping[str, Any]) -> Job:

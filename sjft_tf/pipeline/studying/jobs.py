@@ -1,4 +1,4 @@
-"""What the processes of a comparison do: look at the image sets, make a neighbor table, train one run."""
+"""What the processes of a study do: look at image sets, make a neighbor table, train one run."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ import keras
 import numpy as np
 
 from sjft_tf import artifacts
-from sjft_tf.comparison import ArmResult, ResultFigures, SetsSummary
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.evaluation import SetFigures
 from sjft_tf.images import ImageSet, few_of_each
 from sjft_tf.influence import save_kept
+from sjft_tf.models import counted_layers
 from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.checking.settings import check_sets, check_settings
-from sjft_tf.pipeline.comparing.frozen_head import evaluate_head
-from sjft_tf.pipeline.comparing.job_types import HeadJob, Job, LookJob, TableJob, TrainJob
+from sjft_tf.pipeline.networks import build_run_trunk
 from sjft_tf.pipeline.programs import train as training_program
 from sjft_tf.pipeline.stages.audit import audit_of, warnings
 from sjft_tf.pipeline.stages.deciding import decision_of
 from sjft_tf.pipeline.stages.neighbors import neighbor_table
 from sjft_tf.pipeline.stages.results import read_metrics
 from sjft_tf.pipeline.stages.weighting import source_pool
+from sjft_tf.pipeline.studying.frozen_head import evaluate_head
+from sjft_tf.pipeline.studying.job_types import HeadJob, Job, LookJob, SurveyJob, TableJob, TrainJob
 from sjft_tf.run_sets import open_sets, without_repeats
 from sjft_tf.selection import WEIGHT_SELECTORS
+from sjft_tf.study import ResultFigures, RunResult, SetsSummary
 from sjft_tf.training import StopRequest, finished_rounds, kept_rounds, open_cluster
-from sjft_tf.workdir import ComparisonFiles, Workdir
+from sjft_tf.workdir import StudyFiles, Workdir
 
 _WEIGHTS = ("importance", "transport", "likeness")  # of the source, as a workdir calls them
 
@@ -42,6 +44,8 @@ def work(job: Job) -> None:
     match job:
         case LookJob():
             look(job)
+        case SurveyJob():
+            survey(job)
         case TableJob():
             make_table(job)
         case TrainJob():
@@ -57,23 +61,23 @@ def forget() -> None:
 
 
 def look(job: LookJob) -> None:
-    """Opens all image sets, audits the source, and writes what a comparison must know (`planning.SetsSummary`).
+    """Opens all image sets, audits the source, and writes what a study must know (`SetsSummary`).
 
     Raises:
         ArtifactMismatch: the sets are not those that are known; nothing has been written then.
     """
     check_settings(job.config)
-    shared, known = Workdir(job.shared), job.known
-    with held_back(shared, begun=known is not None):
-        sets, kept, target_ids = _looked(job.config, job.holdout_test, shared)
+    room, known = run_workdir(job.folder, job.shared, ""), job.known
+    with held_back(room, begun=known is not None):
+        sets, kept, target_ids = _looked(job.config, job.holdout_test, room)
         if known is not None:
-            artifacts.check_made_from(shared.root, known, sets.fingerprints, artifacts.OTHER_WORKDIR)
+            artifacts.check_made_from(room.root, known, sets.fingerprints, artifacts.OTHER_WORKDIR)
     if kept is not None:
-        path = str(shared.root / ComparisonFiles.SOURCE)
+        path = str(room.root / StudyFiles.SOURCE)
         save_kept(path, *kept, {"audit": "--exclude_leaks"})
         sets = dataclasses.replace(sets, source_rows=path)
     if target_ids:
-        path = str(shared.root / ComparisonFiles.TARGET)
+        path = str(room.root / StudyFiles.TARGET)
         with artifacts.atomic_write(path, "w") as stream:
             stream.writelines(f"{name}\n" for name in target_ids)
         sets = dataclasses.replace(sets, target_rows=path)
@@ -81,7 +85,7 @@ def look(job: LookJob) -> None:
 
 
 def _looked(
-    config: RunConfig, holdout_test: float, shared: Workdir
+    config: RunConfig, holdout_test: float, room: Workdir
 ) -> tuple[SetsSummary, tuple[ImageSet, np.ndarray] | None, list[str]]:
     """What is to be known, the source with its images that are kept (bool [N]), and the ids of the target's.
 
@@ -89,12 +93,12 @@ def _looked(
     """
     opened: list[str] = []
     whole = config.replace("data", per_class=0, exclude_leaks=False)
-    sets, holdout = open_sets(whole, shared, opened.append), 0.0
+    sets, holdout = open_sets(whole, room, opened.append), 0.0
     if sets.test is None:
         holdout = holdout_test
         if not holdout:
             raise InputError("There are no test images: give --test, or a --holdout_test above 0")
-        sets = open_sets(whole.replace("data", holdout_test=holdout), shared, lambda line: None)
+        sets = open_sets(whole.replace("data", holdout_test=holdout), room, lambda line: None)
     target, repeated = without_repeats(sets.target, sets.scored(), config.data.exclude_leaks)
     # What is held out of the target stays so.
     held_out = sets.scored()["test"].ids.tolist() if holdout else []
@@ -106,8 +110,8 @@ def _looked(
     leaks = [repeated] if repeated else []
     rest = None
     if sets.source is not None and config.data.audit:
-        audit = audit_of(sets, shared)
-        leaks += warnings(sets.source, audit, shared, config.data.exclude_leaks)
+        audit = audit_of(sets, room)
+        leaks += warnings(sets.source, audit, room, config.data.exclude_leaks)
         if config.data.exclude_leaks and audit.leaks:
             rows = {leak.source_row for leak in audit.leaks}
             rest = sets.source, np.array([row not in rows for row in range(len(sets.source))])
@@ -124,6 +128,20 @@ def _looked(
         opened=tuple(opened),
     )
     return summary, rest, target_ids
+
+
+def survey(job: SurveyJob) -> None:
+    """Opens the target and the source, without their other splits, and builds the trunk; tells their names."""
+    config, room = job.config, run_workdir(job.shared, job.shared, "")
+    config.check_network()
+    names: dict[str, list[str]] = {"target": [], "source": []}
+    for role, spec in (("target", config.data.target), *(("source", spec) for spec in config.data.source)):
+        alone = config.replace("data", target=spec, source=[], validation="none", test="none")
+        names[role] += open_sets(
+            alone.replace("selection", selector="none"), room, lambda line: None
+        ).target.class_names
+    layers = counted_layers(build_run_trunk(config, "none"))
+    artifacts.write_json(job.output, {**names, "layers": [layer.name for layer in layers]})
 
 
 def make_table(job: TableJob) -> None:
@@ -146,7 +164,7 @@ def train(job: TrainJob) -> None:
             # Trained, not chosen, its weights removed; now it is chosen after all.
             artifacts.remove_directory(workdir.rounds)
         cluster = open_cluster(job.config.distribution, job.config.training.batch_size)
-        training_program.train(job.config, workdir, StopRequest(), cluster, job.command, saved_model=False)
+        training_program.train(job.config, workdir, StopRequest(), cluster, job.command, False, job.trunk)
         _link(workdir)
         _write_result(workdir, job.stamp)
 
@@ -185,8 +203,8 @@ def _link(workdir: Workdir) -> None:
 def _write_result(workdir: Workdir, stamp: str) -> None:
     figures = read_metrics(workdir)
     seconds = round(sum(workdir.read_times().values()), 3)
-    result = ArmResult(stamp, seconds, _by_metric(figures.final.sets), _by_metric(figures.fusion))
-    artifacts.write_json(workdir.root / ComparisonFiles.RESULT, result.to_json())
+    result = RunResult(stamp, seconds, _by_metric(figures.final.sets), _by_metric(figures.fusion))
+    artifacts.write_json(workdir.root / StudyFiles.RESULT, result.to_json())
 
 
 def _by_metric(sets: Mapping[str, SetFigures]) -> ResultFigures:

@@ -1,7 +1,7 @@
-"""Runs of a comparison, one after the other: scripts/compare.py starts it, nobody else needs to.
+"""Runs of a study, one after the other: programs like scripts/compare.py start it, nobody else needs to.
 
-A job comes as a line of JSON on standard input, which stays open as long as the comparison lives: when it closes, the
-comparison is gone, and the run ends too. A job that is done is answered; one that fails ends the process.
+A job comes as a line of JSON on standard input, which stays open as long as the study lives: when it closes, the
+study is gone, and the run ends too. A job that is done is answered; one that fails ends the process.
 """
 
 import json
@@ -23,14 +23,14 @@ def main(_: list[str]) -> None:
     threading.Thread(target=_listen, args=(lines,), daemon=True).start()
     first = lines.get()
     if not first:
-        sys.exit("error: this program is started by scripts/compare.py")
-    from sjft_tf.pipeline.comparing.job_types import job_from_json
+        sys.exit("error: this program is started by scripts/compare.py and other studies")
+    from sjft_tf.pipeline.studying.job_types import job_from_json
 
     job = job_from_json(json.loads(first)["job"])
     if job.cores:
         os.sched_setaffinity(0, job.cores)  # before TensorFlow counts them
-    from sjft_tf.pipeline.comparing.jobs import forget, work
-    from sjft_tf.pipeline.comparing.worker import DONE
+    from sjft_tf.pipeline.studying.jobs import forget, work
+    from sjft_tf.pipeline.studying.worker import DONE
     from sjft_tf.training import set_seeds
 
     training, cpus = job.config.training, job.config.distribution.logical_cpus

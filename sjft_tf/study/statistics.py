@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+
+from sjft_tf.schema import Formed
 
 COMPLETE = 50_000
 """Resamples up to which all of them are enumerated: n^n for n <= 6."""
@@ -27,16 +29,21 @@ class Interval(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ArmSummary:
-    """The summary of an arm in comparison.json; None for what there is not.
+class Summary(Formed):
+    """What the runs of a cell or of an arm reached together; None for what there is not.
 
     Attributes:
         n: seeds.
         mean, sd: of the accuracy, sd with ddof 1.
-        difference: mean of the differences to the baseline, of the seeds that both have.
+        difference: mean of the differences to the reference, of the seeds that both have.
         low, high: its 95 % interval, by bootstrap.
         seconds: mean of the runs.
     """
+
+    FORM: ClassVar[dict[str, Any]] = {
+        **{"n": int, "mean": (float, None), "sd": (float, None), "difference": (float, None)},
+        **{"low": (float, None), "high": (float, None), "seconds": (float, None)},
+    }
 
     n: int
     mean: float | None
@@ -122,18 +129,18 @@ def image_interval(
 
 def paired_summary(
     values: Mapping[int, float], baseline: Mapping[int, float], seconds: Sequence[float] = ()
-) -> ArmSummary:
-    """The summary of an arm in comparison.json.
+) -> Summary:
+    """The summary of the runs of a cell or of an arm.
 
     Args:
         values: accuracy of each seed.
-        baseline: that of the baseline; the seeds that both have are compared.
+        baseline: that of the reference; the seeds that both have are compared.
         seconds: of each run.
     """
     x = np.array(list(values.values()), np.float64)
     gains = differences(values, baseline)
     around = bootstrap_interval(gains)
-    return ArmSummary(
+    return Summary(
         n=len(x),
         mean=float(x.mean()) if len(x) else None,
         sd=float(x.std(ddof=1)) if len(x) > 1 else None,
@@ -145,5 +152,5 @@ def paired_summary(
 
 
 def differences(values: Mapping[int, float], baseline: Mapping[int, float]) -> list[float]:
-    """This arm less the baseline, for each seed that both have."""
+    """These values less the baseline's, for each seed that both have."""
     return [values[seed] - baseline[seed] for seed in values if seed in baseline]

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from sjft_tf.comparison.statistics import (
-    ArmSummary,
+from sjft_tf.study.statistics import (
+    Summary,
     bootstrap_interval,
     differences,
     image_interval,
@@ -96,7 +96,7 @@ def test_summary_by_hand():
     assert summary.difference == pytest.approx((0.1 + 0.3) / 2)  # of the seeds both have
     assert differences({1: 0.5}, {0: 0.1}) == []
     empty = paired_summary({}, {})
-    assert empty == ArmSummary(0, *[None] * 6)
+    assert empty == Summary(0, *[None] * 6)
     one = paired_summary({0: 0.5}, {0: 0.4})
     assert one.sd is None
     assert one.low is None
