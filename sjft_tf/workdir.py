@@ -38,6 +38,8 @@ _FOLDERS = (
     "adapted",
     "patches",
     "heat_maps",
+    "features",
+    "cells",
 )
 
 
@@ -105,6 +107,26 @@ class ComparisonFiles(StudyFiles):
     RECORD = "comparison.json"
     MARKDOWN = "comparison.md"
     CSV = "comparison.csv"
+
+
+class ProbeFiles:
+    """Names in the workdir of a probe.
+
+    Attributes:
+        RECORD: what was reached with every layer, and the best of it (JSON).
+        CELLS: folder of single results, a file each (JSON).
+        FEATURES: folder of kept features, a folder each.
+        POINTS: the picture of features: coordinates, classes and sets (NPZ).
+        PICTURES: the same drawn, by class and by set (SVG).
+        RANKING: starting weights ranked (JSON).
+    """
+
+    RECORD = "probe.json"
+    CELLS = "cells"
+    FEATURES = "features"
+    POINTS = "points.npz"
+    PICTURES = ("features-by-class.svg", "features-by-set.svg")
+    RANKING = "ranking.json"
 
 
 class Workdir:

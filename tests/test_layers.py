@@ -42,6 +42,9 @@ LAYERS = {
         *("advice", "comparison", "config", "descriptors", "drift", "evaluation", "export"),
         *("factors", "images", "influence", "models", "patches", "report", "retrieval"),
         *("run_sets", "selection", "study", "summaries", "training", "transferability", "workdir"),
+        *("advice", "comparison", "config", "descriptors", "evaluation", "export", "features", "images", "influence"),
+        *("models", "probing", "report", "retrieval", "run_sets", "selection", "study", "summaries", "training"),
+        *("transferability", "workdir"),
     ),
     "api": (
         *("advice", "comparison", "config", "export", "images", "models", "pipeline"),

@@ -14,6 +14,7 @@ from sjft_tf.config.model import ModelConfig
 from sjft_tf.config.monitor import MonitorConfig
 from sjft_tf.config.option import Section, Setting
 from sjft_tf.config.patches import PatchConfig
+from sjft_tf.config.probe import Candidate, ProbeConfig
 from sjft_tf.config.pruning import PruneConfig
 from sjft_tf.config.retrieval import RetrievalConfig
 from sjft_tf.config.run import RunConfig
@@ -25,6 +26,7 @@ __all__ = [
     "CO_TUNING",
     "RELATED",
     "AugmentationConfig",
+    "Candidate",
     "CheckpointConfig",
     "DataConfig",
     "DistributionConfig",
@@ -32,6 +34,7 @@ __all__ = [
     "ModelConfig",
     "MonitorConfig",
     "PatchConfig",
+    "ProbeConfig",
     "PruneConfig",
     "RetrievalConfig",
     "RunConfig",

@@ -15,10 +15,11 @@ from sjft_tf.report.markdown import charts_folder, write_markdown
 from sjft_tf.report.page import render
 from sjft_tf.report.patches import is_patches, patches_context
 from sjft_tf.report.pictures import Pictures, open_pictures
+from sjft_tf.report.probe import probe_context, read_probe
 from sjft_tf.report.reading import is_run, read_run
 from sjft_tf.report.run_sections import run_context
 from sjft_tf.report.study import read_study, study_context
-from sjft_tf.workdir import ComparisonFiles, StudyFiles, Workdir
+from sjft_tf.workdir import ComparisonFiles, ProbeFiles, StudyFiles, Workdir
 
 _PAGES = (".html", ".htm", ".md")
 
@@ -26,14 +27,14 @@ _PAGES = (".html", ".htm", ".md")
 def write_report(
     workdir: str | Path, output: str | Path | None = None, *, target: str = "", source: Sequence[str] = ()
 ) -> Path:
-    """Writes a page about a run, a comparison of arms, another study, or what was learned patch by patch.
+    """Writes a page about a run, a comparison of arms, another study, a probe of layers, or patches.
 
     HTML is one file that needs nothing beside it. Markdown has its charts in a folder beside it and no photographs. The
     same inputs give the same bytes.
 
     Args:
         workdir: folder of a run (config.json and rounds/), of a comparison (comparison.json), of another study
-            (study.json) or of patches (patches.json).
+            (study.json), of a probe (probe.json) or of patches (patches.json).
         output: the file, Markdown if it ends in .md, else HTML; `workdir/report.html` when not given.
         target, source: where the images lie now, for the pictures; by default where the run found them. Images that
             cannot be opened are left out, and the page says so.
@@ -51,6 +52,9 @@ def write_report(
         raise InputError(f"The report cannot be written to {path}: {reason}. Choose another --output.")
     if (workdir / ComparisonFiles.RECORD).is_file():
         kind, values = "comparison", _comparison(read_comparison(workdir), path, not markdown, target, source)
+    elif (workdir / ProbeFiles.RECORD).is_file():
+        title = f"Probe {workdir.resolve().name}"
+        kind, values = "probe", {"title": title, "probe": probe_context(workdir, read_probe(workdir))}
     elif (workdir / StudyFiles.RECORD).is_file():
         record = read_study(workdir)
         kind, values = "study", {"title": record.title, "study": study_context(record, workdir, path)}
@@ -63,7 +67,7 @@ def write_report(
     else:
         raise InputError(
             f"There is nothing to report in {workdir}: expected a run (config.json, rounds/), a comparison "
-            f"({ComparisonFiles.RECORD}), a study ({StudyFiles.RECORD}) or patches "
+            f"({ComparisonFiles.RECORD}), a study ({StudyFiles.RECORD}), a probe ({ProbeFiles.RECORD}) or patches "
             f"({Workdir(workdir).patches_record.name})"
         )
     if markdown:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
     *("train", "extract", "retrieve", "evaluate", "export", "predict"),
-    *("audit", "prune", "compare", "report", "advise", "demo"),
+    *("audit", "prune", "compare", "report", "advise", "demo", "probe"),
 )
 
 
