@@ -64,7 +64,6 @@ setup(
                 *("train", "extract", "retrieve", "evaluate", "export", "predict"),
                 *("audit", "prune", "compare", "report", "advise", "demo"),
                 *("probe", "patches", "transferability", "factors"),
-                *("audit", "prune", "compare", "report", "advise", "demo", "probe", "transferability"),
             )
         ]
     },

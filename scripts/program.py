@@ -34,22 +34,12 @@ def define_common() -> None:
 def define_config(*sections: str, without: Sequence[str] = ()) -> None:
     """Defines one flag for each field of the named config sections (all of them by default), but `without` these."""
     for section in dataclasses.fields(RunConfig):
-<<<<<<< HEAD
-        if sections and section.name not in sections:
-            continue
-        define_section(section.default_factory(), without)  # type: ignore[misc]
-
-
-def define_section(section: Section, without: Sequence[str] = ()) -> None:
-    """Defines one flag for each field of a section of settings, but `without` these."""
-=======
         if not sections or section.name in sections:
             define_section(section.default_factory(), without)  # type: ignore[misc]
 
 
-def define_section(section: object, without: Sequence[str] = ()) -> None:
+def define_section(section: Section, without: Sequence[str] = ()) -> None:
     """Defines one flag for each field of a section, but `without` these and those that are defined already."""
->>>>>>> 014692eb43a39c31ec73e829d5a8d09f141cf1cc
     for item in dataclasses.fields(section):  # type: ignore[arg-type]
         if item.name not in FLAGS and item.name not in without:
             _define(item)

@@ -40,10 +40,8 @@ LAYERS = {
     ),
     "pipeline": (
         *("advice", "comparison", "config", "descriptors", "drift", "evaluation", "export"),
-        *("factors", "images", "influence", "models", "patches", "report", "retrieval"),
-        *("run_sets", "selection", "study", "summaries", "training", "transferability", "workdir"),
-        *("advice", "comparison", "config", "descriptors", "evaluation", "export", "features", "images", "influence"),
-        *("models", "probing", "report", "retrieval", "run_sets", "selection", "study", "summaries", "training"),
+        *("factors", "features", "images", "influence", "models", "patches", "probing"),
+        *("report", "retrieval", "run_sets", "selection", "study", "summaries", "training"),
         *("transferability", "workdir"),
     ),
     "api": (
