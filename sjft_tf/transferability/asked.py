@@ -155,8 +155,16 @@ class TransferSpec:
             holdout_test=self.holdout_test,
             keep_weights=self.keep_weights,
             facts=facts,
+            notes=self._notes(divisions),
             command=self.command,
         )
+
+    def _notes(self, divisions: Mapping[int, Division]) -> tuple[str, ...]:
+        """What must be said of A and B, where they are not halves of a kind."""
+        if self.other:
+            return (f"A is {self.other}, B is {self.base.data.target}.",)
+        given = self.classes_a or self.words
+        return (f"A and B: {divisions[self.seeds[0]].told()}. classes.csv has them all.",) if given else ()
 
     def _told(self) -> str:
         if self.other:
