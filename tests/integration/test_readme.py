@@ -16,7 +16,9 @@ DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.m
 # Guides whose commands are run after the README's, in the folder it leaves: some use its runs.
 GUIDES = [
     ROOT / "docs" / f"{name}.md"
-    for name in (*("recipes", "devices", "serving", "reports", "comparing", "retrieval", "influence", "image-sets"),)
+    for name in (
+        *("recipes", "devices", "serving", "reports", "comparing", "factors", "retrieval", "influence", "image-sets"),
+    )
 ]
 PROGRAMS = sorted(p.stem for p in (ROOT / "scripts").glob("*.py") if p.stem not in ("__init__", "program", "recipes"))
 # Flags of absl, of our own pytest options and of benchmarks, which the text may name too.
