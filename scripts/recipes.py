@@ -20,6 +20,7 @@ OWN_FLAGS = frozenset(
         *("arms", "seeds", "first_seed", "judge", "answers", "plan", "rates", "source_weights", "learned_bank"),
         *("choice", "choice_seeds", "choice_steps", "choice_folds", "learned_bank_weights", "keep_weights", "at_once"),
         *("formats", "quantize"),
+        *("factor", "values", "targets", "source_images", "drift", "drift_images"),
         *("kinds", "layers", "classes_a", "classes_b", "words", "class_names", "split_seed"),
     )
 )

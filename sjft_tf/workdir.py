@@ -142,6 +142,7 @@ class Workdir:
         report: figures of every class (CSV).
         predictions: the predictions on the test images (CSV).
         outcomes: of each validation image whether it was right, and its loss (NPZ).
+        drift: how far each stage of the trunk is from where it started (JSON).
         saved_model: the exported model.
         trunk: the trained trunk, to start another run with (`--weights`).
         logs: TensorBoard event files.
@@ -191,6 +192,7 @@ class Workdir:
         self.report = self.root / "report.csv"
         self.predictions = self.root / "predictions.csv"
         self.outcomes = self.root / StudyFiles.OUTCOMES
+        self.drift = self.root / "drift.json"
         self.saved_model = self.root / "saved_model"
         self.trunk = self.root / "trunk.weights.h5"
         self.architecture = self.root / "trunk.json"

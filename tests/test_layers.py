@@ -19,6 +19,8 @@ LAYERS = {
     "retrieval": ("descriptors", "images"),
     "selection": ("config", "images"),
     "models": (),
+    "features": ("models",),
+    "drift": ("features", "models"),
     "evaluation": (),
     "influence": ("evaluation", "images", "models"),
     "run_sets": ("config", "images", "influence", "workdir"),
@@ -29,14 +31,15 @@ LAYERS = {
     "comparison": ("config", "evaluation", "study", "workdir"),
     "transferability": ("config", "study"),
     "advice": ("config", "evaluation"),
+    "factors": ("advice", "config", "study"),
     "report": (
-        *("comparison", "config", "evaluation", "images", "influence", "retrieval", "run_sets", "study"),
-        *("summaries", "training", "workdir"),
+        *("comparison", "config", "drift", "evaluation", "images", "influence", "retrieval", "run_sets"),
+        *("study", "summaries", "training", "workdir"),
     ),
     "pipeline": (
-        *("advice", "comparison", "config", "descriptors", "evaluation", "export", "images", "influence", "models"),
-        *("report", "retrieval", "run_sets", "selection", "study", "summaries", "training", "transferability"),
-        "workdir",
+        *("advice", "comparison", "config", "descriptors", "drift", "evaluation", "export", "factors", "images"),
+        *("influence", "models", "report", "retrieval", "run_sets", "selection", "study", "summaries"),
+        *("training", "transferability", "workdir"),
     ),
     "api": (
         *(
@@ -53,7 +56,10 @@ LAYERS = {
         ),
         "workdir",
     ),
-    "scripts": ("comparison", "config", "images", "pipeline", "study", "training", "transferability", "workdir"),
+    "scripts": (
+        *("comparison", "config", "factors", "images", "pipeline", "study", "training", "transferability"),
+        "workdir",
+    ),
 }
 
 

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from sjft_tf.evaluation import ChosenSelector
 
 FAR = 4.0
-"""From this ratio of distances on (see `Measurement`), a set is too far away to borrow from: the farthest that paid lay
-at 3.7."""
+"""From this ratio of distances on (see `Measurement`), a set is too far away to borrow from: beyond all that was
+measured. At 3.7, the farthest of `findings.TARGETS`, borrowing brought 5.5 points by the batch's statistics, and by
+mixed ones, the default, cost 0.7 (-2.1 to +0.8)."""
 
 
 @dataclasses.dataclass(frozen=True)

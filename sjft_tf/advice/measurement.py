@@ -15,9 +15,8 @@ LITTLE = 50
 class) lies clearly below it, Stanford Dogs (100) and CIFAR-10 (5,000) above."""
 
 DIFFERENT = 2.0
-"""From this ratio of distances on, the source counts as a different domain. A rule of thumb from six pairs of sets
-(docs/evidence/distances.md): three alike ones have at most 1.6, three different ones at least 3. It holds for the bank,
-side and bins below only."""
+"""From this ratio of distances on, the source counts as a different domain: it lies between `findings.ALIKE` and
+`findings.UNLIKE`, six pairs of sets (docs/evidence/distances.md). It holds for the bank, side and bins below only."""
 
 BANK, SIDE, BINS = "gabor", 64, 100
 """What distances are measured with, whatever the training's flags say. In smaller views a bin has so few positions that

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from sjft_tf.advice.findings import borrowing_near, rate_near
 from sjft_tf.advice.measurement import Measurement
 from sjft_tf.advice.trunk_stages import early_stage, middle_stage
 from sjft_tf.config import Setting
@@ -38,6 +39,7 @@ class Advice:
     Attributes:
         cell: place in the decision table.
         borrowing: whether borrowing is likely to help, and why that is thought.
+        rate: which learning rates were best for targets about as far away; "" where nothing is known.
         recipes: at least one.
         notes: bordering cases, and what the measurement cannot tell.
         decision: what --selector=auto takes.
@@ -45,6 +47,7 @@ class Advice:
 
     cell: str
     borrowing: str
+    rate: str
     recipes: tuple[Recipe, ...]
     notes: tuple[str, ...]
     decision: ChosenSelector
@@ -53,14 +56,9 @@ class Advice:
 _BORROWING = {
     (True, True): (
         "likely to help. With ImageNet to borrow from, the paper gained 4.5 points on Flowers-102 (10 images a class) "
-        "and 4.1 on Caltech-256 (15 a class) over plain fine-tuning. With 5 images a class, a small trunk gained 0.9 "
-        "and 1.7 points by it on textures and flowers (docs/evidence/borrowing.md)."
+        "and 4.1 on Caltech-256 (15 a class) over plain fine-tuning."
     ),
-    (True, False): (
-        "likely to help as well: with 5 images a class, a small trunk gained 2 to 3 points by it over plain "
-        "fine-tuning on sketches, traffic signs, aerial views and small photos, from which Tiny-ImageNet lies 2.0 to "
-        "2.5 away, but lost 0.7 on handwritten characters, from which it lies 3.7 away (docs/evidence/borrowing.md)."
-    ),
+    (True, False): "likely to help as well, as long as the source does not lie much farther away than 2.5.",
     (False, True): (
         "may still help: the paper gained 9.8 points on Stanford Dogs (100 a class), which was cut from ImageNet, and "
         "2.7 on Caltech-256 (60 a class). Steps see twice as many images."
@@ -94,7 +92,10 @@ def advise(measured: Measurement, trunk: str, pretrained: bool) -> Advice:
     else:
         recipes = (_plain("enough images to move every layer, and the new domain asks for it"), borrow)
     borrowing, notes = _BORROWING[measured.little, measured.similar], _notes(measured, pretrained)
-    return Advice(measured.cell, borrowing, recipes, notes, measured.decision)
+    if measured.little:  # of little data alone there are curves
+        borrowing += " " + borrowing_near(measured.ratio)
+    rate = rate_near(measured.ratio) if measured.little and pretrained else ""
+    return Advice(measured.cell, borrowing, rate, recipes, notes, measured.decision)
 
 
 _TAKES = {"none": "nothing of this source, which lies too far away,", "all": "the whole source"}

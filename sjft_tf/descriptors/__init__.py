@@ -21,7 +21,6 @@ from sjft_tf.descriptors.gabor import GaborBank
 from sjft_tf.descriptors.histogram import histograms, histograms_of
 from sjft_tf.descriptors.openers import open_bank
 from sjft_tf.descriptors.store import DescriptorStore, StoreWriter
-from sjft_tf.descriptors.store_files import partial_store
 from sjft_tf.descriptors.target import TargetDescriptors, edges_made_from, fit_target_edges, target_descriptors
 from sjft_tf.descriptors.viewing import DescribedImages, DescriptorView, image_batches, view_stamp
 
@@ -48,7 +47,6 @@ __all__ = [
     "histograms_of",
     "image_batches",
     "open_bank",
-    "partial_store",
     "target_descriptors",
     "view_stamp",
 ]

@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import itertools
-import mmap
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from sjft_tf.artifacts import Stamp, check_made_from, remove_directory, write_json
+from sjft_tf.artifacts import (
+    RowFile,
+    Stamp,
+    check_made_from,
+    give_back,
+    map_rows,
+    partial_folder,
+    publish,
+    remove_directory,
+    reserve,
+    row_checksums,
+    write_json,
+)
 from sjft_tf.descriptors.store_files import (
     COUNTS,
     META,
     StoreDescription,
-    map_counts,
-    no_room,
-    partial_store,
     read_checksums,
     read_description,
     remedy_for,
-    reserve,
-    row_checksums,
     write_checksums,
 )
 from sjft_tf.errors import InputError
 
 _CHECKED_ROWS = 512
+_WHAT = "descriptors"
 
 
 class DescriptorStore:
@@ -59,7 +66,7 @@ class DescriptorStore:
                 for channels, positions in zip(self.layer_channels, self.layer_positions, strict=True)
             ]
         )
-        self._map, self._counts = map_counts(self.path / COUNTS, description.shape, description.dtype)
+        self._map, self._counts = map_rows(self.path / COUNTS, description.shape, description.dtype)
 
     def __len__(self) -> int:
         return self.images
@@ -124,7 +131,7 @@ class DescriptorStore:
         counts = self._verified(chosen)
         # A slice is a view of the mapping, which is given back below and must not be handed out.
         counts = counts.copy() if counts.base is not None else counts
-        self._give_back()
+        give_back(self._map)
         return counts
 
     def histograms(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
@@ -132,7 +139,7 @@ class DescriptorStore:
         chosen = _checked_rows(rows, self.images)
         # The same two roundings as in histogram.py: a float32 reciprocal, then a float32 product.
         histograms = np.multiply(self._verified(chosen), self._scale, dtype=np.float32)
-        self._give_back()
+        give_back(self._map)
         return histograms
 
     def blocks(
@@ -158,11 +165,6 @@ class DescriptorStore:
                 )
         return counts
 
-    def _give_back(self) -> None:
-        # The kernel keeps what was read in its cache, but no longer counts it as memory of this process.
-        if hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED)
-
 
 class StoreWriter:
     """Writes a `DescriptorStore`; made by `DescriptorStore.create`.
@@ -174,21 +176,19 @@ class StoreWriter:
 
     def __init__(self, path: str | os.PathLike[str], description: StoreDescription):
         self._path, self._description = Path(path), description
-        self.partial = partial_store(self._path)
+        self.partial = partial_folder(self._path)
         self._shape, self._dtype = description.shape, description.dtype
         self._sums = np.repeat(np.array(description.layer_positions, np.int64), description.layer_channels)
         counts = self.partial / COUNTS
         self.continued = (self.partial / META).exists()
         if self.continued:
             check_made_from(self.partial, read_description(self.partial).stamp, description.stamp)
-            map_counts(counts, self._shape, self._dtype)
+            map_rows(counts, self._shape, self._dtype)
         else:
             # Written last, the description says that the file of counts is there in its full size.
-            reserve(counts, self._shape, self._dtype)
+            reserve(counts, self._shape, self._dtype, _WHAT)
             write_json(self.partial / META, description.to_json())
-        # Written by pwrite and not through a mapping: pages of a mapping would count as this process's memory.
-        self._file = os.open(counts, os.O_RDWR)
-        self._start = os.fstat(self._file).st_size - self._shape[0] * self._shape[1] * self._dtype.itemsize
+        self._file = RowFile(counts, self._shape, self._dtype, _WHAT)
         self._seen = np.zeros(self._shape[0], bool)
         self._checksums = np.zeros(self._shape[0], np.uint32)
 
@@ -216,13 +216,13 @@ class StoreWriter:
             )
         lines = np.ascontiguousarray(counts, self._dtype)
         for start, stop in _runs(chosen):
-            self._put(lines[start:stop].tobytes(), self._start + int(chosen[start]) * lines.strides[0])
+            self._file.write(int(chosen[start]), lines[start:stop])
         self._checksums[chosen] = row_checksums(lines)
         self._seen[chosen] = True
 
     def flush(self) -> None:
         """Brings everything written so far to the disk: neither `kill -9` nor a power cut takes it back."""
-        os.fsync(self._file)
+        self._file.flush()
 
     def finish(self) -> DescriptorStore:
         """Completes the store: it takes its name, and is returned opened for reading.
@@ -238,19 +238,12 @@ class StoreWriter:
             )
         self.close()
         write_checksums(self.partial, self._checksums)
-        self.partial.rename(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        publish(self.partial, self._path)
         return DescriptorStore.open(self._path)
 
     def close(self) -> None:
         """Closes the file; the partial store stays and can be gone on with."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        self._file.close()
 
     def discard(self) -> None:
         """Removes what was written: descriptors of images that are no longer what they were."""
@@ -260,15 +253,6 @@ class StoreWriter:
     def _plausible(self, counts: np.ndarray) -> np.ndarray:
         by_channel = counts.reshape(len(counts), len(self._sums), self._description.bins)
         return (by_channel.sum(axis=2, dtype=np.int64) == self._sums).all(axis=1) & (counts.min(axis=1) >= 0)
-
-    def _put(self, data: bytes, offset: int) -> None:
-        left = memoryview(data)
-        while left:
-            try:
-                written = os.pwrite(self._file, left, offset)
-            except OSError as error:
-                raise no_room(self.partial, len(left), error) from error
-            left, offset = left[written:], offset + written
 
     def missing(self) -> np.ndarray:
         """int32, ascending: rows that were written neither by this process nor by an earlier one."""

@@ -29,6 +29,7 @@ Views and training
 
 View             the deterministic view of an image: squash-resize and center crop
 evaluation_views the views whose predictions are averaged: center, ten crops, or whole images of several sides
+SixteenViews     the views of an image that a linear classifier learns from and is asked by
 reduction_error  what decoding large JPEG images smaller (`ImageSet.reduced`) changes in their views
 Augmentation     random crop, scale and mirror of training images, and the `Change`s after it: RandomAffine,
                  RandAugment, ColorJitter, Cutout; Mixing of whole batches
@@ -74,6 +75,7 @@ from sjft_tf.images.sets.findings import told_passed_over
 from sjft_tf.images.sets.image_set import ImageSet, untuned
 from sjft_tf.images.sets.reduction import reduction_error
 from sjft_tf.images.sets.scan import inspect_image
+from sjft_tf.images.sets.sixteen_views import SixteenViews
 from sjft_tf.images.sets.square import ASPECT_RATIOS, SQUASH, squared
 from sjft_tf.images.sets.views import EVAL_VIEWS, TenCrop, View, WholeImage, dense_sides, evaluation_views
 from sjft_tf.images.sources import default_splits, open_image_set, open_source
@@ -107,6 +109,7 @@ __all__ = [
     "RandAugment",
     "RandomAffine",
     "Repeats",
+    "SixteenViews",
     "SourceStream",
     "TenCrop",
     "ValueRange",

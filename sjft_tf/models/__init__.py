@@ -8,6 +8,7 @@ Public surface:
     save_trunk, load_trunk_weights      a trained trunk, to start another model with
     match_weights, matches_in_words     what of a weight file fits a trunk that it fits in part
     FeatureStream, trunk_features       what a frozen trunk makes of images
+    Call, calls_of                      the calls of layers in a network, in the order of computation
     Scaling, strongest_to_weakest, block_slices
                                         what both convex heads share: scaled features, the choice of L2, blocks of rows
     fit_softmax_head, fit_by_folds      a convex softmax head on such features, fitted quickly
@@ -43,10 +44,11 @@ from sjft_tf.models.class_weights import balanced_weights
 from sjft_tf.models.co_tuning import CoTuning, Relationship, class_relationship, related, temperature
 from sjft_tf.models.contracts import ImageDataset, ImageView, SizedView, Variable
 from sjft_tf.models.convex_head import BLOCK_BYTES, Scaling, block_slices, strongest_to_weakest
-from sjft_tf.models.depth import counted_layers, freeze, layers_up_to, rate_factors
+from sjft_tf.models.depth import TRUNK, counted_layers, freeze, layers_up_to, rate_factors
 from sjft_tf.models.dropout import ResumableDropout
 from sjft_tf.models.families import find_family
 from sjft_tf.models.features import FeatureStream, trunk_features
+from sjft_tf.models.flattening import Call, calls_of
 from sjft_tf.models.hybrid import reset_from
 from sjft_tf.models.joint import build_joint_model, target_logits
 from sjft_tf.models.losses import head_sums, valid_rows
@@ -84,6 +86,8 @@ __all__ = [
     "OPTIMIZERS",
     "PRECISIONS",
     "SCHEDULES",
+    "TRUNK",
+    "Call",
     "CoTuning",
     "FeatureStream",
     "FusedBatchNormalization",
@@ -110,6 +114,7 @@ __all__ = [
     "build_joint_model",
     "build_optimizer",
     "build_trunk",
+    "calls_of",
     "check_trunk",
     "check_weight_file",
     "class_relationship",

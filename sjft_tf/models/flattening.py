@@ -26,12 +26,16 @@ class Call:
         shape: of its (first) output, None where a side is open.
         pooled: the output is a map of one pixel made by global pooling, or of such ones alone.
         cut: number of the call, by which `build_up_to` takes it.
+        given: the numbers of the calls whose outputs it takes; -1 is the model's input.
+        output: its (first) output, a Keras tensor; of a model that is nested, one within it.
     """
 
     layer: Any
     shape: tuple[int | None, ...]
     pooled: bool
     cut: int
+    given: tuple[int, ...] = ()
+    output: Any = None
 
     @property
     def name(self) -> str:
@@ -57,7 +61,8 @@ def calls_of(model: keras.Model) -> list[Call]:
         given = [value for value in tf.nest.flatten((args, kwargs)) if isinstance(value, Call)]
         outputs = tf.nest.flatten(node.outputs)
         shape = tuple(outputs[0].shape)
-        found.append(Call(layer, shape, _is_pooled(layer, shape, given), len(found)))
+        numbers = tuple(call.cut for call in given)
+        found.append(Call(layer, shape, _is_pooled(layer, shape, given), len(found), numbers, outputs[0]))
         return [found[-1]] * len(outputs)
 
     _run(model, [Call(None, tuple(one.shape), False, -1) for one in _graph(model).inputs], visit)

@@ -15,6 +15,7 @@ from sjft_tf.report.bounds import MOST
 from sjft_tf.report.damage import core
 from sjft_tf.report.line_chart import Point, line_chart
 from sjft_tf.report.links import run_link
+from sjft_tf.report.study_drift import drift_charts
 from sjft_tf.study import CellRecord, CellRun, Interval, StudyRecord
 from sjft_tf.workdir import StudyFiles
 
@@ -81,6 +82,7 @@ def study_context(record: StudyRecord, root: Path, output: Path) -> dict[str, An
             for cell in record.cells
         ],
         "references": sorted({titles[cell.reference] for cell in record.cells if cell.reference}),
+        "drift": drift_charts(record, root),
         "accuracy": _chart(record, "accuracy", "accuracy on the test images (%)", _accuracy, 0.0),
         "differences": _chart(record, "differences", "difference (percentage points)", _difference, -1.0),
     }
@@ -117,7 +119,7 @@ def _chart(
         # No farther than what they are of can be: of two seeds an interval may hold everything.
         ends = (None, None) if interval is None else (100 * max(least, interval.low), 100 * min(1.0, interval.high))
         others = [_text(value) for axis, value in cell.axes.items() if axis != x.name]
-        title = ", ".join(others) if x.name in cell.axes and others else cell.title
+        title = (", ".join(others) or "mean") if x.name in cell.axes else cell.title
         for place in [cell.axes[x.name]] if x.name in cell.axes else places:
             series.setdefault(title, []).append(Point(place, 100 * (mean or 0.0), *ends))
     return line_chart(name, series, x.title, y, log=x.log)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sjft_tf.artifacts import Stamp, check_made_from, load_npz
-from sjft_tf.descriptors import BinEdges, DescriptorStore, partial_store, view_stamp
+from sjft_tf.artifacts import Stamp, check_made_from, load_npz, partial_folder
+from sjft_tf.descriptors import BinEdges, DescriptorStore, view_stamp
 from sjft_tf.errors import InputError
 from sjft_tf.retrieval.request import RetrievalPaths, RetrievalRequest
 from sjft_tf.retrieval.search_checkpoint import SCHEMA
@@ -32,7 +32,7 @@ def check_begun(request: RetrievalRequest, edges: BinEdges | None, paths: Retrie
         **({} if edges is None else {"edges": edges.fingerprint}),
     }
     if paths.store is not None:
-        begun = next((path for path in (paths.store, partial_store(paths.store)) if path.exists()), None)
+        begun = next((path for path in (paths.store, partial_folder(paths.store)) if path.exists()), None)
         if begun is None:  # then no checkpoint is taken up either
             return
         store = DescriptorStore.open(begun, partial=begun != paths.store)

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from sjft_tf.artifacts import ArtifactMismatch
-from sjft_tf.descriptors import partial_store
+from sjft_tf.artifacts import ArtifactMismatch, partial_folder
 from sjft_tf.errors import InputError, Stopped
 from sjft_tf.pipeline.programs.retrieve import retrieve
 from sjft_tf.pipeline.programs.train import train
@@ -113,7 +112,7 @@ def searched(request, config, tmp_path_factory):
         workdir.search.unlink()
     if kind == "lists alone":
         workdir.edges.unlink()
-    left = {path.name for path in (workdir.search, workdir.descriptors, partial_store(workdir.descriptors))}
+    left = {path.name for path in (workdir.search, workdir.descriptors, partial_folder(workdir.descriptors))}
     stays = {"partial store": "descriptors-source.partial", "whole store": "descriptors-source"}.get(kind, "search.npz")
     assert left & {path.name for path in workdir.root.iterdir()} == {stays}
     return config, workdir

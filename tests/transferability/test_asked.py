@@ -89,6 +89,7 @@ def test_what_is_not_asked_for_is_not_run():
         ({"classes_a": "a.txt"}, "--classes_a and --classes_b go together"),
         ({"words": "w.txt", "other": "glyphs"}, "--source and --words each say what A is"),
         ({"words": "w.txt", "split_seed": 3}, "--words and --split_seed each say what A is"),
+        ({"words": "gone.txt"}, "gone.txt cannot be read as text"),
         ({"class_names": "n.tsv"}, "--class_names says what classes are for --words"),
         ({"base": BASE.replace("model", freeze="1")}, "--freeze and --reset_from are what this study varies"),
         ({"layers": (6,)}, r"--layers must be from 1 to 5, .*Received: \[6\]"),

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from sjft_tf.descriptors import partial_store
+from sjft_tf.artifacts import partial_folder
 from sjft_tf.errors import InputError
 from sjft_tf.training import finished_rounds
 from sjft_tf.workdir import Workdir
@@ -65,7 +65,7 @@ def held_back(workdir: Workdir, publish: bool = True, begun: bool = False) -> It
 def _worth_keeping(workdir: Workdir) -> bool:
     paths = (
         *(workdir.checkpoints, workdir.edges, workdir.neighbors, workdir.search, workdir.descriptors),
-        *(partial_store(workdir.descriptors), workdir.importance, workdir.transport, workdir.likeness),
+        *(partial_folder(workdir.descriptors), workdir.importance, workdir.transport, workdir.likeness),
         *(workdir.leaks, workdir.influence),
     )
     return bool(finished_rounds(workdir.rounds)) or any(path.exists() for path in paths)

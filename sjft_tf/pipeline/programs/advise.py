@@ -114,6 +114,8 @@ def advise(
     yield f"      auto: --selector=auto takes {advice.decision}"
     yield f"      case: {advice.cell}"
     yield f" borrowing: {advice.borrowing}"
+    if advice.rate:
+        yield f"      rate: {advice.rate}"
     for number, recipe in enumerate(advice.recipes, 1):
         yield f"{number:>10}: {recipe.name}: {recipe.why}"
         yield f"            {commands[recipe.name]}"
@@ -131,7 +133,7 @@ def advise(
             }
             | {"measured by": {"bank": BANK, "side": SIDE, "bins": BINS}}
             | {"auto": dataclasses.asdict(advice.decision)}
-            | {"case": advice.cell, "borrowing": advice.borrowing}
+            | {"case": advice.cell, "borrowing": advice.borrowing, "rate": advice.rate}
             | {"recipes": [{"name": r.name, "why": r.why, "command": commands[r.name]} for r in advice.recipes]}
             | {"compare": commands["compare"], "notes": list(advice.notes)},
         )

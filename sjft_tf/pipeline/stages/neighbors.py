@@ -6,9 +6,9 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from sjft_tf.artifacts import Artifact, Stamp, write_json
+from sjft_tf.artifacts import Artifact, Stamp, partial_folder, write_json
 from sjft_tf.config import RunConfig
-from sjft_tf.descriptors import BinEdges, DescribedImages, FilterBank, edges_made_from, fit_target_edges, partial_store
+from sjft_tf.descriptors import BinEdges, DescribedImages, FilterBank, edges_made_from, fit_target_edges
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, reduction_error, refuse_changed
 from sjft_tf.pipeline.inputs import descriptor_view, filter_bank, for_descriptors
@@ -92,7 +92,7 @@ def check_table(config: RunConfig, sets: Sets, workdir: Workdir) -> None:
             check_begun_search(workdir.search, feature_stamp(config, sets), k)
         return
     paths = _paths(config, workdir)
-    begun = [workdir.edges, paths.checkpoint, paths.store, paths.store and partial_store(paths.store)]
+    begun = [workdir.edges, paths.checkpoint, paths.store, paths.store and partial_folder(paths.store)]
     if not there and not any(path is not None and path.exists() for path in begun):
         return  # a bank may take seconds to open
     request = _request(config, sets, k)

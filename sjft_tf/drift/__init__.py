@@ -1,0 +1,12 @@
+"""What training has changed inside a trunk: how far kernels moved, how far features did.
+
+- `Similarity`: linear CKA and cosine of features before and after, image by image.
+- `Movement`, `movement`: relative distance and cosine of kernels.
+- `measure`: both for every stage of a trunk; a `StageDrift` each.
+"""
+
+from sjft_tf.drift.measure import StageDrift, measure
+from sjft_tf.drift.similarity import Similarity
+from sjft_tf.drift.weights import Movement, movement
+
+__all__ = ["Movement", "Similarity", "StageDrift", "measure", "movement"]

@@ -1,0 +1,68 @@
+"""What changed inside the trunks of a study: its charts, from the drift.json of its runs."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from sjft_tf import artifacts
+from sjft_tf.drift import StageDrift
+from sjft_tf.errors import InputError
+from sjft_tf.report.bounds import MOST
+from sjft_tf.report.line_chart import Point, line_chart
+from sjft_tf.study import StudyRecord, t_interval
+from sjft_tf.workdir import Workdir
+
+_FORM = {"images": int, "stages": [StageDrift.FORM], "made_from": dict}
+_MOST = 16  # lines that can be told apart
+
+
+class DriftCharts(NamedTuple):
+    """By stage of the trunk, a line for each cell: relative distance of the weights, linear CKA of the features."""
+
+    weights: Markup
+    features: Markup
+
+
+def drift_charts(record: StudyRecord, root: Path) -> DriftCharts | None:
+    """The charts; None where nothing was measured. A file that is damaged is left out.
+
+    Args:
+        record: the study.
+        root: its workdir.
+    """
+    by_cell: dict[str, list[list[StageDrift]]] = {}
+    for cell in record.cells:
+        for run in cell.runs:
+            with contextlib.suppress(InputError, OSError):
+                found = artifacts.read_json(Workdir(root / run.workdir).drift, _FORM)
+                by_cell.setdefault(cell.title, []).append([StageDrift.from_json(one) for one in found["stages"]])
+    if not by_cell:
+        return None
+    shown = dict(list(by_cell.items())[:_MOST])
+    return DriftCharts(
+        _chart("drift-weights", shown, "weight_distance", "relative distance of the weights", MOST),
+        _chart("drift-features", shown, "feature_cka", "linear CKA of the features", 1.0),
+    )
+
+
+def _chart(name: str, by_cell: dict[str, list[list[StageDrift]]], figure: str, y: str, most: float) -> Markup:
+    series = {}
+    for title, runs in by_cell.items():
+        stages: dict[str, list[float]] = {}
+        for run in runs:
+            for stage in run:
+                if (value := getattr(stage, figure)) is not None:
+                    stages.setdefault(stage.name, []).append(value)
+        series[title] = [Point(stage, *_within(values, most)) for stage, values in stages.items()]
+    return line_chart(name, series, "stage of the trunk, by its last layer", y)
+
+
+def _within(values: list[float], most: float) -> tuple[float, float | None, float | None]:
+    """Mean and interval; no end of it is where no figure can be."""
+    interval = t_interval(values)
+    low, high = (None, None) if interval is None else (max(0.0, interval.low), min(most, interval.high))
+    return sum(values) / len(values), low, high
