@@ -13,15 +13,14 @@ import sys
 from absl import flags
 from sjft_tf.scripts import program
 
+from sjft_tf.errors import InputError
 from sjft_tf.factors import FACTORS, SIZES
 
 
 def define() -> None:
     program.define_common()
     program.define_config(without=("holdout_test", "validation_fold"))
-    flags.DEFINE_enum(
-        "factor", None, list(FACTORS), "; ".join(f"{name}: {what}" for name, what in FACTORS.items()), required=True
-    )
+    flags.DEFINE_enum("factor", None, list(FACTORS), "; ".join(f"{name}: {what}" for name, what in FACTORS.items()))
     flags.DEFINE_multi_string(
         "values",
         [],
@@ -57,6 +56,8 @@ def define() -> None:
 
 def main(_: list[str]) -> None:
     given = program.FLAGS
+    if given.factor is None:
+        raise InputError(f"--factor is missing: say what is to be varied, one of {', '.join(FACTORS)}")
     fixed = {} if given.target or not given.targets else {"target": given.targets[0]}
     config = program.config_from_flags(holdout_test=0.0, **fixed)
     from sjft_tf.factors import FactorSpec

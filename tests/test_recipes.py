@@ -45,7 +45,7 @@ def test_every_recipe_goes_with_every_program(defined, name, capsys):
         assert all(line.lstrip("-").partition("=")[0].removeprefix("no") in own for line in arguments), recipe
         own.unparse_flags()
         own(["x", *arguments, *(["--workdir=run"] if "workdir" in own else [])])
-    have_all = ("train", "advise", "compare", "demo")
+    have_all = ("train", "advise", "compare", "demo", "factors")
     assert ("passed over" in capsys.readouterr().err) == (name not in have_all)
 
 

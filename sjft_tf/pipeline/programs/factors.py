@@ -13,7 +13,7 @@ from sjft_tf.pipeline.studying.preparing import prepared
 from sjft_tf.pipeline.studying.program import in_processes
 from sjft_tf.pipeline.studying.runs import Launch
 from sjft_tf.pipeline.studying.studied import Studied
-from sjft_tf.study import StudyRecord, sets_key, write_tables
+from sjft_tf.study import StudyRecord, write_tables
 from sjft_tf.workdir import StudyFiles, Workdir
 
 
@@ -92,7 +92,7 @@ class Factored:
             if not (run.root / StudyFiles.RESULT).is_file():
                 continue
             config = run.read_config()
-            key = sets_key(config)
+            key = self._study.sets_key(cell, seed)
             if key not in opened:
                 target, scored, _ = open_targets(config, shared, lambda _: None)
                 opened = {key: scored.get("test", target)}  # one at a time: pixels may be in memory

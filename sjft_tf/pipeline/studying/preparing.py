@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from sjft_tf import artifacts
 from sjft_tf.factors import FIXED, FactorSpec, Prepared
+from sjft_tf.study import with_classes, write_classes
 from sjft_tf.workdir import StudyFiles
 
 _SAMPLED = (256, 2048)
@@ -25,11 +25,14 @@ def prepared(spec: FactorSpec, root: Path) -> Prepared:
     """
     distances, draws = _known_distances(spec, root), _draws(spec, root)
     missing = any(pair not in distances for pair in _pairs(spec))
-    if missing or not all(Path(path).is_file() for _, files in draws.values() for path in files):
+    if missing or not all(draw.is_there for draw in draws.values()):
         with ProcessPoolExecutor(1, get_context("spawn")) as process:
             process.submit(prepare, spec, root).result()
         distances = _known_distances(spec, root)
-    return Prepared({pair: distances[pair] for pair in _pairs(spec)}, {key: made for key, (made, _) in draws.items()})
+    return Prepared(
+        {pair: distances[pair] for pair in _pairs(spec)},
+        {key: draw.settings(spec.base.data.source[0]) for key, draw in draws.items()},
+    )
 
 
 def prepare(spec: FactorSpec, root: Path) -> None:
@@ -52,18 +55,17 @@ def prepare(spec: FactorSpec, root: Path) -> None:
         ratio = Samples.of(sets.target, sets.source_images(), _SAMPLED, 0, len(sources) > 1).distance.ratio
         known[target, source] = ratio
         artifacts.write_json(_distances(root), {"distances": [[*pair, float(value)] for pair, value in known.items()]})
-    missing = {
-        key: files for key, (_, files) in _draws(spec, root).items() if not all(Path(file).is_file() for file in files)
-    }
+    missing = {key: draw for key, draw in _draws(spec, root).items() if not draw.is_there}
     if not missing:
         return
     images = open_image_set(spec.base.data.source[0], **spec.base.data.reading(), cache=shared.scans)
     size = {"total": spec.source_images} if spec.images == FIXED else {"per_class": spec.source_images}
-    for (count, seed), (classes, *rows) in missing.items():
+    for (count, seed), draw in missing.items():
         drawn = few_classes(images, count, seed, **size)
-        for path, lines in zip([classes, *rows], [drawn.class_names, drawn.ids], strict=False):
-            with artifacts.atomic_write(Path(path), "w") as stream:
-                stream.writelines(f"{line}\n" for line in lines)
+        write_classes(root, draw.name, drawn.class_names)
+        if draw.rows is not None:
+            with artifacts.atomic_write(draw.rows, "w") as stream:
+                stream.writelines(f"{name}\n" for name in drawn.ids)
 
 
 def _pairs(spec: FactorSpec) -> list[tuple[str, str]]:
@@ -86,30 +88,33 @@ def _known_distances(spec: FactorSpec, root: Path) -> dict[tuple[str, str], floa
     return {(target, source): ratio for target, source, ratio in found}
 
 
-def _draws(spec: FactorSpec, root: Path) -> dict[tuple[int, int], tuple[Mapping[str, Any], list[str]]]:
-    """Of each number of classes and seed the settings, and the files that these name."""
+@dataclass(frozen=True)
+class _Draw:
+    """Drawn classes: the name of their list, its file, and the file with the ids of their images, if not all."""
+
+    name: str
+    classes: Path
+    rows: Path | None
+
+    @property
+    def is_there(self) -> bool:
+        return self.classes.is_file() and (self.rows is None or self.rows.is_file())
+
+    def settings(self, source: str) -> dict[str, Any]:
+        """Of the runs that learn from them."""
+        rows = {} if self.rows is None else {"source_rows": str(self.rows)}
+        return {"source": [with_classes(source, self.name)], **rows}
+
+
+def _draws(spec: FactorSpec, root: Path) -> dict[tuple[int, int], _Draw]:
+    """By number of classes and seed."""
     if spec.factor != "source_classes":
         return {}
-    found: dict[tuple[int, int], tuple[Mapping[str, Any], list[str]]] = {}
-    source, folder = spec.base.data.source[0], root / StudyFiles.SHARED / "classes"
-    size = f"{spec.source_images}-{'in-all' if spec.images == FIXED else 'each'}" if spec.source_images else "all"
+    found, folder = {}, root / StudyFiles.SHARED / StudyFiles.CLASSES
+    size = f"{spec.source_images}-{'in-all' if spec.images == FIXED else 'each'}"
     for count in spec.numbers(kind=int):
         for seed in spec.seeds:
-            name = f"{count}-seed{seed}.txt"
-            classes, rows = str(folder / f"classes-{name}"), str(folder / f"images-{size}-{name}")
-            settings: dict[str, Any] = {"source": [_with_classes(source, classes)]}
-            files = [classes]
-            if spec.source_images:
-                settings["source_rows"] = rows
-                files.append(rows)
-            found[count, seed] = settings, files
+            name = f"{count}-seed{seed}"
+            rows = folder / f"{name}-{size}-images.txt" if spec.source_images else None
+            found[count, seed] = _Draw(name, folder / f"{name}.txt", rows)
     return found
-
-
-def _with_classes(source: str, path: str) -> str:
-    """A spec with its `only_classes`."""
-    if re.search("[#?&%]", path):
-        from sjft_tf.images import quoted  # seldom needed, and TensorFlow comes with it
-
-        path = quoted(path)
-    return f"{source}{'&' if '?' in source else '?'}only_classes=@{path}"

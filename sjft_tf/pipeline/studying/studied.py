@@ -97,6 +97,7 @@ class Studied:
         """Looks at every choice of image sets once. Refused, nothing of a begun study has changed."""
         begun, settings, path = time.perf_counter(), self.study.settings(), self.root / StudyFiles.SETTINGS
         check_settings(path, settings)
+        yield from self.study.notes
         self._runs.check_results()
         configs: dict[str, RunConfig] = {}
         for cell, seed in self.study.runs():
