@@ -13,6 +13,7 @@ from typing import Any
 
 from sjft_tf.config import CO_TUNING, RELATED, RunConfig
 from sjft_tf.errors import InputError
+from sjft_tf.study import FROZEN
 
 BASELINE = "fine-tune"
 _NO_GROWTH = {"wrong_growth": 0, "uncertain_growth": 0}
@@ -28,8 +29,8 @@ class Arm:
         title: for tables.
         description: what it does, a sentence.
         changes: {section: {setting: value}} over the base settings.
-        kind: "train" is a run of the pipeline, "head" a convex head on the frozen trunk, "fusion" the averaged
-            predictions of the rounds of the arm `rounds`.
+        kind: one of `study.KINDS`: "train" is a run of the pipeline, others are classifiers on the frozen trunk; or
+            "fusion", the averaged predictions of the rounds of the arm `rounds`.
         grows: keeps the base's rounds, because what is borrowed changes between them.
         learned_bank: takes the bank that `--learned_bank` names.
         adapts: takes `--adapt_steps` of the base settings, or as many as the run itself has; no other arm does.
@@ -45,6 +46,11 @@ class Arm:
     learned_bank: bool = False
     adapts: bool = False
     co_tunes: bool = False
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it is a classifier on the trunk as it starts."""
+        return self.kind in FROZEN
 
     @property
     def borrows(self) -> bool:
@@ -101,14 +107,14 @@ class Arm:
             config = config.replace("data", source_rows="")
         if not self.borrows:
             config = config.replace("training", source_weight=plain.training.source_weight)
-        if self.kind == "head":
+        if self.frozen:
             config = config.replace("training", learning_rate=plain.training.learning_rate)
             # A head at its minimum is not drawn: either way to let classes count alike is the same weights.
             even = "balanced" if config.training.balances_classes else "none"
             config = config.replace("training", class_weight=even, sampling="uniform")
         if not self.adapts:
             config = config.replace("model", adapt_rate=plain.model.adapt_rate)
-        if self.kind == "head" or config.model.weights == "none":
+        if self.frozen or config.model.weights == "none":
             start, share = plain.model.head_start, plain.model.start_statistics
             config = config.replace("model", head_start=start, start_statistics=share)
         return config
@@ -237,6 +243,27 @@ _ALL = (
         "Plain fine-tuning by the batch's statistics",
         "As `fine-tune`, but batch normalization in training goes by each batch alone (`--start_statistics=0`).",
         {"selection": {"selector": "none"}, "model": {"start_statistics": 0.0}},
+    ),
+    Arm(
+        "svm",
+        "Frozen trunk + linear SVM",
+        "A linear SVM, one against the rest, on the features of the trunk as it starts, each of unit length.",
+        {"selection": {"selector": "none"}},
+        kind="svm",
+    ),
+    Arm(
+        "svm-augmented",
+        "Frozen trunk + linear SVM, 16 views",
+        "As `svm`, on sixteen views of each image, raised to a power where that is better on held-out images.",
+        {"selection": {"selector": "none"}},
+        kind="svm-augmented",
+    ),
+    Arm(
+        "stage-svm",
+        "Best stage of the trunk + linear SVM",
+        "As `svm`, on that stage of the trunk which is best on held-out images.",
+        {"selection": {"selector": "none"}},
+        kind="stage-svm",
     ),
     Arm(
         "adapted",

@@ -75,6 +75,7 @@ class Search:
         powers: p. The first one is tried with all strengths, the others with the best of these.
         dropout: of features, see `fit_probes`.
         seed: of dropout.
+        balanced: see `fit_probes`.
     """
 
     kind: str
@@ -83,6 +84,7 @@ class Search:
     powers: Sequence[float] = (1.0,)
     dropout: float = 0.0
     seed: int = 0
+    balanced: bool = False
     _found: dict[tuple[float, float], tuple[float, np.ndarray]] = field(default_factory=dict, init=False)
 
 
@@ -131,7 +133,8 @@ def _held_out(
 ) -> Iterator[np.ndarray]:
     """Scores float64 [m, C] of the images that judge, for each strength."""
     own = features[split.learned], labels[split.learned], search.num_classes
-    for probe in fit_probes(search.kind, *own, strengths, power, search.dropout, search.seed):
+    more = search.dropout, search.seed, search.balanced
+    for probe in fit_probes(search.kind, *own, strengths, power, *more):
         yield probe.scores(features[split.judged])
 
 

@@ -75,6 +75,7 @@ def fit_probes(
     power: float = 1.0,
     dropout: float = 0.0,
     seed: int = 0,
+    balanced: bool = False,
 ) -> Iterator[LinearProbe]:
     """Fits a classifier for each strength.
 
@@ -90,6 +91,7 @@ def fit_probes(
         power: see `signed_power`.
         dropout: share of the features that is dropped, at random for each view.
         seed: of dropout.
+        balanced: every class counts alike, however many images it has.
 
     Raises:
         InputError: features that are not finite, a class without images.
@@ -103,7 +105,8 @@ def fit_probes(
         raise InputError("Features hold NaN or infinite numbers: the trunk's weights are damaged or do not fit")
     rows = _ready(dropped(rows, dropout, seed), kind, power)
     fit = _fit_svm if kind == "svm" else _fit_logistic
-    for strength, weights, bias in fit(rows, of_rows, num_classes, strengths, views):
+    weight = "balanced" if balanced else None
+    for strength, weights, bias in fit(rows, of_rows, num_classes, strengths, views, weight):
         yield LinearProbe(kind, strength, power, weights, bias)
 
 
@@ -113,13 +116,18 @@ def _ready(features: np.ndarray, kind: str, power: float) -> np.ndarray:
 
 
 def _fit_svm(
-    rows: np.ndarray, labels: np.ndarray, num_classes: int, strengths: Sequence[float], views: int
+    rows: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    strengths: Sequence[float],
+    views: int,
+    class_weight: str | None,
 ) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
     from sklearn.svm import LinearSVC  # not for --help
 
     rows = rows.astype(np.float64)
     for strength in strengths:
-        svm = LinearSVC(C=strength / views, dual=False, tol=1e-3, max_iter=_PASSES)
+        svm = LinearSVC(C=strength / views, dual=False, tol=1e-3, max_iter=_PASSES, class_weight=class_weight)
         svm.fit(rows, labels)
         # Of two classes there is one score.
         signs = np.array([[-1.0], [1.0]]) if num_classes == 2 else np.eye(num_classes)
@@ -127,7 +135,12 @@ def _fit_svm(
 
 
 def _fit_logistic(
-    rows: np.ndarray, labels: np.ndarray, num_classes: int, strengths: Sequence[float], views: int
+    rows: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    strengths: Sequence[float],
+    views: int,
+    class_weight: str | None,
 ) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
     from sklearn.linear_model import LogisticRegression  # not for --help
     from threadpoolctl import threadpool_limits
@@ -139,7 +152,7 @@ def _fit_logistic(
     width = rows.shape[1]
     scale = float(np.sqrt(width / max(np.square(centered).sum(axis=1, dtype=np.float64).mean(), 1e-30)))
     centered *= np.float32(scale)
-    regression: Any = LogisticRegression(warm_start=True, tol=1e-4, max_iter=_PASSES)
+    regression: Any = LogisticRegression(warm_start=True, tol=1e-4, max_iter=_PASSES, class_weight=class_weight)
     for strength in strengths:
         with threadpool_limits(1):
             regression.set_params(C=strength / views / width).fit(centered, labels)

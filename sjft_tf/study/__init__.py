@@ -15,7 +15,7 @@ from sjft_tf.study.classes import with_classes, write_classes
 from sjft_tf.study.numbers import numbers
 from sjft_tf.study.records import CellRecord, CellRun, StudyRecord
 from sjft_tf.study.results import METRIC, ResultFigures, RunResult
-from sjft_tf.study.runs import Run, check_base, check_seeds, on_known_sets
+from sjft_tf.study.runs import FROZEN, Run, check_base, check_seeds, on_known_sets
 from sjft_tf.study.sets import SetsSummary, held_out_note
 from sjft_tf.study.stamps import run_stamp, table_name, uses_table
 from sjft_tf.study.statistics import (
@@ -31,6 +31,7 @@ from sjft_tf.study.study import Study
 from sjft_tf.study.tables import write_tables
 
 __all__ = [
+    "FROZEN",
     "METRIC",
     "TRUNK_FILE",
     "Axis",

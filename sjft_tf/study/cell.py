@@ -45,7 +45,7 @@ class Cell:
         by_seed: further ones, of each seed.
         after: the cell whose trunk it starts from, of the same seed; "" for its own `weights`.
         reference: the cell that it is compared with; "" for the study's.
-        kind: "train", or "head" for a convex head on the trunk as it starts.
+        kind: "train", or one of `FROZEN`, a classifier on the trunk as it starts.
         seeds: its own; empty for the study's.
         description: a sentence.
 

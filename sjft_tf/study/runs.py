@@ -10,8 +10,11 @@ from sjft_tf.errors import InputError
 from sjft_tf.study.sets import SetsSummary
 from sjft_tf.study.stamps import run_stamp
 
-KINDS = ("train", "head")
-"""A run of the pipeline; a convex head on the features of the trunk as it starts, which stays so."""
+FROZEN = ("head", "svm", "svm-augmented", "stage-svm")
+"""Classifiers on features of the trunk as it starts, which stays so: a convex softmax head; a linear SVM on its last
+layer, the same on sixteen views with a power transform, and on the stage that suits best."""
+KINDS = ("train", *FROZEN)
+"""A run of the pipeline, or one of `FROZEN`."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Run:
         kind: one of `KINDS`.
         table: the settings that its neighbor table, or its weights of the source, are made with; None without.
         table_key: tells such tables apart that have these settings in common.
-        folds: a head without validation images is judged by so many folds.
+        folds: a classifier of `FROZEN` without validation images is judged by so many folds.
         trunk: its trunk is kept, for others to start from.
         origin: stamp of the run whose trunk it starts from; "" for none.
         also: settings of a run that does for this one, should it lie here.

@@ -41,7 +41,8 @@ def test_what_the_arms_are():
     assert settings("selective").model == BASE.model
     assert settings("mixture") == settings("selective").replace("selection", nearest_share=0.2)
     assert [name for name, arm in ARMS.items() if not arm.borrows] == [
-        *("frozen", BASELINE, "fusion", "scratch", "co-tuning", "batch-statistics", "adapted")
+        *("frozen", BASELINE, "fusion", "scratch", "co-tuning", "batch-statistics"),
+        *("svm", "svm-augmented", "stage-svm", "adapted"),
     ]
     assert ARMS["batch-statistics"].config(BASE) == settings(BASELINE).replace("model", start_statistics=0.0)
 
@@ -74,7 +75,8 @@ def test_what_an_arm_does_not_read_does_not_change_it():
     ).replace("training", source_weight=0.7)
     arms = [arm for arm in ARMS.values() if arm.kind != "fusion"]
     same = {arm.name for arm in arms if arm.config(other, "alexnet") == arm.config(BASE, "alexnet")}
-    assert same == {"frozen", BASELINE, "scratch", "co-tuning", "batch-statistics", "adapted"}
+    svms = {"svm", "svm-augmented", "stage-svm"}
+    assert same == {"frozen", BASELINE, "scratch", "co-tuning", "batch-statistics", "adapted"} | svms
     assert ARMS["all"].config(other).selection == ARMS["all"].config(BASE).selection
     slower = BASE.replace("training", learning_rate=1e-3)
     assert [name for name in ("frozen", BASELINE) if ARMS[name].config(slower) == ARMS[name].config(BASE)] == ["frozen"]

@@ -189,7 +189,7 @@ class Comparison:
         yield f"{arm.name}: {choice_sentence(ChoiceRecord.of(found.decision))}"
 
     def _all_seeds(self, record: ArmRecord) -> Iterator[str]:
-        if record.arm.kind == "head" or record.chosen is not None:
+        if record.arm.frozen or record.chosen is not None:
             for seed in self.spec.seeds:
                 yield from self._reported(record, Trial(record.arm.name, record.chosen, seed))
 

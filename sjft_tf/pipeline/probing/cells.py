@@ -114,13 +114,14 @@ def fitted(subject: Subject, result: CellResult) -> LinearProbe:
         result.power,
         subject.probe.feature_dropout,
         cell.seed,
+        subject.config.training.balances_classes,
     )
     return dataclasses.replace(probe, temperature=result.temperature)
 
 
-def test_probabilities(subject: Subject, cell: Cell, probe: LinearProbe) -> np.ndarray:
-    """float32 [N, C] of the test images."""
-    return np.concatenate([probe.probabilities(block) for block in subject.blocks("test", cell.layer, cell.views)])
+def probabilities(subject: Subject, name: str, cell: Cell, probe: LinearProbe) -> np.ndarray:
+    """float32 [N, C] of the images of one set, such as "test"."""
+    return np.concatenate([probe.probabilities(block) for block in subject.blocks(name, cell.layer, cell.views)])
 
 
 def _result(subject: Subject, cell: Cell) -> CellResult:
@@ -136,10 +137,11 @@ def _result(subject: Subject, cell: Cell) -> CellResult:
         features, labels = np.concatenate([features, judges]), np.concatenate([labels, sets.validation.labels])
     powers = probe.numbers("powers") if cell.transformed else (1.0,)
     strengths = probe.numbers("strengths")
-    search = Search(cell.classifier, sets.target.num_classes, strengths, powers, probe.feature_dropout, cell.seed)
+    more = probe.feature_dropout, cell.seed, subject.config.training.balances_classes
+    search = Search(cell.classifier, sets.target.num_classes, strengths, powers, *more)
     choice = choose_probe(search, features, labels, splits)
     result = CellResult(cell, choice.strength, choice.power, choice.temperature, choice.accuracy, _NOTHING, 0.0)
-    p = test_probabilities(subject, cell, fitted(subject, result))
+    p = probabilities(subject, "test", cell, fitted(subject, result))
     assert sets.test is not None  # see `open_subject`
     figures = evaluate_probabilities(p, sets.test.labels, sets.test.class_names).headline
     return dataclasses.replace(result, test=figures, seconds=round(time.perf_counter() - begun, 3))
@@ -158,6 +160,7 @@ def _artifact(subject: Subject, cell: Cell, workdir: Workdir) -> Artifact[CellRe
         "powers": list(probe.numbers("powers")) if cell.transformed else [],
         "dropout": probe.feature_dropout,
         "folds": probe.choice_folds if subject.sets.validation is None else 0,
+        "balanced": subject.config.training.balances_classes,
         **dataclasses.asdict(cell),
     }
     # Named by what it is made from: other settings give other files, and nothing that is there is lost.

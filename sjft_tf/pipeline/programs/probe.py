@@ -13,7 +13,7 @@ from sjft_tf.config import ProbeConfig, RunConfig
 from sjft_tf.evaluation import save_predictions
 from sjft_tf.export import export_saved_model
 from sjft_tf.images import ImageSet
-from sjft_tf.pipeline.probing.cells import CellResult, cells_of, fitted, results, test_probabilities
+from sjft_tf.pipeline.probing.cells import CellResult, cells_of, fitted, probabilities, results
 from sjft_tf.pipeline.probing.picture import write_points
 from sjft_tf.pipeline.probing.ranking import rank
 from sjft_tf.pipeline.probing.record import Setting, best_of, gains, settings_of, table
@@ -82,9 +82,9 @@ def _export(subject: Subject, best: Setting, workdir: Workdir) -> None:
     description |= {"test": result.test.to_json(), "strength": result.strength, "power": result.power}
     view = subject.view(result.cell.views)
     export_saved_model(network, names, view, workdir.saved_model, description, data.values(), data.aspect_ratio)
-    probabilities = test_probabilities(subject, result.cell, classifier)
+    answers = probabilities(subject, "test", result.cell, classifier)
     test = subject.images["test"]
-    save_predictions(workdir.predictions, test.ids, names, probabilities, test.labels)
+    save_predictions(workdir.predictions, test.ids, names, answers, test.labels)
 
 
 def _finish(

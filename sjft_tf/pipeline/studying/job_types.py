@@ -123,7 +123,21 @@ class HeadJob(Job):
     folds: int
 
 
-KINDS: dict[str, type[Job]] = {kind.kind: kind for kind in (LookJob, SurveyJob, TableJob, TrainJob, HeadJob)}
+@dataclass(frozen=True)
+class LinearJob(HeadJob):
+    """A linear SVM on the frozen trunk.
+
+    Attributes:
+        what: the run's kind, one of `study.FROZEN`.
+    """
+
+    kind: ClassVar[str] = "linear"
+
+    what: str
+
+
+_KINDS = (LookJob, SurveyJob, TableJob, TrainJob, HeadJob, LinearJob)
+KINDS: dict[str, type[Job]] = {kind.kind: kind for kind in _KINDS}
 
 
 def job_from_json(value: Mapping[str, Any]) -> Job:

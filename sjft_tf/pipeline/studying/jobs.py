@@ -29,7 +29,8 @@ from sjft_tf.pipeline.stages.neighbors import neighbor_table
 from sjft_tf.pipeline.stages.results import read_metrics
 from sjft_tf.pipeline.stages.weighting import source_pool
 from sjft_tf.pipeline.studying.frozen_head import evaluate_head
-from sjft_tf.pipeline.studying.job_types import HeadJob, Job, LookJob, SurveyJob, TableJob, TrainJob
+from sjft_tf.pipeline.studying.job_types import HeadJob, Job, LinearJob, LookJob, SurveyJob, TableJob, TrainJob
+from sjft_tf.pipeline.studying.linear_classifier import evaluate_svm
 from sjft_tf.run_sets import open_sets, without_repeats
 from sjft_tf.selection import WEIGHT_SELECTORS
 from sjft_tf.study import ResultFigures, RunResult, SetsSummary
@@ -50,6 +51,8 @@ def work(job: Job) -> None:
             make_table(job)
         case TrainJob():
             train(job)
+        case LinearJob():
+            linear(job)
         case HeadJob():
             head(job)
 
@@ -174,6 +177,15 @@ def head(job: HeadJob) -> None:
     workdir = run_workdir(job.folder, job.shared, "")
     with workdir.locked():
         evaluate_head(job.config, workdir, job.folds)
+        _link(workdir)
+        _write_result(workdir, job.stamp)
+
+
+def linear(job: LinearJob) -> None:
+    """A linear SVM on the frozen trunk."""
+    workdir = run_workdir(job.folder, job.shared, "")
+    with workdir.locked():
+        evaluate_svm(job.config, workdir, job.what, job.folds)
         _link(workdir)
         _write_result(workdir, job.stamp)
 

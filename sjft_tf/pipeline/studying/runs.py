@@ -10,8 +10,8 @@ from pathlib import Path
 from sjft_tf import artifacts
 from sjft_tf.catalog import WEIGHT_SELECTORS
 from sjft_tf.config import RunConfig
-from sjft_tf.pipeline.studying.job_types import HeadJob, Job, TableJob, TrainJob
-from sjft_tf.study import Run, RunResult, table_name
+from sjft_tf.pipeline.studying.job_types import HeadJob, Job, LinearJob, TableJob, TrainJob
+from sjft_tf.study import FROZEN, Run, RunResult, table_name
 from sjft_tf.workdir import RoundFiles, StudyFiles, Workdir
 
 Launch = Callable[[Job, Path], str]
@@ -79,6 +79,8 @@ class Runs:
         shared, folder = str(self.shared), str(self.root / run.folder)
         if run.kind == "head":
             return HeadJob(run.config, shared, self._command, folder, run.stamp, run.folds)
+        if run.kind in FROZEN:
+            return LinearJob(run.config, shared, self._command, folder, run.stamp, run.folds, run.kind)
         return TrainJob(run.config, shared, self._command, folder, table, run.stamp, run.trunk)
 
     def _table(self, longest: RunConfig, table: str) -> str:
