@@ -44,11 +44,11 @@ class _Serving(tf.Module):
         def score(image: tf.Tensor) -> tf.Tensor:
             return tf.ensure_shape(model.judged(image)[0][0], [count])
 
-        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="images")])
+        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="images")], autograph=False)
         def serve_images(images: tf.Tensor) -> Answer:
             return named("scores", tf.map_fn(score, images, fn_output_signature=scores))
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")], autograph=False)
         def serve_bytes(image_bytes: tf.Tensor) -> Answer:
             def one(encoded: tf.Tensor) -> tf.Tensor:
                 with tf.device("/CPU:0"):
@@ -57,7 +57,7 @@ class _Serving(tf.Module):
 
             return named("scores", tf.map_fn(one, image_bytes, fn_output_signature=scores))
 
-        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="images")])
+        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="images")], autograph=False)
         def heat_maps(images: tf.Tensor) -> Answer:
             found = tf.map_fn(lambda image: model.judged(image)[1], images, fn_output_signature=maps)
             return named("heat_maps", found)

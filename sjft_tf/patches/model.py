@@ -35,7 +35,7 @@ class PatchModel(tf.Module):
         ]
         self._head, self._exponents, self._mean = PatchHead(*self.layers), tuple(exponents), mean
         image = tf.TensorSpec([None, None, 3], tf.float32)
-        self._compiled = tf.function(self.judged, input_signature=[image])
+        self._compiled = tf.function(self.judged, input_signature=[image], autograph=False)
 
     def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of one image, uint8 [H, W, 3]: scores float32 [K, C], one row an exponent, and heat float32 [h, w, C]."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -52,14 +50,19 @@ class PatchNetwork(tf.Module):
         else:
             self.dense, stride, network = False, 1, trunk
         self.tiling = Tiling(side // stride, stride, scales, smallest, overlap)
-        self._forward: Callable[[tf.Tensor], tf.Tensor] = lambda images: tf.cast(
-            network(images, training=False), tf.float32
-        )
+        sides = [None, None] if self.dense else [side, side]
+
+        # One graph for all scales and signatures, which each call; traced for each, they would be dozens of networks.
+        @tf.function(input_signature=[tf.TensorSpec([None, *sides, 3], tf.float32)], autograph=False)
+        def forward(images: tf.Tensor) -> tf.Tensor:
+            return tf.cast(network(images, training=False), tf.float32)
+
+        self._forward = forward
         # Keras 3 wraps its variables; what a SavedModel can track is the tf.Variable inside.
         self.weights = [v if isinstance(v, tf.Variable) else v.value for v in network.variables]
         image, one_each = tf.TensorSpec([None, None, 3], tf.float32), tf.TensorSpec([None], tf.bool)
-        self._compiled = tf.function(self.features, input_signature=[image, one_each])
-        self._compiled_whole = tf.function(self.whole, input_signature=[image])
+        self._compiled = tf.function(self.features, input_signature=[image, one_each], autograph=False)
+        self._compiled_whole = tf.function(self.whole, input_signature=[image], autograph=False)
 
     def patches(self, height: int, width: int) -> np.ndarray:
         """Where the patches of an image lie, see `Tiling.patches`: float32 [P, 4]."""

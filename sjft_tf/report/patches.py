@@ -16,6 +16,7 @@ from sjft_tf.workdir import Workdir
 _SHARE: Form = (float, None)
 _FORM: dict[str, Form] = {
     "format": str,
+    "stamp": str,
     "target": str,
     "test": str,
     "images": {"training": int, "test": int},
@@ -27,7 +28,6 @@ _FORM: dict[str, Form] = {
     "localization": (None, {"objects": int, "right": float, "random": float, "center": float}),
     "classes": [{"name": str, "images": int, "average_precision": {"*": _SHARE}, "localized?": int}],
     "pictures": [{"file": str, "id": str}],
-    "seconds": float,
 }
 _TITLES = {"whole": "whole image", "whole_large": "whole image, enlarged"}
 
@@ -66,8 +66,10 @@ def patches_context(folder: Path, photographs: bool) -> dict[str, Any]:
     classes = sorted(
         record["classes"], key=lambda one: (one["average_precision"].get(methods[0].key) or 0, one["name"])
     )
+    times = sum(workdir.read_times().values())
     return {
         "record": record,
+        "seconds": times or None,
         "methods": methods,
         "classes": classes,
         "pictures": [picture for picture in pictures if picture],
