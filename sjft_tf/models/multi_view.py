@@ -51,7 +51,9 @@ def at_side(model: keras.Model, side: int) -> keras.Model:
     for layer in copy._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # it computes with tensors made at build time, which set_weights does not refresh
-    return keras.Model(copy.input, {TARGET: copy.output})
+    sized = keras.Model(copy.input, {TARGET: copy.output})
+    sized.several_labels = bool(getattr(model, "several_labels", False))
+    return sized
 
 
 class MultiViewScorer:

@@ -21,6 +21,7 @@ from sjft_tf.images import ImageSet, few_of_each
 from sjft_tf.influence import save_kept
 from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.checking.settings import check_sets, check_settings
+from sjft_tf.pipeline.checking.several_labels import refusal
 from sjft_tf.pipeline.comparing.frozen_head import evaluate_head
 from sjft_tf.pipeline.comparing.job_types import HeadJob, Job, LookJob, TableJob, TrainJob
 from sjft_tf.pipeline.programs import train as training_program
@@ -90,6 +91,8 @@ def _looked(
     opened: list[str] = []
     whole = config.replace("data", per_class=0, exclude_leaks=False)
     sets, holdout = open_sets(whole, shared, opened.append), 0.0
+    if sets.target.label_matrix is not None:
+        raise refusal("A comparison", sets.target)
     if sets.test is None:
         holdout = holdout_test
         if not holdout:
