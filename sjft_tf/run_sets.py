@@ -14,6 +14,7 @@ from sjft_tf.images import (
     ImageSet,
     align_classes,
     check_disjoint,
+    check_same_kind,
     check_trainable,
     default_splits,
     few_of_each,
@@ -22,6 +23,7 @@ from sjft_tf.images import (
     hold_out,
     open_image_set,
     open_source,
+    refuse_several_labels,
     told_repeats,
 )
 from sjft_tf.influence import kept_rows
@@ -103,6 +105,7 @@ def open_targets(
         elif spec and spec != NO_IMAGES:
             images = _open(spec, role, config, workdir, tell)
             check_disjoint(target, images)
+            check_same_kind(target, images)
             scored[role] = align_classes(target.class_names, images)
     target, told = without_repeats(target, scored, data.exclude_leaks)
     return target, scored, told
@@ -122,6 +125,7 @@ def open_sources(config: RunConfig, workdir: Workdir, tell: Callable[[str], obje
         report=workdir.bad_images("source"),
         tell=lambda line: tell(f"source: {line}"),
     )
+    refuse_several_labels([source])
     return source.subset(kept_rows(data.source_rows, source, "--source_rows")) if data.source_rows else source
 
 

@@ -362,6 +362,10 @@ class Workdir:
         remedy = "Remove it and start the training's command again: it writes the file anew and keeps the rounds."
         return artifacts.read_json(self.classes, {"target": [str], "source": [str]}, remedy)
 
+    def has_several_labels(self) -> bool:
+        """Whether an image of the target may have several labels; runs that do not say so have one each."""
+        return self.classes.is_file() and bool(artifacts.read_json(self.classes).get("several_labels", False))
+
     @contextlib.contextmanager
     def timed(self, stage: str) -> Iterator[None]:
         """Adds the time spent inside to `stage` in times.json, also over several starts of the same run.

@@ -10,6 +10,7 @@ import numpy as np
 from sjft_tf.artifacts import atomic_write
 from sjft_tf.csv_files import Writer
 from sjft_tf.errors import InputError
+from sjft_tf.evaluation.several_labels import THRESHOLD
 
 
 def save_predictions(
@@ -27,7 +28,9 @@ def save_predictions(
         ids: N image ids.
         class_names: C names.
         probabilities: float [N, C].
-        labels: integers [N], the true classes, for a fourth column; None leaves it out.
+        labels: integers [N], the true classes, for a fourth column; None leaves it out. Or bool [N, C] where images may
+            have several labels: then `label` has those, `predicted` those above 0.5, with | between them, and
+            `probability` is that of the most probable class.
         all_probabilities: a column of the probabilities of each class, too.
     """
     p = np.asarray(probabilities)
@@ -37,7 +40,7 @@ def save_predictions(
             f"Predictions must be [N, C] for N ids and C class names. Received: {p.shape}, {len(class_names)} class "
             f"names, lengths {sizes}"
         )
-    predicted = p.argmax(axis=1)
+    best = p.argmax(axis=1).tolist()
     with atomic_write(path, "w") as stream:
         writer = Writer(stream)
         writer.writerow(
@@ -45,7 +48,15 @@ def save_predictions(
             + ([] if labels is None else ["label"])
             + ([f"p:{name}" for name in class_names] if all_probabilities else [])
         )
-        for i, (name, best) in enumerate(zip(ids, predicted, strict=True)):
-            truth = [] if labels is None else [class_names[int(labels[i])]]
+        for i, name in enumerate(ids):
+            if labels is not None and np.ndim(labels) == 2:
+                said, *truth = (joined_labels(class_names, row) for row in (p[i] > THRESHOLD, labels[i]))
+            else:
+                said, truth = class_names[best[i]], [] if labels is None else [class_names[int(labels[i])]]
             every = [f"{value:.6g}" for value in p[i]] if all_probabilities else []
-            writer.writerow([str(name), class_names[best], f"{p[i, best]:.6g}", *truth, *every])
+            writer.writerow([str(name), said, f"{p[i, best[i]]:.6g}", *truth, *every])
+
+
+def joined_labels(class_names: Sequence[str], chosen: np.ndarray) -> str:
+    """The names of the classes that are True in bool [C], with | between them; "" for none."""
+    return "|".join(class_names[c] for c in np.flatnonzero(chosen).tolist())

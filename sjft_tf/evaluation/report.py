@@ -96,5 +96,7 @@ def weakest(report: Sequence[ClassFigures], count: int = 5) -> str:
     """The classes with the lowest recall in words, those of which something was missed; "" if there are none."""
     missed = [line for line in weakest_first(report) if line.recall is not None and line.recall < 1][:count]
     return ", ".join(
-        f"{line.name} {line.recall:.0%} of {line.images} (taken for {line.confused_with})" for line in missed
+        f"{line.name} {line.recall:.0%} of {line.images}"
+        + (f" (taken for {line.confused_with})" if line.confused_with else "")
+        for line in missed
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,6 +24,9 @@ class SetFigures:
             counts the same, however many images it has: the figure of the paper's tables (section 4).
         loss: mean cross entropy in nats, probabilities clipped below at 2.2e-16.
         calibration_error: expected calibration error, from 0 to 1 (see `calibration`).
+        mean_average_precision, micro_f1, macro_f1: of images that may have several labels, and None of others, see
+            `several_labels`, which also says what the figures above mean then. The first is None where no class has
+            images and others.
     """
 
     FORM: ClassVar[dict[str, Any]] = {
@@ -32,6 +35,9 @@ class SetFigures:
         "mean_class_accuracy": float,
         "loss": float,
         "calibration_error": float,
+        "mean_average_precision?": float,
+        "micro_f1?": float,
+        "macro_f1?": float,
     }
 
     count: int
@@ -39,20 +45,49 @@ class SetFigures:
     mean_class_accuracy: float
     loss: float
     calibration_error: float
+    mean_average_precision: float | None = field(default=None, kw_only=True)
+    micro_f1: float | None = field(default=None, kw_only=True)
+    macro_f1: float | None = field(default=None, kw_only=True)
+
+    @property
+    def several_labels(self) -> bool:
+        """Whether images may have several labels."""
+        return self.micro_f1 is not None
+
+    @property
+    def score(self) -> float | None:
+        """What a model is judged by first: mean class accuracy, of several labels the mean average precision."""
+        return self.mean_average_precision if self.several_labels else self.mean_class_accuracy
+
+    @property
+    def score_name(self) -> str:
+        """That in words."""
+        return "mean average precision" if self.several_labels else "mean class accuracy"
 
     @property
     def headline(self) -> SetFigures:
-        """These five figures alone."""
-        return SetFigures(**{name: getattr(self, name) for name in SetFigures.FORM})
+        """These figures alone."""
+        return SetFigures(**{name: getattr(self, name) for name in _NAMES})
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain Python values, free of NaN, for `artifacts.write_json` or `json.dumps`."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> SetFigures:
         """What `to_json` made; `value` is of the form `FORM`."""
-        return cls(**{name: value[name] for name in cls.FORM})
+        return cls(**_figures(value))
+
+
+_NAMES = tuple(name.removesuffix("?") for name in SetFigures.FORM)
+
+
+_NO_CONFUSION = np.zeros((0, 0), np.int64)
+
+
+def _figures(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Of an object of the form `SetFigures.FORM` the figures; those that may be missing and are, None."""
+    return {name: value.get(name) for name in _NAMES}
 
 
 @dataclass(frozen=True)
@@ -65,7 +100,7 @@ class Metrics(SetFigures):
         class_names: C names, in label order.
         per_class_accuracy: for every class the share of its images that were recognized (recall); None for a
             class without images.
-        confusion: int64 [C, C]; row: true class, column: predicted class.
+        confusion: int64 [C, C]; row: true class, column: predicted class. [0, 0] of images with several labels.
         per_class_roc_auc: for every class the area under the ROC curve of its probability, the class against the rest
             (see `ranking.Ranking`); None where there are no images of the class, or of others. Empty in figures that
             were written before there was this one.
@@ -80,7 +115,7 @@ class Metrics(SetFigures):
         ],
         "class_names": [str],
         "per_class_accuracy": [(float, None)],
-        "confusion": [[int]],
+        "confusion?": [[int]],
         "per_class_roc_auc?": [(float, None)],
         "per_class_average_precision?": [(float, None)],
     }
@@ -111,7 +146,7 @@ class Metrics(SetFigures):
             "reliability": [part._asdict() for part in self.reliability if part.images],
             "class_names": list(self.class_names),
             "per_class_accuracy": list(self.per_class_accuracy),
-            "confusion": self.confusion.tolist(),
+            **({} if self.several_labels else {"confusion": self.confusion.tolist()}),
             **(self._ranked_json() if self.per_class_roc_auc else {}),
         }
 
@@ -132,14 +167,14 @@ class Metrics(SetFigures):
         """
         names = tuple(value["class_names"])
         return cls(
-            **{name: value[name] for name in SetFigures.FORM},
+            **_figures(value),
             mean_entropy=value["mean_entropy"],
             reliability=tuple(
                 ReliabilityBin(**{name: part[name] for name in ReliabilityBin._fields}) for part in value["reliability"]
             ),
             class_names=names,
             per_class_accuracy=tuple(value["per_class_accuracy"]),
-            confusion=_square(value["confusion"], len(names)),
+            confusion=_NO_CONFUSION if "micro_f1" in value else _square(value.get("confusion", []), len(names)),
             per_class_roc_auc=tuple(value.get("per_class_roc_auc", ())),
             per_class_average_precision=tuple(value.get("per_class_average_precision", ())),
         )

@@ -17,12 +17,15 @@ Every output has the batch as its first dimension, as TensorFlow Serving asks:
 
 - `class_name` string [N], `probability` float32 [N]: the most probable class;
 - `probabilities` float32 [N, C], `class_names` string [N, C]: all classes, in label order, the same in every row.
+
+Where an image may have several labels the probabilities are those of sigmoids, each for itself: its labels are those
+above 0.5, which may be none.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NotRequired, Protocol, TypedDict, cast
 
@@ -34,7 +37,7 @@ import sjft_tf
 from sjft_tf import artifacts, sealed
 from sjft_tf.errors import InputError
 from sjft_tf.images import SQUASH, ValueRange, decode_bytes, squared
-from sjft_tf.models import target_logits
+from sjft_tf.models import target_activation, target_logits
 from sjft_tf.schema import Form, mismatch, short
 
 FORMAT = "sjft_tf saved model, version 1"
@@ -49,6 +52,7 @@ _DESCRIPTION: dict[str, Form] = {
     "versions": {"*": str},
     "value_range?": [float],
     "aspect_ratio?": str,
+    "several_labels?": bool,
 }
 _AGAIN = "Make it again with scripts/export.py."
 
@@ -80,6 +84,7 @@ class ModelDescription(TypedDict):
 
     `value_range` has the values that were black and white in training, in images of more than 8 bits; [] where their
     type said it. `aspect_ratio` says what made squares of wide and tall images; without it they were squashed.
+    `several_labels` says that an image may have several, each by its own probability.
     """
 
     class_names: list[str]
@@ -89,6 +94,7 @@ class ModelDescription(TypedDict):
     versions: dict[str, str]
     value_range: NotRequired[list[float]]
     aspect_ratio: NotRequired[str]
+    several_labels: NotRequired[bool]
 
 
 class _Serving(tf.Module):
@@ -101,6 +107,7 @@ class _Serving(tf.Module):
         view: ServedView,
         given: ValueRange | None,
         aspect_ratio: str,
+        activation: Callable[[tf.Tensor], tf.Tensor],
     ) -> None:
         super().__init__(name="sjft_tf_serving")
         # Keras 3 wraps its variables; what a SavedModel can track is the tf.Variable inside.
@@ -113,7 +120,7 @@ class _Serving(tf.Module):
             logits = tf.cast(model(tf.reshape(images, [-1, *picture]), training=False), tf.float32)
             if views > 1:
                 logits = tf.reduce_mean(tf.reshape(logits, [-1, views, len(class_names)]), axis=1)
-            p = tf.nn.softmax(logits)
+            p = activation(logits)
             best = tf.argmax(p, axis=-1)
             return {
                 "class_name": tf.gather(names, best),
@@ -186,7 +193,7 @@ def export_saved_model(
     """
     check_fits(model, class_names, view)
     given = None if value_range is None else ValueRange(*value_range)
-    serving = _Serving(target_logits(model), class_names, view, given, aspect_ratio)
+    serving = _Serving(target_logits(model), class_names, view, given, aspect_ratio, target_activation(model))
     signatures = {name: getattr(serving, attribute) for name, attribute in SIGNATURES.items()}
     content = {
         "format": FORMAT,
@@ -196,6 +203,7 @@ def export_saved_model(
         "made_from": dict(description or {}),
         "value_range": list(value_range or ()),
         "aspect_ratio": aspect_ratio,
+        **({"several_labels": True} if getattr(model, "several_labels", False) else {}),
         "versions": versions(),
     }
     return write_saved_model(serving, signatures, content, path)

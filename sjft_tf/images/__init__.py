@@ -22,6 +22,7 @@ Checking
 
 check_trainable  refuses sets without two images, two classes, or with an empty class
 check_disjoint   refuses two sets that share images
+check_same_kind  refuses two sets of which one has several labels an image, `refuse_several_labels` those of a source
 find_repeats     training images that are in a held-out set too, or in two classes (`Repeats`), told by `told_repeats`
 refuse_changed   refuses sets whose files are no longer what they were; `changed_file` says which one it was
 find_conflicts   the images that are in another class too, equal or slightly changed
@@ -72,7 +73,14 @@ from sjft_tf.images.places.spec import is_remote, quoted
 from sjft_tf.images.places.walking import IMAGE_EXTENSIONS, PassedOver, image_extensions, image_files, visible_name
 from sjft_tf.images.places.watching import changed_file, refuse_changed
 from sjft_tf.images.sets.class_subset import few_classes, of_classes
-from sjft_tf.images.sets.combine import align_classes, check_disjoint, check_trainable, concatenate
+from sjft_tf.images.sets.combine import (
+    align_classes,
+    check_disjoint,
+    check_same_kind,
+    check_trainable,
+    concatenate,
+    refuse_several_labels,
+)
 from sjft_tf.images.sets.dividing import deal_into_folds, fold, hold_out, share_of_each
 from sjft_tf.images.sets.few_shot import few_of_each
 from sjft_tf.images.sets.findings import told_passed_over
@@ -124,6 +132,7 @@ __all__ = [
     "changed_file",
     "check_disjoint",
     "check_max_per_class",
+    "check_same_kind",
     "check_trainable",
     "class_name",
     "concatenate",
@@ -158,6 +167,7 @@ __all__ = [
     "read_bytes",
     "reduction_error",
     "refuse_changed",
+    "refuse_several_labels",
     "share_of_each",
     "squared",
     "told_passed_over",

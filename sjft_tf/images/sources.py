@@ -9,7 +9,7 @@ from pathlib import Path
 from sjft_tf.errors import InputError
 from sjft_tf.images.decoding.decode import MAX_PIXELS
 from sjft_tf.images.decoding.values import ValueRange
-from sjft_tf.images.kinds import digits, external, folder, glyphs, tables, tfrecord
+from sjft_tf.images.kinds import digits, external, glyphs, labels_file, tables, tfrecord
 from sjft_tf.images.places.spec import Spec, by_role, parse, with_splits
 from sjft_tf.images.sets.class_subset import of_classes, without_subset
 from sjft_tf.images.sets.combine import concatenate
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 # A new kind of source is one function here, and one in SPLITS if it comes in splits.
 OPENERS: dict[str, Callable[[Spec, FileScan], ImageSet]] = {
-    "folder": folder.open_folder,
+    "folder": labels_file.open_folder_of_any_kind,
     "csv": tables.open_csv,
     "npz": tables.open_npz,
     "tfrecord": tfrecord.open_tfrecord,
@@ -34,7 +34,7 @@ OPENERS: dict[str, Callable[[Spec, FileScan], ImageSet]] = {
 
 # Names of splits; a mapping says what each serves as by the role, where names alone do not.
 SPLITS: dict[str, Callable[[Spec], Iterable[str] | Mapping[str, str]]] = {
-    "folder": folder.folder_splits,
+    "folder": labels_file.splits_of_any_kind,
     "csv": tables.csv_splits,
     "npz": tables.npz_splits,
     "tfds": external.tfds_splits,

@@ -13,6 +13,7 @@ Public surface:
     Scaling, strongest_to_weakest, block_slices
                                         what both convex heads share: scaled features, the choice of L2, blocks of rows
     fit_softmax_head, fit_by_folds      a convex softmax head on such features, fitted quickly
+    fit_several_labels                  likewise a head of sigmoids, where images may have several labels
     class_relationship, related, CoTuning, temperature
                                         what a source head is taught on target images: p(source class | target class)
     spread_rows                         some rows, of every class its share
@@ -21,8 +22,8 @@ Public surface:
     reset_from                          hybrid starts: first layers pre-trained, the rest random
     FusedBatchNormalization, replace_batch_norm, momentum_for_run, mix_start_statistics
                                         fast batch normalization with a momentum that suits the run's length
-    build_joint_model, target_logits, target_network
-                                        the two-headed model, and its target half: logits or probabilities
+    build_joint_model, target_logits, target_network, target_activation
+                                        the two-headed model, its target half (logits or probabilities), its activation
     stock_layers                        a copy of a network that is loaded without this package
     Scorer                              probabilities of the target classes for whole image sets
     HeatMaps                            where a network looks for a class, of single images
@@ -54,7 +55,7 @@ from sjft_tf.models.features import FeatureStream, trunk_features
 from sjft_tf.models.flattening import Call, calls_of
 from sjft_tf.models.heat_maps import HeatMaps
 from sjft_tf.models.hybrid import reset_from
-from sjft_tf.models.joint import build_joint_model, target_logits
+from sjft_tf.models.joint import build_joint_model, target_activation, target_logits
 from sjft_tf.models.losses import head_sums, valid_rows
 from sjft_tf.models.multi_view import MultiViewScorer, make_scorer
 from sjft_tf.models.normalization import (
@@ -76,6 +77,7 @@ from sjft_tf.models.projected_gradients import GRADIENT_WIDTH, GradientStream, H
 from sjft_tf.models.saved_trunks import SavedTrunk, open_saved
 from sjft_tf.models.schedules import StepDecay, make_schedule
 from sjft_tf.models.scoring import Scorer
+from sjft_tf.models.several_heads import fit_several_labels
 from sjft_tf.models.softmax_head import SoftmaxHead, fit_by_folds, fit_softmax_head, spread_rows
 from sjft_tf.models.statistics import recompute_statistics
 from sjft_tf.models.step import JointModel
@@ -127,6 +129,7 @@ __all__ = [
     "dense_maps",
     "find_family",
     "fit_by_folds",
+    "fit_several_labels",
     "fit_softmax_head",
     "freeze",
     "head_sums",
@@ -157,6 +160,7 @@ __all__ = [
     "spread_rows",
     "stock_layers",
     "strongest_to_weakest",
+    "target_activation",
     "target_logits",
     "target_network",
     "temperature",

@@ -1,6 +1,8 @@
-"""The two-headed model: one trunk, one softmax head for the target's labels and one for the source's."""
+"""The two-headed model: one trunk, one head for the target's labels and one for the source's."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -14,7 +16,11 @@ TARGET, SOURCE = "target", "source"
 
 
 def build_joint_model(
-    trunk: keras.Model, num_target_classes: int, num_source_classes: int | None, dropout: float = 0.0
+    trunk: keras.Model,
+    num_target_classes: int,
+    num_source_classes: int | None,
+    dropout: float = 0.0,
+    several_labels: bool = False,
 ) -> JointModel:
     """Puts randomly initialized heads on a trunk (paper section 3.1; label spaces stay separate).
 
@@ -25,6 +31,8 @@ def build_joint_model(
         num_target_classes: at least 2.
         num_source_classes: at least 2, all source sets together; None for plain fine-tuning (no source head).
         dropout: share of the features dropped before both heads in training, in [0, 1).
+        several_labels: an image of the target may be of several classes or of none: the logits of its head are those of
+            sigmoids, see `JointModel`; the source's are those of a softmax.
 
     Returns:
         A `JointModel` with the trunk's input and outputs `{"target": logits, "source": logits}`, float32 [N, classes];
@@ -45,7 +53,14 @@ def build_joint_model(
     outputs = {}
     for domain, count in counts.items():
         outputs[domain] = keras.layers.Dense(count, dtype="float32", name=f"{domain}_head")(features)
-    return JointModel(trunk.input, outputs, name="joint")
+    model = JointModel(trunk.input, outputs, name="joint")
+    model.several_labels = several_labels
+    return model
+
+
+def target_activation(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """What makes probabilities of a joint model's target logits: a softmax, or sigmoids where it has several labels."""
+    return tf.nn.sigmoid if getattr(model, "several_labels", False) else tf.nn.softmax
 
 
 def target_logits(model: keras.Model) -> keras.Model:

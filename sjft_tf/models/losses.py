@@ -54,6 +54,32 @@ def head_sums(
     return HeadSums(_total(losses, valid, shares), _total(tf.cast(hits, tf.float32), valid, shares))
 
 
+def binary_head_sums(
+    labels: tf.Tensor | np.ndarray, logits: tf.Tensor | np.ndarray, label_smoothing: float = 0.0
+) -> HeadSums:
+    """Binary cross-entropy of sigmoids and hits, summed over the rows that have labels: a head of several labels.
+
+    The loss of a row is the sum over its classes, each a question of its own (as Oquab et al. 2015, "Is object
+    localization for free?", equation 1). Their mean would take from the gradient as much as there are classes, and from
+    the target what it weighs against the source. A hit is a row whose every logit is on the right side of 0, which is a
+    probability of 0.5.
+
+    Args:
+        labels: int [N, C] of 0 and 1; a row of -1 takes no part.
+        logits: float [N, C].
+        label_smoothing: e in [0, 1): what is wanted of a class is 1 - e / 2 or e / 2.
+    """
+    labels = tf.cast(labels, tf.float32)
+    valid = labels[:, 0] >= 0
+    labels = tf.where(valid[:, tf.newaxis], labels, 0.0)
+    # As above: masked rows get harmless logits as well.
+    logits = tf.where(valid[:, tf.newaxis], tf.cast(logits, tf.float32), 0.0)
+    wanted = labels * (1.0 - label_smoothing) + 0.5 * label_smoothing
+    losses = tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(wanted, logits), axis=-1)
+    hits = tf.logical_and(valid, tf.reduce_all(tf.equal(logits > 0, labels > 0.5), axis=-1))
+    return HeadSums(_total(losses, valid, None), _total(tf.cast(hits, tf.float32), valid, None))
+
+
 def soft_loss_sum(
     labels: tf.Tensor | np.ndarray,
     logits: tf.Tensor | np.ndarray,

@@ -32,9 +32,12 @@ def at_side(model: keras.Model, side: int) -> keras.Model:
         InputError: the network cannot be applied to images of this size.
     """
     try:
-        return keras.Model((copy := sized_copy(target_logits(model), side)).input, {TARGET: copy.output})
+        copy = sized_copy(target_logits(model), side)
     except ValueError as error:
         raise InputError(f"The network cannot be applied to images of {side} px ({error}). Choose others.") from error
+    sized = keras.Model(copy.input, {TARGET: copy.output})
+    sized.several_labels = bool(getattr(model, "several_labels", False))
+    return sized
 
 
 def sized_copy(model: keras.Model, side: int | None) -> keras.Model:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from sjft_tf import progress
 from sjft_tf.errors import InputError
 from sjft_tf.models.contracts import ImageDataset, ImageView
-from sjft_tf.models.joint import target_logits
+from sjft_tf.models.joint import target_activation, target_logits
 from sjft_tf.models.view_cache import ViewCache
 
 LEAST_SHAPE = 128
@@ -37,7 +37,7 @@ class Scorer:
     def __init__(self, model: keras.Model, view: ImageView, batch_size: int = 128, cache_mb: int = 0) -> None:
         if batch_size < 1:
             raise InputError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
-        self._model = target_logits(model)
+        self._model, probabilities_of = target_logits(model), target_activation(model)
         self._view = view
         views = getattr(view, "views", 1)
         self.batch_size = max(1, int(batch_size) // views)
@@ -48,7 +48,7 @@ class Scorer:
         @tf.function(reduce_retracing=True)
         def forward(images: tf.Tensor) -> tf.Tensor:
             pictures = images if views == 1 else tf.reshape(images, [-1, *images.shape[2:]])
-            scores = tf.nn.softmax(tf.cast(self._model(pictures, training=False), tf.float32))
+            scores = probabilities_of(tf.cast(self._model(pictures, training=False), tf.float32))
             return scores if views == 1 else tf.reduce_mean(tf.reshape(scores, [-1, views, self.num_classes]), axis=1)
 
         self._forward = forward

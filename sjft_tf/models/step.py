@@ -14,11 +14,12 @@ from sjft_tf.errors import InputError
 from sjft_tf.models.averaging import WeightAverage
 from sjft_tf.models.co_tuning import CoTuning
 from sjft_tf.models.contracts import Variable
-from sjft_tf.models.losses import head_sums, soft_loss_sum, valid_rows
+from sjft_tf.models.losses import binary_head_sums, head_sums, soft_loss_sum, valid_rows
 from sjft_tf.models.precision import loss_scale, prepare_gradients, scale_loss
 
 Labels = Mapping[str, tf.Tensor]
-"""Of each head int32 [N], -1 where a row is of the other domain; of mixed images also "partner" and "share"."""
+"""Of each head int32 [N], -1 where a row is of the other domain; of mixed images also "partner" and "share".
+Of several labels the target's are int32 [N, C_t] of 0 and 1, likewise."""
 Counts = dict[str, tf.Tensor]
 """Of each term of the loss how many rows have a label, scalar float32."""
 Sums = dict[str, list[tf.Tensor]]
@@ -35,6 +36,7 @@ class StepRules:
         class_weights: float32 [C_t], what the losses of target rows are multiplied by, by label; None: all are 1.
         steps: int64, training steps made since the run began.
         average: the moving average of the weights, or None.
+        several_labels: the target head has a sigmoid for each class.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class StepRules:
         self.loss_weights = dict(loss_weights)
         self.label_smoothing, self.clip_norm, self.accumulate = float(label_smoothing), float(clip_norm), accumulate
         self.class_weights: np.ndarray | None = None
+        self.several_labels = bool(getattr(model, "several_labels", False))
         self.relationship = None if co_tuning is None else co_tuning.relationship
         # Of every term of the loss; the heads' come first.
         self.weights = self.loss_weights | ({} if co_tuning is None else {CO_TUNING: float(co_tuning.weight)})
@@ -78,8 +81,12 @@ class JointModel(keras.Model):
     "loss" (weighted sum of the terms), "target_loss", "source_loss", "target_accuracy", "source_accuracy",
     "gradient_norm" (before clipping) where it is clipped, and "co_tuning_loss" with Co-Tuning: means over the steps of
     the fit.
+
+    With `several_labels` "target" labels are int32 [N, C_t] of 0 and 1, and its loss is `binary_head_sums`; nothing is
+    mixed or weighed by class.
     """
 
+    several_labels: bool = False
     rules: StepRules | None = None
 
     def prepare(
@@ -209,13 +216,17 @@ class JointModel(keras.Model):
 
 
 def _counts(rules: StepRules, labels: Labels) -> Counts:
-    counts = _everywhere({head: valid_rows(labels[head]) for head in rules.loss_weights})
+    several = {"target": labels["target"][..., 0]} if rules.several_labels else {}  # a number a row
+    counts = _everywhere({head: valid_rows(several.get(head, labels[head])) for head in rules.loss_weights})
     return counts | ({CO_TUNING: counts["target"]} if rules.relationship is not None else {})
 
 
 def _sums(rules: StepRules, labels: Labels, outputs: Mapping[str, tf.Tensor]) -> Sums:
     weights, sums = rules.class_weights, {}
     for head in rules.loss_weights:
+        if head == "target" and rules.several_labels:
+            sums[head] = list(binary_head_sums(labels[head], outputs[head], rules.label_smoothing))
+            continue
         own = weights if head == "target" else None
         parts = [
             head_sums(one, outputs[head], rules.label_smoothing, own, shares) for one, shares in _learned(labels, head)

@@ -24,7 +24,10 @@ def target_network(model: keras.Model) -> keras.Model:
         InputError: as `target_logits`.
     """
     head = target_logits(model)
-    return keras.Model(head.input, keras.layers.Softmax(name="probabilities")(head.output), name="target")
+    kind, name = keras.layers, "probabilities"
+    several = getattr(model, "several_labels", False)
+    activation = kind.Activation("sigmoid", name=name) if several else kind.Softmax(name=name)
+    return keras.Model(head.input, activation(head.output), name="target")
 
 
 def stock_layers(model: keras.Model) -> keras.Model:

@@ -31,6 +31,11 @@ class Report:
     figures: RunFigures
     workdir: Workdir
 
+    @property
+    def several_labels(self) -> bool:
+        """Whether the target's images may have several labels."""
+        return self.workdir.has_several_labels()
+
     def lines(self) -> Iterator[str]:
         """The last lines on the screen."""
         final, fusion, last = self.figures.final.sets, self.figures.fusion, self.figures.counting
@@ -50,7 +55,10 @@ class Report:
             loss = last.training["co_tuning_loss"]
             yield f" co-tuning: the source's head learned on target images too, loss {loss:.3f}"
         elif self.figures.co_tuned is False:
-            yield " co-tuning: left out, since the source's classes do not tell the target's"
+            why = (
+                "images have several labels" if self.several_labels else "the source's classes do not tell the target's"
+            )
+            yield f" co-tuning: left out, since {why}"
         if last.borrowed is not None:
             yield (
                 f"  borrowed: {last.borrowed.union_size} source images of {last.borrowed.source_classes} classes, "
@@ -75,6 +83,13 @@ def _kept(best: int, done: int, early: EarlyStopping) -> str:
 
 def describe(figures: SetFigures) -> str:
     """One set's figures in words."""
+    if figures.several_labels:
+        precision = figures.mean_average_precision
+        return (
+            f"mean average precision {'unknown' if precision is None else f'{precision:.2%}'}, "
+            f"F1 {figures.micro_f1:.2%} (micro), {figures.macro_f1:.2%} (macro), "
+            f"loss {figures.loss:.3f} ({figures.count} images)"
+        )
     return (
         f"top-1 {figures.top1:.2%}, mean class accuracy {figures.mean_class_accuracy:.2%}, "
         f"loss {figures.loss:.3f} ({figures.count} images)"
@@ -111,7 +126,8 @@ def restore(workdir: Workdir, number: int, precision: str = "") -> RestoredRun:
     classes = workdir.read_classes()
     fresh = as_kept(config, workdir)
     fresh = fresh.replace("model", precision=precision or config.model.precision)
-    model = build_model(fresh, len(classes["target"]), len(classes["source"]) or None)
+    several = workdir.has_several_labels()
+    model = build_model(fresh, len(classes["target"]), len(classes["source"]) or None, several_labels=several)
     number = number or counting_round(workdir, config.training.early_stopping) + 1
     load_round_weights(workdir.rounds, number - 1, model)
     return RestoredRun(config, model, classes["target"], number)

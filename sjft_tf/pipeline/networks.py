@@ -52,16 +52,23 @@ def build_run_trunk(config: RunConfig, weights: str) -> keras.Model:
 
 
 def build_model(
-    config: RunConfig, target_classes: int, source_classes: int | None, cluster: Cluster = ALONE
+    config: RunConfig,
+    target_classes: int,
+    source_classes: int | None,
+    cluster: Cluster = ALONE,
+    several_labels: bool = False,
 ) -> JointModel:
-    """The joint model with its starting weights, the heads drawn from the run's seed, on all devices of `cluster`."""
+    """The joint model with its starting weights, the heads drawn from the run's seed, on all devices of `cluster`.
+
+    `several_labels`: images of the target may have several, see `build_joint_model`.
+    """
     keras.utils.set_random_seed(config.training.seed)
     settings = config.model
     with cluster.building():
         trunk = build_run_trunk(config, settings.weights)
         if settings.reset_from and settings.weights != "none":
             trunk = reset_from(trunk, settings.reset_from, build_run_trunk(config, "none"))
-        return build_joint_model(trunk, target_classes, source_classes, dropout=settings.dropout)
+        return build_joint_model(trunk, target_classes, source_classes, settings.dropout, several_labels)
 
 
 def starting_trunk(config: RunConfig) -> keras.Model:

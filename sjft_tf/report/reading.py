@@ -213,7 +213,8 @@ def _summary(path: Path) -> RunFigures:
 
 def _classes(path: Path) -> dict[str, list[str]]:
     by_role = schema.mapping(artifacts.read_json(path), "class names")
-    return {role: schema.words(names, f"classes of the {role}") for role, names in by_role.items()}
+    roles = {role: names for role, names in by_role.items() if role != "several_labels"}
+    return {role: schema.words(names, f"classes of the {role}") for role, names in roles.items()}
 
 
 def _automatic(recorded: dict[str, Any]) -> bool:

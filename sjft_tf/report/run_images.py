@@ -48,7 +48,7 @@ def hardest_images(run: RecordedRun, pictures: Pictures) -> list[HardPicture] | 
 def _hard(line: TargetPicture, scoring: dict[str, np.ndarray], row: int, names: list[str]) -> HardPicture:
     return HardPicture(
         id=line.id,
-        label=_name(names, int(scoring["labels"][row])),
+        label=line.label or _name(names, int(scoring["labels"][row])),
         uri=line.uri,
         neighbors=line.neighbors,
         predicted=_name(names, int(scoring["predicted"][row])),
@@ -66,7 +66,7 @@ def target_line(run: RecordedRun, pictures: Pictures, row: int, beside: int) -> 
         near = [_source(pictures, int(other), float(distance)) for other, distance in nearest]
     label = ""
     if pictures.target is not None:
-        label = str(pictures.target.class_names[int(pictures.target.labels[row])])
+        label = pictures.target.label_text(row)
     return TargetPicture(pictures.target_id(row), label, pictures.target_uri(row), near)
 
 

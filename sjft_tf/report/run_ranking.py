@@ -27,7 +27,9 @@ def ranking_charts(run: RecordedRun, name: str) -> list[Markup]:
     Raises:
         InputError: predictions, probabilities and figures are not of the same images.
     """
-    if run.judge != "test" or len(run.figures[run.counting]["test"].class_names) > MOST:
+    if run.judge != "test" or run.figures[run.counting]["test"].several_labels:
+        return []
+    if len(run.figures[run.counting]["test"].class_names) > MOST:
         return []
     path = round_folder(run.workdir.rounds, run.counting) / RoundFiles.probabilities("test")
     if not path.is_file() or not run.workdir.predictions.is_file():

@@ -57,6 +57,8 @@ def run_context(run: RecordedRun, pictures: Pictures, name: str = "run") -> dict
         "classes": part("Source classes drawn on", lambda: _classes(run, name), None),
         "chosen": run.chosen,
         "co_tuned": run.co_tuned,
+        "score_name": _score_name(run),
+        "entropy_unit": "bits a class" if _several_labels(run) else "nats",
         "borrowed": part("What was borrowed", lambda: borrowed_images(run, pictures), _unknown(run)),
         "hardest": part("The hardest images", lambda: hardest_images(run, pictures), None),
         "confusions": part("Confusions", lambda: _confusions(run), nothing),
@@ -75,18 +77,30 @@ def _unknown(run: RecordedRun) -> BorrowedPictures | None:
     return BorrowedPictures([], [], run.selector) if run.borrows else None
 
 
+def _several_labels(run: RecordedRun) -> bool:
+    return any(metrics.several_labels for sets in run.figures for metrics in sets.values())
+
+
+def _score_name(run: RecordedRun) -> str:
+    names = [metrics.score_name for sets in run.figures for metrics in sets.values()]
+    return names[0] if names else "mean class accuracy"
+
+
 def _headline(run: RecordedRun) -> list[Tile]:
     """The figures one looks at first."""
     tiles = []
     if run.judge:
         figures = run.figures[run.counting][run.judge]
         images = f"{figures.count:,} {run.judge} images"
-        tiles.append(Tile("share", figures.mean_class_accuracy, "mean class accuracy", images))
-        tiles.append(Tile("share", figures.top1, "top-1 accuracy", images))
+        tiles.append(Tile("share", figures.score, figures.score_name, images))
+        if figures.several_labels:
+            tiles.append(Tile("share", figures.micro_f1, "F1 of all labels (micro)", images))
+            tiles.append(Tile("share", figures.macro_f1, "F1, mean of classes (macro)", images))
+        else:
+            tiles.append(Tile("share", figures.top1, "top-1 accuracy", images))
         if run.judge in run.fused:
-            fused = run.fused[run.judge].mean_class_accuracy
             note = f"mean prediction of {len(run.states)} rounds"
-            tiles.append(Tile("share", fused, "mean class accuracy, fused", note))
+            tiles.append(Tile("share", run.fused[run.judge].score, f"{figures.score_name}, fused", note))
     else:
         scoring = run.rounds[run.counting].scoring
         share, note = scoring.train_top1 if scoring else None, "no test or validation images"
@@ -121,9 +135,10 @@ def _curves(run: RecordedRun, name: str) -> list[Markup]:
     ends = [told.global_step for told in run.rounds]
     lines: dict[str, list[float | None]] = {}
     for kind in SCORED:
-        values = [sets[kind].mean_class_accuracy if kind in sets else None for sets in run.figures]
+        values = [sets[kind].score if kind in sets else None for sets in run.figures]
         if any(value is not None for value in values):
-            lines[f"{kind}, mean class"] = values
+            name_of = "mean average precision" if _several_labels(run) else "mean class"
+            lines[f"{kind}, {name_of}"] = values
     train = [told.scoring.train_top1 if told.scoring else None for told in run.rounds]
     if any(value is not None for value in train):
         lines["target training images"] = train

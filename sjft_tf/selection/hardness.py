@@ -5,6 +5,7 @@ Pure functions of tensors, so that they run on whatever device holds the predict
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -27,8 +28,8 @@ class Hardness(NamedTuple):
     """What one scoring of the target training images found.
 
     Attributes:
-        entropy: float32 [N], nats.
-        wrong: bool [N], the predicted class is not the label.
+        entropy: float32 [N], nats; of images with several labels see `mean_binary_entropy`.
+        wrong: bool [N], the predicted class is not the label, or one of several is on the wrong side of 0.5.
         uncertain: bool [N], predicted rightly, but with an entropy of at least delta.
     """
 
@@ -50,15 +51,35 @@ def entropy(probabilities: tf.Tensor) -> tf.Tensor:
     return -tf.reduce_sum(tf.math.xlogy(probabilities, probabilities), axis=-1)
 
 
+def mean_binary_entropy(probabilities: tf.Tensor) -> tf.Tensor:
+    """Mean over the classes of `-p log2 p - (1 - p) log2(1 - p)`: how uncertain sigmoids are, from 0 to 1.
+
+    Args:
+        probabilities: float32 [N, C], each for itself.
+
+    Returns:
+        float32 [N], bits a class: 1 where every class has 0.5.
+    """
+    p = tf.convert_to_tensor(probabilities, tf.float32)
+    nats = tf.math.xlogy(p, p) + tf.math.xlogy(1.0 - p, 1.0 - p)
+    return -tf.reduce_mean(nats, axis=-1) / math.log(2.0)
+
+
 def hardness(probabilities: tf.Tensor, labels: tf.Tensor, delta: float = 0.1) -> Hardness:
     """Splits the target images into wrong, uncertain and the rest.
 
     Args:
         probabilities: float32 [N, C].
-        labels: int32 [N].
-        delta: entropy in nats from which a right prediction counts as uncertain (paper: 0.1).
+        labels: int32 [N]; or bool [N, C] where images may have several labels, which the paper does not have: the
+            entropy is then `mean_binary_entropy`, and an image is wrong if any class is on the wrong side of 0.5.
+        delta: entropy in nats from which a right prediction counts as uncertain (paper: 0.1); of several labels
+            likewise in bits a class.
     """
     probabilities = tf.convert_to_tensor(probabilities, tf.float32)
+    if len(labels.shape) == 2:
+        spread = mean_binary_entropy(probabilities)
+        wrong = tf.reduce_any((probabilities > 0.5) != tf.cast(labels, tf.bool), axis=-1)
+        return Hardness(spread, wrong, tf.logical_and(tf.logical_not(wrong), spread >= delta))
     spread = entropy(probabilities)
     predicted = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
     wrong = predicted != tf.cast(labels, tf.int32)

@@ -32,6 +32,12 @@ class LabeledImages(Protocol):
         """One image, uint8 [H, W, 3]."""
 
 
+def label_of(images: LabeledImages, row: int) -> str:
+    """The class of an image in words; where it may have several, all of them."""
+    text = getattr(images, "label_text", None)
+    return str(images.class_names[int(images.labels[row])]) if text is None else str(text(row))
+
+
 @contextlib.contextmanager
 def any_script() -> Iterator[None]:
     """Names in a script the font lacks come out as boxes, without a warning: the picture is still worth having."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sjft_tf.errors import InputError
-from sjft_tf.summaries.drawing import HAIR, INK, PALE, RIGHT, WRONG, LabeledImages, pixels_of, show_image
+from sjft_tf.summaries.drawing import HAIR, INK, PALE, RIGHT, WRONG, LabeledImages, label_of, pixels_of, show_image
 from sjft_tf.summaries.words import shortened
 
 _DPI = 100
@@ -73,7 +73,7 @@ def hardest_picture(
         show_image(axes, image, _CELL * _DPI, (WRONG, 2.5) if wrong[row] else (HAIR, 0.6))
         said = shortened(str(target.class_names[int(predicted[row])]), 18)
         words = (
-            (shortened(str(target.class_names[int(target.labels[row])])), 8, INK),
+            (shortened(label_of(target, row)), 8, INK),
             (f"→ {said}", 8, WRONG if wrong[row] else RIGHT),
             (f"{float(entropy[row]):.3f}", 7, PALE),
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from sjft_tf.artifacts import atomic_write
 from sjft_tf.errors import InputError
-from sjft_tf.summaries.drawing import HAIR, INK, PALE, WRONG, LabeledImages, any_script, show_image
+from sjft_tf.summaries.drawing import HAIR, INK, PALE, WRONG, LabeledImages, any_script, label_of, show_image
 from sjft_tf.summaries.words import shortened
 
 _DPI = 100
@@ -130,7 +130,7 @@ class _Sheet:
 
 
 def _class_name(images: LabeledImages, row: int) -> str:
-    return shortened(str(images.class_names[int(images.labels[row])]))
+    return shortened(label_of(images, row))
 
 
 def _check(rows: np.ndarray, neighbors: np.ndarray, distances: np.ndarray, captions: Sequence[str] | None) -> None:

@@ -26,9 +26,9 @@ class TargetScores:
     """The predictions on the N target training images, judged.
 
     Attributes:
-        entropy: float32 [N], nats.
+        entropy: float32 [N], nats; of images with several labels bits a class.
         predicted: int32 [N], the most probable classes.
-        wrong: bool [N], the predicted class is not the label.
+        wrong: bool [N], the predicted class is not the label, or one of several labels is not met.
         uncertain: bool [N], predicted rightly, but with an entropy of at least delta.
     """
 
@@ -61,5 +61,5 @@ def score_target(target: ImageSet, scorer: Scorer, delta: float = 0.1) -> Target
         delta: entropy in nats from which a right prediction counts as uncertain (paper: 0.1).
     """
     probabilities = scorer(target, description="Scoring the target")
-    judged = {name: value.numpy() for name, value in hardness(probabilities, target.labels, delta)._asdict().items()}
+    judged = {name: value.numpy() for name, value in hardness(probabilities, target.truth, delta)._asdict().items()}
     return TargetScores(**judged, predicted=probabilities.argmax(axis=-1).astype(np.int32))

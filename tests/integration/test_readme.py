@@ -185,11 +185,23 @@ def test_the_checks_find_what_is_wrong(tmp_path):
             program_commands(empty)
 
 
+def _several_labels(images: Path, folder: Path) -> None:
+    """The images of folders of classes in one, with a table: every second one is of class `a` too."""
+    folder.mkdir()
+    lines = ["path,label"]
+    for number, path in enumerate(sorted(images.rglob("*.png"))):
+        shutil.copy(path, folder / f"{number}.png")
+        also = "|a" if number % 2 else ""
+        lines.append(f"{number}.png,{path.parent.name}{also}")
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
+
+
 def run_commands(text: str, world: Path, folder: Path, forked) -> list[str]:
     """Runs all program commands of `text` in `folder`, with small images under the names it uses; their outputs."""
     shutil.copytree(world / "target", folder / "MY_IMAGES")
     shutil.copytree(world / "target" / "test", folder / "NEW_IMAGES")
     shutil.copytree(world / "source", folder / "LARGE_SET")
+    _several_labels(world / "target" / "train", folder / "MY_SCENES")
     outputs = []
     # What README and guides both show is run once.
     for line in dict.fromkeys(shlex.join((name, *arguments)) for name, arguments in program_commands(text)):

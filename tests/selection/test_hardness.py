@@ -12,6 +12,19 @@ from sjft_tf.errors import InputError
 from sjft_tf.selection import entropy, hardness, update_counts
 
 
+def test_of_several_labels_the_mean_binary_entropy_and_any_class_on_the_wrong_side():
+    p = np.array([[0.5, 0.5], [0.99, 0.02], [0.9, 0.6], [0.7, 0.3]], np.float32)
+    truth = np.array([[1, 0], [1, 0], [1, 0], [1, 0]], bool)
+    found = hardness(p, truth, 0.5)
+    own = np.float64(p)
+    want = -(own * np.log2(own) + (1 - own) * np.log2(1 - own)).mean(axis=1)
+    np.testing.assert_allclose(found.entropy, want, rtol=1e-5)
+    assert want[0] == 1
+    assert found.wrong.numpy().tolist() == [True, False, True, False]  # 0.5 is not above
+    assert found.uncertain.numpy().tolist() == [False, False, False, True]
+    assert hardness(np.array([[0.0, 1.0]]), np.array([[False, True]])).entropy.numpy().tolist() == [0]
+
+
 def oracle_entropy(p):
     p = p.astype(np.float64)
     return np.array([-sum(x * math.log(x) for x in row if x > 0) for row in p])

@@ -13,6 +13,7 @@ from sjft_tf.images.audit.search import (
     find_leaks,
     identical_rows,
     in_several_classes,
+    label_groups,
 )
 from sjft_tf.images.audit.thumbnails import MIN_AUDITED_SIDE
 
@@ -25,4 +26,5 @@ __all__ = [
     "find_leaks",
     "identical_rows",
     "in_several_classes",
+    "label_groups",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sjft_tf.images.audit import identical_rows, in_several_classes
+from sjft_tf.images.audit import identical_rows, in_several_classes, label_groups
 from sjft_tf.images.sets.image_set import ImageSet
 
 
@@ -38,7 +38,7 @@ def find_repeats(training: ImageSet, held_out: Mapping[str, ImageSet]) -> Repeat
         held_out: sets that judge the training, by role.
     """
     found = {role: _pairs(identical_rows(training, images)) for role, images in held_out.items()}
-    mixed, labels = in_several_classes(training), training.labels
+    mixed, labels = in_several_classes(training), label_groups(training)
     others = {rows[0]: next(row for row in rows if labels[row] != labels[rows[0]]) for rows in mixed}
     repeated = [row for rows in mixed for row in rows] + [row for pairs in found.values() for row in pairs[:, 0]]
     excluded = np.unique(np.array(repeated, np.int64))

@@ -105,7 +105,7 @@ def find_conflicts(images: ImageSet) -> tuple[Leak, ...]:
     `source_row` and `target_row` of each `Leak` are rows of `images`, and its role is "training"; both of a pair are
     named, each with its best match in another class. Copies within a class are no conflict.
     """
-    labels = images.labels
+    labels = label_groups(images)
     found = {
         row: Leak(row, TRAINING, next(one for one in rows if labels[one] != labels[row]), IDENTICAL, 1.0)
         for rows in in_several_classes(images)
@@ -122,12 +122,21 @@ def find_conflicts(images: ImageSet) -> tuple[Leak, ...]:
     return tuple(found[row] for row in sorted(found))
 
 
+def label_groups(images: ImageSet) -> np.ndarray:
+    """A number for the labels of each image, int [N], the same for the same ones: the class, or all its classes."""
+    return images.labels if images.label_matrix is None else np.unique(images.truth, axis=0, return_inverse=True)[1]
+
+
 def in_several_classes(images: ImageSet) -> list[list[int]]:
-    """The rows of each picture that is, byte by byte, in several classes, ascending; pictures by their first row."""
+    """The rows of each picture that is, byte by byte, in several classes, ascending; pictures by their first row.
+
+    Where images may have several labels: that is there with others.
+    """
+    labels = label_groups(images)
     rows_of: dict[bytes, list[int]] = {}
     for row, digest in enumerate(images.digests):
         rows_of.setdefault(digest.tobytes(), []).append(row)
-    return [rows for rows in rows_of.values() if len(rows) > 1 and len(set(images.labels[rows].tolist())) > 1]
+    return [rows for rows in rows_of.values() if len(rows) > 1 and len(set(labels[rows].tolist())) > 1]
 
 
 def identical_rows(source: ImageSet, target: ImageSet) -> dict[int, int]:
@@ -147,7 +156,7 @@ class _Role:
             pictures.append(block[large])
             advance(len(rows))
         self.rows, self.pictures = np.concatenate(large_rows), np.concatenate(pictures)
-        self._labels = images.labels[self.rows]
+        self._labels = label_groups(images)[self.rows]
         vectors = signatures(self.pictures)
         self._vectors = np.concatenate([vectors, mirrored(vectors)])
 

@@ -77,7 +77,7 @@ class SourceStream(NamedTuple):
 
 
 class Domain(NamedTuple):
-    """Target or source: its images, its labels (int32 [N] in host memory) and its stream of random numbers."""
+    """Target or source: its images, its labels (int32 [N] or [N, C] in host memory), its stream of random numbers."""
 
     images: ImageSet
     labels: tf.Tensor
@@ -91,7 +91,7 @@ class Drawn(NamedTuple):
         row: int32 [M].
         seed: int64 [M, 2].
         choice: int32 [M, 4], see `Augmentation.choose`.
-        label: int32 [M].
+        label: int32 [M]; [M, C] of images that may have several labels.
     """
 
     row: tf.Tensor
@@ -149,6 +149,7 @@ def joint_dataset(
         first, label -1 where a row is of the other domain; b is B / replicas. One element a step and local replica:
         those of a step come in turn, and over all replicas they are the rows of the whole batch. With more than one
         micro-batch everything has a leading axis of length A. Without a source: b rows and the key "target".
+        "target" is int32 [..., C] of 0 and 1 where target images may have several labels.
         With `mixing` also "partner" int32, labels of the target images that were mixed in, and "share" float32 in
         [0, 1], how much "target" counts against it; -1 and 1 in source rows.
 
@@ -161,7 +162,7 @@ def joint_dataset(
             f"--mixup and --cutmix mix the target images that a device has of a batch, which is 1 of "
             f"--batch_size={plan.batch_size}. Take a larger --batch_size, or leave them out"
         )
-    domains = [Domain(target, on_cpu(target.labels), _TARGET_VIEW)]
+    domains = [Domain(target, on_cpu(target.truth.astype(np.int32)), _TARGET_VIEW)]
     pools = None
     if source is not None:
         # Made here, in host memory, and not inside the functions below, whose graphs would carry them as text.
@@ -222,15 +223,19 @@ def _joined(*halves: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, dict[str, tf.Ten
 
     What a mixed target has beside them, partners and shares, goes along.
     """
-    axis = len(halves[0][1].shape) - 1
+    axis = len(halves[0][0].shape) - 4
     images = tf.concat([tf.cast(half[0], tf.float32) for half in halves], axis)
     labels = dict(zip(("target", "partner", "share"), halves[0][1:], strict=False))
     if len(halves) == 1:
         return images, labels
     source = halves[1][1]
     beside = {"target": -1, "partner": -1, "share": 1.0}
-    both = {name: tf.concat([own, tf.fill(tf.shape(source), beside[name])], axis) for name, own in labels.items()}
-    return images, both | {"source": tf.concat([tf.fill(tf.shape(labels["target"]), -1), source], axis)}
+    rows = tf.shape(labels["target"])[: axis + 1]
+    both = {}
+    for name, own in labels.items():
+        each = tf.shape(own)[axis + 1 :]  # of several labels one a class
+        both[name] = tf.concat([own, tf.fill(tf.concat([tf.shape(source), each], 0), beside[name])], axis)
+    return images, both | {"source": tf.concat([tf.fill(rows, -1), source], axis)}
 
 
 def _seed_at(position: tf.Tensor, seed: int, stream: int) -> tf.Tensor:

@@ -44,10 +44,12 @@ class FolderOptions(Options):
     Attributes:
         label: a regular expression that finds the label in a file's name: its first group is the class.
         splits: whether folders named like splits are splits; False takes them for classes.
+        labels: a file that has the labels, see `labels_file`, which opens such folders.
     """
 
     label: str = ""
     splits: bool = True
+    labels: str = ""
 
 
 def open_folder(spec: Spec, scan: FileScan) -> ImageSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
 from collections.abc import Iterable, Sequence
@@ -20,7 +21,8 @@ from sjft_tf.images.sets.contents import ImageContents
 from sjft_tf.images.sets.findings import Findings
 from sjft_tf.images.sets.image_set import ImageSet
 from sjft_tf.images.sets.scan import FileScan
-from sjft_tf.images.tables.table_reading import Row, Table, missing_files, read_table, warn_of_unused
+from sjft_tf.images.tables.table_messages import missing_files, warn_of_unused
+from sjft_tf.images.tables.table_reading import Row, Table, read_table
 
 
 def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
@@ -46,7 +48,10 @@ def open_csv(spec: Spec, scan: FileScan) -> ImageSet:
     if not len(scanned.positions):
         raise InputError(f"'{spec}': none of its {len(rows)} images can be decoded")
     rows = [rows[i] for i in scanned.positions]
-    class_names, labels = numbered([row.label for row in rows])
+    if table.several is None:
+        class_names, labels = numbered([row.label for row in rows])
+    else:
+        class_names, labels = several_numbered([row.labels for row in rows], table.several.columns)
     return ImageSet(
         name,
         [row.path for row in rows],
@@ -100,6 +105,26 @@ def numbered(values: Sequence[str]) -> tuple[list[str], np.ndarray]:
     names = in_class_order(values)
     position = {name: i for i, name in enumerate(names)}
     return names, np.array([position[value] for value in values], np.int32)
+
+
+def several_numbered(values: Sequence[Sequence[str]], known: Iterable[str] = ()) -> tuple[list[str], np.ndarray]:
+    """Class names (in `in_class_order`), and bool [N, C] which of them each image has.
+
+    Args:
+        values: the labels of each image.
+        known: classes that there are, also where no image has them.
+
+    Raises:
+        InputError: there are no labels at all.
+    """
+    named = [[class_name(label) for label in labels] for labels in values]
+    names = in_class_order([*map(class_name, known), *itertools.chain(*named)])
+    if not names:
+        raise InputError("None of the images has a label. Expected some that have: see separator and classes")
+    position, matrix = {name: i for i, name in enumerate(names)}, np.zeros((len(values), len(names)), bool)
+    for row, labels in zip(matrix, named, strict=True):
+        row[[position[label] for label in labels]] = True
+    return names, matrix
 
 
 _PAIRS = (("x", "y"), ("images", "labels"))

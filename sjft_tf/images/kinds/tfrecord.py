@@ -23,7 +23,8 @@ from sjft_tf.images.places.spec import Options, Spec
 from sjft_tf.images.places.spool import Spool
 from sjft_tf.images.sets.contents import ImageContents
 from sjft_tf.images.sets.findings import Findings
-from sjft_tf.images.sets.image_set import ImageSet, identities_of
+from sjft_tf.images.sets.identity import identities_of
+from sjft_tf.images.sets.image_set import ImageSet
 from sjft_tf.images.sets.loaders import EncodedImages, python_reader
 from sjft_tf.images.sets.scan import FileScan
 from sjft_tf.progress import bar

@@ -31,6 +31,7 @@ def concatenate(sets: Sequence[ImageSet]) -> ImageSet:
         raise InputError("No image set was given. Expected at least one.")
     if len(sets) == 1:
         return sets[0]
+    refuse_several_labels(sets)
     for i, first in enumerate(sets):
         for second in sets[i + 1 :]:
             _refuse_shared(first, second, "Source sets must not share images: leave one of the two out.")
@@ -60,6 +61,15 @@ def concatenate(sets: Sequence[ImageSet]) -> ImageSet:
     )
 
 
+def refuse_several_labels(sets: Sequence[ImageSet]) -> None:
+    """Raises InputError if images of a source may have several labels: its head learns one of each."""
+    if several := [one for one in sets if one.label_matrix is not None]:
+        raise InputError(
+            f"A source must have one label an image, and those of '{several[0].name}' may have several (separator, "
+            "classes or labels in its spec). Several labels are for the target"
+        )
+
+
 def align_classes(class_names: Sequence[str], other: ImageSet) -> ImageSet:
     """`other` (a validation or test set) with the training set's classes, matched by name (see `class_name`).
 
@@ -79,6 +89,10 @@ def align_classes(class_names: Sequence[str], other: ImageSet) -> ImageSet:
             f"Every class to be tested must have training images (it has {len(position)} classes: "
             f"{_first(list(class_names))})."
         )
+    if other.label_matrix is not None:
+        matrix = np.zeros((len(other), len(class_names)), bool)
+        matrix[:, [place for place in found.values() if place is not None]] = other.label_matrix[:, used]
+        return other.relabeled(matrix, class_names)
     renumbered = np.full(other.num_classes, -1, np.int32)
     renumbered[used] = [place for place in found.values() if place is not None]
     return other.relabeled(renumbered[other.labels], class_names)
@@ -98,6 +112,16 @@ def check_trainable(images: ImageSet) -> None:
         raise InputError(
             f"{len(empty)} empty class(es) in training set '{images.name}': {_first(empty)}. "
             "Add images to every class or remove it."
+        )
+
+
+def check_same_kind(target: ImageSet, other: ImageSet) -> None:
+    """Raises InputError if images of one of the sets may have several labels, and those of the other have one each."""
+    if (target.label_matrix is None) != (other.label_matrix is None):
+        several, one = (other, target) if target.label_matrix is None else (target, other)
+        raise InputError(
+            f"Images of '{several.name}' may have several labels, those of '{one.name}' have one each. Give both sets "
+            "alike: with separator=, classes= or labels= in the spec, or without"
         )
 
 

@@ -78,6 +78,8 @@ def fold(images: ImageSet, number: int, count: int, seed: int) -> tuple[ImageSet
 
 
 def _enough(images: ImageSet, least: int, why: str) -> None:
+    if images.label_matrix is not None:  # dealt as one class; a class that ends up without images is told later
+        return
     short = [c for c, have in enumerate(images.class_counts) if 0 < have < least]
     if short:
         names = ", ".join(f"'{images.class_names[c]}' ({images.class_counts[c]})" for c in short[:5])

@@ -22,7 +22,12 @@ def drawn_order(ids: Sequence[str], salt: str) -> np.ndarray:
 
 
 def class_orders(images: ImageSet, salt: str) -> list[np.ndarray]:
-    """The rows of each class that has images, in an order drawn by `salt` and the class: int64 [n_c] each."""
+    """The rows of each class that has images, in an order drawn by `salt` and the class: int64 [n_c] each.
+
+    Images that may have several labels are dealt as if all were of one class.
+    """
+    if images.label_matrix is not None:
+        return [drawn_order(images.ids.tolist(), f"{salt}/")]
     orders = []
     for label in np.unique(images.labels):
         rows = np.flatnonzero(images.labels == label)
@@ -44,6 +49,11 @@ def few_of_each(images: ImageSet, count: int, seed: int) -> ImageSet:
     Raises:
         InputError: classes with fewer images; they are named.
     """
+    if images.label_matrix is not None:
+        raise InputError(
+            f"--per_class={count} takes images by their class, and those of '{images.name}' may have several. Make a "
+            "smaller table, or choose images with --target_rows"
+        )
     short = [c for c, have in enumerate(images.class_counts) if have < count]
     if short:
         names = ", ".join(f"'{images.class_names[c]}' ({images.class_counts[c]})" for c in short[:5])

@@ -61,6 +61,10 @@ def opening_line(images: ImageSet, found: Findings, left_out: int = 0) -> str:
         parts.append(f"these of its {_number(found.classes_there, 'class', 'classes')} by only_classes")
     if found.pattern:
         parts.append(f"labels from file names by {found.pattern}")
+    if images.label_matrix is not None:
+        each = images.label_matrix.sum(axis=1)
+        without = f", {(each == 0).sum()} without" if (each == 0).any() else ""
+        parts.append(f"{each.mean():.2g} labels an image on average{without}")
     parts += found.understood
     if found.inside:
         parts.append(f"found in {found.inside}/")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,9 +11,9 @@ import tensorflow as tf
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.images.decoding.values import ValueRange
-from sjft_tf.images.places.paths import join
 from sjft_tf.images.places.watching import Files
 from sjft_tf.images.sets.contents import ImageContents
+from sjft_tf.images.sets.identity import identities_of, sha256_rows
 from sjft_tf.images.sets.loaders import Loader, on_cpu
 from sjft_tf.images.sets.square import SQUASH
 
@@ -31,27 +29,14 @@ def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     return dataset.with_options(options)
 
 
-def sha256_rows(contents: Sequence[bytes]) -> np.ndarray:
-    """The SHA-256 digests of byte strings, as uint8 [N, 32]."""
-    joined = b"".join(hashlib.sha256(content).digest() for content in contents)
-    return np.frombuffer(joined, np.uint8).reshape(-1, 32)
-
-
-def identities_of(origin: str, ids: Sequence[str]) -> np.ndarray:
-    """What `ImageSet.identities` is made of: uint64 [N], hashes of the origin joined with each id."""
-    # A file is the same file whether it was listed from the dataset's root or from one of its split folders:
-    # joining root and id gives the same path both ways (and an absolute or remote id replaces the root).
-    joined = (os.path.normpath(join(origin, name)).encode() for name in ids)
-    return np.array([int.from_bytes(hashlib.blake2b(j, digest_size=8).digest(), "big") for j in joined], np.uint64)
-
-
 class ImageSet:
     """Labeled images with random access by row.
 
     Args:
         name: short name for messages and for prefixes when several sets are joined.
         ids: N stable, unique names (relative path, position within a split, ...).
-        labels: int [N], positions in `class_names`.
+        labels: int [N], positions in `class_names`; or bool [N, C], of each image which classes it is of, where it may
+            be of several or of none.
         class_names: the C class names, unique.
         contents: how the images are read and what is in them.
         origin: where the images are kept, without the split (an absolute folder, say). Two sets hold the same
@@ -60,7 +45,9 @@ class ImageSet:
 
     Attributes:
         ids: np.ndarray of str [N].
-        labels: np.ndarray int32 [N].
+        labels: np.ndarray int32 [N]; of an image with several labels the first in the order of classes, of one without
+            any 0: good for a caption, and for nothing else.
+        label_matrix: bool [N, C] as given; None of ordinary sets, whose images have one label each.
         contents: as given.
         fingerprint: digest of ids, labels, class names and image contents; independent of where they lie.
 
@@ -81,7 +68,10 @@ class ImageSet:
     ) -> None:
         self.name = name
         self.ids = np.asarray(ids, dtype=str)
-        self.labels = np.asarray(labels, np.int32)
+        given = np.asarray(labels)
+        self.label_matrix = given.astype(bool) if given.ndim == 2 else None
+        # Of a row the place of its first True, which is 0 where there is none.
+        self.labels = np.asarray(given if self.label_matrix is None else self.label_matrix.argmax(axis=1), np.int32)
         self.class_names = tuple(str(c) for c in class_names)
         self.contents = contents
         self.origin = origin or name
@@ -90,7 +80,7 @@ class ImageSet:
         # Both are told only where they were given, so that older fingerprints stay.
         seen: list[object] = [] if contents.value_range is None else [list(contents.value_range)]
         seen += [] if contents.aspect_ratio == SQUASH else [contents.aspect_ratio]
-        self.fingerprint = artifacts.fingerprint(self.ids, self.labels, list(self.class_names), self.digests, *seen)
+        self.fingerprint = artifacts.fingerprint(self.ids, self.truth, list(self.class_names), self.digests, *seen)
         self._label_tensor = on_cpu(self.labels)
 
     def _check(self) -> None:
@@ -108,6 +98,11 @@ class ImageSet:
                     f"Image set '{self.name}' uses {(counts > 1).sum()} {what}(s) more than once, e.g. "
                     f"'{unique[counts > 1][0]}'. Every {what} must be unique: remove or rename the repeated ones."
                 )
+        if self.label_matrix is not None and self.label_matrix.shape[1] != len(self.class_names):
+            raise ValueError(
+                f"`labels` must have a column for each of the {len(self.class_names)} classes. "
+                f"Received: {self.label_matrix.shape}"
+            )
         if self.labels.min() < 0 or self.labels.max() >= len(self.class_names):
             raise InputError(
                 f"Labels of image set '{self.name}' must be between 0 and {len(self.class_names) - 1} (its number of "
@@ -129,7 +124,7 @@ class ImageSet:
         Args:
             name: see the class.
             images: uint8 [N, H, W], [N, H, W, 1] (gray, repeated to RGB when loaded) or [N, H, W, 3].
-            labels: int [N].
+            labels: int [N], or bool [N, C].
             class_names: default "0", "1", ... up to the largest label.
             ids: default the position, "000000", "000001", ...
             origin: see the class.
@@ -142,7 +137,9 @@ class ImageSet:
             raise ValueError(f"`images` must be uint8 [N, H, W(, 1 or 3)]. Received: {images.dtype} {images.shape}")
         images = images[..., None] if images.ndim == 3 else images
         if class_names is None:
-            class_names = [str(i) for i in range(int(np.max(labels, initial=-1)) + 1)]
+            several = np.ndim(labels) == 2
+            count = np.shape(labels)[1] if several else int(np.max(labels, initial=-1)) + 1
+            class_names = [str(i) for i in range(count)]
         pixels = on_cpu(images)
 
         def load(row: tf.Tensor) -> tf.Tensor:
@@ -190,8 +187,21 @@ class ImageSet:
         return len(self.class_names)
 
     @property
+    def truth(self) -> np.ndarray:
+        """What is right for each image: int32 [N], or bool [N, C] where images may be of several classes."""
+        return self.labels if self.label_matrix is None else self.label_matrix
+
+    def label_text(self, row: int) -> str:
+        """The name of an image's class, or the names of its classes with | between them; "" of an image without any."""
+        if self.label_matrix is None:
+            return self.class_names[int(self.labels[row])]
+        return "|".join(self.class_names[c] for c in np.flatnonzero(self.label_matrix[row]))
+
+    @property
     def class_counts(self) -> np.ndarray:
-        """Images of each class, int64 [C]."""
+        """Images of each class, int64 [C]; one of several classes counts for each."""
+        if self.label_matrix is not None:
+            return self.label_matrix.sum(axis=0, dtype=np.int64)
         return np.bincount(self.labels, minlength=self.num_classes)
 
     def load(self, row: tf.Tensor) -> tf.Tensor:
@@ -226,7 +236,7 @@ class ImageSet:
         return ImageSet(
             name or self.name,
             self.ids[rows],
-            self.labels[rows],
+            self.truth[rows],
             self.class_names,
             self.contents.take(rows),
             origin=self.origin,
@@ -234,7 +244,7 @@ class ImageSet:
         )
 
     def relabeled(self, labels: np.ndarray, class_names: Sequence[str]) -> ImageSet:
-        """The same images under other labels."""
+        """The same images under other labels, int [N] or bool [N, C]."""
         return self._with(labels, class_names, self.contents)
 
     def reduced(self, side: int) -> ImageSet:
@@ -259,14 +269,14 @@ class ImageSet:
 
         Another fingerprint: these are other pixels. Sets in memory (npz, digits, ...) have 8 bits and show the same.
         """
-        return self._with(self.labels, self.class_names, self.contents.scaled(given))
+        return self._with(self.truth, self.class_names, self.contents.scaled(given))
 
     def squared(self, aspect_ratio: str) -> ImageSet:
         """The same set, its wide and tall images cropped or padded to squares, see `square.squared`.
 
         Another fingerprint: these are other pixels, if there are such images.
         """
-        return self._with(self.labels, self.class_names, self.contents.squared(aspect_ratio))
+        return self._with(self.truth, self.class_names, self.contents.squared(aspect_ratio))
 
     def _with(self, labels: np.ndarray, class_names: Sequence[str], contents: ImageContents) -> ImageSet:
         return ImageSet(

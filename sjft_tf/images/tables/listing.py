@@ -14,7 +14,8 @@ from sjft_tf.errors import InputError
 from sjft_tf.images.places.paths import MISSING, file_stats, join
 from sjft_tf.images.places.spec import Options, Spec, choose_split, is_remote, parse
 from sjft_tf.images.places.walking import PassedOver, identity, image_files, subfolders
-from sjft_tf.images.tables.table_reading import missing_files, read_table
+from sjft_tf.images.tables.table_messages import missing_files
+from sjft_tf.images.tables.table_reading import read_table
 
 log = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ LABEL_NAMES = (
 )
 SPLIT_NAMES = ("split", "subset", "set", "fold", "partition", "dataset", "datasplit", "usage", "phase")
 FOLDER = "folder"
-_YES = {"1", "true", "yes", "y", "t", "1.0"}
-_NO = {"0", "false", "no", "n", "f", "0.0"}
+YES = {"1", "true", "yes", "y", "t", "1.0"}
+NO = {"0", "false", "no", "n", "f", "0.0"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Columns:
         """The split that a cell names."""
         if not self.yes:
             return cell
-        return self.yes if cell.lower() in _YES else self.no if cell.lower() in _NO else ""
+        return self.yes if cell.lower() in YES else self.no if cell.lower() in NO else ""
 
 
 def find_columns(
@@ -173,7 +173,7 @@ def _meanings(name: str, rows: Sequence[tuple[int, Sequence[str]]], column: int)
     """The splits of "yes" and of "no", for a column that says either of one role; else two empty texts."""
     role = role_in(name)
     values = {cells[column].lower() for _, cells in rows if column < len(cells)}
-    if role is None or not values <= _YES | _NO:
+    if role is None or not values <= YES | NO:
         return "", ""
     return role, "test" if role == "train" else "train"
 

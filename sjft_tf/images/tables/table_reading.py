@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import os
 import posixpath
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from sjft_tf.errors import InputError
 from sjft_tf.images.places.paths import MISSING, file_stats, folder_of, join, read_bytes
 from sjft_tf.images.places.spec import Options, Spec, is_remote
-from sjft_tf.images.places.walking import IMAGE_EXTENSIONS
+from sjft_tf.images.tables.several_labels import SeveralLabels, several_labels
 from sjft_tf.images.tables.split_lists import read_split_list, split_in
 from sjft_tf.images.tables.table_columns import IMAGE_NAMES, LABEL_NAMES, SPLIT_NAMES, Columns, find_columns
 from sjft_tf.images.tables.table_text import (
@@ -25,10 +24,7 @@ from sjft_tf.images.tables.table_text import (
     rows_of,
 )
 
-log = logging.getLogger(__name__)
-
 REPEATED = ("error", "first", "skip")
-_LOOKED_INTO = 50  # folders beside a table, for where its images may be
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +41,8 @@ class TableOptions(Options):
         encoding: any that Python knows.
         header: whether the first row names the columns.
         repeated: an image with two classes is an error, or has the first one, or is left out.
+        separator: an image may have several labels, or none: this text stands between them in the column of classes.
+        classes: likewise, each class has a column of yes and no: their names, or * for all (`several_labels`).
     """
 
     image: str = ""
@@ -56,16 +54,22 @@ class TableOptions(Options):
     encoding: str = ""
     header: str = ""
     repeated: str = "error"
+    separator: str = ""
+    classes: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """An image: the line of the table, its path from `Table.root`, its class and split, "" where there is none."""
+    """An image: the line of the table, its path from `Table.root`, its class and split, "" where there is none.
+
+    Where images may have several labels, `labels` are those, and `label` is "".
+    """
 
     line: int
     path: str
     label: str
     split: str
+    labels: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +82,7 @@ class Table:
         rows: each image of each split once, in order.
         notes: what was understood by itself, for the user; empty for a plain path,label[,split].
         unused: columns that look like a division into splits and are not read.
+        several: how the labels of an image were read, where it may have several; None: each has one.
     """
 
     location: str
@@ -85,6 +90,7 @@ class Table:
     rows: list[Row]
     notes: list[str]
     unused: list[str]
+    several: SeveralLabels | None = None
 
     def path(self, row: Row) -> str:
         """Where an image lies."""
@@ -113,17 +119,19 @@ def read_table(spec: Spec, labeled: bool = True) -> Table:
     names, rows, delimiter = _grid(spec, _text(spec, content, options.encoding), root, options)
     splits = read_split_list(table, options.split, names)
     given = (options.image, options.label, "" if splits else options.split)
-    columns = find_columns(table, names, rows, given, labeled)
+    columns = find_columns(table, names, rows, given, labeled and not options.classes)
+    several = several_labels(table, names, columns, options.separator, options.classes) if labeled else None
     if splits:
         told = (*columns.told, f"splits from {options.split}")
         columns = dataclasses.replace(columns, split=None, told=told, plain=False, unused=[])
-    listed = _listed(table, root, rows, columns, options, splits)
+    listed = _listed(table, root, rows, columns, options, splits, several)
     if not listed:
         raise InputError(f"{table} lists no images. Expected lines of path,label[,split] after the header")
     notes = _notes(delimiter, options.encoding or encoding_of(content[:1000]), options, columns)
     if again := len(rows) - len(listed):
-        notes.append(f"{again} line(s) left out, of images listed twice")
-    return Table(table, root, listed, notes, columns.unused)
+        kept = "left out, of images listed twice" if several is None else "more, whose labels their images have too"
+        notes.append(f"{again} line(s) {kept}")
+    return Table(table, root, listed, notes, columns.unused, several)
 
 
 def _grid(
@@ -201,13 +209,16 @@ def _listed(
     columns: Columns,
     options: TableOptions,
     splits: Mapping[str, str],
+    several: SeveralLabels | None,
 ) -> list[Row]:
     listed: dict[tuple[str, str], Row] = {}
     twofold: set[tuple[str, str]] = set()
     for line, cells in rows:
         if len(cells) != columns.width:
             raise InputError(f"{table}, line {line}: expected {columns.width} fields. Received: {len(cells)}")
-        row = _row(table, line, cells, columns, options.suffix)
+        row = _row(table, line, cells, columns, options.suffix, several is not None)
+        if several is not None:
+            row = dataclasses.replace(row, label="", labels=several.of(f"{table}, line {line}", cells, row.label))
         if splits:
             row = dataclasses.replace(row, split=split_in(splits, f"{table}, line {line}", cells, row.path))
         if "\\" in row.path and not is_remote(root):
@@ -215,6 +226,8 @@ def _listed(
         # ./a.jpg, b/../a.jpg and the absolute path are one image: as `identities_of` sees them.
         key = (os.path.normpath(join(root, row.path)), row.split)
         before = listed.setdefault(key, row)
+        if before.labels != row.labels:  # a line for each label of an image is a way to write them, too
+            listed[key] = dataclasses.replace(before, labels=tuple(dict.fromkeys(before.labels + row.labels)))
         if before.label != row.label:
             if options.repeated == "error":
                 raise InputError(
@@ -236,7 +249,7 @@ def _as_written_here(root: str, row: Row) -> Row:
     return dataclasses.replace(row, path=path) if literal == MISSING != changed else row
 
 
-def _row(table: str, line: int, cells: Sequence[str], columns: Columns, suffix: str) -> Row:
+def _row(table: str, line: int, cells: Sequence[str], columns: Columns, suffix: str, may_be_unlabeled: bool) -> Row:
     path = cells[columns.image]
     split = "" if columns.split is None else columns.split_of(cells[columns.split])
     label = "" if columns.label is None else cells[columns.label]
@@ -248,7 +261,7 @@ def _row(table: str, line: int, cells: Sequence[str], columns: Columns, suffix: 
                 f"{table}, line {line}: {path!r} lies in no folder to take its class from. Name the column of classes "
                 "with ?label=COLUMN"
             )
-    needs_label = columns.label is not None
+    needs_label = columns.label is not None and not may_be_unlabeled
     if not path or (needs_label and not label) or (columns.split is not None and not split):
         raise InputError(f"{table}, line {line}: empty field. Received: {shown!r}")
     if "\0" in path + label + split:
@@ -256,43 +269,3 @@ def _row(table: str, line: int, cells: Sequence[str], columns: Columns, suffix: 
     if suffix and not path.lower().endswith(suffix.lower()):
         path += suffix
     return Row(line, path, label, split)
-
-
-def warn_of_unused(name: str, table: Table) -> None:
-    """Says which columns of the set of that name may be splits and are not read."""
-    for column in table.unused:
-        log.warning(
-            "%s: the column %r looks like a division into splits and is not read; ?split=%s reads it",
-            *(name, column, column),
-        )
-
-
-def missing_files(table: Table, missing: Sequence[Row], total: int) -> InputError:
-    """What to say of rows without files, the first of them by its line, among so many."""
-    first = missing[0]
-    return InputError(
-        f"{table.place(first)}: there is no file {table.path(first)} ({len(missing)} such line(s) among {total}). "
-        f"{_found_elsewhere(table, first.path)}Put it there or take the line out"
-    )
-
-
-def _found_elsewhere(table: Table, path: str) -> str:
-    """Which options would find a file that is missing, as a sentence; "" where none does or the disk is not local."""
-    root = table.root
-    if is_remote(root) or is_remote(path) or os.path.isabs(path):  # noqa: PTH117
-        return ""
-    try:
-        with os.scandir(root) as entries:
-            folders = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))[:_LOOKED_INTO]
-    except (OSError, ValueError):  # a NUL in its name
-        return ""
-    endings = ("", *IMAGE_EXTENSIONS, *(extension.upper() for extension in IMAGE_EXTENSIONS))
-    tried = [(join(root, folder), ending) for folder in ("", *folders) for ending in endings]
-    stats = file_stats([join(folder, path + ending) for folder, ending in tried])
-    found = [one for one, stat in zip(tried, stats, strict=True) if stat != MISSING]
-    if not found:
-        return ""
-    folder, ending = found[0]
-    seen = os.path.relpath(folder, folder_of(table.location))
-    options = ([f"root={seen}"] if seen != "." else []) + ([f"suffix={ending}"] if ending else [])
-    return f"It is found with ?{'&'.join(options)}. "

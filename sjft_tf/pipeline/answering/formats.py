@@ -14,6 +14,7 @@ import numpy as np
 
 from sjft_tf import artifacts, csv_files
 from sjft_tf.errors import InputError
+from sjft_tf.evaluation import THRESHOLD, joined_labels
 from sjft_tf.images import visible_name
 
 FORMATS = ("csv", "json", "jsonl")
@@ -60,25 +61,27 @@ class AnswerWriter(Protocol):
 
 
 @contextlib.contextmanager
-def writing(form: AnswerFormat, class_names: Sequence[str]) -> Iterator[AnswerWriter]:
+def writing(form: AnswerFormat, class_names: Sequence[str], several_labels: bool = False) -> Iterator[AnswerWriter]:
     """Opens the place for answers: a file, complete or absent, or standard output, line by line.
 
     CSV has `image,class,probability`; with `top_k` above 1 `image,rank,class,probability`, one line a rank from 1; with
     `all_probabilities` a column `p:CLASS` for each class. In JSON an image is `{"image": ..., "classes": [...],
-    "probabilities": [...]}`, most probable class first: a line each, or all in a list.
+    "probabilities": [...]}`, most probable class first: a line each, or all in a list. With `several_labels` a column
+    `labels` follows the image, and in JSON a list: the classes above 0.5, in CSV with | between them.
 
     Args:
         form: where to and how; its `top_k` is cut at C.
         class_names: C names.
+        several_labels: an image may have several labels, or none.
     """
     output, kind = form.output, form.kind
     with artifacts.atomic_write(output, "w") if output else contextlib.nullcontext(sys.stdout) as stream:
         if kind == "csv":
-            yield _csv(stream, class_names, min(form.top_k, len(class_names)), form.all_probabilities)
+            yield _csv(stream, class_names, min(form.top_k, len(class_names)), form.all_probabilities, several_labels)
             return
         top_k = len(class_names) if form.all_probabilities else min(form.top_k, len(class_names))
         stream.write("[" if kind == "json" else "")
-        yield _json(stream, class_names, top_k, as_list=kind == "json")
+        yield _json(stream, class_names, top_k, kind == "json", several_labels)
         stream.write("\n]\n" if kind == "json" else "")
 
 
@@ -86,21 +89,25 @@ def _best(probabilities: np.ndarray, top_k: int) -> np.ndarray:
     return np.argsort(-probabilities, kind="stable")[:top_k]
 
 
-def _csv(stream: IO[str], class_names: Sequence[str], top_k: int, all_probabilities: bool) -> AnswerWriter:
+def _csv(
+    stream: IO[str], class_names: Sequence[str], top_k: int, all_probabilities: bool, several_labels: bool
+) -> AnswerWriter:
     lines = csv_files.Writer(stream)
     every = [f"p:{name}" for name in class_names] if all_probabilities else []
-    lines.writerow(["image", *(["rank"] if top_k > 1 else []), "class", "probability", *every])
+    beside = ["labels"] if several_labels else []
+    lines.writerow(["image", *beside, *(["rank"] if top_k > 1 else []), "class", "probability", *every])
 
     def write(image: str, probabilities: np.ndarray) -> None:
         every = [f"{value:.6f}" for value in probabilities] if all_probabilities else []
         for rank, c in enumerate(_best(probabilities, top_k), 1):
-            name = visible_name(image)
-            lines.writerow([name, *([rank] if top_k > 1 else []), class_names[c], f"{probabilities[c]:.6f}", *every])
+            begin = [visible_name(image)]
+            begin += [joined_labels(class_names, probabilities > THRESHOLD)] if several_labels else []
+            lines.writerow([*begin, *([rank] if top_k > 1 else []), class_names[c], f"{probabilities[c]:.6f}", *every])
 
     return write
 
 
-def _json(stream: IO[str], class_names: Sequence[str], top_k: int, as_list: bool) -> AnswerWriter:
+def _json(stream: IO[str], class_names: Sequence[str], top_k: int, as_list: bool, several_labels: bool) -> AnswerWriter:
     before, between, after = ("\n", ",\n", "") if as_list else ("", "", "\n")
 
     def write(image: str, probabilities: np.ndarray) -> None:
@@ -108,6 +115,11 @@ def _json(stream: IO[str], class_names: Sequence[str], top_k: int, as_list: bool
         best = _best(probabilities, top_k)
         answer = {
             "image": visible_name(image),
+            **(
+                {"labels": [class_names[c] for c in np.flatnonzero(probabilities > THRESHOLD).tolist()]}
+                if several_labels
+                else {}
+            ),
             "classes": [class_names[c] for c in best],
             "probabilities": [round(float(probabilities[c]), 6) for c in best],
         }

@@ -41,6 +41,14 @@ def open_model(workdir: str, model: str, views: EvaluationConfig) -> tuple[Seque
     return predictor.class_names, _ten_crops(predictor)
 
 
+def has_several_labels(workdir: str, model: str) -> bool:
+    """Whether the model answers with several labels an image, or with none."""
+    path = Path(model or Workdir(workdir).saved_model)
+    if path.is_dir():
+        return bool(read_description(path).get("several_labels", False))
+    return Workdir(workdir).has_several_labels()  # dense views take the run alone
+
+
 def value_range(workdir: str, model: str) -> ValueRange | None:
     """Which values of more than 8 bits were black and white in training; None for what their type says."""
     path = Path(model or Workdir(workdir).saved_model)

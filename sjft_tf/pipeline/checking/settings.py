@@ -20,6 +20,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.images import check_max_per_class
 from sjft_tf.models import layers_up_to, make_optimizer, parse_rates, rate_factors, reset_from
 from sjft_tf.pipeline.checking.memory import machine_memory, refuse_too_large
+from sjft_tf.pipeline.checking.several_labels import refuse_by_class
 from sjft_tf.pipeline.inputs import filter_bank
 from sjft_tf.pipeline.networks import build_run_trunk, network_origin
 from sjft_tf.pipeline.stages.neighbors import list_length
@@ -87,6 +88,7 @@ def check_sets(config: RunConfig, sets: Sets) -> None:
         InputError: a number that these sets cannot give, or that cannot fit into this machine's memory.
     """
     training = config.training
+    refuse_by_class(config, sets.target)
     check_max_per_class(sets.target.labels, training.batch_size, training.max_per_class)
     if config.learns_source and sets.source is not None and sets.source.num_classes < 2:
         raise InputError(

@@ -16,8 +16,8 @@ from sjft_tf.evaluation import (
     Metrics,
     aligned,
     average_probabilities,
-    class_report,
-    evaluate_probabilities,
+    evaluate_answers,
+    report_answers,
     save_predictions,
     save_report,
     weakest,
@@ -75,6 +75,9 @@ def evaluate(workdir: Workdir, request: EvaluationRequest, output: str = "") -> 
     for one in runs[1:]:
         _refuse_other_reading(config, one)
     images = align_classes(names, _images(config, workdir, request.images, names))
+    _refuse_other_labels(workdir, images)
+    for one in runs[1:]:
+        _refuse_other_labels(one, images)
     descriptions, fused_from = [], []
     for one in runs:
         description, probabilities, columns = _predictions(one, images, request)
@@ -82,16 +85,17 @@ def evaluate(workdir: Workdir, request: EvaluationRequest, output: str = "") -> 
         fused_from.append(aligned(probabilities, columns, names, f"The run in {one.root}"))
     refuse_changed(images)
     fused = average_probabilities(fused_from)
-    figures = evaluate_probabilities(fused, images.labels, names)
-    report = class_report(fused, images.labels, names)
+    figures = evaluate_answers(fused, images.truth, names)
+    report = report_answers(fused, images.truth, names)
     if len(runs) > 1:
         for one, probabilities, description in zip(runs, fused_from, descriptions, strict=True):
-            alone = evaluate_probabilities(probabilities, images.labels, names)
+            alone = evaluate_answers(probabilities, images.truth, names)
             yield f"{one.root}, {description}: {describe(alone)}"
         yield f"fusion of {len(runs)} runs on {images.name}: {describe(figures)}"
     else:
         yield f"{descriptions[0]} on {images.name}: {describe(figures)}"
-    yield f"expected calibration error {figures.calibration_error:.2%}, mean entropy {figures.mean_entropy:.3f} nats"
+    unit = "bits a class" if figures.several_labels else "nats"
+    yield f"expected calibration error {figures.calibration_error:.2%}, mean entropy {figures.mean_entropy:.3f} {unit}"
     yield _ranked(figures)
     if weak := weakest(report):
         yield f"weakest classes: {weak}"
@@ -103,7 +107,7 @@ def evaluate(workdir: Workdir, request: EvaluationRequest, output: str = "") -> 
         artifacts.write_json(output, figures.to_json() | {"models": models})
         predictions = Path(output).with_suffix(".csv")
         classes = predictions.with_name(f"{predictions.stem}-report.csv")
-        save_predictions(predictions, images.ids, names, fused, images.labels, request.all_probabilities)
+        save_predictions(predictions, images.ids, names, fused, images.truth, request.all_probabilities)
         save_report(classes, report)
         yield f"figures: {output}, predictions: {predictions}, classes: {classes}"
 
@@ -129,6 +133,16 @@ def _refuse_other_reading(config: RunConfig, other: Workdir) -> None:
                 f"The run in {other.root} was trained with --{name}={another}, this one with --{name}={ours}: they "
                 "do not see the same images. Leave it out of --fuse_with"
             )
+
+
+def _refuse_other_labels(workdir: Workdir, images: ImageSet) -> None:
+    """Raises InputError if the run's images may have several labels and these have one each, or the other way round."""
+    if workdir.has_several_labels() != (images.label_matrix is not None):
+        ours, theirs = ("several labels", "one") if workdir.has_several_labels() else ("one label", "several")
+        raise InputError(
+            f"The run in {workdir.root} answers with {ours} an image, and images of '{images.name}' have {theirs}. "
+            "Give images that are labeled as in training (separator=, classes= or labels= in the spec)"
+        )
 
 
 def _images(config: RunConfig, workdir: Workdir, spec: str, names: Sequence[str]) -> ImageSet:

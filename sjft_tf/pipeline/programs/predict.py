@@ -61,7 +61,7 @@ def predict(
         pictures = HeatMapPictures(Workdir(workdir), heat_maps, class_names, views)
     answered = left_out = 0
     with (
-        writing(form, class_names) as write,
+        writing(form, class_names, models.has_several_labels(workdir, model)) as write,
         progress.bar(None, "Predicting") as shown,
     ):
         for batch in _batches(itertools.chain(first, files)):

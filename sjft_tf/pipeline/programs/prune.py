@@ -13,6 +13,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.influence import leave_one_out
 from sjft_tf.pipeline.checking.begun_run import refuse_other_target
 from sjft_tf.pipeline.checking.held_back import held_back
+from sjft_tf.pipeline.checking.several_labels import refusal
 from sjft_tf.pipeline.pruning.head import InfluenceProblem, InfluenceScores
 from sjft_tf.pipeline.pruning.target import judgement
 from sjft_tf.run_sets import Sets, open_sets
@@ -62,6 +63,8 @@ def _judged_anew(config: RunConfig, workdir: Workdir) -> tuple[Sets, InfluenceSc
     config.check_network()
     with held_back(workdir):
         sets = open_sets(config, workdir)
+        if sets.target.label_matrix is not None:
+            raise refusal("Pruning", sets.target)
         refuse_other_target(config, sets, workdir)
         return sets, *judgement(config, sets, workdir)
 

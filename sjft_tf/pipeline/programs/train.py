@@ -68,7 +68,8 @@ def train(
     def record() -> dict[str, np.ndarray]:
         source_classes = sets.source_images().class_names if config.learns_source else ()
         workdir.write_config(given)
-        artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": source_classes})
+        several = {"several_labels": True} if sets.target.label_matrix is not None else {}
+        artifacts.write_json(workdir.classes, {"target": sets.target.class_names, "source": source_classes, **several})
         return {}
 
     cluster.once(record)

@@ -141,7 +141,7 @@ class Board:
         for name, metrics in round_figures(self._workdir, state.index).items():
             accuracies = [value for value in metrics.per_class_accuracy if value is not None]
             board.histogram(step, f"{name}/class_accuracy", np.array(accuracies))
-            if len(metrics.class_names) <= _LARGEST_CONFUSION:
+            if 0 < len(metrics.confusion) <= _LARGEST_CONFUSION:
                 picture = confusion_picture(metrics.confusion, metrics.class_names, name)
                 board.image(step, f"{name}/confusion", picture)
 

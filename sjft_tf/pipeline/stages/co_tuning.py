@@ -45,6 +45,9 @@ def co_tuning_of(
     """
     if not config.co_tuning:
         return None
+    if sets.target.label_matrix is not None:
+        log.info("co-tuning: left out. It goes by the one class of each target image, and these may have several")
+        return None
 
     def find() -> dict[str, np.ndarray]:
         with workdir.timed("fitting heads"):

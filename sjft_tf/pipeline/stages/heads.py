@@ -25,6 +25,7 @@ from sjft_tf.models import (
     SoftmaxHead,
     balanced_weights,
     fit_by_folds,
+    fit_several_labels,
     fit_softmax_head,
     softmax_head,
     spread_rows,
@@ -72,6 +73,8 @@ def start_heads(config: RunConfig, sets: Sets, model: JointModel, workdir: Workd
     Raises:
         InputError: the features are not finite.
     """
+    if sets.target.label_matrix is not None:
+        _expect_frequencies(model, sets.target)
     if config.model.head_start == "random":
         return
     if config.model.weights == "none" and not config.model.adapt_steps:
@@ -94,6 +97,16 @@ def start_heads(config: RunConfig, sets: Sets, model: JointModel, workdir: Workd
         model.get_layer(f"{role}_head").set_weights([arrays[f"{role}_kernel"], arrays[f"{role}_bias"]])
 
 
+def _expect_frequencies(model: JointModel, target: ImageSet) -> None:
+    """Lets the sigmoids of a random head begin with how frequent their classes are, instead of a half each.
+
+    With many classes of which an image has few, the first steps would do nothing but learn that.
+    """
+    share = (target.class_counts + 0.5) / (len(target) + 1)
+    head = model.get_layer("target_head")
+    head.set_weights([head.get_weights()[0], np.log(share / (1 - share)).astype(np.float32)])
+
+
 def fitted_head(config: RunConfig, role: str, sets: Sets, model: JointModel, workdir: Workdir) -> SoftmaxHead:
     """The head of the target's or the source's images on the features of the model's trunk, found or fitted.
 
@@ -109,7 +122,7 @@ def fitted_head(config: RunConfig, role: str, sets: Sets, model: JointModel, wor
 
     def make() -> SoftmaxHead:
         features, labels = features_of(config, images, model, workdir)
-        weights = balanced_weights(labels, images.num_classes) if _balanced(config, role) else None
+        weights = balanced_weights(labels, images.num_classes) if labels.ndim == 1 and _balanced(config, role) else None
         head = _fit(role, features, labels, images.num_classes, weights)
         log.info("%s head: %s", role, head.summary())
         refuse_changed(images)
@@ -122,11 +135,14 @@ def fitted_head(config: RunConfig, role: str, sets: Sets, model: JointModel, wor
 def features_of(
     config: RunConfig, images: ImageSet, model: JointModel, workdir: Workdir
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features float32 [N, F] and labels [N] of at most `MOST_IMAGES` images, seen as for evaluation."""
+    """Features float32 [N, F] and labels [N] of at most `MOST_IMAGES` images, seen as for evaluation.
+
+    Where images may have several labels these are bool [N, C].
+    """
     rows = spread_rows(images.labels, MOST_IMAGES)
     chosen = images if len(rows) == len(images) else images.subset(rows)
     batch = config.training.eval_batch_size
-    return trunk_features(trunk_of(model), [chosen], network_view(config), workdir.heads, batch), chosen.labels
+    return trunk_features(trunk_of(model), [chosen], network_view(config), workdir.heads, batch), chosen.truth
 
 
 def images_of(role: str, sets: Sets) -> ImageSet:
@@ -165,7 +181,10 @@ def _fit(
     scaling = (
         Scaling(np.asarray(features[0], np.float64), 1.0) if same else Scaling.of(features, np.arange(len(features)))
     )
-    if role == "target" and len(features) <= MOST_IN_FOLDS:
+    few = role == "target" and len(features) <= MOST_IN_FOLDS
+    if labels.ndim == 2:
+        return fit_several_labels(features, labels, scaling, few)
+    if few:
         return fit_by_folds(features, labels, num_classes, scaling, class_weights)
     head = fit_softmax_head(features, labels, num_classes, scaling, class_weights)
     held = np.flatnonzero(softmax_head.held_out_rows(labels, num_classes))

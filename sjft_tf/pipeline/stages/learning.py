@@ -105,7 +105,8 @@ def train(
         tell_uneven(sets.target, config.training)
     training_sets = retrieved(config, sets, workdir, cluster)
     source_classes = sets.source_images().num_classes if config.learns_source else None
-    model = build_model(config, sets.target.num_classes, source_classes, cluster)
+    several = sets.target.label_matrix is not None
+    model = build_model(config, sets.target.num_classes, source_classes, cluster, several)
     if cluster.is_chief:
         keep_start(config, model, workdir)
     adapt_trunk(config, sets, model, workdir, stop, cluster)
@@ -160,6 +161,8 @@ def train(
 
 def tell_uneven(target: ImageSet, training: TrainingConfig) -> None:
     """Says that some classes have many times the images of others, unless training lets every class count alike."""
+    if target.label_matrix is not None:  # for which there are no such weights
+        return
     counts = target.class_counts[target.class_counts > 0]
     if counts.max() >= UNEVEN * counts.min() and not training.balances_classes:
         log.info(
@@ -181,7 +184,9 @@ def _complete_figures(config: RunConfig, sets: Sets, workdir: Workdir, views: st
     fresh = as_kept(config, workdir)
     # By thread Keras numbers layers, which flags may name: here it is as in a new start.
     with ThreadPoolExecutor(1) as thread:
-        model = thread.submit(build_model, fresh, sets.target.num_classes, source_classes).result()
+        several = sets.target.label_matrix is not None
+        building = thread.submit(build_model, fresh, sets.target.num_classes, source_classes, several_labels=several)
+        model = building.result()
     scorer = make_scorer(model, evaluation_views(config), config.training.eval_batch_size)
     _evaluate_again(scorer, sets, workdir, views, model)
 

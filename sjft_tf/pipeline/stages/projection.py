@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from sjft_tf.config import RunConfig
 from sjft_tf.images import ImageSet, View
-from sjft_tf.models import FEATURES
+from sjft_tf.models import FEATURES, target_activation
 from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.pipeline.stages.results import counting_round
 from sjft_tf.run_sets import Sets
-from sjft_tf.selection import entropy
+from sjft_tf.selection import hardness
 from sjft_tf.summaries import projector_made_from, remove_projector, thumbnail_side, write_projector
 from sjft_tf.training import weights_digest
 from sjft_tf.workdir import Workdir
@@ -72,13 +72,14 @@ def write_projection(config: RunConfig, sets: Sets, model: keras.Model, workdir:
             continue
         rows = spread_rows(images.labels, count)
         described, probabilities = network(images, rows)
+        judged = hardness(probabilities, images.truth[rows])
         predicted, labels = probabilities.argmax(axis=-1), images.labels[rows]
         columns["id"] += [images.ids[row] for row in rows]
-        columns["class"] += [images.class_names[label] for label in labels]
+        columns["class"] += [images.label_text(row) for row in rows]
         columns["class number"] += labels.tolist()
         columns["predicted"] += [images.class_names[label] for label in predicted]
-        columns["right"] += ["right" if hit else "wrong" for hit in predicted == labels]
-        columns["entropy"] += [f"{value:.4f}" for value in entropy(probabilities).numpy()]
+        columns["right"] += ["wrong" if wrong else "right" for wrong in judged.wrong.numpy()]
+        columns["entropy"] += [f"{value:.4f}" for value in judged.entropy.numpy()]
         columns["set"] += [name] * count
         features.append(described)
         thumbnails.append(_thumbnails(images, rows, side))
@@ -91,11 +92,12 @@ class _Network:
     def __init__(self, model: keras.Model, view: View, batch_size: int) -> None:
         self._model = keras.Model(model.inputs[0], (model.get_layer(FEATURES).output, model.output["target"]))
         self._view, self._size = view, batch_size
+        activation = target_activation(model)
 
         @tf.function(reduce_retracing=True)
         def forward(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             features, logits = self._model(images, training=False)
-            return tf.cast(features, tf.float32), tf.nn.softmax(tf.cast(logits, tf.float32))
+            return tf.cast(features, tf.float32), activation(tf.cast(logits, tf.float32))
 
         self._forward = forward
 

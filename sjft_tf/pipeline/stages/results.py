@@ -25,10 +25,10 @@ from sjft_tf.evaluation import (
     RunFigures,
     StampedMetrics,
     average_probabilities,
-    class_report,
-    evaluate_probabilities,
+    evaluate_answers,
     figures_of,
     read_figures,
+    report_answers,
     save_outcomes,
     save_predictions,
     save_report,
@@ -69,7 +69,7 @@ def evaluate_round(
         scored = {}
         for name, images in sets.scored().items():
             probabilities = _artifact(workdir, index, name, images, views).get(partial(_score, scorer, name, images))
-            metrics = evaluate_probabilities(probabilities, images.labels, images.class_names)
+            metrics = evaluate_answers(probabilities, images.truth, images.class_names)
             scored[name] = StampedMetrics(metrics, _stamp(images, workdir, index, views))
         artifacts.write_json(path, RoundEvaluation(scored).to_json())
     return round_figures(workdir, index)
@@ -82,9 +82,12 @@ def _score(scorer: Scorer | MultiViewScorer, name: str, images: ImageSet) -> np.
 
 
 def validation_score(workdir: Workdir, index: int) -> float | None:
-    """Mean class accuracy of a round on the validation images; None without them. Never the test images'."""
+    """What rounds are compared by, of the validation images; None without them. Never of the test images.
+
+    Mean class accuracy; where images may have several labels the mean average precision.
+    """
     figures = round_figures(workdir, index)
-    return figures["validation"].mean_class_accuracy if "validation" in figures else None
+    return figures["validation"].score or 0.0 if "validation" in figures else None
 
 
 def validation_scores(workdir: Workdir) -> list[float]:
@@ -193,15 +196,15 @@ def summarize(
         of_rounds = [_probabilities(workdir, index, name, images, views) for index in range(len(rounds))]
         if len(of_rounds) > 1:
             averaged = average_probabilities(of_rounds)
-            fusion[name] = evaluate_probabilities(averaged, images.labels, images.class_names)
+            fusion[name] = evaluate_answers(averaged, images.truth, images.class_names)
         # Of the test images where there are some: they come last.
-        save_report(workdir.report, class_report(of_rounds[final], images.labels, images.class_names))
-        if name == "validation":
+        save_report(workdir.report, report_answers(of_rounds[final], images.truth, images.class_names))
+        if name == "validation" and images.label_matrix is None:
             outcomes = Outcomes.of(of_rounds[final], images.ids, images.labels)
             save_outcomes(workdir.outcomes, outcomes, _stamp(images, workdir, final, views))
         if name == "test":
             names, probabilities = images.class_names, of_rounds[final]
-            save_predictions(workdir.predictions, images.ids, names, probabilities, images.labels, all_probabilities)
+            save_predictions(workdir.predictions, images.ids, names, probabilities, images.truth, all_probabilities)
     outputs.record(workdir.report, workdir.predictions)  # a comparison and the report take figures from them
     co_tuned = any(told.co_tuned for told in rounds) if co_tuning else None
     told = FinalFigures(scored[final], final + 1)

@@ -21,6 +21,7 @@ from sjft_tf.influence import save_kept
 from sjft_tf.models import counted_layers
 from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.checking.settings import check_sets, check_settings
+from sjft_tf.pipeline.checking.several_labels import refusal
 from sjft_tf.pipeline.networks import build_run_trunk
 from sjft_tf.pipeline.programs import train as training_program
 from sjft_tf.pipeline.stages.audit import audit_of, warnings
@@ -97,6 +98,8 @@ def _looked(
     opened: list[str] = []
     whole = config.replace("data", per_class=0, exclude_leaks=False)
     sets, holdout = open_sets(whole, room, opened.append), 0.0
+    if sets.target.label_matrix is not None:
+        raise refusal("A study", sets.target)
     if sets.test is None:
         holdout = holdout_test
         if not holdout:
