@@ -27,11 +27,11 @@ from sjft_tf.artifacts import (
 from sjft_tf.errors import InputError
 from sjft_tf.features.stream import LayerFeatures
 from sjft_tf.models import ImageDataset
-from sjft_tf.schema import Array, Form, Schema, mismatch
+from sjft_tf.schema import Array, Form, Schema
 
 KIND = "features"
 FEATURES, META, CHECKSUMS = "features.npy", "meta.json", "checksums.npz"
-_FORM: dict[str, Form] = {"rows": int, "views": int, "layers": {"*": int}, "made_from": dict}
+_FORM: dict[str, Form] = {"kind": str, "rows": int, "views": int, "layers": {"*": int}, "made_from": dict}
 _DTYPE = np.dtype("<f4")
 _READ_BYTES, _KEPT_ROWS = 64 << 20, 256
 
@@ -104,10 +104,9 @@ class FeatureStore:
         """
         if not (path / META).is_file():
             raise InputError(f"There are no kept features in {path}: {META} is expected in it.")
-        meta = read_json(path / META, remedy=_remedy(path))
-        if meta.get("kind") != KIND or (reason := mismatch(meta, _FORM, "it")) is not None:
-            found = f"is damaged: {reason}" if meta.get("kind") == KIND else "does not describe features"
-            raise InputError(f"{path / META} {found}. {_remedy(path)}")
+        meta = read_json(path / META, _FORM, _remedy(path))
+        if meta["kind"] != KIND:
+            raise InputError(f"{path / META} does not describe features. {_remedy(path)}")
         return cls(path, meta["rows"], meta["views"], meta["layers"], meta["made_from"])
 
     def to_json(self) -> dict[str, Any]:
