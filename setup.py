@@ -63,7 +63,7 @@ setup(
             f"sjft-{name} = sjft_tf.scripts.{name}:run"
             for name in (
                 *("train", "extract", "retrieve", "evaluate", "export", "predict"),
-                *("audit", "prune", "compare", "report", "advise", "demo"),
+                *("audit", "prune", "compare", "report", "advise", "demo", "patches"),
             )
         ]
     },

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -17,10 +18,11 @@ from sjft_tf.scripts.recipes import read_recipes, recipe_arguments
 
 from sjft_tf import csv_files
 from sjft_tf.artifacts import FREE_SPACE, refusal, shortage
-from sjft_tf.config import EvaluationConfig, RunConfig
+from sjft_tf.config import EvaluationConfig, RunConfig, Section
 from sjft_tf.errors import InputError, Stopped
 
 FLAGS = flags.FLAGS
+SomeSection = TypeVar("SomeSection", bound=Section)
 
 
 def define_common() -> None:
@@ -34,9 +36,14 @@ def define_config(*sections: str, without: Sequence[str] = ()) -> None:
     for section in dataclasses.fields(RunConfig):
         if sections and section.name not in sections:
             continue
-        for item in dataclasses.fields(section.default_factory()):  # type: ignore[misc]
-            if item.name not in FLAGS and item.name not in without:
-                _define(item)
+        define_section(section.default_factory(), without)  # type: ignore[misc]
+
+
+def define_section(section: Section, without: Sequence[str] = ()) -> None:
+    """Defines one flag for each field of a section of settings, but `without` these."""
+    for item in dataclasses.fields(section):  # type: ignore[arg-type]
+        if item.name not in FLAGS and item.name not in without:
+            _define(item)
 
 
 def _define(item: dataclasses.Field) -> None:
@@ -62,6 +69,14 @@ def config_from_flags(**fixed: str | float) -> RunConfig:
     names = [item.name for section in plain.sections() for item in dataclasses.fields(section)]
     given = {name: getattr(FLAGS, name) for name in names if name in FLAGS}
     return plain.with_settings(**given | fixed).validate()
+
+
+def section_from_flags(kind: type[SomeSection]) -> SomeSection:
+    """A section that is no part of a run's configuration, from its flags, checked field by field."""
+    section = kind(**{item.name: getattr(FLAGS, item.name) for item in dataclasses.fields(kind)})  # type: ignore[arg-type]
+    section.check_fields()
+    section.check()
+    return section
 
 
 def evaluation_from_flags() -> EvaluationConfig | None:

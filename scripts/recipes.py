@@ -21,6 +21,9 @@ OWN_FLAGS = frozenset(
         *("choice", "choice_seeds", "choice_steps", "choice_folds", "learned_bank_weights", "keep_weights", "at_once"),
         *("formats", "quantize"),
         *("heat_maps", "heat_map_kind", "heat_map_class"),
+        *("patch_scales", "smallest_patch", "patch_overlap", "patch_features", "object_in_patch", "object_seen"),
+        *("background_share", "patches_per_image", "hidden_units", "head_steps", "head_batch", "head_rate"),
+        *("head_dropout", "score_power", "heat", "heat_side", "heat_pictures"),
     )
 )
 """The flags that programs have beside the settings of a run."""

@@ -36,6 +36,8 @@ _FOLDERS = (
     "gradient-rounds",
     "heads",
     "adapted",
+    "patches",
+    "heat_maps",
 )
 
 
@@ -113,6 +115,9 @@ class Workdir:
             id, kind, score).
         not_repeated: the ids of the other training images, a line each, for --target_rows (text).
         target_descriptors: the target's descriptors, of scripts/extract.py.
+        patches: folder of what scripts/patches.py keeps to go on with: features, the head, scores.
+        patches_record: what it measured (JSON).
+        heat_maps: folder of its pictures (PNG).
         influence: folder of what pruning found, see the properties.
         decision: what --selector=auto took, and why (JSON).
         importance: importance of the source's classes, with what it was made from (NPZ).
@@ -161,6 +166,9 @@ class Workdir:
         self.repeats_csv = self.root / "repeats.csv"
         self.not_repeated = self.root / "not_repeated.txt"
         self.influence = self.root / "influence"
+        self.patches = self.root / "patches"
+        self.patches_record = self.root / "patches.json"
+        self.heat_maps = self.root / "heat_maps"
         self.decision = self.root / "selector.json"
         self.importance = self.root / "class_importance.npz"
         self.adapted = self.root / "adapted"

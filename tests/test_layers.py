@@ -19,11 +19,12 @@ LAYERS = {
     "retrieval": ("descriptors", "images"),
     "selection": ("config", "images"),
     "models": (),
+    "patches": ("models",),
     "evaluation": (),
     "influence": ("evaluation", "images", "models"),
     "run_sets": ("config", "images", "influence", "workdir"),
     "training": ("config", "images", "models", "selection", "workdir"),
-    "export": ("images", "models"),
+    "export": ("images", "models", "patches"),
     "summaries": (),
     "comparison": ("config", "evaluation", "workdir"),
     "advice": ("config", "evaluation"),
@@ -33,7 +34,7 @@ LAYERS = {
     ),
     "pipeline": (
         *("advice", "comparison", "config", "descriptors", "evaluation", "export", "images", "influence", "models"),
-        *("report", "retrieval", "run_sets", "selection", "summaries", "training", "workdir"),
+        *("patches", "report", "retrieval", "run_sets", "selection", "summaries", "training", "workdir"),
     ),
     "api": (
         *(

@@ -12,7 +12,8 @@ from sjft_tf.config.distribution import DistributionConfig
 from sjft_tf.config.evaluation import EvaluationConfig
 from sjft_tf.config.model import ModelConfig
 from sjft_tf.config.monitor import MonitorConfig
-from sjft_tf.config.option import Setting
+from sjft_tf.config.option import Section, Setting
+from sjft_tf.config.patches import PatchConfig
 from sjft_tf.config.pruning import PruneConfig
 from sjft_tf.config.retrieval import RetrievalConfig
 from sjft_tf.config.run import RunConfig
@@ -30,9 +31,11 @@ __all__ = [
     "EvaluationConfig",
     "ModelConfig",
     "MonitorConfig",
+    "PatchConfig",
     "PruneConfig",
     "RetrievalConfig",
     "RunConfig",
+    "Section",
     "SelectionConfig",
     "Setting",
     "TrainingConfig",

@@ -3,6 +3,7 @@
 Public surface:
     export_saved_model, read_description, check_exported
                                         a SavedModel that answers with TensorFlow alone, and what it says of itself
+    export_patches                      the same of patches: scores of images of any size, and heat maps
     load_predictor, Predictor           opens one and predicts in batches
     export_file, Sample, Agreement      one file for Keras, TFLite or ONNX, checked on images before it is written
     named, refuse_replacing, check_installed
@@ -11,6 +12,7 @@ Public surface:
 
 from sjft_tf.export.files import Agreement, Sample, export_file, named, refuse_replacing
 from sjft_tf.export.kinds import check_installed
+from sjft_tf.export.patches import PATCHES_FORMAT, export_patches
 from sjft_tf.export.predictor import LoadedModel, Predictor, load_predictor
 from sjft_tf.export.saved_model import (
     DESCRIPTION_FILE,
@@ -28,6 +30,7 @@ __all__ = [
     "DESCRIPTION_FILE",
     "DIGESTS_FILE",
     "FORMAT",
+    "PATCHES_FORMAT",
     "SIGNATURES",
     "Agreement",
     "LoadedModel",
@@ -38,6 +41,7 @@ __all__ = [
     "check_exported",
     "check_installed",
     "export_file",
+    "export_patches",
     "export_saved_model",
     "load_predictor",
     "named",

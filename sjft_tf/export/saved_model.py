@@ -186,26 +186,41 @@ def export_saved_model(
     check_fits(model, class_names, view)
     given = None if value_range is None else ValueRange(*value_range)
     serving = _Serving(target_logits(model), class_names, view, given, aspect_ratio, target_activation(model))
+    signatures = {name: getattr(serving, attribute) for name, attribute in SIGNATURES.items()}
+    content = {
+        "format": FORMAT,
+        "class_names": list(class_names),
+        "resize": int(view.resize),
+        "crop": int(view.crop),
+        "made_from": dict(description or {}),
+        "value_range": list(value_range or ()),
+        "aspect_ratio": aspect_ratio,
+        **({"several_labels": True} if getattr(model, "several_labels", False) else {}),
+        "versions": versions(),
+    }
+    return write_saved_model(serving, signatures, content, path)
+
+
+def write_saved_model(
+    serving: tf.Module,
+    signatures: Mapping[str, tf.types.experimental.PolymorphicFunction],
+    description: Mapping[str, object],
+    path: str | os.PathLike[str],
+) -> Path:
+    """Writes a module with its signatures as a SavedModel that tells what it is and has digests of its files; atomic.
+
+    Args:
+        serving: holds variables and functions.
+        signatures: by name.
+        description: JSON-able, kept in `assets.extra/sjft_tf.json`.
+        path: the folder to write.
+
+    Returns:
+        The folder.
+    """
     with artifacts.atomic_directory(path) as folder:
-        tf.saved_model.save(
-            serving,
-            str(folder),
-            signatures={name: getattr(serving, attribute) for name, attribute in SIGNATURES.items()},
-        )
-        artifacts.write_json(
-            folder / DESCRIPTION_FILE,
-            {
-                "format": FORMAT,
-                "class_names": list(class_names),
-                "resize": int(view.resize),
-                "crop": int(view.crop),
-                "made_from": dict(description or {}),
-                "value_range": list(value_range or ()),
-                "aspect_ratio": aspect_ratio,
-                **({"several_labels": True} if getattr(model, "several_labels", False) else {}),
-                "versions": versions(),
-            },
-        )
+        tf.saved_model.save(serving, str(folder), signatures=dict(signatures))
+        artifacts.write_json(folder / DESCRIPTION_FILE, dict(description))
         files = sorted(file for file in folder.rglob("*") if file.is_file())
         digests = {file.relative_to(folder).as_posix(): sealed.file_digest(file) for file in files}
         artifacts.write_json(folder / DIGESTS_FILE, {"files": digests})

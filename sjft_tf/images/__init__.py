@@ -13,6 +13,8 @@ hold_out, fold   a test part or folds of training images that came without
 few_of_each      N images of each class, drawn by a seed
 share_of_each    the first rows of each class by a share; `deal_into_folds` deals each class over folds
 
+open_objects     an ObjectSet, images with several objects: their boxes, or which classes are there; `object_splits`
+
 class_name       what a class is called, `in_class_order` where it stands among the others
 
 Checking
@@ -61,6 +63,8 @@ from sjft_tf.images.batches.positions import WHOLE_BATCH, BatchPlan, BatchShard
 from sjft_tf.images.decoding.decode import MAX_PIXELS, decode_image, most_bytes
 from sjft_tf.images.decoding.in_graph import decode_bytes
 from sjft_tf.images.decoding.values import ValueRange
+from sjft_tf.images.objects.object_set import ObjectSet
+from sjft_tf.images.objects.sources import object_splits, open_objects
 from sjft_tf.images.places.class_names import class_name, in_class_order
 from sjft_tf.images.places.paths import read_bytes
 from sjft_tf.images.places.spec import is_remote, quoted
@@ -108,6 +112,7 @@ __all__ = [
     "Leak",
     "ListedFile",
     "Mixing",
+    "ObjectSet",
     "PassedOver",
     "Pools",
     "RandAugment",
@@ -147,7 +152,9 @@ __all__ = [
     "joint_dataset",
     "listed_files",
     "most_bytes",
+    "object_splits",
     "open_image_set",
+    "open_objects",
     "open_source",
     "quoted",
     "read_bytes",

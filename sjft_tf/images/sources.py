@@ -41,9 +41,16 @@ SPLITS: dict[str, Callable[[Spec], Iterable[str] | Mapping[str, str]]] = {
     "digits": lambda spec: digits.SPLITS,
 }
 
+OF_OBJECTS = ("scenes", "coco", "voc", "boxes")
+"""Kinds that `objects.sources` opens: of several objects an image, which have no one class."""
+
 
 def _parse(text: str) -> Spec:
     spec = parse(text)
+    if spec.kind in OF_OBJECTS:
+        raise InputError(
+            f"'{text}': '{spec.kind}' has several objects an image. They are learned by scripts/patches.py"
+        )
     if spec.kind not in OPENERS:
         hint = f" A folder of images is opened with folder:{text}" if "/" in text and ":" not in text else ""
         raise InputError(f"'{text}': unknown kind '{spec.kind}'. Kinds: {', '.join(OPENERS)}.{hint}")

@@ -8,6 +8,7 @@ Public surface:
     save_trunk, load_trunk_weights      a trained trunk, to start another model with
     match_weights, matches_in_words     what of a weight file fits a trunk that it fits in part
     FeatureStream, trunk_features       what a frozen trunk makes of images
+    dense_maps                          a trunk's last maps for images of any size
     Scaling, strongest_to_weakest, block_slices
                                         what both convex heads share: scaled features, the choice of L2, blocks of rows
     fit_softmax_head, fit_by_folds      a convex softmax head on such features, fitted quickly
@@ -45,6 +46,7 @@ from sjft_tf.models.class_weights import balanced_weights
 from sjft_tf.models.co_tuning import CoTuning, Relationship, class_relationship, related, temperature
 from sjft_tf.models.contracts import ImageDataset, ImageView, SizedView, Variable
 from sjft_tf.models.convex_head import BLOCK_BYTES, Scaling, block_slices, strongest_to_weakest
+from sjft_tf.models.dense_maps import dense_maps
 from sjft_tf.models.depth import freeze, layers_up_to, rate_factors
 from sjft_tf.models.dropout import ResumableDropout
 from sjft_tf.models.families import find_family
@@ -118,6 +120,7 @@ __all__ = [
     "check_trunk",
     "check_weight_file",
     "class_relationship",
+    "dense_maps",
     "find_family",
     "fit_by_folds",
     "fit_several_labels",

@@ -31,7 +31,21 @@ def at_side(model: keras.Model, side: int) -> keras.Model:
     Raises:
         InputError: the network cannot be applied to images of this size.
     """
-    head = target_logits(model)
+    try:
+        copy = sized_copy(target_logits(model), side)
+    except ValueError as error:
+        raise InputError(f"The network cannot be applied to images of {side} px ({error}). Choose others.") from error
+    sized = keras.Model(copy.input, {TARGET: copy.output})
+    sized.several_labels = bool(getattr(model, "several_labels", False))
+    return sized
+
+
+def sized_copy(model: keras.Model, side: int | None) -> keras.Model:
+    """A flat network for images [side, side, 3], None: of any height and width; with weights of its own, the same.
+
+    Raises:
+        ValueError: one of its layers does not go with that size.
+    """
 
     def fresh(layer: keras.layers.Layer) -> keras.layers.Layer:
         # A nested Sequential would insist on the size it was built for.
@@ -42,18 +56,13 @@ def at_side(model: keras.Model, side: int) -> keras.Model:
             return keras.Sequential([*given, *(fresh(inner) for inner in layer.layers)], name=layer.name)
         return type(layer).from_config(layer.get_config())
 
-    try:
-        inputs = keras.Input((side, side, 3), dtype="float32")
-        copy = keras.models.clone_model(head, input_tensors=inputs, clone_function=fresh)
-        copy.set_weights(head.get_weights())
-    except ValueError as error:
-        raise InputError(f"The network cannot be applied to images of {side} px ({error}). Choose others.") from error
+    inputs = keras.Input((side, side, 3), dtype="float32")
+    copy = keras.models.clone_model(model, input_tensors=inputs, clone_function=fresh)
+    copy.set_weights(model.get_weights())
     for layer in copy._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # it computes with tensors made at build time, which set_weights does not refresh
-    sized = keras.Model(copy.input, {TARGET: copy.output})
-    sized.several_labels = bool(getattr(model, "several_labels", False))
-    return sized
+    return copy
 
 
 class MultiViewScorer:

@@ -13,6 +13,7 @@ from sjft_tf.report.comparison import RecordedComparison, read_comparison
 from sjft_tf.report.comparison_sections import comparison_context
 from sjft_tf.report.markdown import charts_folder, write_markdown
 from sjft_tf.report.page import render
+from sjft_tf.report.patches import is_patches, patches_context
 from sjft_tf.report.pictures import Pictures, open_pictures
 from sjft_tf.report.reading import is_run, read_run
 from sjft_tf.report.run_sections import run_context
@@ -24,13 +25,14 @@ _PAGES = (".html", ".htm", ".md")
 def write_report(
     workdir: str | Path, output: str | Path | None = None, *, target: str = "", source: Sequence[str] = ()
 ) -> Path:
-    """Writes a page about a run, or about a comparison of arms.
+    """Writes a page about a run, a comparison of arms, or what was learned patch by patch.
 
     HTML is one file that needs nothing beside it. Markdown has its charts in a folder beside it and no photographs. The
     same inputs give the same bytes.
 
     Args:
-        workdir: folder of a run (config.json and rounds/) or of a comparison (comparison.json).
+        workdir: folder of a run (config.json and rounds/), of a comparison (comparison.json) or of patches
+            (patches.json).
         output: the file, Markdown if it ends in .md, else HTML; `workdir/report.html` when not given.
         target, source: where the images lie now, for the pictures; by default where the run found them. Images that
             cannot be opened are left out, and the page says so.
@@ -48,13 +50,16 @@ def write_report(
         raise InputError(f"The report cannot be written to {path}: {reason}. Choose another --output.")
     if (workdir / ComparisonFiles.RECORD).is_file():
         kind, values = "comparison", _comparison(read_comparison(workdir), path, not markdown, target, source)
+    elif is_patches(workdir):
+        context = patches_context(workdir, not markdown)
+        kind, values = "patches", {"title": f"Patches {workdir.resolve().name}", "patches": context}
     elif is_run(workdir):
         title = f"Training run {workdir.resolve().name}"
         kind, values = "run", {"title": title, "run": _run(workdir, not markdown, target, source)}
     else:
         raise InputError(
-            f"There is nothing to report in {workdir}: expected a run (config.json, rounds/) or a comparison "
-            f"({ComparisonFiles.RECORD})"
+            f"There is nothing to report in {workdir}: expected a run (config.json, rounds/), a comparison "
+            f"({ComparisonFiles.RECORD}) or patches ({Workdir(workdir).patches_record.name})"
         )
     if markdown:
         return write_markdown(path, f"{kind}.md", **values)

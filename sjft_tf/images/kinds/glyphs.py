@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import string
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def open_glyphs(spec: Spec, scan: FileScan) -> ImageSet:
     rng = np.random.default_rng(options.seed)
     return ImageSet.from_arrays(
         "glyphs",
-        _looks(_shapes(labels, size, rng), rng),
+        _looks(shapes([LETTERS[label] for label in labels], size, rng), rng),
         labels,
         CLASS_NAMES,
         [f"{CLASS_NAMES[label]}/{row:06d}" for row, label in enumerate(labels)],
@@ -68,15 +69,15 @@ def open_glyphs(spec: Spec, scan: FileScan) -> ImageSet:
     )
 
 
-def _shapes(labels: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """The share of ink in every pixel, float32 [N, size, size], in steps of 1/16."""
+def shapes(characters: Sequence[str], size: int, rng: np.random.Generator) -> np.ndarray:
+    """The share of ink in every pixel of each character, float32 [N, size, size], in steps of 1/16."""
     canvas = size * _BLOCK
     fonts = _Fonts(canvas)
     # Only uniform numbers: their stream is the one NumPy keeps the same between versions.
-    random = rng.random((len(labels), 8))
-    blocks = np.empty((len(labels), size, size), np.float32)
-    for row, (label, draw) in enumerate(zip(labels, random, strict=True)):
-        base = fonts.letter(int(draw[0] * len(FONTS)), LETTERS[label], int(draw[1] * _STROKES))
+    random = rng.random((len(characters), 8))
+    blocks = np.empty((len(characters), size, size), np.float32)
+    for row, (character, draw) in enumerate(zip(characters, random, strict=True)):
+        base = fonts.letter(int(draw[0] * len(FONTS)), character, int(draw[1] * _STROKES))
         placed = base.transform(
             (canvas, canvas), Image.Transform.AFFINE, _jitter(draw[2:], base, canvas), Image.Resampling.BILINEAR
         )

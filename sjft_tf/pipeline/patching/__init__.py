@@ -1,0 +1,1 @@
+"""Learning patch by patch: what scripts/patches.py is made of."""
