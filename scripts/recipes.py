@@ -25,7 +25,6 @@ OWN_FLAGS = frozenset(
         *("background_share", "patches_per_image", "hidden_units", "head_steps", "head_batch", "head_rate"),
         *("head_dropout", "score_power", "heat", "heat_side", "heat_pictures"),
         *("factor", "values", "targets", "source_images", "drift", "drift_images"),
-        *("kinds", "layers", "classes_a", "classes_b", "words", "class_names", "split_seed"),
         *("layers", "pooling", "probe_views", "classifiers", "strengths", "powers", "feature_dropout", "picture"),
         *("rank_weights",),
         *("kinds", "classes_a", "classes_b", "words", "class_names", "split_seed"),
