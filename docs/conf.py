@@ -27,7 +27,8 @@ html_theme = "furo"
 html_title = "sjft_tf"
 
 GUIDES = {
-    "Guides": "python image-sets retrieval training flags recipes devices comparing factors reports serving influence",
+    "Guides": "python image-sets retrieval training flags recipes devices comparing studies factors reports serving "
+    "influence",
     "Reference": "artifacts architecture method decisions",
     "Measured": "evidence benchmarks fuzzing",
 }

@@ -20,7 +20,7 @@ def define() -> None:
     # Flags that recipes set stay, also where an arm or the choice replaces them (--selector, --learning_rate, ...).
     program.define_config(without=("holdout_test", "validation_fold", "source_rows"))
     flags.DEFINE_list("arms", list(MAIN_ARMS), f"ways to learn that are compared; there are {', '.join(ARMS)}")
-    flags.DEFINE_multi_string("seeds", ["0,1,2,3,4"], "seeds of the runs: of weights, batches and few-shot draws")
+    program.define_study()
     flags.DEFINE_multi_string(
         "choice_seeds", [], "seeds of the trials that settings are chosen by; default: 0 and 1, with folds 0"
     )
@@ -40,28 +40,12 @@ def define() -> None:
         "choice", "coordinate", ["coordinate", "grid"], "all rates at the first weight, then weights; or all pairs"
     )
     flags.DEFINE_integer("choice_folds", 3, "without validation images: most folds of the training images to choose by")
-    flags.DEFINE_float(
-        "holdout_test",
-        0.3,
-        "without test images: share of each class set aside as such",
-        lower_bound=0,
-        upper_bound=0.9,
-    )
     flags.DEFINE_string("learned_bank", "squeezenet_conv1", "bank of the arm selective-learned, as for --bank")
     flags.DEFINE_string(
         "learned_bank_weights",
         "",
         "weights of --learned_bank; without them, no arm selective-learned",
     )
-    flags.DEFINE_bool("keep_weights", False, "keep the weights of every round of every run")
-    flags.DEFINE_integer(
-        "at_once",
-        1,
-        "runs done at the same time, each on its share of the processor cores; as many as there are cores get most "
-        "done where networks are small and no GPU is there",
-        lower_bound=1,
-    )
-    flags.DEFINE_bool("plan", False, "list the runs and end")
 
 
 def main(_: list[str]) -> None:
@@ -89,9 +73,7 @@ def main(_: list[str]) -> None:
         command=shlex.join(sys.argv),
     )
     with comparison(spec, Workdir(given.workdir), given.at_once) as compared:
-        program.say_lines(compared.plan() if given.plan else compared.run())
-        if compared.failed:
-            sys.exit(f"{len(compared.failed)} runs failed. The same command tries them again.")
+        program.do_study(compared)
 
 
 def run() -> None:

@@ -7,7 +7,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -54,6 +55,46 @@ def _define(item: dataclasses.Field) -> None:
         flags.DEFINE_enum(item.name, default, list(choices), text)
     else:
         flags.DEFINE_string(item.name, default, text)
+
+
+def define_study() -> None:
+    """Flags that every study has, the comparison among them."""
+    flags.DEFINE_multi_string("seeds", ["0,1,2,3,4"], "seeds of the runs: of weights, batches and what is drawn")
+    flags.DEFINE_float(
+        "holdout_test",
+        0.3,
+        "without test images: share of each class set aside as such",
+        lower_bound=0,
+        upper_bound=0.9,
+    )
+    flags.DEFINE_bool("keep_weights", False, "keep the weights of every round of every run")
+    flags.DEFINE_integer(
+        "at_once",
+        1,
+        "runs done at the same time, each on its share of the processor cores; as many as there are cores get most "
+        "done where networks are small and no GPU is there",
+        lower_bound=1,
+    )
+    flags.DEFINE_bool("plan", False, "list the runs and end")
+
+
+class Doable(Protocol):
+    """A study that can be done or planned."""
+
+    failed: dict[str, str]
+
+    def run(self) -> Iterator[str]:
+        """Does it."""
+
+    def plan(self) -> Iterator[str]:
+        """Lists its runs."""
+
+
+def do_study(study: Doable) -> None:
+    """Does a study, or with --plan lists its runs; ends with status 1 if some of them failed."""
+    say_lines(study.plan() if FLAGS.plan else study.run())
+    if study.failed:
+        sys.exit(f"{len(study.failed)} runs failed. The same command tries them again.")
 
 
 def config_from_flags(**fixed: str | float) -> RunConfig:

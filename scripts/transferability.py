@@ -29,11 +29,11 @@ def define() -> None:
     # What the bases start from, and what batch normalization goes by, would differ between them and what follows.
     program.FLAGS.set_default("weights", "none")
     program.FLAGS.set_default("start_statistics", 0.0)
+    program.define_study()
     flags.DEFINE_list("kinds", list(KINDS), "what the first n layers are; + trains them on B, without they are frozen")
     flags.DEFINE_multi_string(
         "layers", [], "values of n, counted as --freeze counts them; default: up to seven, evenly over the trunk"
     )
-    flags.DEFINE_multi_string("seeds", ["0,1,2,3,4"], "seeds of the runs, and of random halves")
     flags.DEFINE_string("source", "", "the set that base A learns; the target is B's then, and not divided")
     flags.DEFINE_string("classes_a", "", "file with A's classes, one a line; with --classes_b")
     flags.DEFINE_string("classes_b", "", "file with B's classes, one a line")
@@ -42,18 +42,6 @@ def define() -> None:
     flags.DEFINE_integer(
         "split_seed", -1, "random halves are drawn by this seed for all runs; -1: by each run's", lower_bound=-1
     )
-    flags.DEFINE_float(
-        "holdout_test",
-        0.3,
-        "without test images: share of each class set aside as such",
-        lower_bound=0,
-        upper_bound=0.9,
-    )
-    flags.DEFINE_bool("keep_weights", False, "keep the weights of every round of every run")
-    flags.DEFINE_integer(
-        "at_once", 1, "runs done at the same time, each on its share of the processor cores", lower_bound=1
-    )
-    flags.DEFINE_bool("plan", False, "list the runs and end")
 
 
 def main(_: list[str]) -> None:
@@ -82,9 +70,7 @@ def main(_: list[str]) -> None:
         command=shlex.join(sys.argv),
     )
     with transferability(spec, Workdir(given.workdir), given.at_once) as study:
-        program.say_lines(study.plan() if given.plan else study.run())
-        if study.failed:
-            sys.exit(f"{len(study.failed)} runs failed. The same command tries them again.")
+        program.do_study(study)
 
 
 def run() -> None:

@@ -27,7 +27,11 @@ def with_classes(spec: str, name: str) -> str:
         >>> with_classes("digits#test", "few")
         'digits#test?only_classes=@{workdir}/shared/classes/few.txt'
     """
-    return f"{spec}{'&' if _OPTIONS.search(spec) else '?'}only_classes=@{WORKDIR}/{_PLACE}/{name}.txt"
+    begun = _OPTIONS.search(spec)
+    place, given = (spec[: begun.start()], spec[begun.start() + 1 :].split("&")) if begun else (spec, [])
+    # The list is of classes that the spec has: of those that it named itself.
+    kept = [option for option in given if not option.startswith("only_classes=")]
+    return f"{place}?{'&'.join([*kept, f'only_classes=@{WORKDIR}/{_PLACE}/{name}.txt'])}"
 
 
 def write_classes(root: Path, name: str, classes: Sequence[str]) -> None:

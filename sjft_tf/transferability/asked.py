@@ -15,7 +15,7 @@ from sjft_tf import artifacts
 from sjft_tf.config import RunConfig, Setting
 from sjft_tf.errors import InputError
 from sjft_tf.study import Axis, Cell, Study, with_classes
-from sjft_tf.transferability.halves import Division, listed_halves, random_halves, read_texts, worded_halves
+from sjft_tf.transferability.halves import Division, listed_halves, random_halves, read_texts, read_words, worded_halves
 
 DEFAULT_LAYERS = 7
 """At most so many values of n, where none are given."""
@@ -93,6 +93,9 @@ class TransferSpec:
             raise InputError(f"{' and '.join(named)} each say what A is: give one of them")
         if self.class_names and not self.words:
             raise InputError("--class_names says what classes are for --words: give both, or none")
+        if self.words:  # not after the images were opened
+            read_words(self.words)
+            read_texts(self.class_names)
         model = self.base.model
         if model.freeze or model.reset_from:
             raise InputError("--freeze and --reset_from are what this study varies: leave them out")
@@ -155,8 +158,16 @@ class TransferSpec:
             holdout_test=self.holdout_test,
             keep_weights=self.keep_weights,
             facts=facts,
+            notes=self._notes(divisions),
             command=self.command,
         )
+
+    def _notes(self, divisions: Mapping[int, Division]) -> tuple[str, ...]:
+        """What must be said of A and B, where they are not halves of a kind."""
+        if self.other:
+            return (f"A is {self.other}, B is {self.base.data.target}.",)
+        given = self.classes_a or self.words
+        return (f"A and B: {divisions[self.seeds[0]].told()}. classes.csv has them all.",) if given else ()
 
     def _told(self) -> str:
         if self.other:

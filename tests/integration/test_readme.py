@@ -17,7 +17,8 @@ DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.m
 GUIDES = [
     ROOT / "docs" / f"{name}.md"
     for name in (
-        *("recipes", "devices", "serving", "reports", "comparing", "factors", "retrieval", "influence", "image-sets"),
+        *("recipes", "devices", "serving", "reports", "comparing", "studies", "factors", "retrieval", "influence"),
+        "image-sets",
     )
 ]
 PROGRAMS = sorted(p.stem for p in (ROOT / "scripts").glob("*.py") if p.stem not in ("__init__", "program", "recipes"))

@@ -63,6 +63,15 @@ def test_two_sets_are_not_divided():
     assert (settings("base-A", of=one).data.target, settings("base-A", of=one).data.test) == ("glyphs", "")
     assert (settings("A2B", of=one).data.target, settings("A2B", of=one).data.test) == ("digits", "digits#test")
     assert settings("base-B", of=one).data.source == []
+    assert one.notes == ("A is glyphs, B is digits.",)
+
+
+def test_what_words_match_is_told(tmp_path):
+    (tmp_path / "words.txt").write_text("low: 1, 2, 3\nhigh: 7, 8\n")
+    one = study(replace(SPEC, words=str(tmp_path / "words.txt")))
+    (said,) = one.notes
+    assert said.startswith("A and B: low: 3 classes; high: 2 classes; 5 on neither side: 0, 4, 5, 6, 9. classes.csv")
+    assert settings("A2B", of=one).data.target.endswith("classes/B.txt")
 
 
 def test_what_is_not_asked_for_is_not_run():
@@ -80,6 +89,7 @@ def test_what_is_not_asked_for_is_not_run():
         ({"classes_a": "a.txt"}, "--classes_a and --classes_b go together"),
         ({"words": "w.txt", "other": "glyphs"}, "--source and --words each say what A is"),
         ({"words": "w.txt", "split_seed": 3}, "--words and --split_seed each say what A is"),
+        ({"words": "gone.txt"}, "gone.txt cannot be read as text"),
         ({"class_names": "n.tsv"}, "--class_names says what classes are for --words"),
         ({"base": BASE.replace("model", freeze="1")}, "--freeze and --reset_from are what this study varies"),
         ({"layers": (6,)}, r"--layers must be from 1 to 5, .*Received: \[6\]"),

@@ -5,10 +5,8 @@ Nothing here imports TensorFlow: the runs do, in processes of their own, so that
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from pathlib import Path
 
 from sjft_tf import artifacts
 from sjft_tf.comparison import (
@@ -28,13 +26,14 @@ from sjft_tf.comparison import (
 from sjft_tf.evaluation import Outcomes
 from sjft_tf.parallel import side_by_side
 from sjft_tf.pipeline.comparing.runs import ComparisonRuns
+from sjft_tf.pipeline.studying.engine import Engine, nothing
 from sjft_tf.pipeline.studying.progress import Progress
 from sjft_tf.pipeline.studying.runs import Launch, read_result
 from sjft_tf.study import held_out_note
 from sjft_tf.workdir import ComparisonFiles, Workdir
 
 
-class Comparison:
+class Comparison(Engine):
     """All runs of a comparison, each resumable in its own folder.
 
     Args:
@@ -44,10 +43,9 @@ class Comparison:
         at_once: runs that `launch` does at the same time.
         stop: makes all that `launch` is doing end.
         rest: ends processes that wait for a further job, when there is none.
-
-    Attributes:
-        failed: the message of each run that failed.
     """
+
+    FILES = ComparisonFiles
 
     def __init__(
         self,
@@ -55,13 +53,12 @@ class Comparison:
         workdir: Workdir,
         launch: Launch,
         at_once: int = 1,
-        stop: Callable[[], object] = lambda: None,
-        rest: Callable[[], object] = lambda: None,
+        stop: Callable[[], object] = nothing,
+        rest: Callable[[], object] = nothing,
     ) -> None:
-        self.spec, self.root = spec.check(), workdir.root
-        self._at_once, self._stop, self._rest, self._writing = at_once, stop, rest, threading.Lock()
+        self.spec = spec.check()
         self._runs = ComparisonRuns(spec, workdir.root, launch)
-        self.failed = self._runs.failed
+        super().__init__(self._runs, at_once, stop, rest)
         self._records: list[ArmRecord] = []
 
     def run(self) -> Iterator[str]:
@@ -78,25 +75,13 @@ class Comparison:
         for record in self._records:
             if record.arm.kind == "fusion":
                 self._fuse(record)
-        self._rest()
-        self._write(complete=True)
-        page = self._report()
-        yield ""
-        yield from (self.root / ComparisonFiles.MARKDOWN).read_text(encoding="utf-8").splitlines()
-        yield ""
-        yield f"results: {', '.join(str(self.root / f'comparison.{kind}') for kind in ('json', 'md', 'csv'))}, {page}"
+        yield from self._end()
 
     def _arm(self, record: ArmRecord) -> Iterator[str]:
         yield from self._choose(record)
         yield from self._all_seeds(record)
         if not self.spec.keep_weights:
             self._runs.drop_weights([run.workdir for run in record.runs], [trial.workdir for trial in record.trials])
-
-    def _report(self) -> Path:
-        # Late: pictures open the image sets, and with them TensorFlow, when all processes that train are done.
-        from sjft_tf.report import write_report
-
-        return write_report(self.root)
 
     def plan(self) -> Iterator[str]:
         """The runs there would be, and what of them is finished."""

@@ -68,10 +68,9 @@ def _surveyed(spec: TransferSpec, root: Path, launch: Launch) -> dict[str, list[
 
 def _write_sides(path: Path, names: list[str], divisions: Mapping[int, Division]) -> None:
     one = next(iter(divisions.values()))
-    drawn = len({division.a for division in divisions.values()}) > 1
     with artifacts.atomic_write(path, "w") as stream:
         writer = Writer(stream)
-        if drawn:
+        if one.words is None and one.left_out is None:  # drawn
             writer.writerow(["class", *(f"seed {seed}" for seed in divisions)])
             writer.writerows([name, *("AB"[name in each.b] for each in divisions.values())] for name in names)
             return

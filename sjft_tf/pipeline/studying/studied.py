@@ -5,14 +5,13 @@ Nothing here imports TensorFlow: the runs do, in processes of their own, so that
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from sjft_tf import artifacts
 from sjft_tf.config import RunConfig
 from sjft_tf.parallel import side_by_side
+from sjft_tf.pipeline.studying.engine import Engine, nothing
 from sjft_tf.pipeline.studying.looks import Look, check_settings
 from sjft_tf.pipeline.studying.order import Order, Task
 from sjft_tf.pipeline.studying.progress import Progress
@@ -29,7 +28,7 @@ from sjft_tf.study import (
 from sjft_tf.workdir import StudyFiles, Workdir
 
 
-class Studied:
+class Studied(Engine):
     """All runs of a study.
 
     Args:
@@ -39,9 +38,6 @@ class Studied:
         at_once: runs that `launch` does at the same time.
         stop: makes all that `launch` is doing end.
         rest: ends processes that wait for a further job, when there is none.
-
-    Attributes:
-        failed: the message of each run that failed.
     """
 
     def __init__(
@@ -50,13 +46,11 @@ class Studied:
         workdir: Workdir,
         launch: Launch,
         at_once: int = 1,
-        stop: Callable[[], object] = lambda: None,
-        rest: Callable[[], object] = lambda: None,
+        stop: Callable[[], object] = nothing,
+        rest: Callable[[], object] = nothing,
     ) -> None:
-        self.study, self.root, self._launch = study.check(), workdir.root, launch
-        self._at_once, self._stop, self._rest, self._writing = at_once, stop, rest, threading.Lock()
-        self._runs = Runs(workdir.root, launch, study.command)
-        self.failed = self._runs.failed
+        self.study, self._launch, self._runs = study.check(), launch, Runs(workdir.root, launch, study.command)
+        super().__init__(self._runs, at_once, stop, rest)
         self._sets: dict[str, SetsSummary] = {}
         self._results: dict[str, dict[int, RunResult]] = {cell.name: {} for cell in study.cells}
 
@@ -68,13 +62,7 @@ class Studied:
         yield from side_by_side([self._work(order) for _ in range(self._at_once)], self._stop)
         if not self.study.keep_weights:
             self._runs.drop_weights(str(cell.folder(seed)) for cell, seed in self.study.runs())
-        self._rest()
-        self._write()
-        page = self._report()
-        yield ""
-        yield from (self.root / StudyFiles.MARKDOWN).read_text(encoding="utf-8").splitlines()
-        yield ""
-        yield f"results: {', '.join(str(self.root / f'study.{kind}') for kind in ('json', 'md', 'csv'))}, {page}"
+        yield from self._end()
 
     def plan(self) -> Iterator[str]:
         """The runs there are, and which are finished."""
@@ -84,12 +72,6 @@ class Studied:
             yield f"{run}{'' if self._runs.finished(run) is None else '  (finished)'}"
         yield f"{len(runs)} runs"
 
-    def _report(self) -> Path:
-        # Late: pictures open the image sets, and with them TensorFlow, when all processes that train are done.
-        from sjft_tf.report import write_report
-
-        return write_report(self.root)
-
     def _run(self, name: str, seed: int) -> Run:
         return self.study.run(self.study.by_name[name], seed, self._sets, self.root)
 
@@ -97,10 +79,13 @@ class Studied:
         """Looks at every choice of image sets once. Refused, nothing of a begun study has changed."""
         begun, settings, path = time.perf_counter(), self.study.settings(), self.root / StudyFiles.SETTINGS
         check_settings(path, settings)
+        yield from self.study.notes
         self._runs.check_results()
         configs: dict[str, RunConfig] = {}
         for cell, seed in self.study.runs():
             config = self.study.config(cell, seed, self.root)
+            if cell.after:  # whose trunk is not there yet
+                config = config.replace("model", weights="none", reset_from="", partial_weights=False)
             key = self.study.sets_key(cell, seed)
             # One that uses the source looks at it too.
             if key not in configs or (config.uses_source and not configs[key].uses_source):
@@ -145,7 +130,7 @@ class Studied:
             accuracy = result.final.mean_class_accuracy if result else {}
             yield self._progress.line(run, accuracy, result.seconds if result else None, self._left)
 
-    def _write(self) -> None:
+    def _write(self, complete: bool = False) -> None:
         with self._writing:
             held = next((sets for sets in self._sets.values() if sets.holdout), None)
             notes = (held_out_note(held),) if held else ()
