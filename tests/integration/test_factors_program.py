@@ -49,5 +49,5 @@ def test_what_is_refused(forked, tmp_path):
     assert "--factor is missing: say what is to be varied, one of rate" in said()
     assert "Received: 100 classes to be drawn" in said(*CLASSES, "--values=100")
     assert "two or more different numbers" in said("--factor=rate", "--values=0.1")
-    assert "for the MobileNets (--alpha) and preact_resnet" in said("--factor=width", "--trunk=VGG16")
+    assert "for the MobileNets (--alpha) and for preact_resnet" in said("--factor=width", "--trunk=VGG16")
     assert "gone" in said("--factor=per_class", "--target=folder:gone")
