@@ -2,11 +2,11 @@
 
 - `Similarity`: linear CKA and cosine of features before and after, image by image.
 - `Movement`, `movement`: relative distance and cosine of kernels.
-- `measure`: both for every stage of a trunk; a `StageDrift` each.
+- `measure`: both for every stage of a trunk; a `StageDrift` each, kept in a file of the form `DRIFT_FORM`.
 """
 
-from sjft_tf.drift.measure import StageDrift, measure
+from sjft_tf.drift.measure import DRIFT_FORM, StageDrift, measure
 from sjft_tf.drift.similarity import Similarity
 from sjft_tf.drift.weights import Movement, movement
 
-__all__ = ["Movement", "Similarity", "StageDrift", "measure", "movement"]
+__all__ = ["DRIFT_FORM", "Movement", "Similarity", "StageDrift", "measure", "movement"]

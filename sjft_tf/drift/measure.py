@@ -42,6 +42,10 @@ class StageDrift(Formed):
     feature_cosine: float | None
 
 
+DRIFT_FORM = {"images": int, "stages": [StageDrift.FORM], "made_from": dict}
+"""The form of a run's drift.json."""
+
+
 def measure(
     start: keras.Model,
     end: keras.Model,

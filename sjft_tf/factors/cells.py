@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sjft_tf.advice import early_stage, middle_stage
-from sjft_tf.catalog import PREACT_RESNET, has_alpha, trunk_called
+from sjft_tf.catalog import PLAIN, PREACT_RESNET, has_alpha, trunk_called
 from sjft_tf.config import Setting
 from sjft_tf.errors import InputError
 from sjft_tf.factors.spec import FIXED, FactorSpec, Prepared, labels
@@ -127,7 +128,7 @@ def _depth_rate(spec: FactorSpec, _: Prepared, __: str) -> list[Variant]:
     for place in dict.fromkeys(place for text in places for place in text.split(",")):
         for how, factor in _SLOWER:
             changes: dict[str, Setting] = {"layer_rate": [f"{place}:{factor:g}"]} if factor else {"freeze": place}
-            name = f"{place}-{how.replace('/', '-')}"
+            name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{place}-{how}")
             title = f"up to {place} {'frozen' if not factor else f'at {how} of the rate'}"
             variants.append(Variant(f"to-{name}", title, {"depth": place, "how": how}, changes))
     return variants
@@ -170,16 +171,17 @@ def _per_class(spec: FactorSpec, _: Prepared, __: str) -> list[Variant]:
 
 def _width(spec: FactorSpec, _: Prepared, __: str) -> list[Variant]:
     model, trunk = spec.base.model, trunk_called(spec.base.model.trunk)
-    if trunk != PREACT_RESNET and not has_alpha(trunk):
+    by_alpha = has_alpha(trunk)
+    if not by_alpha and trunk not in (PREACT_RESNET, *PLAIN):
         raise InputError(
-            f"--factor=width is for the MobileNets (--alpha) and preact_resnet (--width). Received: --trunk={trunk}"
+            "--factor=width is for the MobileNets (--alpha) and for preact_resnet and plain5 (--width). Received: "
+            f"--trunk={trunk}"
         )
     if model.weights not in ("none", "imagenet") and WIDTH not in model.weights:
         raise InputError(
             f"--factor=width needs weights for every width: write {WIDTH} where file names have it, such as "
             f"--weights=DIR/mobilenet_v2_{WIDTH}.weights.h5, or take --weights=none. Received: {model.weights}"
         )
-    by_alpha = trunk != PREACT_RESNET
     values = spec.numbers((0.35, 0.5, 0.75, 1.0) if by_alpha else (8, 16, 32), float if by_alpha else int)
     return [
         Variant(

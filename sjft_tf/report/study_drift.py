@@ -9,14 +9,13 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from sjft_tf import artifacts
-from sjft_tf.drift import StageDrift
+from sjft_tf.drift import DRIFT_FORM, StageDrift
 from sjft_tf.errors import InputError
 from sjft_tf.report.bounds import MOST
 from sjft_tf.report.line_chart import Point, line_chart
 from sjft_tf.study import StudyRecord, t_interval
 from sjft_tf.workdir import Workdir
 
-_FORM = {"images": int, "stages": [StageDrift.FORM], "made_from": dict}
 _MOST = 16  # lines that can be told apart
 
 
@@ -38,7 +37,7 @@ def drift_charts(record: StudyRecord, root: Path) -> DriftCharts | None:
     for cell in record.cells:
         for run in cell.runs:
             with contextlib.suppress(InputError, OSError):
-                found = artifacts.read_json(Workdir(root / run.workdir).drift, _FORM)
+                found = artifacts.read_json(Workdir(root / run.workdir).drift, DRIFT_FORM)
                 by_cell.setdefault(cell.title, []).append([StageDrift.from_json(one) for one in found["stages"]])
     if not by_cell:
         return None

@@ -18,6 +18,9 @@ from sjft_tf.study.runs import Run, check_base, check_seeds, on_known_sets
 from sjft_tf.study.sets import SetsSummary
 from sjft_tf.study.stamps import uses_table
 
+FOLDS = 3
+"""Without validation images a head's penalty is chosen by so many folds of the training images at most."""
+
 
 @dataclass(frozen=True)
 class Study:
@@ -119,7 +122,7 @@ class Study:
             cell.kind,
             table,
             table_key=_table_key(config, key, origin) if table else "",
-            folds=0 if known.validation else min(3, known.smallest),
+            folds=0 if known.validation else min(FOLDS, known.smallest, config.data.per_class or FOLDS),
             trunk=kept,
             origin=origin,
             files=(TRUNK_FILE,) if kept else (),
@@ -127,7 +130,9 @@ class Study:
 
     def settings(self) -> dict[str, Setting]:
         """What all runs of its workdir have in common."""
+        data = {name: getattr(self.base.data, name) for name in ("per_class", "exclude_leaks")}
         stamp = self.base.stamp("view", "augmentation", "retrieval", "selection", "model", "training")
+        stamp |= {name: value for name, value in data.items() if value}
         varied = {"seed"}.union(*(set(cell.changes) for cell in self.cells))
         return {"study": self.name, **{name: v for name, v in stamp.items() if name not in varied}, **self.facts}
 

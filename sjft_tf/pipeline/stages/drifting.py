@@ -9,7 +9,7 @@ import numpy as np
 
 from sjft_tf.artifacts import Artifact, Stamp, read_json, write_json
 from sjft_tf.config import RunConfig
-from sjft_tf.drift import StageDrift, measure
+from sjft_tf.drift import DRIFT_FORM, StageDrift, measure
 from sjft_tf.images import ImageSet
 from sjft_tf.models import trunk_of
 from sjft_tf.pipeline.finished_run import restore
@@ -18,8 +18,6 @@ from sjft_tf.pipeline.networks import build_model, network_origin
 from sjft_tf.pipeline.stages.results import counting_round
 from sjft_tf.training import weights_digest
 from sjft_tf.workdir import Workdir
-
-_FORM = {"images": int, "stages": [StageDrift.FORM], "made_from": dict}
 
 
 def drift_of(workdir: Workdir, images: ImageSet, most: int = 1000) -> list[StageDrift]:
@@ -58,15 +56,6 @@ def drift_of(workdir: Workdir, images: ImageSet, most: int = 1000) -> list[Stage
     return Artifact(workdir.drift, stamp, _load, save, replaceable=True).get(make)
 
 
-def read_drift(path: Path) -> list[StageDrift]:
-    """The stages of a drift.json.
-
-    Raises:
-        InputError: it is missing or damaged.
-    """
-    return _load(path)[0]
-
-
 def _start(config: RunConfig) -> keras.Model:
     """The trunk as the run began with it; its heads have a class each, which changes nothing of it."""
     plain = config.replace("model", precision="float32")
@@ -74,5 +63,5 @@ def _start(config: RunConfig) -> keras.Model:
 
 
 def _load(path: Path) -> tuple[list[StageDrift], Stamp]:
-    value = read_json(path, _FORM)
+    value = read_json(path, DRIFT_FORM)
     return [StageDrift.from_json(one) for one in value["stages"]], value["made_from"]

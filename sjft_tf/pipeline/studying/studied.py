@@ -84,6 +84,8 @@ class Studied(Engine):
         configs: dict[str, RunConfig] = {}
         for cell, seed in self.study.runs():
             config = self.study.config(cell, seed, self.root)
+            if cell.after:  # whose trunk is not there yet
+                config = config.replace("model", weights="none", reset_from="", partial_weights=False)
             key = self.study.sets_key(cell, seed)
             # One that uses the source looks at it too.
             if key not in configs or (config.uses_source and not configs[key].uses_source):

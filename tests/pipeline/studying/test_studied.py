@@ -44,6 +44,7 @@ class Pretended:
     def __call__(self, job, log):
         config = job.config
         if job.kind == "look":
+            assert config.model.weights == "none"  # the trunk of another run is not there yet
             found = {"target": config.data.target + self.images}
             sets = {"validation": True, "holdout": 0.0, "smallest": 6, "smallest_name": "a", "source_rows": ""}
             artifacts.write_json(job.output, {**sets, "images": {"target": 9}, "fingerprints": found, "warnings": []})
@@ -147,6 +148,7 @@ def test_other_settings_facts_and_images_are_refused(tmp_path):
     for other, message in [
         (replace(STUDY, base=BASE.replace("training", batch_size=20)), "batch_size: 10 there, 20 asked for"),
         (replace(STUDY, facts={"halves": 1}), "halves: None there, 1 asked for"),
+        (replace(STUDY, base=BASE.replace("data", per_class=2)), "per_class: None there, 2 asked for"),
         (replace(STUDY, name="else"), "study: 'tried' there, 'else' asked for"),
     ]:
         with pytest.raises(ArtifactMismatch, match=message):
@@ -156,6 +158,13 @@ def test_other_settings_facts_and_images_are_refused(tmp_path):
     with pytest.raises(ArtifactMismatch, match="target: 'glyphst' there, 'glyphsu' asked for"):
         run(tmp_path, changed)
     assert not changed.jobs
+
+
+def test_sets_of_a_cell_that_starts_from_another_can_be_looked_at(tmp_path):
+    own = Cell("own", "Own", {}, {"target": "digits#test", "reset_from": "1"}, after="first")
+    launch = Pretended()
+    run(tmp_path, launch, replace(STUDY, cells=(*STUDY.cells, own), seeds=(0,)))
+    assert launch.done[-1] == ("own", 0)
 
 
 def test_the_plan_names_the_runs_and_starts_none(tmp_path):
