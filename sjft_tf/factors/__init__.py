@@ -2,10 +2,10 @@
 
 - `FACTORS`: what may be varied; `FactorSpec`: what is asked for; `Prepared`: what must be known of the sets before.
 - `study_of`: the study; `labels`: short names of image sets.
-- `best_values`: which value was the best for each target.
+- `best_values`: which value was the best for each target; `told`, `gains_told`: what was found, in words.
 """
 
-from sjft_tf.factors.best import Best, best_values, told
+from sjft_tf.factors.best import Best, best_values, gains_told, told
 from sjft_tf.factors.cells import study_of
 from sjft_tf.factors.spec import FACTORS, FIXED, SIZES, FactorSpec, Prepared, labels
 
@@ -17,6 +17,7 @@ __all__ = [
     "FactorSpec",
     "Prepared",
     "best_values",
+    "gains_told",
     "labels",
     "study_of",
     "told",

@@ -54,6 +54,20 @@ def _alike(best: CellRecord, other: CellRecord) -> bool:
     return mean <= (variance / len(shared)) ** 0.5
 
 
+def gains_told(record: StudyRecord) -> list[str]:
+    """Whether what a source brings grows with its distance, in words; nothing for fewer than three sets."""
+    known = [
+        (float(cell.axes[record.x]), cell.summary.difference)
+        for cell in record.cells
+        if record.x in cell.axes and cell.summary.difference is not None
+    ]
+    if len(known) < 3:
+        return []
+    return [
+        f"rank correlation of the gain over no source with the distance: {_spearman(known):+.2f} ({len(known)} sets)"
+    ]
+
+
 def told(record: StudyRecord, found: list[Best], distances: Mapping[str, float], momentum: float = 0.0) -> list[str]:
     """What was best, in words.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -127,7 +128,7 @@ def _depth_rate(spec: FactorSpec, _: Prepared, __: str) -> list[Variant]:
     for place in dict.fromkeys(place for text in places for place in text.split(",")):
         for how, factor in _SLOWER:
             changes: dict[str, Setting] = {"layer_rate": [f"{place}:{factor:g}"]} if factor else {"freeze": place}
-            name = f"{place}-{how.replace('/', '-')}"
+            name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{place}-{how}")
             title = f"up to {place} {'frozen' if not factor else f'at {how} of the rate'}"
             variants.append(Variant(f"to-{name}", title, {"depth": place, "how": how}, changes))
     return variants

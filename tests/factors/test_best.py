@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from sjft_tf.config import RunConfig
-from sjft_tf.factors import FactorSpec, Prepared, best_values, study_of, told
+from sjft_tf.factors import FactorSpec, Prepared, best_values, gains_told, study_of, told
 from sjft_tf.study import ResultFigures, RunResult, StudyRecord
 
 TARGETS = ("folder:near", "folder:middle", "folder:far")
@@ -61,3 +61,14 @@ def test_it_is_told_by_distance_with_the_effective_rate(record):
 def test_one_seed_tells_nothing_of_noise(record):
     cells = tuple(dataclasses.replace(cell, runs=cell.runs[:1]) for cell in record.cells)
     assert not any(best.others for best in best_values(dataclasses.replace(record, cells=cells)))
+
+
+def test_gains_are_told_by_distance_where_there_are_three():
+    base = RunConfig().replace("data", target="t", source=["a", "b", "c"]).replace("selection", selector="all")
+    distances = {("t", "a"): 1.0, ("t", "b"): 2.0, ("t", "c"): 3.0}
+    study = study_of(FactorSpec("distance", base, seeds=(0,)), Prepared(distances))
+    runs = {cell.name: {0: result(share)} for cell, share in zip(study.cells, (0.5, 0.4, 0.6, 0.3), strict=True)}
+    (line,) = gains_told(StudyRecord.of(study, runs, (), {}))
+    assert line == "rank correlation of the gain over no source with the distance: -0.50 (3 sets)"
+    del runs["source-a"]
+    assert gains_told(StudyRecord.of(study, runs, (), {})) == []

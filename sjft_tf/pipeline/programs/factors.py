@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from sjft_tf import artifacts
-from sjft_tf.factors import FactorSpec, Prepared, best_values, study_of, told
+from sjft_tf.factors import FactorSpec, Prepared, best_values, gains_told, study_of, told
 from sjft_tf.pipeline.studying.preparing import prepared
 from sjft_tf.pipeline.studying.program import in_processes
 from sjft_tf.pipeline.studying.runs import Launch
@@ -58,13 +58,7 @@ class Factored:
         yield from self._studied.run()
         path = self._workdir.root / StudyFiles.RECORD
         record = StudyRecord.from_json(artifacts.read_json(path, StudyRecord.FORM))
-        by_axis = {
-            str(cell.axes["target"]): self._distances[str(cell.changes["target"])]
-            for cell in self._study.cells
-            if "target" in cell.axes and cell.changes["target"] in self._distances
-        }
-        training = self._spec.base.training
-        lines = told(record, best_values(record), by_axis, training.momentum if training.optimizer == "sgd" else 0.0)
+        lines = self._told(record)
         if self._spec.drift:
             yield from self._drift()
         if lines:
@@ -77,6 +71,17 @@ class Factored:
             from sjft_tf.report import write_report
 
             write_report(self._workdir.root)
+
+    def _told(self, record: StudyRecord) -> list[str]:
+        if self._spec.factor == "distance":
+            return gains_told(record)
+        by_axis = {
+            str(cell.axes["target"]): self._distances[str(cell.changes["target"])]
+            for cell in self._study.cells
+            if "target" in cell.axes and cell.changes["target"] in self._distances
+        }
+        training = self._spec.base.training
+        return told(record, best_values(record), by_axis, training.momentum if training.optimizer == "sgd" else 0.0)
 
     def _drift(self) -> Iterator[str]:
         # Late, as the page: with it comes TensorFlow.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sjft_tf import artifacts
+from sjft_tf.errors import InputError
 from sjft_tf.factors import FIXED, FactorSpec, Prepared
 from sjft_tf.study import with_classes, write_classes
 from sjft_tf.workdir import StudyFiles
@@ -36,7 +38,7 @@ def prepared(spec: FactorSpec, root: Path) -> Prepared:
 
 
 def prepare(spec: FactorSpec, root: Path) -> None:
-    """Measures the distances and draws the classes that are missing."""
+    """Measures the distances and draws the classes that are missing; raises what `prepared` raises."""
     from sjft_tf.images import few_classes, open_image_set
     from sjft_tf.pipeline.stages.sampling import Samples
     from sjft_tf.run_sets import NO_IMAGES, open_sets
@@ -53,6 +55,11 @@ def prepare(spec: FactorSpec, root: Path) -> None:
         config = config.replace("selection", selector="all").replace("data", per_class=0)
         sets = open_sets(config, shared)
         ratio = Samples.of(sets.target, sets.source_images(), _SAMPLED, 0, len(sources) > 1).distance.ratio
+        if not math.isfinite(ratio):
+            raise InputError(
+                f"The distance from {target} cannot be measured: most of its images have an exact copy among the "
+                "others, so that there is no spread to measure by. Remove the copies"
+            )
         known[target, source] = ratio
         artifacts.write_json(_distances(root), {"distances": [[*pair, float(value)] for pair, value in known.items()]})
     missing = {key: draw for key, draw in _draws(spec, root).items() if not draw.is_there}
