@@ -10,6 +10,8 @@ from sjft_tf.errors import InputError
 from sjft_tf.images.decoding.decode import MAX_PIXELS
 from sjft_tf.images.decoding.values import ValueRange
 from sjft_tf.images.kinds import digits, external, glyphs, labels_file, tables, tfrecord
+from sjft_tf.images.objects import box_table, coco, scenes, voc
+from sjft_tf.images.objects.object_set import classes_alone
 from sjft_tf.images.places.spec import Spec, by_role, parse, with_splits
 from sjft_tf.images.sets.class_subset import of_classes, without_subset
 from sjft_tf.images.sets.combine import concatenate
@@ -30,6 +32,11 @@ OPENERS: dict[str, Callable[[Spec, FileScan], ImageSet]] = {
     "keras": external.open_keras,
     "digits": digits.open_digits,
     "glyphs": glyphs.open_glyphs,
+    # Boxes: here an image has the classes of its objects.
+    "scenes": classes_alone(scenes.open_scenes),
+    "coco": classes_alone(coco.open_coco),
+    "voc": classes_alone(voc.open_voc),
+    "boxes": classes_alone(box_table.open_boxes),
 }
 
 # Names of splits; a mapping says what each serves as by the role, where names alone do not.
@@ -40,18 +47,14 @@ SPLITS: dict[str, Callable[[Spec], Iterable[str] | Mapping[str, str]]] = {
     "tfds": external.tfds_splits,
     "keras": lambda spec: external.KERAS_SPLITS,
     "digits": lambda spec: digits.SPLITS,
+    "scenes": lambda spec: scenes.SPLITS,
+    "voc": voc.voc_splits,
+    "boxes": box_table.box_splits,
 }
-
-OF_OBJECTS = ("scenes", "coco", "voc", "boxes")
-"""Kinds that `objects.sources` opens: of several objects an image, which have no one class."""
 
 
 def _parse(text: str) -> Spec:
     spec = parse(text)
-    if spec.kind in OF_OBJECTS:
-        raise InputError(
-            f"'{text}': '{spec.kind}' has several objects an image. They are learned by scripts/patches.py"
-        )
     if spec.kind not in OPENERS:
         hint = f" A folder of images is opened with folder:{text}" if "/" in text and ":" not in text else ""
         raise InputError(f"'{text}': unknown kind '{spec.kind}'. Kinds: {', '.join(OPENERS)}.{hint}")

@@ -77,7 +77,7 @@ from sjft_tf.models.projected_gradients import GRADIENT_WIDTH, GradientStream, H
 from sjft_tf.models.saved_trunks import SavedTrunk, open_saved
 from sjft_tf.models.schedules import StepDecay, make_schedule
 from sjft_tf.models.scoring import Scorer
-from sjft_tf.models.several_heads import fit_several_labels
+from sjft_tf.models.several_heads import fit_several_labels, log_odds
 from sjft_tf.models.softmax_head import SoftmaxHead, fit_by_folds, fit_softmax_head, spread_rows
 from sjft_tf.models.statistics import recompute_statistics
 from sjft_tf.models.step import JointModel
@@ -135,6 +135,7 @@ __all__ = [
     "head_sums",
     "layers_up_to",
     "load_trunk_weights",
+    "log_odds",
     "make_multi_optimizer",
     "make_optimizer",
     "make_schedule",

@@ -119,3 +119,7 @@ def test_each_class_is_fitted_for_itself(rng):
     assert (answers == truth)[:, :2].mean() > 0.9
     assert answers[:, 2].all()
     assert head.accuracy > 0.85
+    # Of what features do not tell its frequency is known.
+    rare = rng.random((120, 1)) < 0.1
+    kernel, bias = fit_several_labels(features, rare, Scaling.of(features, np.arange(120)), by_folds=True).dense()
+    assert abs(sigmoid(features @ kernel + bias).mean() - rare.mean()) < 0.05

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
 from sjft_tf.images.places.class_names import class_name
+from sjft_tf.images.places.spec import Spec
 from sjft_tf.images.sets.image_set import ImageSet
+from sjft_tf.images.sets.scan import FileScan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,8 +105,19 @@ class ObjectSet:
 
 
 def by_image_labels(images: ImageSet) -> ObjectSet:
-    """A set of one label an image: each shows its class somewhere."""
+    """A set of labels alone: each image shows its class somewhere, or each of its classes."""
     used = np.flatnonzero(images.class_counts)
-    renumbered = np.searchsorted(used, images.labels).astype(np.int32)
+    matrix = images.label_matrix
+    rows, labels = (np.arange(len(images)), images.labels) if matrix is None else np.nonzero(matrix)
     names = tuple(images.class_names[place] for place in used)
-    return ObjectSet(images, names, np.arange(len(images), dtype=np.int32), renumbered, None)
+    return ObjectSet(images, names, rows.astype(np.int32), np.searchsorted(used, labels).astype(np.int32), None)
+
+
+def classes_alone(reader: Callable[[Spec, FileScan], ObjectSet]) -> Callable[[Spec, FileScan], ImageSet]:
+    """Opens a set with boxes as one whose images have several labels: the classes of their objects, each once."""
+
+    def opened(spec: Spec, scan: FileScan) -> ImageSet:
+        objects = reader(spec, scan)
+        return objects.images.relabeled(objects.present, objects.class_names)
+
+    return opened

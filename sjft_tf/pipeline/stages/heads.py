@@ -27,6 +27,7 @@ from sjft_tf.models import (
     fit_by_folds,
     fit_several_labels,
     fit_softmax_head,
+    log_odds,
     softmax_head,
     spread_rows,
     temperature,
@@ -102,9 +103,8 @@ def _expect_frequencies(model: JointModel, target: ImageSet) -> None:
 
     With many classes of which an image has few, the first steps would do nothing but learn that.
     """
-    share = (target.class_counts + 0.5) / (len(target) + 1)
     head = model.get_layer("target_head")
-    head.set_weights([head.get_weights()[0], np.log(share / (1 - share)).astype(np.float32)])
+    head.set_weights([head.get_weights()[0], log_odds(target.truth).astype(np.float32)])
 
 
 def fitted_head(config: RunConfig, role: str, sets: Sets, model: JointModel, workdir: Workdir) -> SoftmaxHead:
@@ -124,7 +124,10 @@ def fitted_head(config: RunConfig, role: str, sets: Sets, model: JointModel, wor
         features, labels = features_of(config, images, model, workdir)
         weights = balanced_weights(labels, images.num_classes) if labels.ndim == 1 and _balanced(config, role) else None
         head = _fit(role, features, labels, images.num_classes, weights)
-        log.info("%s head: %s", role, head.summary())
+        told = head.summary()
+        if labels.ndim == 2:
+            told = f"a logistic regression for each of {images.num_classes} classes, l2 {head.l2:g} in the middle"
+        log.info("%s head: %s", role, told)
         refuse_changed(images)
         return head
 

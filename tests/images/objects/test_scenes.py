@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from sjft_tf.errors import InputError
-from sjft_tf.images import ImageSet, object_splits, open_image_set, open_objects
+from sjft_tf.images import ImageSet, default_splits, object_splits, open_image_set, open_objects
+from sjft_tf.images.objects.object_set import by_image_labels
 from sjft_tf.images.objects.scenes import CHARACTERS
 
 
@@ -71,6 +72,12 @@ def test_a_set_of_one_label_an_image_has_no_boxes():
     assert objects.objects(0)[1] is None
 
 
-def test_training_programs_say_who_reads_scenes():
-    with pytest.raises(InputError, match=r"'scenes' has several objects an image.*patches\.py"):
-        open_image_set("scenes")
+def test_training_sees_the_classes_of_the_objects():
+    scenes, told = open_objects("scenes?n=30"), []
+    images = open_image_set("scenes?n=30", tell=told.append)
+    np.testing.assert_array_equal(images.truth, scenes.present)
+    assert images.class_names == scenes.class_names
+    assert "labels an image on average" in told[0]
+    assert default_splits("scenes?n=30") == {role: f"scenes#{role}?n=30" for role in ("train", "test")}
+    again = by_image_labels(images)  # and patches those of images that may have several
+    np.testing.assert_array_equal(again.present, scenes.present[:, scenes.present.any(axis=0)])
