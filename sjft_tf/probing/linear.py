@@ -20,6 +20,8 @@ from sjft_tf.probing.transforms import dropped, signed_power, unit_length
 
 _ROWS = 8192  # of a block that is transformed to be scored
 _PASSES = 1000
+Fitted = tuple[float, np.ndarray, np.ndarray]
+"""Strength, weights float64 [C, F] (of two classes [1, F]) and bias."""
 
 
 @dataclass(frozen=True)
@@ -99,15 +101,17 @@ def fit_probes(
     images, views, width = features.shape
     if (missing := np.setdiff1d(np.arange(num_classes), labels)).size:
         raise InputError(f"A linear classifier needs images of every class. There are none of class {missing[0]}")
-    # The first view, or all: rows of one image follow one another.
     rows, of_rows = features.reshape(images * views, width), np.repeat(labels, views)
     if not np.isfinite(rows).all():
         raise InputError("Features hold NaN or infinite numbers: the trunk's weights are damaged or do not fit")
     rows = _ready(dropped(rows, dropout, seed), kind, power)
     fit = _fit_svm if kind == "svm" else _fit_logistic
+    # Of two classes scikit-learn has one score, that of the second.
+    pair = np.array([[-1.0], [1.0]]) if kind == "svm" else np.array([[0.0], [1.0]])
+    signs = pair if num_classes == 2 else np.eye(num_classes)
     weight = "balanced" if balanced else None
-    for strength, weights, bias in fit(rows, of_rows, num_classes, strengths, views, weight):
-        yield LinearProbe(kind, strength, power, weights, bias)
+    for strength, weights, bias in fit(rows, of_rows, strengths, views, weight):
+        yield LinearProbe(kind, strength, power, (signs @ weights).T, signs @ bias)
 
 
 def _ready(features: np.ndarray, kind: str, power: float) -> np.ndarray:
@@ -116,32 +120,20 @@ def _ready(features: np.ndarray, kind: str, power: float) -> np.ndarray:
 
 
 def _fit_svm(
-    rows: np.ndarray,
-    labels: np.ndarray,
-    num_classes: int,
-    strengths: Sequence[float],
-    views: int,
-    class_weight: str | None,
-) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
+    rows: np.ndarray, labels: np.ndarray, strengths: Sequence[float], views: int, class_weight: str | None
+) -> Iterator[Fitted]:
     from sklearn.svm import LinearSVC  # not for --help
 
     rows = rows.astype(np.float64)
     for strength in strengths:
         svm = LinearSVC(C=strength / views, dual=False, tol=1e-3, max_iter=_PASSES, class_weight=class_weight)
         svm.fit(rows, labels)
-        # Of two classes there is one score.
-        signs = np.array([[-1.0], [1.0]]) if num_classes == 2 else np.eye(num_classes)
-        yield strength, (signs @ svm.coef_).T, signs @ svm.intercept_
+        yield strength, svm.coef_, svm.intercept_
 
 
 def _fit_logistic(
-    rows: np.ndarray,
-    labels: np.ndarray,
-    num_classes: int,
-    strengths: Sequence[float],
-    views: int,
-    class_weight: str | None,
-) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
+    rows: np.ndarray, labels: np.ndarray, strengths: Sequence[float], views: int, class_weight: str | None
+) -> Iterator[Fitted]:
     from sklearn.linear_model import LogisticRegression  # not for --help
     from threadpoolctl import threadpool_limits
 
@@ -156,6 +148,5 @@ def _fit_logistic(
     for strength in strengths:
         with threadpool_limits(1):
             regression.set_params(C=strength / views / width).fit(centered, labels)
-        signs = np.array([[0.0], [1.0]]) if num_classes == 2 else np.eye(num_classes)
-        weights = (signs @ regression.coef_.astype(np.float64)).T * scale
-        yield strength, weights, signs @ regression.intercept_.astype(np.float64) - mean @ weights
+        weights = regression.coef_.astype(np.float64) * scale
+        yield strength, weights, regression.intercept_.astype(np.float64) - weights @ mean

@@ -52,6 +52,7 @@ _POINTS = Schema(
 )
 _SETS = ("o", "^", "x")
 _HOW = {"pca": "principal components", "tsne": "t-SNE"}
+_BANDS = 4  # of intervals in one chart; more hide each other
 _CLASSES = 16  # in one legend; beyond, colors only tell neighbors apart
 
 
@@ -74,19 +75,12 @@ def probe_context(root: Path, record: dict[str, Any]) -> dict[str, Any]:
     columns = list(dict.fromkeys(_kind(one) for one in settings))
     cells = {(one["layer"], _kind(one)): {**one, "half": _half(one)} for one in settings}
     best = settings[record["best"]] if 0 <= record["best"] < len(settings) else None
-    rows = [
-        {
-            "layer": layer,
-            "shape": " x ".join(map(str, record["layers"][layer])),
-            "cells": [cells.get((layer, kind)) for kind in columns],
-        }
-        for layer in layers
-    ]
+    rows = [{"kind": kind, "cells": [cells.get((layer, kind)) for layer in layers]} for kind in columns]
     clouds = _clouds(root / ProbeFiles.POINTS)
     return {
         "facts": {name: record.get(name) for name in ("target", "source", "distance", "per_class", "seeds", "command")},
         "record": record,
-        "columns": columns,
+        "layers": {layer: " x ".join(map(str, shape)) for layer, shape in record["layers"].items()},
         "rows": rows,
         "best": best,
         "best_kind": _kind(best) if best else "",
@@ -129,7 +123,7 @@ def _curve(layers: list[str], columns: list[str], cells: dict[tuple[str, str], d
             halves = plottable([100 * (one["half"] or 0.0) if one else 0.0 for one in found])
             color, dash = PALETTE[number % len(PALETTE)], "--" if "power" in kind else "-"
             chart.axes.plot(positions, means, dash, color=color, marker="o", markersize=4, label=one_line(kind))
-            if halves.any():
+            if halves.any() and len(columns) <= _BANDS:
                 chart.axes.fill_between(positions, means - halves, means + halves, color=color, alpha=0.13, linewidth=0)
         chart.axes.set_xticks(positions, [one_line(layer)[:24] for layer in layers], rotation=12)
         chart.label("layer, from the input on", "test accuracy (%)")

@@ -60,7 +60,7 @@ def rank(config: RunConfig, candidates: tuple[Candidate, ...], target: ImageSet,
         of_classes = "no classifier" if line.leep is None else f"{line.leep:.3f}"
         yield f"| {line.weights} | {line.width} | {line.logme:.4f} | {line.h_score:.2f} | {of_classes} |"
     yield ""
-    yield "Larger is better. LogME and LEEP compare networks of any width; the H-score grows with the features."
+    yield "Larger is better. The H-score, of a shrunk covariance (Ledoit and Wolf), grows with the number of features."
     if any(line.leep is None for line in found):
         yield "LEEP needs the probabilities of a network's own classes: only a model: file with its top gives them."
     yield f"details: {workdir.root / ProbeFiles.RANKING}"
@@ -81,7 +81,9 @@ def _ranked(config: RunConfig, candidate: Candidate, images: ImageSet) -> Ranked
     labels = np.asarray(images.labels)
     probabilities = _own_classes(own, images) if candidate.trunk == candidate.text else None
     told = None if probabilities is None else leep(probabilities, labels)
-    return Ranked(candidate.text, logme(features, labels), h_score(features, labels), told, features.shape[1])
+    return Ranked(
+        candidate.text, logme(features, labels), h_score(features, labels, shrinkage=True), told, features.shape[1]
+    )
 
 
 def _own_classes(config: RunConfig, images: ImageSet) -> np.ndarray | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
@@ -62,9 +64,24 @@ def _fit_and_score(config: RunConfig, sets: Sets, workdir: Workdir, features: np
     l2 = config.prune.head_l2 or choose_l2([(examples(a), examples(b)) for a, b in pairs], classes, weights)
     own = weights[sets.target.labels]
     head = fit_head(SoftmaxObjective(examples(rows["training"]), classes, l2, own)).check()
+    write_figures(config, sets, workdir, lambda name: head.probabilities(examples(rows[name])).astype(np.float32), l2)
+
+
+def write_figures(
+    config: RunConfig, sets: Sets, workdir: Workdir, answer: Callable[[str], np.ndarray], l2: float | None = None
+) -> None:
+    """Writes what a run of a classifier on a frozen trunk leaves: metrics.json, predictions.csv and report.csv.
+
+    Args:
+        config: of the run.
+        sets: of which validation and test images are scored.
+        workdir: where to.
+        answer: the name of a scored set to probabilities of its images, float32 [N, C].
+        l2: the head's penalty, if it has one.
+    """
     scored = {}
     for name, images in sets.scored().items():
-        p = head.probabilities(examples(rows[name])).astype(np.float32)
+        p = answer(name)
         scored[name] = evaluate_probabilities(p, images.labels, images.class_names)
         save_report(workdir.report, class_report(p, images.labels, images.class_names))
         if name == "test":

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
-from sjft_tf import artifacts, outputs
+from sjft_tf import artifacts
 from sjft_tf.config import ProbeConfig, RunConfig
-from sjft_tf.evaluation import (
-    FinalFigures,
-    RunFigures,
-    class_report,
-    evaluate_probabilities,
-    save_predictions,
-    save_report,
-)
 from sjft_tf.pipeline.probing.cells import fitted, probabilities, results
 from sjft_tf.pipeline.probing.record import best_of, settings_of
 from sjft_tf.pipeline.probing.subject import open_subject
+from sjft_tf.pipeline.studying.frozen_head import write_figures
 from sjft_tf.run_sets import open_sets
 from sjft_tf.workdir import ProbeFiles, Workdir
 
@@ -51,15 +44,7 @@ def evaluate_svm(config: RunConfig, workdir: Workdir, kind: str, folds: int = 0)
     subject = open_subject(drawn, tried, sets, workdir)
     with workdir.timed("training and scoring"):
         best = best_of(settings_of([result for result, _ in results(subject, workdir)])).results[0]
-        classifier, scored = fitted(subject, best), {}
-        for name, images in sets.scored().items():
-            p = probabilities(subject, name, best.cell, classifier)
-            scored[name] = evaluate_probabilities(p, images.labels, images.class_names)
-            save_report(workdir.report, class_report(p, images.labels, images.class_names))
-            if name == "test":
-                every = config.evaluation.all_probabilities
-                save_predictions(workdir.predictions, images.ids, images.class_names, p, images.labels, every)
-    outputs.record(workdir.report, workdir.predictions)
-    artifacts.write_json(workdir.metrics, RunFigures("center", FinalFigures(scored)).to_json())
+        classifier = fitted(subject, best)
+        write_figures(config, sets, workdir, lambda name: probabilities(subject, name, best.cell, classifier))
     for name in (ProbeFiles.FEATURES, ProbeFiles.CELLS):  # which are large, and in the way of nothing but a disk
         artifacts.remove_directory(workdir.root / name)

@@ -76,7 +76,7 @@ def test_the_page_and_the_picture(probed, tmp_path):
     assert page.count("<svg") == 3
     assert [(workdir.root / name).is_file() for name in ProbeFiles.PICTURES] == [True, True]
     markdown = write_report(workdir.root, tmp_path / "page.md").read_text()
-    assert "| layer | SVM | SVM, power |" in markdown
+    assert "| SVM, 16 views, power |" in markdown
     record = workdir.root / ProbeFiles.RECORD
     damaged = tmp_path / "damaged"
     damaged.mkdir()
