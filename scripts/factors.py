@@ -37,21 +37,11 @@ def define() -> None:
     flags.DEFINE_integer(
         "source_images", 0, "so many images of each source class, or in all; 0: all there are", lower_bound=0
     )
-    flags.DEFINE_multi_string("seeds", ["0,1,2,3,4"], "seeds of the runs: of weights, batches and draws")
-    flags.DEFINE_float(
-        "holdout_test",
-        0.3,
-        "without test images: share of each class set aside as such",
-        lower_bound=0,
-        upper_bound=0.9,
-    )
+    program.define_study()
     flags.DEFINE_bool(
         "drift", False, "measure what changed inside: each stage's weights and features against the start"
     )
     flags.DEFINE_integer("drift_images", 1000, "test images that features are compared on, at most", lower_bound=2)
-    flags.DEFINE_bool("keep_weights", False, "keep the weights of every round of every run")
-    flags.DEFINE_integer("at_once", 1, "runs done at the same time, see scripts/compare.py", lower_bound=1)
-    flags.DEFINE_bool("plan", False, "list the runs and end")
 
 
 def main(_: list[str]) -> None:
@@ -79,9 +69,7 @@ def main(_: list[str]) -> None:
         shlex.join(sys.argv),
     )
     with factors(spec, Workdir(given.workdir), given.at_once) as studied:
-        program.say_lines(studied.plan() if given.plan else studied.run())
-        if studied.failed:
-            sys.exit(f"{len(studied.failed)} runs failed. The same command tries them again.")
+        program.do_study(studied)
 
 
 def run() -> None:
