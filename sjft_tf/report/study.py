@@ -16,6 +16,7 @@ from sjft_tf.report.damage import core
 from sjft_tf.report.line_chart import Point, line_chart
 from sjft_tf.report.links import run_link
 from sjft_tf.report.study_drift import drift_charts
+from sjft_tf.report.svg import BASELINE, PALETTE
 from sjft_tf.study import CellRecord, CellRun, Interval, StudyRecord
 from sjft_tf.workdir import StudyFiles
 
@@ -118,11 +119,22 @@ def _chart(
         mean, interval = figures(cell)
         # No farther than what they are of can be: of two seeds an interval may hold everything.
         ends = (None, None) if interval is None else (100 * max(least, interval.low), 100 * min(1.0, interval.high))
-        others = [_text(value) for axis, value in cell.axes.items() if axis != x.name]
-        title = (", ".join(others) or "mean") if x.name in cell.axes else cell.title
         for place in [cell.axes[x.name]] if x.name in cell.axes else places:
-            series.setdefault(title, []).append(Point(place, 100 * (mean or 0.0), *ends))
-    return line_chart(name, series, x.title, y, log=x.log)
+            series.setdefault(_series(cell, x.name), []).append(Point(place, 100 * (mean or 0.0), *ends))
+    return line_chart(name, series, x.title, y, log=x.log, colors=_colors(record, x.name))
+
+
+def _series(cell: CellRecord, x: str) -> str:
+    """What the line of a cell is called: where it stands on the other axes."""
+    others = [_text(value) for axis, value in cell.axes.items() if axis != x]
+    return (", ".join(others) or "mean") if x in cell.axes else cell.title
+
+
+def _colors(record: StudyRecord, x: str) -> dict[str, str]:
+    """A line has one color in all charts, what the others are compared with is gray."""
+    lines = dict.fromkeys(_series(cell, x) for cell in record.cells if x in cell.axes)
+    levels = {_series(cell, x): BASELINE for cell in record.cells if x not in cell.axes}
+    return levels | {title: PALETTE[number % len(PALETTE)] for number, title in enumerate(lines)}
 
 
 def _text(value: str | float) -> str:
