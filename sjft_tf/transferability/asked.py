@@ -14,7 +14,7 @@ import numpy as np
 from sjft_tf import artifacts
 from sjft_tf.config import RunConfig, Setting
 from sjft_tf.errors import InputError
-from sjft_tf.study import Axis, Cell, Study, with_classes
+from sjft_tf.study import Axis, Cell, Study, check_seeds, with_classes
 from sjft_tf.transferability.halves import Division, listed_halves, random_halves, read_texts, read_words, worded_halves
 
 DEFAULT_LAYERS = 7
@@ -80,6 +80,7 @@ class TransferSpec:
         Raises:
             InputError: what does not.
         """
+        check_seeds(self.seeds)
         if unknown := [kind for kind in self.kinds if kind not in KINDS]:
             raise InputError(f"--kinds={','.join(unknown)}: there is no such kind. Kinds: {', '.join(KINDS)}")
         if not self.kinds:

@@ -85,6 +85,7 @@ def test_what_is_not_asked_for_is_not_run():
     ("changes", "message"),
     [
         ({"kinds": ("AnC",)}, "--kinds=AnC: there is no such kind. Kinds: BnB, "),
+        ({"seeds": ()}, "--seeds must be different numbers from 0"),
         ({"kinds": ()}, "--kinds must name at least one"),
         ({"classes_a": "a.txt"}, "--classes_a and --classes_b go together"),
         ({"words": "w.txt", "other": "glyphs"}, "--source and --words each say what A is"),
