@@ -153,7 +153,7 @@ _NOTHING = SetFigures(0, 0.0, 0.0, 0.0, 0.0)
 def _artifact(subject: Subject, cell: Cell, workdir: Workdir) -> Artifact[CellResult]:
     probe, data = subject.probe, subject.config.data
     stamp: Stamp = {
-        **subject.stamp,
+        **{name: value for name, value in subject.stamp.items() if name != "layers"},  # the cell has its own
         **{name: images.fingerprint for name, images in subject.images.items()},
         "draws": data.per_class or (list(probe.draws()) if len(probe.draws()) > 1 else []),
         "strengths": list(probe.numbers("strengths")),

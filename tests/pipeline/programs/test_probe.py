@@ -57,6 +57,10 @@ def test_begun_again_it_repeats_nothing(probed, monkeypatch):
     monkeypatch.setattr(cells, "_result", None)
     again = list(probe(config, tried, workdir))
     assert again == [line for line in lines if "; about" not in line]
+    # Further layers have features of their own, and leave what is known of others.
+    monkeypatch.undo()
+    more = list(probe(config, dataclasses.replace(tried, layers=["stem", "trunk"], classifiers=["svm"]), workdir))
+    assert sum("; about" in line for line in more) == 8
 
 
 def test_the_best_is_exported(probed):
