@@ -364,7 +364,8 @@ class Workdir:
 
     def has_several_labels(self) -> bool:
         """Whether an image of the target may have several labels; runs that do not say so have one each."""
-        return self.classes.is_file() and bool(artifacts.read_json(self.classes).get("several_labels", False))
+        known = artifacts.read_json(self.classes, {"several_labels?": bool}) if self.classes.is_file() else {}
+        return bool(known.get("several_labels", False))
 
     @contextlib.contextmanager
     def timed(self, stage: str) -> Iterator[None]:

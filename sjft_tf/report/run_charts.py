@@ -108,7 +108,9 @@ def _levels(counts: np.ndarray) -> tuple[np.ndarray, list[str]]:
     return starts, [f"{low}" if low == high else f"{low} to {high}" for low, high in zip(starts, ends, strict=True)]
 
 
-def entropy_histogram(first: np.ndarray, last: np.ndarray, rounds: int, delta: float, name: str) -> Markup:
+def entropy_histogram(
+    first: np.ndarray, last: np.ndarray, rounds: int, delta: float, name: str, unit: str = "nats"
+) -> Markup:
     """How uncertain the predictions for the target images are after the first and after the last round."""
     with Chart(f"{name}-entropy") as chart:
         first, last, delta = lengths(first), lengths(last), float(lengths(delta))
@@ -123,7 +125,7 @@ def entropy_histogram(first: np.ndarray, last: np.ndarray, rounds: int, delta: f
         chart.axes.axvline(delta, color=INK, alpha=0.6, linewidth=0.9, linestyle=(0, (3, 3)))
         chart.axes.text(delta, 1.0, f" δ = {delta:g}", transform=chart.axes.get_xaxis_transform(), fontsize=8, va="top")
         chart.axes.set_xlim(0, top)
-        chart.label("entropy of the prediction (nats)", "target images")
+        chart.label(f"entropy of the prediction ({unit})", "target images")
         chart.legend(2)
         means = [float(np.mean(each)) if each.size else 0.0 for each in (first, last)]
         said = f"mean {means[0]:.2f} after the first round, {means[1]:.2f} after the last"

@@ -58,7 +58,8 @@ def run_context(run: RecordedRun, pictures: Pictures, name: str = "run") -> dict
         "chosen": run.chosen,
         "co_tuned": run.co_tuned,
         "score_name": _score_name(run),
-        "entropy_unit": "bits a class" if _several_labels(run) else "nats",
+        "entropy_unit": _entropy_unit(run),
+        "several_labels": _several_labels(run),
         "borrowed": part("What was borrowed", lambda: borrowed_images(run, pictures), _unknown(run)),
         "hardest": part("The hardest images", lambda: hardest_images(run, pictures), None),
         "confusions": part("Confusions", lambda: _confusions(run), nothing),
@@ -79,6 +80,10 @@ def _unknown(run: RecordedRun) -> BorrowedPictures | None:
 
 def _several_labels(run: RecordedRun) -> bool:
     return any(metrics.several_labels for sets in run.figures for metrics in sets.values())
+
+
+def _entropy_unit(run: RecordedRun) -> str:
+    return "bits a class" if _several_labels(run) else "nats"
 
 
 def _score_name(run: RecordedRun) -> str:
@@ -171,7 +176,8 @@ def _entropy(run: RecordedRun, name: str) -> Markup | None:
     if first is None or last is None:
         return None
     delta = float(run.config["selection"]["delta"])
-    return run_charts.entropy_histogram(first["entropy"], last["entropy"], len(run.states), delta, name)
+    unit = _entropy_unit(run)
+    return run_charts.entropy_histogram(first["entropy"], last["entropy"], len(run.states), delta, name, unit)
 
 
 def _union(run: RecordedRun, name: str) -> Markup | None:
