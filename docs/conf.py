@@ -27,7 +27,7 @@ html_theme = "furo"
 html_title = "sjft_tf"
 
 GUIDES = {
-    "Guides": "python image-sets retrieval training flags recipes devices comparing reports serving influence",
+    "Guides": "python image-sets retrieval training flags recipes devices comparing reports serving influence patches",
     "Reference": "artifacts architecture method decisions",
     "Measured": "evidence benchmarks fuzzing",
 }
