@@ -71,7 +71,8 @@ def peaks(heat: np.ndarray, height: int, width: int) -> np.ndarray:
     found = np.empty((classes, 2))
     for c in range(classes):
         one = heat[..., c]
-        y, x = np.nonzero(one >= one.max() - 1e-6 * max(abs(float(one.max())), 1e-12))
+        # Equal but for rounding, which may differ from one start to the next.
+        y, x = np.nonzero(one >= one.max() - 1e-5 * max(abs(float(one.max())), 1e-12))
         nearest = np.argmin((y - y.mean()) ** 2 + (x - x.mean()) ** 2)
         found[c] = (x[nearest] + 0.5) * width / columns, (y[nearest] + 0.5) * height / rows
     return found

@@ -34,7 +34,7 @@ TINY = {
     **{"bank": "gabor", "bins": 8, "k0": 3, "max_neighbors": 20, "trunk": "preact_resnet", "weights": "none"},
     **{"depth": 8, "width": 4, "rounds": 2, "steps_per_round": 2, "batch_size": 6, "eval_batch_size": 64},
     **{"steps_per_execution": 1, "warmup_steps": 0, "seeds": 1},
-    **{"patch_scales": 2, "hidden_units": 8, "head_steps": 5, "heat_pictures": 1},
+    **{"patch_scales": 6, "hidden_units": 8, "head_steps": 5, "heat_pictures": 1},
     **{"arms": "fine-tune,rounds", "rates": 0.01, "source_weights": 0.5},
 }
 

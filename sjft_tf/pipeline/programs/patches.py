@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import keras
+
 from sjft_tf.config import PatchConfig, RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.patches import PatchModel, PatchNetwork
@@ -22,6 +24,7 @@ def patches(config: RunConfig, settings: PatchConfig, workdir: Workdir) -> Itera
     _refuse_other_runs(workdir)
     training, test = open_object_sets(config, workdir)
     with workdir.timed("network"):
+        keras.utils.set_random_seed(config.training.seed)  # --weights=none must be the same at every start
         network = PatchNetwork(
             starting_trunk(config),
             settings.patch_features,
