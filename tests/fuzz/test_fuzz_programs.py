@@ -106,7 +106,7 @@ def _no_networks():
         for name in ("check_settings", "write_projection"):
             patch.setattr(f"sjft_tf.pipeline.programs.train.{name}", lambda *_: None)
         patch.setattr(learning, "train", _train)
-        patch.setattr(finished_run, "build_model", lambda *_: None)
+        patch.setattr(finished_run, "build_model", lambda *_, **__: None)
         patch.setattr(finished_run, "export_saved_model", _export)
         patch.setattr("sjft_tf.pipeline.programs.train.save_trunk", _save_trunk)
         patch.setattr("sjft_tf.pipeline.programs.evaluate.make_scorer", _scorer)

@@ -69,7 +69,7 @@ class CellResult:
 
     def to_json(self) -> dict[str, Any]:
         """For `from_json`."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "test": self.test.to_json()}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> CellResult:

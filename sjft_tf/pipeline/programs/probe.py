@@ -13,6 +13,7 @@ from sjft_tf.config import ProbeConfig, RunConfig
 from sjft_tf.evaluation import save_predictions
 from sjft_tf.export import export_saved_model
 from sjft_tf.images import ImageSet
+from sjft_tf.pipeline.checking.several_labels import refusal
 from sjft_tf.pipeline.probing.cells import CellResult, cells_of, fitted, probabilities, results
 from sjft_tf.pipeline.probing.picture import write_points
 from sjft_tf.pipeline.probing.ranking import rank
@@ -43,6 +44,8 @@ def probe(config: RunConfig, settings: ProbeConfig, workdir: Workdir, command: s
         InputError: sets, layers or settings that do not fit; features of other images in the workdir.
     """
     sets = open_sets(config.replace("data", per_class=0), workdir)
+    if sets.target.label_matrix is not None:
+        raise refusal("A probe", sets.target)
     if candidates := settings.candidates():
         yield from rank(config, candidates, sets.target, workdir)
         return

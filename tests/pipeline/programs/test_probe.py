@@ -117,6 +117,12 @@ def test_settings_that_cannot_be_are_refused(given, said):
         ProbeConfig(**given).check()
 
 
+def test_a_target_of_several_labels_is_refused(tmp_path):
+    config = settings(target="scenes?n=4&side=48", test="scenes#test?n=4&side=48")
+    with pytest.raises(InputError, match="A probe goes by the one class of each target image"):
+        list(probe(config, ProbeConfig(), Workdir(tmp_path)))
+
+
 def test_weights_are_ranked(tmp_path):
     image = keras.Input((16, 16, 3))
     x = keras.layers.Rescaling(1 / 255)(image)

@@ -21,5 +21,5 @@ from sjft_tf.pipeline.stages.learning import tell_uneven
 )
 def test_a_word(counts, training, told, caplog):
     with caplog.at_level(logging.INFO, "sjft_tf"):
-        tell_uneven(SimpleNamespace(class_counts=np.array(counts)), TrainingConfig(**training))
+        tell_uneven(SimpleNamespace(class_counts=np.array(counts), label_matrix=None), TrainingConfig(**training))
     assert ("have 2 to 80 images: --class_weight=balanced or --sampling=balanced" in caplog.text) == told
