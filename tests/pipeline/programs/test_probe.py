@@ -118,7 +118,7 @@ def test_settings_that_cannot_be_are_refused(given, said):
 
 
 def test_a_target_of_several_labels_is_refused(tmp_path):
-    config = settings(target="scenes?n=4&side=48", test="scenes#test?n=4&side=48")
+    config = settings(target="scenes?n=80&side=48", test="scenes#test?n=80&side=48")
     with pytest.raises(InputError, match="A probe goes by the one class of each target image"):
         list(probe(config, ProbeConfig(), Workdir(tmp_path)))
 
