@@ -90,6 +90,19 @@ def test_nobody_reaches_past_a_public_surface():
     assert past == []
 
 
+def test_no_file_takes_the_place_of_a_public_name():
+    """Python sets a package's attribute to a file of that name when it is imported, whatever the attribute was."""
+    hidden = [
+        f"{node.module}: {name.name}"
+        for init in (ROOT / "sjft_tf").rglob("__init__.py")
+        for node in ast.walk(ast.parse(init.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+        if (init.parent / f"{name.name}.py").is_file() and (node.module or "").split(".")[-1] != name.name
+    ]
+    assert hidden == []
+
+
 def test_everything_is_in_the_table():
     parts = {path.stem for path in (ROOT / "sjft_tf").iterdir() if not path.name.startswith("__")}
     assert parts | {"scripts"} == GROUND | set(LAYERS)

@@ -18,7 +18,7 @@ from sjft_tf.models.cutting import POOL
 from sjft_tf.models.families import Family, find_family, preprocess
 from sjft_tf.models.normalization import replace_batch_norm
 from sjft_tf.models.partial_weights import load_matching
-from sjft_tf.models.plain import plain5
+from sjft_tf.models.plain_network import plain5
 from sjft_tf.models.preact_resnet import preact_resnet
 from sjft_tf.models.saved_trunks import open_saved
 from sjft_tf.models.weights import load_trunk_weights
