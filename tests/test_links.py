@@ -68,6 +68,6 @@ def test_every_guide_is_at_the_side_of_the_site():
     assert {path.stem for path in (ROOT / "docs").glob("*.md")} <= set(re.findall(r"[\w-]+", pages))
 
 
-@pytest.mark.parametrize(("name", "most"), [("README.md", 9000), ("docs/architecture.md", 9000)])
+@pytest.mark.parametrize(("name", "most"), [("README.md", 9000), ("docs/architecture.md", 8000)])
 def test_the_front_door_stays_small(name, most):
     assert len((ROOT / name).read_bytes()) <= most, f"What {name} has no room for goes into a guide in docs/"

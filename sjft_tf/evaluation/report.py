@@ -11,7 +11,7 @@ import numpy as np
 from sjft_tf.artifacts import atomic_write
 from sjft_tf.csv_files import Writer
 from sjft_tf.evaluation.metrics import confusion_matrix, entropies
-from sjft_tf.evaluation.ranking import rankings
+from sjft_tf.evaluation.ranking import Ranking, rankings
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,33 @@ class ClassFigures:
     roc_auc: float | None = None
     average_precision: float | None = None
 
+    @classmethod
+    def of(
+        cls, name: str, counts: tuple[int, int, int], entropy: float | None, mistaken: tuple[str, int], ranking: Ranking
+    ) -> ClassFigures:
+        """One class, from its counts.
+
+        Args:
+            name: of the class.
+            counts: images of it, images taken for it, and those that are both.
+            entropy: mean of its images; None without any.
+            mistaken: the class its images were most often taken for, and how many.
+            ranking: all images by its probability.
+        """
+        images, taken, hits = counts
+        return cls(
+            name=name,
+            images=images,
+            recall=hits / images if images else None,
+            precision=hits / taken if taken else None,
+            f1=2 * hits / (images + taken) if images + taken else None,
+            mean_entropy=entropy,
+            confused_with=mistaken[0],
+            confused=mistaken[1],
+            roc_auc=ranking.roc_auc,
+            average_precision=ranking.average_precision,
+        )
+
 
 def class_report(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> list[ClassFigures]:
     """The figures of each class, in label order, in float64.
@@ -61,20 +88,9 @@ def class_report(probabilities: np.ndarray, labels: np.ndarray, class_names: Seq
         others = confusion[c].copy()
         others[c] = 0
         most = int(others.argmax())
-        report.append(
-            ClassFigures(
-                name=str(name),
-                images=images,
-                recall=hits / images if images else None,
-                precision=hits / taken if taken else None,
-                f1=2 * hits / (images + taken) if images + taken else None,
-                mean_entropy=float(spread[labels == c].mean()) if images else None,
-                confused_with=str(class_names[most]) if others[most] else "",
-                confused=int(others[most]),
-                roc_auc=ranked[c].roc_auc,
-                average_precision=ranked[c].average_precision,
-            )
-        )
+        mean = float(spread[labels == c].mean()) if images else None
+        mistaken = (str(class_names[most]) if others[most] else "", int(others[most]))
+        report.append(ClassFigures.of(str(name), (images, taken, hits), mean, mistaken, ranked[c]))
     return report
 
 

@@ -86,20 +86,8 @@ def several_labels_report(
     for c, name in enumerate(class_names):
         own, answered, ranking = truth[:, c], p[:, c] > THRESHOLD, Ranking.of(p[:, c], truth[:, c])
         images, taken, hits = int(own.sum()), int(answered.sum()), int((own & answered).sum())
-        report.append(
-            ClassFigures(
-                name=str(name),
-                images=images,
-                recall=hits / images if images else None,
-                precision=hits / taken if taken else None,
-                f1=2 * hits / (images + taken) if images + taken else None,
-                mean_entropy=float(bits[own, c].mean()) if images else None,
-                confused_with="",
-                confused=0,
-                roc_auc=ranking.roc_auc,
-                average_precision=ranking.average_precision,
-            )
-        )
+        mean = float(bits[own, c].mean()) if images else None
+        report.append(ClassFigures.of(str(name), (images, taken, hits), mean, ("", 0), ranking))
     return report
 
 

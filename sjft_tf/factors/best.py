@@ -96,12 +96,8 @@ def told(record: StudyRecord, found: list[Best], distances: Mapping[str, float],
 
 
 def _spearman(pairs: list[tuple[float, float]]) -> float:
-    x, y = ([_rank(value, column) for value in column] for column in zip(*pairs, strict=True))
-    mean = (len(pairs) + 1) / 2
-    both = sum((a - mean) * (b - mean) for a, b in zip(x, y, strict=True))
-    spread = sum((a - mean) ** 2 for a in x) * sum((b - mean) ** 2 for b in y)
-    return both / spread**0.5 if spread else 0.0
+    """Spearman's rank correlation; 0 where one side does not vary."""
+    from scipy.stats import spearmanr  # not for --help
 
-
-def _rank(value: float, column: tuple[float, ...]) -> float:
-    return sum(other < value for other in column) + (sum(other == value for other in column) + 1) / 2
+    x, y = zip(*pairs, strict=True)
+    return float(spearmanr(x, y)[0]) if len(set(x)) > 1 and len(set(y)) > 1 else 0.0

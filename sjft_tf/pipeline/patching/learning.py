@@ -33,7 +33,7 @@ _HEAD = Schema(
         "kernel": Array("float32", ("units", "targets")),
         "bias": Array("float32", ("targets",)),
     },
-    {"made_from": dict, "patches": int, "background": int},
+    {"made_from": dict},
 )
 
 
@@ -108,7 +108,9 @@ class PatchLearning:
             wanted, views = np.concatenate(targets), np.concatenate(whole)
             self._check(wanted)
             features = np.memmap(file, np.float32, "r", shape=(len(wanted), self.network.width))
-            head = self._artifact(path, stamp, wanted).get(lambda: training.fit(features, wanted))
+            head = artifacts.Artifact(path, stamp, _load_head, _save_head, replaceable=True).get(
+                lambda: training.fit(features, wanted)
+            )
         return Learned(head, stamp, views, len(wanted), int(wanted[:, -1].sum()))
 
     def _block(self, rows: np.ndarray) -> Arrays:
@@ -156,16 +158,14 @@ class PatchLearning:
                 "patches (--smallest_patch)"
             )
 
-    def _artifact(self, path: Path, stamp: artifacts.Stamp, targets: np.ndarray) -> artifacts.Artifact[PatchHead]:
-        def load(path: Path) -> tuple[PatchHead, artifacts.Stamp]:
-            arrays, meta = artifacts.load_npz(path, _HEAD)
-            return PatchHead(**arrays), meta["made_from"]
 
-        def save(path: Path, head: PatchHead, made_from: artifacts.Stamp) -> None:
-            meta = {"made_from": made_from, "patches": len(targets), "background": int(targets[:, -1].sum())}
-            artifacts.save_npz(path, dataclasses.asdict(head), meta)
+def _load_head(path: Path) -> tuple[PatchHead, artifacts.Stamp]:
+    arrays, meta = artifacts.load_npz(path, _HEAD)
+    return PatchHead(**arrays), meta["made_from"]
 
-        return artifacts.Artifact(path, stamp, load, save, replaceable=True)
+
+def _save_head(path: Path, head: PatchHead, made_from: artifacts.Stamp) -> None:
+    artifacts.save_npz(path, dataclasses.asdict(head), {"made_from": made_from})
 
 
 def _plain(network: PatchNetwork) -> list[float]:
