@@ -60,5 +60,5 @@ def test_rates_are_quoted_with_their_curve():
     assert quoted.startswith("flowers (1.2 away) learned best at 0.003, of 0.001: 39.7 %, 0.003: 42.1 %, 0.01: 37.7 %")
     assert "textures (1.7 away) learned best at 0.003" in quoted
     assert BORROWING in quoted
-    assert "one draw, " + RATES in quoted
-    assert rate_near(9.0).startswith("handwritten characters (3.7 away) learned best at 0.01")
+    assert "five draws, " + RATES in quoted
+    assert rate_near(9.0).startswith("handwritten characters (3.7 away) learned best at 0.003")
