@@ -11,12 +11,23 @@ VERSION = re.search(r'__version__ = "(.+)"', (HERE / "sjft_tf/__init__.py").read
 DATASETS = ["tensorflow-datasets>=4.9"]
 APPROXIMATE = ["faiss-cpu>=1.8"]
 CONFIDENT = ["cleanlab>=2.6"]
+CLUSTER = ["distributed>=2026.8"]
 HEIC = ["pillow-heif>=0.18"]
 HUB = ["keras-hub>=0.32", "keras>=3"]
 AVIF = ["pillow>=11.3"]
 # 1.19.0 does not say that it needs a newer ml_dtypes than TensorFlow 2.15 allows.
 ONNX = ["onnx>=1.17,!=1.19.0", "onnxruntime>=1.20", "tf2onnx>=1.17"]
-TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", *DATASETS, *APPROXIMATE, *CONFIDENT, *HEIC, *ONNX]
+TEST = [
+    "pytest>=8",
+    "pytest-xdist>=3.5",
+    "hypothesis>=6.100",
+    *DATASETS,
+    *APPROXIMATE,
+    *CONFIDENT,
+    *CLUSTER,
+    *HEIC,
+    *ONNX,
+]
 
 setup(
     name="sjft_tf",
@@ -50,6 +61,7 @@ setup(
         "datasets": DATASETS,
         "approximate": APPROXIMATE,
         "confident": CONFIDENT,
+        "cluster": CLUSTER,
         "heic": HEIC,
         "hub": HUB,
         "avif": AVIF,

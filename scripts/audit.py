@@ -12,7 +12,9 @@ from sjft_tf.scripts import program
 
 def define() -> None:
     program.define_common()
-    program.define_config("data", without=("audit", "exclude_leaks"))  # these are of programs that go on after it
+    program.define_config(
+        "data", "engine", without=("audit", "exclude_leaks")
+    )  # these are of programs that go on after it
     flags.DEFINE_integer("seed", 0, "seed of --per_class, that of the training")
 
 

@@ -12,7 +12,7 @@ from sjft_tf.scripts import program
 
 def define() -> None:
     program.define_common()
-    program.define_config("data", "view", "retrieval", "selection", "model", "training")
+    program.define_config("data", "view", "retrieval", "selection", "model", "training", "engine")
     flags.DEFINE_multi_string(
         "explain",
         [],

@@ -9,6 +9,13 @@ from typing import TypeVar
 from tqdm import tqdm
 
 T = TypeVar("T")
+_silent = False
+
+
+def silence() -> None:
+    """No bars in this process from now on: it works for another one, which shows how far all are."""
+    global _silent
+    _silent = True
 
 
 def bar(total: int | None, description: str, unit: str = " images") -> tqdm:
@@ -26,6 +33,7 @@ def bar(total: int | None, description: str, unit: str = " images") -> tqdm:
         dynamic_ncols=True,
         unit_scale=False,
         leave=True,
+        disable=_silent,
     )
 
 

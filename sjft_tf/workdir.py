@@ -140,6 +140,7 @@ class Workdir:
         edges: bin edges of the descriptors, fitted to the target.
         neighbors: the neighbor table.
         search: a search that is not finished, to go on with; gone when the table is there.
+        shards: what workers found of it (--engine=dask), until it is in there; gone when the table is there.
         search_report: what an approximate search measured of itself (JSON).
         descriptors: the source's descriptors, with --keep_descriptors or --search=approximate.
         leaks: the audit's result, with what it was made from (NPZ).
@@ -192,6 +193,7 @@ class Workdir:
         self.edges = self.root / "edges.npz"
         self.neighbors = self.root / "neighbors.npz"
         self.search = self.root / "search.npz"
+        self.shards = self.root / "shards"
         self.search_report = self.root / "search.json"
         self.descriptors = self.root / "descriptors-source"
         self.target_descriptors = self.root / "descriptors-target.npz"

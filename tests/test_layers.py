@@ -17,6 +17,7 @@ LAYERS = {
     "images": (),
     "descriptors": (),
     "retrieval": ("descriptors", "images"),
+    "engine": (),
     "selection": ("config", "images"),
     "models": (),
     "features": ("models",),
@@ -39,10 +40,10 @@ LAYERS = {
         *("run_sets", "study", "summaries", "training", "workdir"),
     ),
     "pipeline": (
-        *("advice", "comparison", "config", "descriptors", "drift", "evaluation", "export"),
-        *("factors", "features", "images", "influence", "models", "patches", "probing"),
-        *("report", "retrieval", "run_sets", "selection", "study", "summaries", "training"),
-        *("transferability", "workdir"),
+        *("advice", "comparison", "config", "descriptors", "drift", "engine", "evaluation"),
+        *("export", "factors", "features", "images", "influence", "models", "patches"),
+        *("probing", "report", "retrieval", "run_sets", "selection", "study", "summaries"),
+        *("training", "transferability", "workdir"),
     ),
     "api": (
         *("advice", "comparison", "config", "export", "images", "models", "pipeline"),

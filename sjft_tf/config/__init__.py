@@ -9,6 +9,7 @@ from sjft_tf.config.augmentation import AugmentationConfig
 from sjft_tf.config.checkpoints import CheckpointConfig
 from sjft_tf.config.data import DataConfig
 from sjft_tf.config.distribution import DistributionConfig
+from sjft_tf.config.engine import EngineConfig
 from sjft_tf.config.evaluation import EvaluationConfig
 from sjft_tf.config.model import ModelConfig
 from sjft_tf.config.monitor import MonitorConfig
@@ -30,6 +31,7 @@ __all__ = [
     "CheckpointConfig",
     "DataConfig",
     "DistributionConfig",
+    "EngineConfig",
     "EvaluationConfig",
     "ModelConfig",
     "MonitorConfig",

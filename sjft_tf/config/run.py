@@ -12,6 +12,7 @@ from sjft_tf.config.augmentation import AugmentationConfig
 from sjft_tf.config.checkpoints import CheckpointConfig
 from sjft_tf.config.data import DataConfig
 from sjft_tf.config.distribution import DistributionConfig
+from sjft_tf.config.engine import EngineConfig
 from sjft_tf.config.evaluation import EvaluationConfig
 from sjft_tf.config.model import ModelConfig
 from sjft_tf.config.monitor import MonitorConfig
@@ -40,6 +41,7 @@ class RunConfig:
     checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     distribution: DistributionConfig = field(default_factory=DistributionConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
     prune: PruneConfig = field(default_factory=PruneConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
 

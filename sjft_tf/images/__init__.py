@@ -56,7 +56,17 @@ squared          a wide or tall image cropped or padded to a square, by one of `
 visible_name     a path as text that can be printed
 """
 
-from sjft_tf.images.audit import AUDIT_SETTINGS, MIN_AUDITED_SIDE, Audit, Leak, find_conflicts, find_leaks
+from sjft_tf.images.audit import (
+    AUDIT_SETTINGS,
+    MIN_AUDITED_SIDE,
+    Audit,
+    Leak,
+    LeakSearcher,
+    Thumbnails,
+    find_conflicts,
+    find_leaks,
+    near_copies,
+)
 from sjft_tf.images.audit.repeats import Repeats, find_repeats, told_repeats
 from sjft_tf.images.augment import Augmentation, Change, ColorJitter, Cutout, Mixing, RandAugment, RandomAffine
 from sjft_tf.images.batches.joint import Exchange, Pools, SourceStream, joint_dataset
@@ -114,6 +124,7 @@ __all__ = [
     "Exchange",
     "ImageSet",
     "Leak",
+    "LeakSearcher",
     "ListedFile",
     "Mixing",
     "ObjectSet",
@@ -125,6 +136,7 @@ __all__ = [
     "SixteenViews",
     "SourceStream",
     "TenCrop",
+    "Thumbnails",
     "ValueRange",
     "View",
     "WholeImage",
@@ -158,6 +170,7 @@ __all__ = [
     "joint_dataset",
     "listed_files",
     "most_bytes",
+    "near_copies",
     "object_splits",
     "of_classes",
     "open_image_set",

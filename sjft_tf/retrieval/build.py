@@ -6,7 +6,6 @@ import contextlib
 
 from sjft_tf.descriptors import BinEdges, TargetDescriptors, full_float32, target_descriptors
 from sjft_tf.errors import InputError
-from sjft_tf.parallel import ahead
 from sjft_tf.retrieval.approximate import ApproximateReport, ApproximateSettings, nearest_approximate
 from sjft_tf.retrieval.candidates import faiss_module
 from sjft_tf.retrieval.divergence import Layout
@@ -14,6 +13,7 @@ from sjft_tf.retrieval.neighbors import NeighborTable
 from sjft_tf.retrieval.request import NO_FILES, RetrievalPaths, RetrievalRequest, neighbors_made_from
 from sjft_tf.retrieval.search import Search
 from sjft_tf.retrieval.search_checkpoint import SearchCheckpoint
+from sjft_tf.retrieval.shards import SearchOrder, ShardSearcher, fill, probed, probed_rows
 from sjft_tf.retrieval.source_descriptors import SourceDescriptors
 
 
@@ -25,6 +25,7 @@ def build_neighbor_table(
     memory_mb: float = 0,
     checkpoint_images: int = 20_000,
     batch_size: int = 64,
+    elsewhere: ShardSearcher | None = None,
 ) -> NeighborTable:
     """Describes both image sets and finds the k nearest source images of every target image.
 
@@ -38,6 +39,7 @@ def build_neighbor_table(
         memory_mb: see `Search`.
         checkpoint_images: source images between two writings of the checkpoint.
         batch_size: images handed over at once.
+        elsewhere: describes and searches the source in other processes. The table is the same, bit by bit.
 
     Raises:
         InputError: k out of range, too little memory. ArtifactMismatch: checkpoint or store are of another
@@ -48,32 +50,29 @@ def build_neighbor_table(
         raise InputError(f"`k` must be between 1 and {size}, the number of source images. Received: k={k}")
     edges, histograms = _described_target(request, edges, batch_size)
     made_from = neighbors_made_from(request, edges)
-    search = Search(histograms, k, Layout(edges.layer_channels, edges.bins), memory_mb)
+    layout = Layout(edges.layer_channels, edges.bins)
+    search = Search(histograms, k, layout, memory_mb)
+    target = histograms if elsewhere is not None else histograms[:0]
     del histograms
     checkpoint = None
     if paths.checkpoint is not None:
         checkpoint = SearchCheckpoint(paths.checkpoint, made_from, k, checkpoint_images)
     # The setting is the whole process's: switched here once, and not by the threads against each other.
     with full_float32(), contextlib.closing(SourceDescriptors(request, edges, paths.store, batch_size)) as descriptors:
-        _search_source(request, search, descriptors, checkpoint)
-    return NeighborTable(*search.result(), made_from)
-
-
-def _search_source(
-    request: RetrievalRequest, search: Search, descriptors: SourceDescriptors, checkpoint: SearchCheckpoint | None
-) -> None:
-    """Gives the search every source image that an earlier process did not give it."""
-    if checkpoint is not None and descriptors.can_resume:
-        checkpoint.load(search)
-    with contextlib.closing(ahead(descriptors.blocks(search.missing(len(request.source))))) as blocks:
-        for rows, block in blocks:
-            search.add(rows, block)
-            if checkpoint is not None and checkpoint.passed(len(rows)):
+        probe = "" if elsewhere is None else probed(search, descriptors.blocks(probed_rows(size)))
+        order = SearchOrder(target, layout, k, made_from, edges, probe, memory_mb)
+        if checkpoint is not None and descriptors.can_resume:
+            checkpoint.load(search)
+        for taken in fill(search, size, descriptors.blocks, elsewhere, order):
+            if checkpoint is not None and checkpoint.passed(taken):
                 descriptors.check(request.target)  # so that what goes on from here goes on from these images
                 descriptors.flush()
                 checkpoint.save(search)
+                if elsewhere is not None:
+                    elsewhere.saved()
         descriptors.check(request.target)
-        descriptors.finish()
+        descriptors.finish(elsewhere is not None)
+    return NeighborTable(*search.result(), made_from)
 
 
 def build_approximate_table(

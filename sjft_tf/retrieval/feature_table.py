@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,11 +11,11 @@ import numpy as np
 from sjft_tf.artifacts import Stamp
 from sjft_tf.descriptors import full_float32
 from sjft_tf.errors import InputError
-from sjft_tf.parallel import ahead
 from sjft_tf.retrieval.cosine import Cosine
 from sjft_tf.retrieval.neighbors import NeighborTable
 from sjft_tf.retrieval.search import Search
 from sjft_tf.retrieval.search_checkpoint import SearchCheckpoint
+from sjft_tf.retrieval.shards import SearchOrder, ShardSearcher, fill, probed, probed_rows
 
 Blocks = Iterable[tuple[np.ndarray, np.ndarray]]
 
@@ -45,6 +44,7 @@ def build_feature_table(
     *,
     memory_mb: float = 0,
     checkpoint_images: int = 20_000,
+    elsewhere: ShardSearcher | None = None,
 ) -> NeighborTable:
     """The k source images whose features point most nearly where the target image's do, for every target image.
 
@@ -58,6 +58,7 @@ def build_feature_table(
         checkpoint: the search as it goes on; to be removed once the table is safe. None: none is written.
         memory_mb: see `Search`.
         checkpoint_images: source images between two writings of it.
+        elsewhere: makes and compares features in other processes. The table is the same, bit by bit.
 
     Raises:
         InputError: k out of range, too little memory, features that are not finite.
@@ -65,15 +66,18 @@ def build_feature_table(
     """
     if not 1 <= k <= source.size:
         raise InputError(f"`k` must be between 1 and {source.size}, the number of source images. Received: k={k}")
-    search = Search(target, k, Cosine(target.shape[1]), memory_mb)
+    distance = Cosine(target.shape[1])
+    search = Search(target, k, distance, memory_mb)
     progress = None if checkpoint is None else SearchCheckpoint(checkpoint, made_from, k, checkpoint_images)
     with full_float32():
+        probe = "" if elsewhere is None else probed(search, source.blocks(probed_rows(source.size)))
+        order = SearchOrder(target, distance, k, made_from, None, probe, memory_mb)
         if progress is not None:
             progress.load(search)
-        with contextlib.closing(ahead(source.blocks(search.missing(source.size)))) as blocks:
-            for rows, features in blocks:
-                search.add(rows, features)
-                if progress is not None and progress.passed(len(rows)):
-                    source.check()
-                    progress.save(search)
+        for taken in fill(search, source.size, source.blocks, elsewhere, order):
+            if progress is not None and progress.passed(taken):
+                source.check()
+                progress.save(search)
+                if elsewhere is not None:
+                    elsewhere.saved()
     return NeighborTable(*search.result(), made_from)

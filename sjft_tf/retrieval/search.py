@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,20 @@ from sjft_tf.rounding import padded
 
 _MB = 1 << 20
 _LEAST_SLACK, _MOST_SLACK = 256, 8192
+
+
+class Found(NamedTuple):
+    """What the search of some source images found, to be merged with that of others.
+
+    Attributes:
+        rows: int32 [n], the source rows that were searched, ascending.
+        counts: int32 [N_t], how many of `pairs` are of each target image.
+        pairs: int64 [sum of counts], target image after target image: distance and source row packed (see `topk`).
+    """
+
+    rows: np.ndarray
+    counts: np.ndarray
+    pairs: np.ndarray
 
 
 class Search:
@@ -101,6 +116,50 @@ class Search:
         """What `restore` needs to go on from here: `{"seen": uint8, "best": int64 [N_t, k]}`."""
         self._flush()
         return {"seen": np.packbits(self._seen), "best": self._best.state()}
+
+    @property
+    def targets(self) -> int:
+        """Number of target images N_t."""
+        return self._best.shape[0]
+
+    @property
+    def limits(self) -> np.ndarray:
+        """int64 [N_t]: pairs from here on, packed, are not among the k nearest of what has been taken."""
+        self._flush()
+        return self._best.limits
+
+    def restart(self, limits: np.ndarray) -> None:
+        """Forgets every source image; from now on pairs below `limits` int64 [N_t] of another search count alone."""
+        self._seen[:] = False
+        self._pieces, self._filled = [], 0
+        self._best.clear(limits)
+
+    def found(self) -> Found:
+        """What was found since `restart`: at most k pairs of each target image, all that `limits` leaves."""
+        best = self.state()["best"]
+        kept = best != NO_PAIR
+        return Found(np.flatnonzero(self._seen).astype(np.int32), kept.sum(axis=1, dtype=np.int32), best[kept])
+
+    def merge(self, found: Found) -> None:
+        """Takes what another search of the same target found in source rows none of which was taken here before.
+
+        The lists are those of one search over all of them, bit by bit, whatever the division, the order, and the limits
+        that the other one was given from here, at whatever time.
+        """
+        self._flush()
+        self._mark(found.rows)
+        self._best.offer_pairs(found.counts, found.pairs)
+
+    def misfit(self, found: Found) -> str | None:
+        """Why `found` cannot be merged, in words; None if it can."""
+        if found.counts.shape != self._best.shape[:1] or (found.counts < 0).any():
+            return f"it is of {len(found.counts)} target images, not of {self._best.shape[0]}"
+        if found.counts.sum(dtype=np.int64) != len(found.pairs) or (found.pairs < 0).any():
+            return "its lists are incomplete"
+        if not np.isin(found.pairs & 0xFFFFFFFF, found.rows).all():
+            return "its lists name source images that were not searched"
+        known = found.rows[found.rows < len(self._seen)]
+        return "its source images were searched already" if self._seen[known].any() else None
 
     def unfit(self, state: dict[str, np.ndarray]) -> str | None:
         """Why `state` cannot be that of such a search, in words; None if it can."""

@@ -91,9 +91,10 @@ class SourceDescriptors:
         if self._writer is not None:
             self._writer.flush()
 
-    def finish(self) -> None:
-        """Completes the store, if there is to be one: every row has been yielded."""
+    def finish(self, by_others: bool = False) -> None:
+        """Completes the store, if there is to be one: every row has been yielded, here or `by_others` of its place."""
         if self._writer is not None:
+            self._writer.continued |= by_others
             self._store, self._writer = self._writer.finish(), None
 
     def all_kept(self) -> DescriptorStore:

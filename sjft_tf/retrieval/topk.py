@@ -27,7 +27,8 @@ class RunningTopK:
         self._k = k
         self._keys = np.full((queries, k + slack), NO_PAIR, np.int64)
         self._filled = np.zeros(queries, np.int64)
-        self._worst = np.full(queries, NO_PAIR, np.int64)
+        self._limits = np.full(queries, NO_PAIR, np.int64)
+        self._worst = self._limits.copy()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -58,6 +59,43 @@ class RunningTopK:
             self._make_room()
             over_ranges(work, len(self._keys), least=16)
 
+    def clear(self, limits: np.ndarray) -> None:
+        """Begins again with empty lists that take pairs below `limits` int64 [queries] alone, packed (see `limits`)."""
+        self._filled[:] = 0
+        self._limits[:] = limits
+        self._worst[:] = limits
+
+    @property
+    def limits(self) -> np.ndarray:
+        """int64 [queries]: pairs from here on, packed, would change no line; the largest number where all may."""
+        over_ranges(self._cut, len(self._keys))
+        return self._worst.copy()
+
+    def offer_pairs(self, counts: np.ndarray, pairs: np.ndarray) -> None:
+        """Takes pairs that other lists have kept.
+
+        Args:
+            counts: int [queries], how many of each line.
+            pairs: int64 [sum of counts], packed, line after line; none that is here already.
+        """
+        ends = np.cumsum(counts)
+
+        def work(begin: int, end: int) -> None:
+            for line in range(begin, end):
+                news = pairs[ends[line] - counts[line] : ends[line]]
+                news = news[news < self._worst[line]]
+                while len(news):
+                    filled = self._filled[line]
+                    some = news[: self._keys.shape[1] - filled]
+                    self._keys[line, filled : filled + len(some)] = some
+                    self._filled[line] += len(some)
+                    news = news[len(some) :]
+                    if self._filled[line] == self._keys.shape[1]:
+                        self._cut(line, line + 1)
+                        news = news[news < self._worst[line]]
+
+        over_ranges(work, len(self._keys), least=16)
+
     def _make_room(self) -> None:
         if (self._filled == self._keys.shape[1]).any():
             over_ranges(self._cut, len(self._keys))
@@ -71,7 +109,7 @@ class RunningTopK:
             keys.sort(axis=1)  # the pairs before the free places, which partitioning may mix
         else:
             keys.partition(self._k - 1, axis=1)
-        self._worst[begin:end] = keys[:, self._k - 1]
+        self._worst[begin:end] = np.minimum(keys[:, self._k - 1], self._limits[begin:end])
         np.minimum(filled, self._k, out=filled)
 
     def state(self) -> np.ndarray:
@@ -83,6 +121,7 @@ class RunningTopK:
         """Goes on from what `state` gave."""
         self._keys[:, : self._k] = np.sort(state, axis=1)
         self._filled[:] = (state != NO_PAIR).sum(axis=1)
+        self._limits[:] = NO_PAIR
         self._worst[:] = state.max(axis=1)  # the largest number, which is no limit, where a line is not full
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:

@@ -9,11 +9,14 @@ from sjft_tf.images.audit.search import (
     AUDIT_SETTINGS,
     Audit,
     Leak,
+    LeakSearcher,
+    Thumbnails,
     find_conflicts,
     find_leaks,
     identical_rows,
     in_several_classes,
     label_groups,
+    near_copies,
 )
 from sjft_tf.images.audit.thumbnails import MIN_AUDITED_SIDE
 
@@ -22,9 +25,12 @@ __all__ = [
     "MIN_AUDITED_SIDE",
     "Audit",
     "Leak",
+    "LeakSearcher",
+    "Thumbnails",
     "find_conflicts",
     "find_leaks",
     "identical_rows",
     "in_several_classes",
     "label_groups",
+    "near_copies",
 ]

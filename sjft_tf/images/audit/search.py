@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -23,7 +23,7 @@ CANDIDATE = 0.75
 SAME = 0.75
 """Likeness from which a source image counts as the target image."""
 
-AUDIT_SETTINGS = {"version": 1, "candidate": CANDIDATE, "same": SAME, "min_side": MIN_AUDITED_SIDE, "side": SIDE}
+AUDIT_SETTINGS = {"version": 2, "candidate": CANDIDATE, "same": SAME, "min_side": MIN_AUDITED_SIDE, "side": SIDE}
 """What the result of an audit depends on besides the images."""
 
 _BLOCK = 1024  # source images at once
@@ -64,7 +64,14 @@ class Audit:
     judged: dict[str, int]
 
 
-def find_leaks(source: ImageSet, targets: Mapping[str, ImageSet]) -> Audit:
+class LeakSearcher(Protocol):
+    """Looks for changed copies among parts of the source in other processes."""
+
+    def __call__(self, protected: Mapping[str, Thumbnails], size: int) -> Iterator[tuple[int, list[Leak]]]:
+        """Yields how many images each part had and what was found in it; together they are the source's `size`."""
+
+
+def find_leaks(source: ImageSet, targets: Mapping[str, ImageSet], elsewhere: LeakSearcher | None = None) -> Audit:
     """Finds source images that are images of the target sets.
 
     Byte-identical ones are found by their digests, all of them. Others, neither flat nor tiny (`MIN_AUDITED_SIDE`), are
@@ -77,6 +84,7 @@ def find_leaks(source: ImageSet, targets: Mapping[str, ImageSet]) -> Audit:
     Args:
         source: images to borrow from.
         targets: sets to protect, by role, e.g. {"test": ..., "training": ...}.
+        elsewhere: looks at the source in other processes; the result is the same.
     """
     leaks = {
         (row, role): Leak(row, role, target_row, IDENTICAL, 1.0)
@@ -84,19 +92,38 @@ def find_leaks(source: ImageSet, targets: Mapping[str, ImageSet]) -> Audit:
         for row, target_row in identical_rows(source, images).items()
     }
     with bar(len(source) + sum(map(len, targets.values())), "Leakage audit") as shown:
-        roles = {role: _Role(images, shown.update) for role, images in targets.items()}
-        judged = {role: len(prepared.rows) for role, prepared in roles.items()}
-        # Nothing to compare, nothing to decode: an audit of tiny images costs nothing.
-        for rows, pictures, large in thumbnails(source, _BLOCK) if any(judged.values()) else ():
-            pictures, vectors, large_rows = pictures[large], signatures(pictures[large]), rows[large]
-            for role, prepared in roles.items():
-                matching, target_rows, scores = prepared.same(pictures, vectors)
-                for image, target_row, score in zip(matching, target_rows, scores, strict=True):
-                    row = int(large_rows[image])
-                    leaks.setdefault((row, role), Leak(row, role, int(target_row), NEAR, float(score)))
-            shown.update(len(rows))
+        protected = {role: Thumbnails.of(images, shown.update) for role, images in targets.items()}
+        judged = {role: len(prepared.rows) for role, prepared in protected.items()}
+        parts: Iterator[tuple[int, list[Leak]]] = iter(())
+        if any(judged.values()):  # nothing to compare, nothing to decode: an audit of tiny images costs nothing
+            parts = elsewhere(protected, len(source)) if elsewhere is not None else near_copies(source, protected)
+        for count, found in parts:
+            for leak in found:
+                leaks.setdefault((leak.source_row, leak.role), leak)
+            shown.update(count)
     order = list(targets)
     return Audit(tuple(sorted(leaks.values(), key=lambda leak: (leak.source_row, order.index(leak.role)))), judged)
+
+
+def near_copies(
+    source: ImageSet,
+    protected: Mapping[str, Thumbnails],
+    rows: np.ndarray | None = None,
+    candidate: float = CANDIDATE,
+    same: float = SAME,
+) -> Iterator[tuple[int, list[Leak]]]:
+    """The changed copies among source images `rows` int32 [M] (default: all), block by block with their number."""
+    roles = {role: _Role(pictures) for role, pictures in protected.items()}
+    for some, pictures, large in thumbnails(source, _BLOCK, rows):
+        pictures, large_rows = pictures[large], some[large]
+        vectors, found = signatures(pictures), []
+        for role, prepared in roles.items():
+            matching, target_rows, scores = prepared.same(pictures, vectors, candidate=candidate, same=same)
+            found += [
+                Leak(int(large_rows[image]), role, int(target_row), NEAR, float(score))
+                for image, target_row, score in zip(matching, target_rows, scores, strict=True)
+            ]
+        yield len(some), found
 
 
 def find_conflicts(images: ImageSet) -> tuple[Leak, ...]:
@@ -112,7 +139,7 @@ def find_conflicts(images: ImageSet) -> tuple[Leak, ...]:
         for row in rows
     }
     with bar(len(images), "Conflicting labels") as shown:
-        prepared = _Role(images, shown.update)
+        prepared = _Role(Thumbnails.of(images, shown.update), labels)
     for start in range(0, len(prepared.rows), _BLOCK):
         rows, pictures = (of[start : start + _BLOCK] for of in (prepared.rows, prepared.pictures))
         matching, others, scores = prepared.same(pictures, signatures(pictures), labels[rows])
@@ -146,46 +173,70 @@ def identical_rows(source: ImageSet, target: ImageSet) -> dict[int, int]:
     return {row: target_row for row, target_row in pairs if target_row is not None}
 
 
-class _Role:
-    """One target set, ready to be searched: thumbnails and signatures of its images that are large enough."""
+class Thumbnails(NamedTuple):
+    """The images of a set that are large enough to be judged by their look.
 
-    def __init__(self, images: ImageSet, advance: Callable[[int], object]) -> None:
+    Attributes:
+        rows: int32 [n], where they stand in it.
+        pictures: float32 [n, 32, 32], see `thumbnails`.
+    """
+
+    rows: np.ndarray
+    pictures: np.ndarray
+
+    @classmethod
+    def of(cls, images: ImageSet, advance: Callable[[int], object]) -> Self:
+        """Of all images; `advance` is told after each block how many it had."""
         large_rows, pictures = [], []
         for rows, block, large in thumbnails(images, _BLOCK):
             large_rows.append(rows[large])
             pictures.append(block[large])
             advance(len(rows))
-        self.rows, self.pictures = np.concatenate(large_rows), np.concatenate(pictures)
-        self._labels = label_groups(images)[self.rows]
+        return cls(np.concatenate(large_rows), np.concatenate(pictures))
+
+
+class _Role:
+    """One target set, ready to be searched; `labels` int [N] of all its images, where classes count."""
+
+    def __init__(self, small: Thumbnails, labels: np.ndarray | None = None) -> None:
+        self.rows, self.pictures = small
+        self._labels = np.zeros(len(self.rows), np.int64) if labels is None else labels[self.rows]
         vectors = signatures(self.pictures)
         self._vectors = np.concatenate([vectors, mirrored(vectors)])
 
     def same(
-        self, pictures: np.ndarray, vectors: np.ndarray, labels: np.ndarray | None = None
+        self,
+        pictures: np.ndarray,
+        vectors: np.ndarray,
+        labels: np.ndarray | None = None,
+        candidate: float = CANDIDATE,
+        same: float = SAME,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Positions among `pictures` of those that are target images, the rows of these, and the scores.
 
         With `labels`, those of the pictures, only target images of other classes count.
         """
-        image, column = self._candidates(vectors, labels)
+        image, column = self._candidates(vectors, labels, candidate)
         turned, position = np.divmod(column, max(1, len(self.rows)))
         theirs = self.pictures[position]
         theirs[turned == 1] = theirs[turned == 1, :, ::-1]
         scores = likeness(theirs, pictures[image])
         order = np.lexsort((position, -scores, image))
         image, position, scores = image[order], position[order], scores[order]
-        best = (_rank(image) == 0) & (scores >= SAME)
+        best = (_rank(image) == 0) & (scores >= same)
         return image[best], self.rows[position[best]], scores[best]
 
-    def _candidates(self, vectors: np.ndarray, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    def _candidates(
+        self, vectors: np.ndarray, labels: np.ndarray | None, candidate: float
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Pairs with like signatures, the most alike of each image: `(images, columns)`, by image."""
-        image, column, value = np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.float32)
+        image, column, value = np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0)
         for start in range(0, len(self._vectors), _COLUMNS):
             alike = vectors @ self._vectors[start : start + _COLUMNS].T
             if labels is not None:
                 theirs = self._labels[np.arange(start, start + alike.shape[1]) % len(self.rows)]
-                alike[labels[:, None] == theirs] = -1
-            pairs = np.flatnonzero(alike >= CANDIDATE)
+                alike[labels[:, None] == theirs] = -2
+            pairs = np.flatnonzero(alike >= candidate)
             image = np.concatenate([image, pairs // alike.shape[1]])
             column = np.concatenate([column, pairs % alike.shape[1] + start])
             value = np.concatenate([value, alike.ravel()[pairs]])

@@ -18,7 +18,7 @@ def audit(config: RunConfig, workdir: Workdir) -> list[str]:
     with held_back(workdir):
         sets = open_sets(config, workdir)
         refuse_other_target(config, sets, workdir)
-        outcome = None if sets.source is None else audit_of(sets, workdir)
+        outcome = None if sets.source is None else audit_of(config, sets, workdir)
         repeats = repeats_of(sets, workdir)
     # The files lie elsewhere until they are told of here.
     return _of_source(sets, outcome, workdir) + _of_target(sets, repeats, workdir)

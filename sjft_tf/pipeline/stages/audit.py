@@ -22,6 +22,7 @@ from sjft_tf.images import (
     find_leaks,
     refuse_changed,
 )
+from sjft_tf.pipeline.sharding.auditing import auditor
 from sjft_tf.run_sets import Sets
 from sjft_tf.schema import Array, Schema
 from sjft_tf.summaries import Pair, pair_montage
@@ -61,7 +62,7 @@ def audited(config: RunConfig, sets: Sets, workdir: Workdir, cluster: Cluster = 
 
 
 def _kept(config: RunConfig, sets: Sets, workdir: Workdir) -> np.ndarray:
-    source, report = sets.source_images(), audit_of(sets, workdir)
+    source, report = sets.source_images(), audit_of(config, sets, workdir)
     for line in warnings(source, report, workdir, config.data.exclude_leaks):
         log.warning("%s", line)
     rows = np.arange(len(source))
@@ -73,7 +74,7 @@ def _kept(config: RunConfig, sets: Sets, workdir: Workdir) -> np.ndarray:
     return kept
 
 
-def audit_of(sets: Sets, workdir: Workdir) -> Audit:
+def audit_of(config: RunConfig, sets: Sets, workdir: Workdir) -> Audit:
     """The audit of these sets, from the workdir if it was made from them, else made now.
 
     It is cheap beside what depends on it, so one of other images is simply replaced, but for a finished run's. Writes
@@ -83,7 +84,7 @@ def audit_of(sets: Sets, workdir: Workdir) -> Audit:
 
     def make() -> Audit:
         with workdir.timed("leakage audit"):
-            report = find_leaks(source, targets)
+            report = find_leaks(source, targets, auditor(config, source, workdir))
             refuse_changed(source, *targets.values())
         workdir.leaks_csv.unlink(missing_ok=True)  # of another audit: written anew below
         _tell_limits(source, targets, report)

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from sjft_tf import progress
-from sjft_tf.artifacts import Artifact, Stamp
+from sjft_tf.artifacts import Artifact, Stamp, remove_directory
 from sjft_tf.config import RunConfig
 from sjft_tf.images import refuse_changed
 from sjft_tf.pipeline.networks import starting_features, starting_stamp
+from sjft_tf.pipeline.sharding.searching import searcher
 from sjft_tf.pipeline.stages.tables import table_artifact
 from sjft_tf.retrieval import COSINE, FeatureSource, NeighborTable, build_feature_table
 from sjft_tf.run_sets import Sets
@@ -51,6 +52,7 @@ def feature_table(config: RunConfig, sets: Sets, k: int, workdir: Workdir) -> Ne
                 workdir.search,
                 memory_mb=config.retrieval.search_memory_mb,
                 checkpoint_images=config.retrieval.checkpoint_images,
+                elsewhere=searcher(config, source, workdir),
             )
             refuse_changed(sets.target, source)
             workdir.picture.unlink(missing_ok=True)  # it shows an earlier table, if there is one
@@ -58,6 +60,7 @@ def feature_table(config: RunConfig, sets: Sets, k: int, workdir: Workdir) -> Ne
 
     table = artifact.get(make)
     workdir.search.unlink(missing_ok=True)  # of this search, or of a process killed between the two
+    remove_directory(workdir.shards)
     return table
 
 

@@ -6,12 +6,13 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from sjft_tf.artifacts import Artifact, Stamp, partial_folder, write_json
+from sjft_tf.artifacts import Artifact, Stamp, partial_folder, remove_directory, write_json
 from sjft_tf.config import RunConfig
 from sjft_tf.descriptors import BinEdges, DescribedImages, FilterBank, edges_made_from, fit_target_edges
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, reduction_error, refuse_changed
 from sjft_tf.pipeline.inputs import descriptor_view, filter_bank, for_descriptors
+from sjft_tf.pipeline.sharding.searching import searcher
 from sjft_tf.pipeline.stages.feature_neighbors import feature_artifact, feature_stamp, feature_table
 from sjft_tf.pipeline.stages.tables import table_artifact
 from sjft_tf.retrieval import (
@@ -72,13 +73,14 @@ def neighbor_table(config: RunConfig, sets: Sets, workdir: Workdir) -> NeighborT
         with workdir.timed("descriptors and retrieval"):
             if config.retrieval.reduced_decoding:
                 _tell_reduction(config, original)
-            table = _search(config, request, edges, paths, workdir)
+            table = _search(config, original, request, edges, paths, workdir)
             refuse_changed(request.target, request.source)
             workdir.picture.unlink(missing_ok=True)  # it shows an earlier table, if there is one
             return table
 
     table = _artifact(config, request, edges, workdir).get(make)
     paths.remove_checkpoint()  # of this search, or of a process killed between the two
+    remove_directory(workdir.shards)
     return table
 
 
@@ -120,7 +122,12 @@ def _request(config: RunConfig, sets: Sets, k: int) -> RetrievalRequest:
 
 
 def _search(
-    config: RunConfig, request: RetrievalRequest, edges: BinEdges, paths: RetrievalPaths, workdir: Workdir
+    config: RunConfig,
+    source: ImageSet,
+    request: RetrievalRequest,
+    edges: BinEdges,
+    paths: RetrievalPaths,
+    workdir: Workdir,
 ) -> NeighborTable:
     settings = config.retrieval
     if settings.search == "exact":
@@ -130,6 +137,7 @@ def _search(
             edges=edges,
             memory_mb=settings.search_memory_mb,
             checkpoint_images=settings.checkpoint_images,
+            elsewhere=searcher(config, source, workdir, paths.store),
         )
     table, report = build_approximate_table(
         request, paths, edges=edges, candidates=settings.search_candidates, memory_mb=settings.search_memory_mb

@@ -116,7 +116,7 @@ def _looked(
     leaks = [repeated] if repeated else []
     rest = None
     if sets.source is not None and config.data.audit:
-        audit = audit_of(sets, room)
+        audit = audit_of(config, sets, room)
         leaks += warnings(sets.source, audit, room, config.data.exclude_leaks)
         if config.data.exclude_leaks and audit.leaks:
             rows = {leak.source_row for leak in audit.leaks}

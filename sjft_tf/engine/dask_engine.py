@@ -1,0 +1,166 @@
+"""Workers by Dask: a cluster started here, or one that is there already."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
+from typing import Any, Self
+
+import numpy as np
+
+from sjft_tf.artifacts import fingerprint
+from sjft_tf.engine.on_worker import Answer, Work, do
+from sjft_tf.engine.overseeing import Overseer
+from sjft_tf.errors import InputError
+from sjft_tf.parallel import cores
+
+log = logging.getLogger(__name__)
+
+_CONNECT_SECONDS = 30
+
+
+def _distributed() -> ModuleType:
+    try:
+        import distributed
+    except ImportError as error:
+        raise InputError("--engine=dask needs Dask: pip install 'sjft_tf[cluster]'") from error
+    return distributed
+
+
+class DaskEngine:
+    """Has shards done by the workers of a Dask cluster; to be used as a context manager.
+
+    Without `scheduler`, workers are processes of this machine, each on its share of the cores, that are started when
+    the first shard is sent and end with this process, however it ends. Nothing is listened to from outside.
+
+    Args:
+        workers: processes to start; 0: one a core.
+        scheduler: address of a Dask scheduler that is running, e.g. tcp://10.0.0.1:8786, with its workers. TLS is by
+            Dask's own configuration.
+        patience: see `Overseer`.
+        dashboard: start Dask's page about the workers too, and tell its address.
+
+    Raises:
+        InputError: Dask is not installed; nobody answers at `scheduler`.
+
+    Example:
+        >>> with DaskEngine(workers=2) as engine:
+        ...     for rows, value in engine.each(work, divided(rows, 1000)):
+        ...         print(len(rows), value)
+    """
+
+    def __init__(self, workers: int = 0, scheduler: str = "", patience: float = 0, dashboard: bool = False) -> None:
+        _distributed()
+        self._count, self._scheduler, self._patience = workers or cores(), scheduler, patience
+        self._dashboard = dashboard
+        self._ending = contextlib.ExitStack()
+        self._client: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client = None
+        self._ending.close()
+
+    def each(
+        self,
+        work: Work,
+        shards: Sequence[np.ndarray],
+        hint: Callable[[], Any] = lambda: None,
+        named: Callable[[np.ndarray], str] = lambda rows: f"rows {rows[0]} to {rows[-1]}",
+    ) -> Iterator[tuple[np.ndarray, Any]]:
+        """Has every shard done: yields its rows and what the work gave, in the order in which they come.
+
+        Args:
+            work: what is done.
+            shards: rows int32 [n] each.
+            hint: called when a shard is sent, for what goes along.
+            named: what rows are called in messages.
+
+        Raises:
+            InputError: a shard failed with every worker that may try, no worker can do this work, or all are gone.
+        """
+        self._start()
+        yield from Overseer(self, work, named, self._patience).each(shards, hint)
+
+    def _start(self) -> None:
+        if self._client is not None:
+            return
+        distributed = _distributed()
+        if self._scheduler:
+            try:
+                client = distributed.Client(self._scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
+            except (OSError, ValueError) as error:
+                raise InputError(
+                    f"--scheduler={self._scheduler}: no Dask scheduler answers there ({error}). Start one with `dask "
+                    "scheduler`, and workers with `dask worker ADDRESS --nthreads 1`; or leave it out."
+                ) from error
+        else:
+            logging.getLogger("distributed").propagate = False  # of its own workers' coming and going
+            cluster = distributed.LocalCluster(
+                n_workers=self._count,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                memory_limit=None,  # it knows nothing of TensorFlow's memory
+                dashboard_address="127.0.0.1:0" if self._dashboard else None,
+                silence_logs=logging.CRITICAL,
+            )
+            self._ending.enter_context(cluster)
+            client = distributed.Client(cluster, set_as_default=False)
+        self._client = self._ending.enter_context(client)
+        if self._dashboard:
+            log.info("Dask's page about the workers: %s", client.dashboard_link)
+
+    # What `Overseer` asks for.
+
+    def addresses(self) -> list[str]:
+        """See `Workers`."""
+        return list(self._places())
+
+    def send(self, work: Work, rows: np.ndarray, hint: Any, to: Sequence[str]) -> Any:
+        """See `Workers`."""
+        key = fingerprint(repr(work))
+        where = {"workers": list(to), "allow_other_workers": False} if to else {}
+        return self._client.submit(do, key, work, rows, hint, self._places(), pure=False, **where)
+
+    def answer(self, future: Any) -> Answer | None:
+        """See `Workers`."""
+        distributed = _distributed()
+        try:
+            return future.result(timeout=_CONNECT_SECONDS)
+        except distributed.scheduler.KilledWorker:
+            return None
+        except (OSError, distributed.CancelledError) as error:
+            if self._client.status == "running":
+                return None
+            raise InputError(
+                f"The scheduler of the workers went away ({error}). Start it again; the same command goes on."
+            ) from error
+
+    def cancel(self, future: Any) -> None:
+        """See `Workers`."""
+        with contextlib.suppress(OSError):
+            future.cancel()
+
+    def restart(self, future: Any) -> str:
+        """See `Workers`."""
+        for address, keys in self._client.processing().items():
+            if future.key in keys:
+                self._client.restart_workers([address], timeout=60, raise_for_error=False)
+                return address
+        return ""
+
+    def _places(self) -> dict[str, tuple[int, int]]:
+        """Of each worker, by its address, which of how many on its machine it is."""
+        info = self._client.scheduler_info(n_workers=-1)["workers"]
+        hosts = Counter(one["host"] for one in info.values())
+        seen: Counter[str] = Counter()
+        places = {}
+        for address, one in info.items():
+            places[address] = (seen[one["host"]], hosts[one["host"]])
+            seen[one["host"]] += 1
+        return places

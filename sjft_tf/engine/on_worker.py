@@ -1,0 +1,100 @@
+"""What happens in the process of a worker: it is made ready once, then does one shard after the other."""
+
+from __future__ import annotations
+
+import os
+import socket
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from sjft_tf import progress
+from sjft_tf.errors import InputError
+
+Doing = Callable[[np.ndarray, Any], Any]
+"""Does a shard, rows int32 [n], with the hint that came with it: gives a small value."""
+
+
+class Work(Protocol):
+    """What is done with every shard: a small value that can be pickled, such as a frozen dataclass of texts."""
+
+    def open(self) -> Doing:
+        """Makes a process ready, once for all shards.
+
+        Raises:
+            InputError: it cannot do this work: the worker is left out.
+        """
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a shard.
+
+    Attributes:
+        worker: who says it: host, process and address.
+        address: of the worker, for the scheduler.
+        value: what `Doing` gave.
+        unfit: why this worker can do no shard of this work; "" if it can.
+        failed: why this shard could not be done; "" if it was.
+        bug: the failure is not bad input: another worker would not do better.
+    """
+
+    worker: str
+    address: str
+    value: Any = None
+    unfit: str = ""
+    failed: str = ""
+    bug: bool = False
+
+
+_opened: dict[str, Doing] = {}  # the last work alone: of an earlier one nothing is wanted any more
+_settled = False
+
+
+def do(key: str, work: Work, rows: np.ndarray, hint: Any, places: Mapping[str, tuple[int, int]]) -> Answer:
+    """Does a shard; called by Dask.
+
+    Args:
+        key: what the work is known by.
+        work: what is to be done.
+        rows: int32 [n], the shard.
+        hint: handed to it.
+        places: of each worker by its address, which of how many on its machine it is.
+    """
+    from distributed import get_worker
+
+    address = get_worker().address
+    who = f"{socket.gethostname()}, process {os.getpid()} ({address})"
+    try:
+        _settle(*places.get(address, (0, 1)))
+        if key not in _opened:
+            _opened.clear()
+            _opened[key] = work.open()
+        doing = _opened[key]
+    except InputError as error:
+        return Answer(who, address, unfit=str(error))
+    except Exception:
+        return Answer(who, address, unfit=traceback.format_exc(), bug=True)
+    try:
+        return Answer(who, address, doing(rows, hint))
+    except InputError as error:
+        return Answer(who, address, failed=str(error))
+    except Exception:
+        return Answer(who, address, failed=traceback.format_exc(), bug=True)
+
+
+def _settle(place: int, of: int) -> None:
+    """Keeps this thread, and what it starts, to its share of the machine's cores; once, before TensorFlow is there."""
+    global _settled
+    if _settled:
+        return
+    _settled = True
+    progress.silence()  # several bars on one screen would write over each other
+    if of > 1 and hasattr(os, "sched_setaffinity"):
+        own = sorted(os.sched_getaffinity(0))
+        # A share given from outside (SLURM, taskset) is kept: then a process does not see the whole machine.
+        if len(own) == os.cpu_count():
+            os.sched_setaffinity(0, own[place % len(own) :: of])

@@ -1,0 +1,65 @@
+"""Dask's workers: processes of this machine, started here."""
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sjft_tf.engine import DaskEngine, divided
+from sjft_tf.errors import InputError
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Adds rows and the hint up; at some rows it fails, or ends its process the first time."""
+
+    killed: str = ""
+    failing: int = -1
+
+    def open(self):
+        def add(rows, hint):
+            if self.failing in rows:
+                raise InputError("cannot read image 5")
+            if self.killed and 5 in rows and not Path(self.killed).exists():
+                Path(self.killed).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return int(rows.sum()) + hint, len(os.sched_getaffinity(0))
+
+        return add
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with DaskEngine(workers=2) as started:
+        yield started
+
+
+def done(engine, work):
+    return dict(value for _, value in engine.each(work, divided(np.arange(20, dtype=np.int32), 4), lambda: 1000))
+
+
+def test_every_shard_on_its_share_of_the_cores(engine):
+    found = done(engine, Sums())
+    assert sorted(found) == [1006, 1022, 1038, 1054, 1070]
+    assert max(found.values()) <= max(1, (os.cpu_count() + 1) // 2)
+
+
+def test_a_shard_that_fails_everywhere(engine):
+    with pytest.raises(InputError, match=r"4 images \(rows 4 to 7\) could not be done by any of 2(.|\n)*image 5"):
+        done(engine, Sums(failing=5))
+
+
+def test_no_scheduler(monkeypatch):
+    monkeypatch.setattr("sjft_tf.engine.dask_engine._CONNECT_SECONDS", 0.5)
+    with (
+        DaskEngine(scheduler="tcp://127.0.0.1:9") as engine,
+        pytest.raises(InputError, match=r"--scheduler=tcp://127.0.0.1:9: no Dask scheduler answers"),
+    ):
+        done(engine, Sums())
+
+
+def test_a_worker_that_is_killed_costs_its_shard_only(engine, tmp_path):
+    assert sorted(done(engine, Sums(killed=str(tmp_path / "once")))) == [1006, 1022, 1038, 1054, 1070]
