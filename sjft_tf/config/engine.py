@@ -20,7 +20,7 @@ class EngineConfig(Section):
     )
     scheduler: str = option(
         "",
-        "engine=dask: address of a Dask scheduler that is running, with its workers, in place of own ones",
+        "engine=dask: address of a Dask scheduler that is running, or the file (.json) in which it wrote it",
         free=True,
     )
     shard_images: int = option(

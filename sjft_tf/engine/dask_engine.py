@@ -38,8 +38,8 @@ class DaskEngine:
 
     Args:
         workers: processes to start; 0: one a core.
-        scheduler: address of a Dask scheduler that is running, e.g. tcp://10.0.0.1:8786, with its workers. TLS is by
-            Dask's own configuration.
+        scheduler: address of a Dask scheduler that is running, e.g. tcp://10.0.0.1:8786, or the file (.json) in which
+            it wrote that; its workers are taken. TLS is by Dask's own configuration.
         patience: see `Overseer`.
         dashboard: start Dask's page about the workers too, and tell its address.
 
@@ -93,7 +93,8 @@ class DaskEngine:
         distributed = _distributed()
         if self._scheduler:
             try:
-                client = distributed.Client(self._scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
+                where = {"scheduler_file" if self._scheduler.endswith(".json") else "address": self._scheduler}
+                client = distributed.Client(**where, timeout=_CONNECT_SECONDS, set_as_default=False)
             except (OSError, ValueError) as error:
                 raise InputError(
                     f"--scheduler={self._scheduler}: no Dask scheduler answers there ({error}). Start one with `dask "

@@ -18,7 +18,7 @@ GUIDES = [
     ROOT / "docs" / f"{name}.md"
     for name in (
         *("recipes", "devices", "serving", "reports", "comparing", "studies", "factors", "retrieval", "influence"),
-        *("image-sets", "probing", "patches"),
+        *("image-sets", "probing", "patches", "cluster"),
     )
 ]
 PROGRAMS = sorted(p.stem for p in (ROOT / "scripts").glob("*.py") if p.stem not in ("__init__", "program", "recipes"))
@@ -27,7 +27,8 @@ BENCHMARK_FLAGS = {
     name for path in (ROOT / "benchmarks").glob("*.py") for name in re.findall(r"\"--(\w+)\"", path.read_text())
 }
 OTHER_FLAGS = {"flagfile", "help", "helpfull"}
-PROSE_FLAGS = {*OTHER_FLAGS, *BENCHMARK_FLAGS, "slow", "large", "fuzz"}
+DASK_FLAGS = {"scheduler", "nthreads", "nworkers", "memory"}
+PROSE_FLAGS = {*OTHER_FLAGS, *BENCHMARK_FLAGS, *DASK_FLAGS, "slow", "large", "fuzz"}
 # Appended to every command as far as the program knows them, so that it ends in seconds.
 TINY = {
     **{"image_size": 16, "resize": 16, "resize_max": 0, "pad": 2, "descriptor_resize": 16, "descriptor_crop": 16},
