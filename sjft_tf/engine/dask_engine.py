@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from sjft_tf.artifacts import fingerprint
-from sjft_tf.engine.on_worker import Answer, Work, do
+from sjft_tf.engine.on_worker import Answer, Work, do, end_worker
 from sjft_tf.engine.overseeing import Overseer
 from sjft_tf.errors import InputError
 from sjft_tf.parallel import cores
@@ -44,7 +45,7 @@ class DaskEngine:
         dashboard: start Dask's page about the workers too, and tell its address.
 
     Raises:
-        InputError: Dask is not installed; nobody answers at `scheduler`.
+        InputError: Dask (or Bokeh, for the page) is not installed; nobody answers at `scheduler`.
 
     Example:
         >>> with DaskEngine(workers=2) as engine:
@@ -54,6 +55,8 @@ class DaskEngine:
 
     def __init__(self, workers: int = 0, scheduler: str = "", patience: float = 0, dashboard: bool = False) -> None:
         _distributed()
+        if dashboard and importlib.util.find_spec("bokeh") is None:
+            raise InputError("--dashboard needs Bokeh: pip install bokeh")
         self._count, self._scheduler, self._patience = workers or cores(), scheduler, patience
         self._dashboard = dashboard
         self._ending = contextlib.ExitStack()
@@ -107,7 +110,8 @@ class DaskEngine:
                 threads_per_worker=1,
                 host="127.0.0.1",
                 memory_limit=None,  # it knows nothing of TensorFlow's memory
-                dashboard_address="127.0.0.1:0" if self._dashboard else None,
+                dashboard_address="127.0.0.1:0",  # any free port: more than one cluster may be here
+                scheduler_kwargs={"dashboard": self._dashboard},
                 silence_logs=logging.CRITICAL,
             )
             self._ending.enter_context(cluster)
@@ -151,7 +155,8 @@ class DaskEngine:
         """See `Workers`."""
         for address, keys in self._client.processing().items():
             if future.key in keys:
-                self._client.restart_workers([address], timeout=60, raise_for_error=False)
+                # By Dask's own restart a process whose thread hangs would be waited for.
+                self._client.run(end_worker, workers=[address], nanny=True, on_error="ignore")
                 return address
         return ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import traceback
 from collections.abc import Callable, Mapping
@@ -98,3 +99,8 @@ def _settle(place: int, of: int) -> None:
         # A share given from outside (SLURM, taskset) is kept: then a process does not see the whole machine.
         if len(own) == os.cpu_count():
             os.sched_setaffinity(0, own[place % len(own) :: of])
+
+
+def end_worker(dask_worker: Any) -> None:
+    """Ends a worker's process at once; called by Dask in the process that watches it, which starts another."""
+    os.kill(dask_worker.pid, signal.SIGKILL)

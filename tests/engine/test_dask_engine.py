@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,3 +64,33 @@ def test_no_scheduler(monkeypatch):
 
 def test_a_worker_that_is_killed_costs_its_shard_only(engine, tmp_path):
     assert sorted(done(engine, Sums(killed=str(tmp_path / "once")))) == [1006, 1022, 1038, 1054, 1070]
+
+
+@dataclass(frozen=True)
+class Hanging:
+    """Never answers, the first time."""
+
+    once: str
+
+    def open(self):
+        def hang(rows, _):
+            if not Path(self.once).exists():
+                Path(self.once).touch()
+                threading.Event().wait()
+            return len(rows)
+
+        return hang
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_is_started_again(tmp_path, caplog):
+    with DaskEngine(workers=1, patience=0.5) as engine:
+        rows = divided(np.arange(6, dtype=np.int32), 3)
+        assert [value for _, value in engine.each(Hanging(str(tmp_path / "once")), rows)] == [3, 3]
+    assert "is started again" in caplog.text
+
+
+def test_the_page_needs_bokeh(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match="--dashboard needs Bokeh: pip install bokeh"):
+        DaskEngine(dashboard=True)
