@@ -84,7 +84,7 @@ class Hanging:
 
 @pytest.mark.slow
 def test_a_worker_that_hangs_is_started_again(tmp_path, caplog):
-    with DaskEngine(workers=1, patience=0.5) as engine:
+    with DaskEngine(workers=1, patience=3) as engine:
         rows = divided(np.arange(6, dtype=np.int32), 3)
         assert [value for _, value in engine.each(Hanging(str(tmp_path / "once")), rows)] == [3, 3]
     assert "is started again" in caplog.text
