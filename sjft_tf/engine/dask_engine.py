@@ -129,7 +129,8 @@ class DaskEngine:
     def send(self, work: Work, rows: np.ndarray, hint: Any, to: Sequence[str]) -> Any:
         """See `Workers`."""
         key = fingerprint(repr(work))
-        where = {"workers": list(to), "allow_other_workers": False} if to else {}
+        # A worker that is killed comes back under another address: what only the old one might do would wait for ever.
+        where = {"workers": list(to), "allow_other_workers": True} if to else {}
         return self._client.submit(do, key, work, rows, hint, self._places(), pure=False, **where)
 
     def answer(self, future: Any) -> Answer | None:

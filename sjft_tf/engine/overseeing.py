@@ -30,7 +30,7 @@ class Workers(Protocol):
         """Those that are there."""
 
     def send(self, work: Work, rows: np.ndarray, hint: Any, to: Sequence[str]) -> Any:
-        """Has a shard done by one of the workers `to`, by any if empty; gives a future."""
+        """Has a shard done by one of the workers `to`, by another where they are gone, by any if empty; a future."""
 
     def answer(self, future: Any) -> Answer | None:
         """What came of it; None: the worker that had it is gone, and others have tried as often as they may.
@@ -87,7 +87,7 @@ class Overseer:
         work: Work,
         named: Callable[[np.ndarray], str],
         patience: float = 0,
-        join_seconds: float = 120,
+        join_seconds: float = 600,
     ) -> None:
         self._workers, self._work, self._named = workers, work, named
         self._patience, self._join_seconds = patience, join_seconds
@@ -144,10 +144,8 @@ class Overseer:
 
     def _send(self, shard: _Shard, hint: Any, usable: list[str]) -> None:
         others = [address for address in usable if address not in shard.failed]
-        # Any worker is told as "no choice": a named one that is gone would never take it.
-        to = others if shard.failed or self._unfit else []
         shard.since = time.monotonic()
-        future = self._workers.send(self._work, shard.rows, hint, to or usable)
+        future = self._workers.send(self._work, shard.rows, hint, others if shard.failed or self._unfit else [])
         self._flying[future] = shard
         future.add_done_callback(self._answered.put)
 
@@ -187,14 +185,10 @@ class Overseer:
             # A shard may have waited for the one before it as long as that took.
             if time.monotonic() - shard.since < _AHEAD * limit:
                 continue
-            del self._flying[future]
-            who = self._workers.restart(future)
-            self._workers.cancel(future)
-            log.warning(
-                "%s gave no answer for %.0f s: %s",
-                self._named(shard.rows),
-                time.monotonic() - shard.since,
-                f"the worker {who} is started again" if who else "they are sent again",
-            )
-            self._failed(shard, None)
-            waiting.appendleft(shard)
+            shard.since = time.monotonic()
+            if who := self._workers.restart(future):  # else it waits for a worker to come
+                log.warning("The worker %s is started again: no answer about %s.", who, self._named(shard.rows))
+                del self._flying[future]
+                self._workers.cancel(future)
+                self._failed(shard, None)
+                waiting.appendleft(shard)

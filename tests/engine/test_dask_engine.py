@@ -83,6 +83,12 @@ class Hanging:
 
 
 @pytest.mark.slow
+def test_the_only_worker_is_killed(tmp_path):
+    with DaskEngine(workers=1) as engine:
+        assert sorted(done(engine, Sums(killed=str(tmp_path / "once")))) == [1006, 1022, 1038, 1054, 1070]
+
+
+@pytest.mark.slow
 def test_a_worker_that_hangs_is_started_again(tmp_path, caplog):
     with DaskEngine(workers=1, patience=3) as engine:
         rows = divided(np.arange(6, dtype=np.int32), 3)

@@ -30,8 +30,9 @@ class Table:
         return self.workers
 
     def send(self, work, rows, hint, to):
-        future = Future(to[0], rows, self.says(to[0], rows, len(self.sent)))
-        self.sent.append((to[0], rows.tolist(), hint))
+        worker = (to or self.workers)[0]
+        future = Future(worker, rows, self.says(worker, rows, len(self.sent)))
+        self.sent.append((worker, rows.tolist(), hint))
         return future
 
     def answer(self, future):
@@ -128,7 +129,7 @@ def test_a_worker_that_hangs_is_started_again(monkeypatch, caplog):
     table = Table(lambda worker, rows, tries: "nothing" if tries == 0 else value(worker, rows))
     assert len(done(table, patience=0.01)) == 4
     assert table.restarted == ["a"]
-    assert "gave no answer" in caplog.text
+    assert "The worker a is started again: no answer about [0 1 2]" in caplog.text
 
 
 def test_nobody_comes():
