@@ -77,7 +77,7 @@ def define_study() -> None:
         "at_once",
         1,
         "runs done at the same time, each on its share of the processor cores; as many as there are cores get most "
-        "done where networks are small and no GPU is there",
+        "done where networks are small and no GPU is there; with --engine=dask every worker does one",
         lower_bound=1,
     )
     flags.DEFINE_bool("plan", False, "list the runs and end")

@@ -16,14 +16,25 @@ from sjft_tf.scripts import program
 KINDS = ("BnB", "BnB+", "AnB", "AnB+", "random")
 WITHOUT = (
     *("holdout_test", "validation_fold", "source_rows", "target_rows", "prune_target", "freeze", "reset_from"),
-    *("selector", "head_start", "partial_weights", "source", "adapt_steps", "adapt_rate", "co_tuning"),
+    *("selector", "head_start", "partial_weights", "source", "adapt_steps", "adapt_rate", "co_tuning", "shard_images"),
 )
 
 
 def define() -> None:
     program.define_common()
     program.define_config(
-        *("data", "view", "augmentation", "model", "training", "checkpoints", "evaluation", "distribution", "monitor"),
+        *(
+            "data",
+            "view",
+            "augmentation",
+            "model",
+            "training",
+            "checkpoints",
+            "evaluation",
+            "distribution",
+            "engine",
+            "monitor",
+        ),
         without=WITHOUT,
     )
     # What the bases start from, and what batch normalization goes by, would differ between them and what follows.

@@ -276,10 +276,13 @@ class Workdir:
         return self.scans / f"{role}.bad.csv"
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, patience: float = 0.0) -> Iterator[None]:
         """Keeps a second process from working in the same folder; the lock goes with the process that holds it.
 
         The folder is made and marked as a workdir; leftovers of killed processes in it are removed.
+
+        Args:
+            patience: seconds to wait for one that is ending.
 
         Raises:
             InputError: another process holds it, or it is no folder for a run.
@@ -295,10 +298,17 @@ class Workdir:
         }
         refuse_misplaced([*own, *(self.root / name for name in sorted(of_a_study))])
         with self._open_lock() as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InputError(f"Another process is working in {self.root}. Wait for it, or use another.") from error
+            until = time.monotonic() + patience
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError as error:
+                    if time.monotonic() >= until:
+                        raise InputError(
+                            f"Another process is working in {self.root}. Wait for it, or use another."
+                        ) from error
+                time.sleep(0.1)
             artifacts.remove_leftovers(self.root, _FOLDERS)
             yield
 

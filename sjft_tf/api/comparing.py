@@ -15,7 +15,7 @@ from sjft_tf.comparison import MAIN_ARMS, ComparisonSpec, pick_arms
 from sjft_tf.config import Setting
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.comparing.comparison import Comparison
-from sjft_tf.pipeline.studying.launcher import Launcher
+from sjft_tf.pipeline.studying.program import launcher_for
 from sjft_tf.workdir import ComparisonFiles, Workdir
 
 log = logging.getLogger(__name__)
@@ -70,8 +70,8 @@ def compare(
         folder = Workdir(workdir if workdir is not None else Path(temporary) / "runs")
         with folder.locked(), prepared(sets, folder, {"selector": "nearest", **settings}) as config:
             spec = ComparisonSpec(config, tuple(pick_arms(list(arms))), seeds=tuple(seeds), rates=tuple(rates))
-            launcher = Launcher(at_once)
-            comparison = Comparison(spec, folder, launcher, at_once, launcher.stop, launcher.close)
+            launcher = launcher_for(config, folder.root, at_once)
+            comparison = Comparison(spec, folder, launcher, launcher.at_once, launcher.stop, launcher.close)
             try:
                 for line in comparison.run():
                     log.info("%s", line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import logging
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
@@ -21,6 +22,13 @@ from sjft_tf.parallel import cores
 log = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 30
+# Signals come to a whole group of processes, from a terminal or a batch system. Workers of our own end with the process
+# that started them, which may have something to finish first. Nothing is ignored: their children do not inherit this.
+_DEAF = """
+import signal
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda *_: None)
+"""
 
 
 def _distributed() -> ModuleType:
@@ -61,6 +69,7 @@ class DaskEngine:
         self._dashboard = dashboard
         self._ending = contextlib.ExitStack()
         self._client: Any = None
+        self._starting = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -87,12 +96,20 @@ class DaskEngine:
         Raises:
             InputError: a shard failed with every worker that may try, no worker can do this work, or all are gone.
         """
-        self._start()
+        self.start()
         yield from Overseer(self, work, named, self._patience).each(shards, hint)
 
+    def start(self) -> None:
+        """Starts the workers, or finds them, if that was not done yet; several threads may ask for it.
+
+        Raises:
+            InputError: nobody answers at `scheduler`.
+        """
+        with self._starting:
+            if self._client is None:
+                self._start()
+
     def _start(self) -> None:
-        if self._client is not None:
-            return
         distributed = _distributed()
         if self._scheduler:
             try:
@@ -113,6 +130,7 @@ class DaskEngine:
                 dashboard_address="127.0.0.1:0",  # any free port: more than one cluster may be here
                 scheduler_kwargs={"dashboard": self._dashboard},
                 silence_logs=logging.CRITICAL,
+                preload=_DEAF,
             )
             self._ending.enter_context(cluster)
             client = distributed.Client(cluster, set_as_default=False)
@@ -161,13 +179,21 @@ class DaskEngine:
                 return address
         return ""
 
+    def tell(self, future: Any, function: Callable[..., bool], *arguments: object) -> bool:
+        """Calls a function in the process that is at this shard, beside it: what it gave, False if none is at it."""
+        for address, keys in self._client.processing().items():
+            if future.key in keys:
+                return self._client.run(function, *arguments, workers=[address], on_error="ignore").get(address, False)
+        return False
+
     def _places(self) -> dict[str, tuple[int, int]]:
         """Of each worker, by its address, which of how many on its machine it is."""
         info = self._client.scheduler_info(n_workers=-1)["workers"]
         hosts = Counter(one["host"] for one in info.values())
         seen: Counter[str] = Counter()
         places = {}
-        for address, one in info.items():
+        # Workers that are started again keep their name, and with it their place.
+        for address, one in sorted(info.items(), key=lambda item: str(item[1]["name"])):
             places[address] = (seen[one["host"]], hosts[one["host"]])
             seen[one["host"]] += 1
         return places

@@ -87,6 +87,23 @@ def do(key: str, work: Work, rows: np.ndarray, hint: Any, places: Mapping[str, t
         return Answer(who, address, failed=traceback.format_exc(), bug=True)
 
 
+def asker() -> Callable[[], bool]:
+    """What tells, asked from any thread, whether somebody still waits for the shard that this thread is doing.
+
+    Nobody does when it was cancelled, or whoever sent it is gone; Dask by itself lets it run to its end.
+    """
+    from distributed import get_worker
+
+    worker = get_worker()
+    key = worker.get_current_task()
+
+    def wanted() -> bool:
+        task = worker.state.tasks.get(key)
+        return task is not None and task.state == "executing"
+
+    return wanted
+
+
 def _settle(place: int, of: int) -> None:
     """Keeps this thread, and what it starts, to its share of the machine's cores; once, before TensorFlow is there."""
     global _settled

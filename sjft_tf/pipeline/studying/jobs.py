@@ -38,6 +38,7 @@ from sjft_tf.study import ResultFigures, RunResult, SetsSummary
 from sjft_tf.training import StopRequest, finished_rounds, kept_rounds, open_cluster
 from sjft_tf.workdir import StudyFiles, Workdir
 
+_ENDING = 60.0  # seconds: a run whose worker or study was killed ends, and is done again by another process
 _WEIGHTS = ("importance", "transport", "likeness")  # of the source, as a workdir calls them
 
 
@@ -164,7 +165,7 @@ def make_table(job: TableJob) -> None:
 def train(job: TrainJob) -> None:
     """One run, as scripts/train.py makes it, but without a SavedModel."""
     workdir = run_workdir(job.folder, job.shared, job.table)
-    with workdir.locked():
+    with workdir.locked(_ENDING):
         finished = finished_rounds(workdir.rounds)
         if finished and finished != kept_rounds(workdir.rounds):
             # Trained, not chosen, its weights removed; now it is chosen after all.
@@ -178,7 +179,7 @@ def train(job: TrainJob) -> None:
 def head(job: HeadJob) -> None:
     """The convex head on the frozen trunk."""
     workdir = run_workdir(job.folder, job.shared, "")
-    with workdir.locked():
+    with workdir.locked(_ENDING):
         evaluate_head(job.config, workdir, job.folds)
         _link(workdir)
         _write_result(workdir, job.stamp)
@@ -187,7 +188,7 @@ def head(job: HeadJob) -> None:
 def linear(job: LinearJob) -> None:
     """A linear SVM on the frozen trunk."""
     workdir = run_workdir(job.folder, job.shared, "")
-    with workdir.locked():
+    with workdir.locked(_ENDING):
         evaluate_svm(job.config, workdir, job.what, job.folds)
         _link(workdir)
         _write_result(workdir, job.stamp)

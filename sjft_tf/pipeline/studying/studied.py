@@ -58,8 +58,9 @@ class Studied(Engine):
         """Looks and trains; yields lines for the screen as they come."""
         yield from self._open()
         self._progress, self._left = Progress(self._runs), len(self.study.runs())
+        threads = min(self._at_once, self._left)
         order = Order([Task(cell.name, seed, cell.after) for cell, seed in self.study.runs()])
-        yield from side_by_side([self._work(order) for _ in range(self._at_once)], self._stop)
+        yield from side_by_side([self._work(order) for _ in range(threads)], self._stop)
         if not self.study.keep_weights:
             self._runs.drop_weights(str(cell.folder(seed)) for cell, seed in self.study.runs())
         yield from self._end()

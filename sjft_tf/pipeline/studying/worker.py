@@ -7,12 +7,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+from sjft_tf.artifacts import refusal
 from sjft_tf.csv_files import writes_raw
+from sjft_tf.errors import InputError
 from sjft_tf.pipeline.studying.job_types import HeadJob, Job, TrainJob
 
 JOBS = 12
@@ -28,17 +30,26 @@ class Worker:
 
     Args:
         log: what the process prints during its first job.
+        folder: what relative paths of its jobs start from; None for that of this process.
+        environment: None for that of this process.
     """
 
-    def __init__(self, log: IO[str]) -> None:
+    def __init__(self, log: IO[str], folder: str | None = None, environment: Mapping[str, str] | None = None) -> None:
         answers, theirs = os.pipe()
         raw = ["--raw_csv"] if writes_raw() else []
         command = [sys.executable, "-m", "sjft_tf.scripts.study_run", f"--answers={theirs}", *raw]
         # The package is found where it was found here, also from another folder.
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        found = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         try:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, text=True, pass_fds=[theirs]
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                env={**(os.environ if environment is None else environment), **found},
+                text=True,
+                pass_fds=[theirs],
             )
         except BaseException:
             os.close(answers)
@@ -90,3 +101,34 @@ class Worker:
         with contextlib.suppress(BrokenPipeError), self._process:  # closes its input
             pass
         self._answers.close()
+
+
+def _no_link(path: str, how: int) -> int:
+    return os.open(path, how | os.O_NOFOLLOW, 0o644)
+
+
+def opened(log: Path) -> IO[str]:
+    """A log to be added to; its folder is made.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return open(log, "a", encoding="utf-8", opener=_no_link)
+    except OSError as error:
+        if (denied := refusal(error)) is None:
+            raise
+        raise InputError(
+            f"{log} cannot be written ({denied}). Remove it if it is a link, or make its folder one that you may "
+            "write to, and start the same command again."
+        ) from error
+
+
+def reason(log: Path, begun: int, status: int) -> str:
+    """What a failed process said last: its `error:` line, else the last line of its output."""
+    with open(log, encoding="utf-8", errors="replace") as stream:
+        stream.seek(begun)
+        lines = [line.strip() for line in stream.read().splitlines() if line.strip()]
+    said = next((line for line in reversed(lines) if line.startswith("error: ")), lines[-1] if lines else "")
+    return f"{said.removeprefix('error: ') or 'no message'} (status {status}; all of its output: {log})"
