@@ -1,4 +1,4 @@
-"""Who describes, searches and audits the source: this process, or workers on one machine or many."""
+"""Who describes, searches and audits the source, and does the runs of a study: here, or workers on many machines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sjft_tf.errors import InputError
 
 @dataclass(frozen=True)
 class EngineConfig(Section):
-    """Who describes, searches and audits the source; no result depends on it."""
+    """Who describes, searches and audits the source, and does the runs of a study; no result depends on it."""
 
     engine: str = option(
         "local", "local: this process; dask: workers, see docs/cluster.md", ("local", "dask"), free=True
@@ -29,7 +29,7 @@ class EngineConfig(Section):
     shard_seconds: float = option(
         0.0,
         "engine=dask: a worker that needs longer for a shard is started again; 0: ten times as long as the slowest so "
-        "far, and at least ten minutes",
+        "far, and at least ten minutes. For the runs of a study 0 is no limit",
         limits=(0.0, 1e7),
         free=True,
     )

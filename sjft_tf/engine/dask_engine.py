@@ -76,7 +76,8 @@ class DaskEngine:
 
     def __exit__(self, *_: object) -> None:
         self._client = None
-        self._ending.close()
+        with contextlib.suppress(TimeoutError):  # a machine that is very busy: workers end with this process at last
+            self._ending.close()
 
     def each(
         self,
@@ -181,9 +182,11 @@ class DaskEngine:
 
     def tell(self, future: Any, function: Callable[..., bool], *arguments: object) -> bool:
         """Calls a function in the process that is at this shard, beside it: what it gave, False if none is at it."""
-        for address, keys in self._client.processing().items():
-            if future.key in keys:
-                return self._client.run(function, *arguments, workers=[address], on_error="ignore").get(address, False)
+        with contextlib.suppress(OSError):
+            for address, keys in self._client.processing().items():
+                if future.key in keys:
+                    told = self._client.run(function, *arguments, workers=[address], on_error="ignore")
+                    return told.get(address, False)
         return False
 
     def _places(self) -> dict[str, tuple[int, int]]:

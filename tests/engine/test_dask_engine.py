@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sjft_tf.engine import DaskEngine, divided
+from sjft_tf.engine import DaskEngine, asker, divided
 from sjft_tf.errors import InputError
 
 
@@ -100,3 +100,52 @@ def test_the_page_needs_bokeh(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match="--dashboard needs Bokeh: pip install bokeh"):
         DaskEngine(dashboard=True)
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Waits until it is told, or nobody waits for it any more; says so in a file."""
+
+    folder: str
+
+    def open(self):
+        def wait(rows, hint):
+            wanted = asker()
+            (Path(self.folder) / f"{hint} begun").touch()
+            while wanted() and not TOLD.wait(0.05):
+                pass
+            (Path(self.folder) / f"{hint} {'told' if TOLD.is_set() else 'gone'}").touch()
+            return os.getpid()
+
+        return wait
+
+
+TOLD = threading.Event()
+
+
+def tell():
+    TOLD.set()
+    return True
+
+
+def wait_for(path):
+    while not path.exists():
+        threading.Event().wait(0.05)
+
+
+def test_what_is_at_a_shard_is_told_and_sees_that_nobody_waits(engine, tmp_path):
+    engine.start()
+    future = engine.send(Waits(str(tmp_path)), np.zeros(0, np.int32), "a", [])
+    wait_for(tmp_path / "a begun")
+    engine.cancel(future)
+    wait_for(tmp_path / "a gone")
+    future = engine.send(Waits(str(tmp_path)), np.zeros(0, np.int32), "b", [])
+    wait_for(tmp_path / "b begun")
+    while not engine.tell(future, tell):
+        threading.Event().wait(0.05)
+    process = engine.answer(future).value
+    assert (tmp_path / "b told").exists()
+    assert not engine.tell(future, tell)
+    os.kill(process, signal.SIGTERM)  # as batch systems do, to all: it ends with this process, not before
+    assert len(done(engine, Sums())) == 5
+    os.kill(process, 0)

@@ -169,7 +169,9 @@ class DaskLauncher(Stoppable):
         with self._changed:
             now = time.monotonic()
             if now - self._looked >= _LOOK:
-                self._there, self._looked = self._engine.addresses(), now
+                self._there, self._looked = [], now
+                with contextlib.suppress(OSError):  # no scheduler either: perhaps it comes back
+                    self._there = self._engine.addresses()
                 self._seen = now if self._there else self._seen or now
             if not self._there and now - self._seen > _JOIN_SECONDS:
                 raise InputError(
