@@ -10,8 +10,8 @@ off loses no more than the shards in flight.
 """
 
 from sjft_tf.engine.dask_engine import DaskEngine
-from sjft_tf.engine.on_worker import Answer, Work, asker
+from sjft_tf.engine.on_worker import Answer, Work, asker, own_cores
 from sjft_tf.engine.overseeing import divided
 from sjft_tf.engine.shard_files import ShardFiles
 
-__all__ = ["Answer", "DaskEngine", "ShardFiles", "Work", "asker", "divided"]
+__all__ = ["Answer", "DaskEngine", "ShardFiles", "Work", "asker", "divided", "own_cores"]

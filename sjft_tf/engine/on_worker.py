@@ -53,6 +53,7 @@ class Answer:
 
 _opened: dict[str, Doing] = {}  # the last work alone: of an earlier one nothing is wanted any more
 _settled = False
+_place = (0, 1)  # which of how many on its machine this worker is, as of the last shard
 
 
 def do(key: str, work: Work, rows: np.ndarray, hint: Any, places: Mapping[str, tuple[int, int]]) -> Answer:
@@ -104,18 +105,26 @@ def asker() -> Callable[[], bool]:
     return wanted
 
 
+def own_cores() -> list[int]:
+    """Cores of a process that is started for this shard: its worker's share by the workers that are there now."""
+    place, of = _place
+    if not hasattr(os, "sched_setaffinity"):
+        return []
+    own = sorted(os.sched_getaffinity(os.getpid()))  # of the main thread: `_settle` is about another one
+    # A share given from outside (SLURM, taskset) is kept: then a process does not see the whole machine.
+    return own[place % len(own) :: of] if of > 1 and len(own) == os.cpu_count() else own
+
+
 def _settle(place: int, of: int) -> None:
     """Keeps this thread, and what it starts, to its share of the machine's cores; once, before TensorFlow is there."""
-    global _settled
+    global _settled, _place
+    _place = (place, of)
     if _settled:
         return
     _settled = True
     progress.silence()  # several bars on one screen would write over each other
-    if of > 1 and hasattr(os, "sched_setaffinity"):
-        own = sorted(os.sched_getaffinity(0))
-        # A share given from outside (SLURM, taskset) is kept: then a process does not see the whole machine.
-        if len(own) == os.cpu_count():
-            os.sched_setaffinity(0, own[place % len(own) :: of])
+    if share := own_cores():
+        os.sched_setaffinity(0, share)
 
 
 def end_worker(dask_worker: Any) -> None:

@@ -57,6 +57,7 @@ class DaskLauncher(Stoppable):
     def __init__(self, config: EngineConfig, root: Path) -> None:
         super().__init__()
         self.at_once = _MOST if config.scheduler else config.workers or cores()
+        self._scheduler = config.scheduler
         self._engine = DaskEngine(config.workers, config.scheduler, dashboard=config.dashboard)
         self._limit = config.shard_seconds
         # A leftover, should it stay, is removed by whoever works in the folder next.
@@ -79,6 +80,8 @@ class DaskLauncher(Stoppable):
         """
         job = dataclasses.replace(job, config=dataclasses.replace(job.config, engine=EngineConfig()))
         if isinstance(job, LookJob | SurveyJob):
+            if self._scheduler:
+                self._engine.start()  # a wrong address is told at once
             try:
                 return self._here(job, log)
             except Stopped as end:

@@ -15,7 +15,7 @@ import numpy as np
 
 import sjft_tf
 from sjft_tf.csv_files import write_raw
-from sjft_tf.engine import asker
+from sjft_tf.engine import asker, own_cores
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.studying.job_types import job_from_json
 from sjft_tf.pipeline.studying.worker import Worker, opened, reason
@@ -80,7 +80,7 @@ class WholeRuns:
             worker = Worker(output, self.folder, _environment())
             try:
                 with _watched(name, worker):
-                    status = worker.do(job, log, job.cores)
+                    status = worker.do(job, log, own_cores())
             except BaseException:
                 worker.kill()
                 raise
@@ -96,10 +96,11 @@ def versions() -> tuple[str, ...]:
 
 def stop(name: str) -> bool:
     """Asks the run that the launcher calls `name` to write its checkpoint and end, once; whether it is done here."""
-    if name in _running and name not in _asked:
+    worker = _running.get(name)
+    if worker is not None and name not in _asked:
         _asked.add(name)
-        _running[name].terminate()
-    return name in _running
+        worker.terminate()
+    return worker is not None
 
 
 @contextlib.contextmanager

@@ -146,8 +146,11 @@ def test_image_sets_are_looked_at_here(cluster, tmp_path, monkeypatch):
     monkeypatch.setattr(Launcher, "__call__", lambda self, job, log: seen.append(job.config.engine) or "")
     look = LookJob(CONFIG, "shared", "command", "folder", "output", 0.0, None)
     assert DaskLauncher(CONFIG.engine, tmp_path)(look, tmp_path / "log.txt") == ""
-    assert seen == [EngineConfig()]
     assert not found.started
+    elsewhere = replace(CONFIG.engine, workers=0, scheduler="tcp://a:1")
+    assert DaskLauncher(elsewhere, tmp_path)(look, tmp_path / "log.txt") == ""
+    assert seen == [EngineConfig()] * 2
+    assert found.started  # a wrong address is told before
 
 
 def test_no_more_jobs_than_workers(cluster, tmp_path):
