@@ -26,7 +26,7 @@ _OF_OTHER_PROGRAMS = (
 
 def define() -> None:
     program.define_common()
-    program.define_config("data", "view", "model", without=_OF_OTHER_PROGRAMS)
+    program.define_config("data", "view", "model", "engine", without=_OF_OTHER_PROGRAMS)
     program.define_section(ProbeConfig())
     flags.DEFINE_integer("eval_batch_size", 128, "pictures a forward pass", lower_bound=1)
 

@@ -19,7 +19,7 @@ _OF_OTHER_PROGRAMS = (
 
 def define() -> None:
     program.define_common()
-    program.define_config("data", "view", "model", "prune", without=_OF_OTHER_PROGRAMS)
+    program.define_config("data", "view", "model", "prune", "engine", without=_OF_OTHER_PROGRAMS)
     flags.DEFINE_integer("seed", 0, "seed of the held-out images, the folds and --verify's choice")
     flags.DEFINE_integer("eval_batch_size", 128, "images a step")
     flags.DEFINE_integer("verify", 0, "train the head again without so many images: predicted against true change")

@@ -79,6 +79,17 @@ def open_sets(config: RunConfig, workdir: Workdir, tell: Callable[[str], object]
     return Sets(target, source=source, **scored)
 
 
+def target_specs(config: RunConfig) -> dict[str, str]:
+    """The specs of "target", "validation" and "test" images; "" of a role that the target comes without."""
+    data = config.data
+    splits = default_splits(data.target)
+    return {
+        "target": splits.get("train", data.target),
+        "validation": data.validation or splits.get("validation", ""),
+        "test": data.test or splits.get("test", ""),
+    }
+
+
 def open_targets(
     config: RunConfig, workdir: Workdir, tell: Callable[[str], object]
 ) -> tuple[ImageSet, dict[str, ImageSet], str]:
@@ -87,13 +98,8 @@ def open_targets(
     Raises:
         InputError: as `open_sets`.
     """
-    data = config.data
-    splits = default_splits(data.target)
-    specs = {
-        "validation": data.validation or splits.get("validation", ""),
-        "test": data.test or splits.get("test", ""),
-    }
-    target = _open(splits.get("train", data.target), "target", config, workdir, tell)
+    data, specs = config.data, target_specs(config)
+    target = _open(specs.pop("target"), "target", config, workdir, tell)
     if data.target_rows:
         target = target.subset(kept_rows(data.target_rows, target))
     target, divided = _divide(target, {role for role, spec in specs.items() if spec}, config)

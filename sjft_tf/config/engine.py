@@ -1,4 +1,4 @@
-"""Who describes, searches and audits the source, and does the runs of a study: here, or workers on many machines."""
+"""Who looks at many images, and does the runs of a study: this process, or workers on one machine or many."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sjft_tf.errors import InputError
 
 @dataclass(frozen=True)
 class EngineConfig(Section):
-    """Who describes, searches and audits the source, and does the runs of a study; no result depends on it."""
+    """Who looks at many images, and does the runs of a study; no result depends on it."""
 
     engine: str = option(
         "local", "local: this process; dask: workers, see docs/cluster.md", ("local", "dask"), free=True
@@ -23,9 +23,7 @@ class EngineConfig(Section):
         "engine=dask: address of a Dask scheduler that is running, or the file (.json) in which it wrote it",
         free=True,
     )
-    shard_images: int = option(
-        2000, "engine=dask: source images that a worker is given at once", limits=(1, LARGE), free=True
-    )
+    shard_images: int = option(2000, "engine=dask: images that a worker is given at once", limits=(1, LARGE), free=True)
     shard_seconds: float = option(
         0.0,
         "engine=dask: a worker that needs longer for a shard is started again; 0: ten times as long as the slowest so "

@@ -160,11 +160,13 @@ def keep_features(path: Path, stream: LayerFeatures, images: ImageDataset, made_
             if before // _KEPT_ROWS < len(checksums) // _KEPT_ROWS:
                 file.flush()
                 _write_checksums(partial, checksums)
+                stream.saved()
         file.flush()
     finally:
         file.close()
     _write_checksums(partial, checksums)
     publish(partial, path)
+    stream.saved()
     return FeatureStore.open(path)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from sjft_tf import progress
 from sjft_tf.features.layers import Place
 from sjft_tf.features.pooling import pooled
-from sjft_tf.models import FeatureStream, ImageDataset, ImageView
+from sjft_tf.models import Elsewhere, FeatureStream, ImageDataset, ImageView
 
 
 class LayerFeatures:
@@ -25,6 +25,7 @@ class LayerFeatures:
         pooling: see `pooled`.
         view: image uint8 [H, W, 3] -> float32 [S, S, 3], or of V views [V, S, S, 3].
         batch_size: most pictures a forward pass.
+        elsewhere: who makes them in place of this process; None (default): nobody.
 
     Attributes:
         widths: features F of each place by its name, in order.
@@ -35,13 +36,20 @@ class LayerFeatures:
     """
 
     def __init__(
-        self, trunk: keras.Model, places: Sequence[Place], pooling: str, view: ImageView, batch_size: int = 128
+        self,
+        trunk: keras.Model,
+        places: Sequence[Place],
+        pooling: str,
+        view: ImageView,
+        batch_size: int = 128,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         vectors = [pooled(place, pooling) for place in places]
         self.widths = {place.name: int(vector.shape[-1]) for place, vector in zip(places, vectors, strict=True)}
         # One output: what is checked and what is fetched is one tensor, and columns tell the layers apart.
         joined = keras.layers.Concatenate(dtype="float32", name="layers")(vectors) if len(vectors) > 1 else vectors[0]
-        self._stream = FeatureStream(keras.Model(trunk.input, joined), view, batch_size)
+        local = FeatureStream(keras.Model(trunk.input, joined), view, batch_size)
+        self._stream = local if elsewhere is None else elsewhere(local)
         self.views = self._stream.views
 
     def blocks(self, images: ImageDataset, rows: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -51,3 +59,7 @@ class LayerFeatures:
             for block, features in self._stream.blocks(images, rows):
                 yield block, features.reshape(len(block), self.views, -1)
                 shown.update(len(block))
+
+    def saved(self) -> None:
+        """See `FeatureBlocks`."""
+        self._stream.saved()

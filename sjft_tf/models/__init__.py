@@ -45,13 +45,13 @@ from sjft_tf.models.architecture import write_architecture
 from sjft_tf.models.averaging import plain, shadow
 from sjft_tf.models.class_weights import balanced_weights
 from sjft_tf.models.co_tuning import CoTuning, Relationship, class_relationship, related, temperature
-from sjft_tf.models.contracts import ImageDataset, ImageView, SizedView, Variable
+from sjft_tf.models.contracts import FeatureBlocks, ImageDataset, ImageView, SizedView, Variable
 from sjft_tf.models.convex_head import BLOCK_BYTES, Scaling, block_slices, strongest_to_weakest
 from sjft_tf.models.dense_maps import dense_maps
 from sjft_tf.models.depth import TRUNK, counted_layers, freeze, layers_up_to, rate_factors
 from sjft_tf.models.dropout import ResumableDropout
 from sjft_tf.models.families import find_family
-from sjft_tf.models.features import FeatureStream, trunk_features
+from sjft_tf.models.features import Elsewhere, FeatureStream, trunk_features
 from sjft_tf.models.flattening import Call, calls_of
 from sjft_tf.models.heat_maps import HeatMaps
 from sjft_tf.models.hybrid import reset_from
@@ -95,6 +95,8 @@ __all__ = [
     "TRUNK",
     "Call",
     "CoTuning",
+    "Elsewhere",
+    "FeatureBlocks",
     "FeatureStream",
     "FusedBatchNormalization",
     "GradientStream",

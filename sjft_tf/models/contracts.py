@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -36,6 +37,29 @@ class SizedView(ImageView, Protocol):
     def views(self) -> int:
         """How many pictures it makes of an image."""
         ...
+
+
+class FeatureBlocks(Protocol):
+    """What makes features of images, such as `FeatureStream`."""
+
+    @property
+    def width(self) -> int:
+        """F, of a picture."""
+        ...
+
+    @property
+    def views(self) -> int:
+        """V, pictures of an image."""
+        ...
+
+    def blocks(
+        self, image_set: ImageDataset, rows: np.ndarray | None = None, /
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields `(rows int32 [n], features float32 [n, F])`, of several views [n, V, F], in the order of `rows`."""
+        ...
+
+    def saved(self) -> None:
+        """What was yielded so far is safe and need not be given again."""
 
 
 class Variable(Protocol):

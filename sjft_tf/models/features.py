@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from sjft_tf import progress
 from sjft_tf.errors import InputError
-from sjft_tf.models.contracts import ImageDataset, ImageView
+from sjft_tf.models.contracts import FeatureBlocks, ImageDataset, ImageView
 from sjft_tf.models.scoring import LEAST_SHAPE
 from sjft_tf.rounding import PANEL, independent_batch
 
@@ -78,6 +78,9 @@ class FeatureStream:
                 f"The image sets gave {filled} images where {len(wanted)} were expected. Check for bad images."
             )
 
+    def saved(self) -> None:
+        """See `FeatureBlocks`: here nothing waits for it."""
+
     def _answers(self, pictures: tf.Tensor, size: int) -> np.ndarray:
         """float32 [N, F] of pictures [N, S, S, 3]."""
         # All batches have one shape: kernels round differently for different ones.
@@ -87,8 +90,17 @@ class FeatureStream:
         return (answers[0] if len(answers) == 1 else np.concatenate(answers))[:count]
 
 
+Elsewhere = Callable[[FeatureStream], FeatureBlocks]
+"""From a stream of this process to one whose features are made in others, and are the same."""
+
+
 def trunk_features(
-    trunk: keras.Model, image_sets: Sequence[ImageDataset], view: ImageView, folder: Path, batch_size: int = 128
+    trunk: keras.Model,
+    image_sets: Sequence[ImageDataset],
+    view: ImageView,
+    folder: Path,
+    batch_size: int = 128,
+    elsewhere: Elsewhere | None = None,
 ) -> np.ndarray:
     """The features of all images of all sets, one set after the other.
 
@@ -96,13 +108,15 @@ def trunk_features(
         trunk, view, batch_size: see `FeatureStream`.
         image_sets: `images.ImageSet`s.
         folder: where the file lies that holds them; it has no name and goes with the process.
+        elsewhere: who makes them in place of this process; None (default): nobody.
 
     Returns:
         float32 [N, F], memory-mapped.
     """
     folder.mkdir(parents=True, exist_ok=True)
     total, filled = sum(map(len, image_sets)), 0
-    stream = FeatureStream(trunk, view, batch_size)
+    local = FeatureStream(trunk, view, batch_size)
+    stream = local if elsewhere is None else elsewhere(local)
     with tempfile.TemporaryFile(dir=folder) as file, progress.bar(total, "Features") as shown:
         matrix = np.memmap(file, np.float32, "w+", shape=(total, stream.width))
         for image_set in image_sets:
@@ -110,4 +124,5 @@ def trunk_features(
                 matrix[filled : filled + len(rows)] = features
                 filled += len(rows)
                 shown.update(len(rows))
+    stream.saved()
     return matrix

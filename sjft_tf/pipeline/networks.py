@@ -73,8 +73,12 @@ def build_model(
 
 def starting_trunk(config: RunConfig) -> keras.Model:
     """The trunk that looks at images before training: --weights in every layer (also with --reset_from), in float32."""
-    model = dataclasses.replace(config.model, precision="float32")
-    return build_run_trunk(dataclasses.replace(config, model=model), config.model.weights)
+    return build_run_trunk(in_float32(config), config.model.weights)
+
+
+def in_float32(config: RunConfig) -> RunConfig:
+    """The settings of `starting_trunk`."""
+    return config.replace("model", precision="float32")
 
 
 def starting_features(config: RunConfig) -> FeatureStream:

@@ -16,7 +16,8 @@ from sjft_tf.errors import InputError
 from sjft_tf.features import FeatureStore, LayerFeatures, Place, keep_features, places
 from sjft_tf.images import ImageSet, SixteenViews, View, few_of_each, refuse_changed
 from sjft_tf.pipeline.inputs import network_view
-from sjft_tf.pipeline.networks import starting_stamp, starting_trunk
+from sjft_tf.pipeline.networks import in_float32, starting_stamp, starting_trunk
+from sjft_tf.pipeline.sharding.featuring import Looking, features_elsewhere
 from sjft_tf.probing import folds_of
 from sjft_tf.run_sets import Sets
 from sjft_tf.workdir import ProbeFiles, Workdir
@@ -117,12 +118,11 @@ def subject_features(
         plain: one view, whatever is probed.
     """
     views = "center" if plain else subject.probe.views()[-1]
+    view, pooling = subject.view(views), subject.probe.pooling
+    looking = Looking(in_float32(subject.config), view, subject.probe.names("layers"), pooling)
     stream = LayerFeatures(
-        subject.trunk,
-        subject.places,
-        subject.probe.pooling,
-        subject.view(views),
-        subject.config.training.eval_batch_size,
+        *(subject.trunk, subject.places, pooling, view, subject.config.training.eval_batch_size),
+        features_elsewhere(subject.trunk, looking, workdir),
     )
     # Other layers or views get another folder, and what is there already stays.
     kind = artifacts.fingerprint(subject.stamp["layers"], subject.probe.pooling, views)[:8]

@@ -37,6 +37,7 @@ from sjft_tf.influence import (
 from sjft_tf.models import trunk_features
 from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.pipeline.networks import build_run_trunk
+from sjft_tf.pipeline.sharding.featuring import features_elsewhere, looking_for
 from sjft_tf.run_sets import Sets
 from sjft_tf.workdir import Workdir
 
@@ -95,7 +96,8 @@ class InfluenceProblem:
         keras.utils.set_random_seed(config.training.seed)
         self.trunk = build_run_trunk(config, config.model.weights)
         self.features = trunk_features(
-            self.trunk, judged_by, network_view(config), workdir.influence, config.training.eval_batch_size
+            *(self.trunk, judged_by, network_view(config), workdir.influence, config.training.eval_batch_size),
+            features_elsewhere(self.trunk, looking_for(config), workdir),
         )
 
     @cached_property

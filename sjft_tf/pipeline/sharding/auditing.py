@@ -12,7 +12,7 @@ from sjft_tf.artifacts import fingerprint, load_npz, save_npz
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import AUDIT_SETTINGS, ImageSet, Leak, Thumbnails, near_copies, refuse_changed
-from sjft_tf.pipeline.sharding.shared import OTHER_ARITHMETIC, ShardJob, SharedSource, naming_images
+from sjft_tf.pipeline.sharding.shared import OTHER_ARITHMETIC, ShardJob, SharedImages, naming_images
 from sjft_tf.retrieval import probed_rows
 from sjft_tf.schema import Array, Schema
 from sjft_tf.workdir import Workdir
@@ -37,7 +37,7 @@ class AuditWork:
         probe: what the launcher has of `_probed`.
     """
 
-    source: SharedSource
+    source: SharedImages
     folder: str
     roles: tuple[str, ...]
     made_from: str
@@ -111,7 +111,7 @@ class DaskAuditor:
         if left.any():
             save_npz(job.folder / _PROTECTED, arrays, {"kind": "thumbnails of the target"})
             work = AuditWork(
-                SharedSource.of(self._config, self._source, self._workdir, job.folder),
+                SharedImages.of(self._config, self._source, self._workdir, job.folder),
                 str(job.folder.absolute()),
                 tuple(protected),
                 made_from,

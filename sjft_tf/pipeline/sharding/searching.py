@@ -17,7 +17,7 @@ from sjft_tf.images import ImageSet, refuse_changed
 from sjft_tf.parallel import ahead
 from sjft_tf.pipeline.inputs import descriptor_view, filter_bank, for_descriptors
 from sjft_tf.pipeline.networks import starting_features
-from sjft_tf.pipeline.sharding.shared import OTHER_ARITHMETIC, ShardJob, SharedSource, naming_images
+from sjft_tf.pipeline.sharding.shared import OTHER_ARITHMETIC, ShardJob, SharedImages, naming_images
 from sjft_tf.retrieval import (
     Cosine,
     Distance,
@@ -62,7 +62,7 @@ class SearchWork:
     """
 
     config: RunConfig
-    source: SharedSource
+    source: SharedImages
     folder: str
     target: str
     edges: str
@@ -137,7 +137,7 @@ class DaskSearcher:
         save_npz(job.folder / _TARGET, {"target": order.target}, {"kind": "descriptors of the target"})
         work = SearchWork(
             self._config,
-            SharedSource.of(self._config, self._source, self._workdir, job.folder),
+            SharedImages.of(self._config, self._source, self._workdir, job.folder),
             str(job.folder.absolute()),
             fingerprint(order.target),
             str(self._workdir.edges.absolute()) if order.edges is not None else "",

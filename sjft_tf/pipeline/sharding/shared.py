@@ -1,11 +1,12 @@
-"""What all work by workers has in common: the source as a worker opens it, results that come back in files."""
+"""What all work by workers has in common: images as a worker opens them, results that come back in files."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +14,12 @@ import numpy as np
 import tensorflow as tf
 
 from sjft_tf import progress
-from sjft_tf.artifacts import Stamp, remove_directory
+from sjft_tf.artifacts import Stamp, atomic_write, fingerprint, remove_directory
 from sjft_tf.config import RunConfig
 from sjft_tf.engine import DaskEngine, ShardFiles, Work, divided
 from sjft_tf.errors import InputError
-from sjft_tf.images import ImageSet, changed_file, open_source
+from sjft_tf.images import ImageSet, changed_file, open_source, visible_name
+from sjft_tf.run_sets import NO_IMAGES, target_specs
 from sjft_tf.schema import Schema
 from sjft_tf.workdir import Workdir
 
@@ -40,18 +42,18 @@ def dask_engine(config: RunConfig) -> DaskEngine:
 
 
 class ShardJob:
-    """The launcher's side of a work: shards of the source go to workers, results come back in files.
+    """The launcher's side of a work: shards of images go to workers, results come back in files.
 
     Args:
         config: with --engine=dask.
-        source: whose images are worked at.
+        images: that are worked at.
         folder: of this work; what workers need besides goes there too.
         made_from: what results depend on.
         wanted: the arrays of a result, with "rows" among them.
     """
 
-    def __init__(self, config: RunConfig, source: ImageSet, folder: Path, made_from: Stamp, wanted: Schema) -> None:
-        self._config, self._source, self.folder = config, source, folder
+    def __init__(self, config: RunConfig, images: ImageSet, folder: Path, made_from: Stamp, wanted: Schema) -> None:
+        self._config, self._images, self.folder = config, images, folder
         self._files = self.files(folder, made_from, wanted)
         self._taken: list[str] = []
 
@@ -70,7 +72,18 @@ class ShardJob:
         self, work: Work, rows: np.ndarray, hint: Callable[[], np.ndarray | None] = lambda: None
     ) -> Generator[dict[str, np.ndarray], None, None]:
         """The results of shards that together are `rows` int32 [n], as they come."""
-        shards, moved = divided(rows, self._config.engine.shard_images), 0
+        shards = divided(rows, self._config.engine.shard_images)
+        bar, named = progress.bar(len(rows), "By workers"), self.named(work, shards, hint)
+        with bar as shown, contextlib.closing(named) as done:
+            for some, name in done:
+                yield self.take(name)
+                shown.update(len(some))
+
+    def named(
+        self, work: Work, shards: Sequence[np.ndarray], hint: Callable[[], np.ndarray | None] = lambda: None
+    ) -> Generator[tuple[np.ndarray, str], None, None]:
+        """Has shards done; yields the rows and the name of the result of each, as they come."""
+        moved = 0
 
         def sent() -> np.ndarray | None:
             nonlocal moved
@@ -78,14 +91,34 @@ class ShardJob:
             moved += 0 if given is None else given.nbytes
             return given
 
-        with dask_engine(self._config) as engine, progress.bar(len(rows), "By workers") as shown:
+        with dask_engine(self._config) as engine:
             for some, name in engine.each(work, shards, sent, self._called):
-                found = self._files.read(name)
                 moved += self._files.size(name)
-                self._taken.append(name)
-                yield found
-                shown.update(len(some))
+                yield some, name
         log.info("%d shards done by workers, %.1f MB moved", len(shards), moved / 1e6)
+
+    def waiting_for(self, rows: np.ndarray) -> tuple[dict[int, str], np.ndarray]:
+        """What lies there already of results that are to be taken in the order of `rows` int32 [n], ascending.
+
+        Returns:
+            The names of results for whole stretches of `rows`, by the place where each begins; and the places int64
+            that are left. Other results are removed.
+        """
+        found, left = {}, np.ones(len(rows), bool)
+        for name, arrays in self._files.waiting():
+            first = int(np.searchsorted(rows, arrays["rows"][0]))
+            stretch = slice(first, first + len(arrays["rows"]))
+            if np.array_equal(rows[stretch], arrays["rows"]) and left[stretch].all():
+                found[first], left[stretch] = name, False
+            else:
+                self._files.remove(name)
+        return found, np.flatnonzero(left)
+
+    def take(self, name: str) -> dict[str, np.ndarray]:
+        """A result by its name."""
+        found = self._files.read(name)
+        self._taken.append(name)
+        return found
 
     def taken(self) -> None:
         """What was given so far is safe and need not be given again."""
@@ -98,8 +131,8 @@ class ShardJob:
         remove_directory(self.folder)
 
     def _called(self, rows: np.ndarray) -> str:
-        first, last = self._source.ids[rows[0]], self._source.ids[rows[-1]]
-        return f"{self._source.name}: {first}" + (f" to {last}" if first != last else "")
+        first, last = self._images.ids[rows[0]], self._images.ids[rows[-1]]
+        return f"{self._images.name}: {first}" + (f" to {last}" if first != last else "")
 
 
 @contextlib.contextmanager
@@ -114,39 +147,52 @@ def naming_images() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class SharedSource:
-    """The source, as a worker opens it for itself.
+class SharedImages:
+    """Images of a run, as a worker opens them for itself.
 
     Attributes:
-        config: how its specs are read.
+        config: how specs are read.
+        specs: of the set they are in.
         folder: what the launcher's relative paths start from.
         scans: where the results of checking the files lie.
-        ids: file with the ids of the images that are used, a line each, in order; "" for all.
-        fingerprint: of the launcher's.
+        ids: file with the ids of those that are used, in order; "" for all of the set.
+        fingerprint: of the launcher's, see `_fingerprint`.
     """
 
     config: RunConfig
+    specs: tuple[str, ...]
     folder: str
     scans: str
     ids: str
     fingerprint: str
 
     @classmethod
-    def of(cls, config: RunConfig, source: ImageSet, workdir: Workdir, folder: Path) -> SharedSource:
-        """What workers must know of the source that is used in `workdir`; ids, if they need them, go to `folder`."""
-        asked = cls(config, str(Path.cwd()), str(workdir.scans.absolute()), "", source.fingerprint)
-        if asked._opened().fingerprint == source.fingerprint:
-            return asked
-        path = folder / "source.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(f"{name}\n" for name in source.ids), encoding="utf-8")
-        return cls(config, str(Path.cwd()), asked.scans, str(path.absolute()), source.fingerprint)
+    def of(cls, config: RunConfig, images: ImageSet, workdir: Workdir, folder: Path) -> SharedImages:
+        """What workers must know of images of the target's sets or of the source that are used in `workdir`.
 
-    def open(self) -> ImageSet:
-        """Opens it in a worker.
+        Their ids, if workers need them, go to `folder`.
 
         Raises:
-            InputError: it is not to be seen from there, or differs from the launcher's.
+            InputError: the specs lead to other images by now.
+        """
+        wanted, ids = _fingerprint(images), folder / "ids"
+        for specs in _specs(config):
+            asked = cls(config, specs, str(Path.cwd()), str(workdir.scans.absolute()), "", wanted)
+            whole = asked._whole()
+            if _fingerprint(whole) == wanted:
+                return asked
+            if np.isin(images.identities, whole.identities).all():
+                folder.mkdir(parents=True, exist_ok=True)
+                with atomic_write(ids) as stream:
+                    stream.write("\0".join(images.ids.tolist()).encode("utf-8", "surrogateescape"))
+                return dataclasses.replace(asked, ids=str(ids.absolute()))
+        raise InputError(f"The {len(images)} images of {images.name} are in none of the run's image sets any more")
+
+    def open(self) -> ImageSet:
+        """Opens them in a worker.
+
+        Raises:
+            InputError: they are not to be seen from there, or differ from the launcher's.
         """
         if not Path(self.folder).is_dir():
             raise InputError(
@@ -157,20 +203,36 @@ class SharedSource:
             # Without this the first worker of a machine takes all of a GPU's memory.
             tf.config.experimental.set_memory_growth(gpu, True)
         images = self._opened()
-        if images.fingerprint != self.fingerprint:
+        if (found := _fingerprint(images)) != self.fingerprint:
             raise InputError(
-                f"The source images differ from the launcher's: {len(images)} images, {images.fingerprint} here and "
-                f"{self.fingerprint} there. {_ALL_SEE}"
+                f"The images of {', '.join(self.specs)} differ from the launcher's: {len(images)} images, {found} "
+                f"here and {self.fingerprint} there. {_ALL_SEE}"
             )
         return images
 
+    def _whole(self) -> ImageSet:
+        reading = self.config.data.reading()
+        return open_source(self.specs, **reading, cache=Path(self.scans), tell=lambda line: None)
+
     def _opened(self) -> ImageSet:
-        data = self.config.data
-        images = open_source(data.source, **data.reading(), cache=Path(self.scans), tell=lambda line: None)
+        images = self._whole()
         if not self.ids:
             return images
         row_of = {name: row for row, name in enumerate(images.ids.tolist())}
-        names = Path(self.ids).read_text(encoding="utf-8").splitlines()
+        names = Path(self.ids).read_bytes().decode("utf-8", "surrogateescape").split("\0")
         if missing := [name for name in names if name not in row_of]:
-            raise InputError(f"{len(missing)} source images are not to be seen, such as {missing[0]}. {_ALL_SEE}")
+            some = visible_name(missing[0])
+            raise InputError(f"{len(missing)} images are not to be seen, such as {some}. {_ALL_SEE}")
         return images.subset([row_of[name] for name in names])
+
+
+def _specs(config: RunConfig) -> list[tuple[str, ...]]:
+    """Of every set that a run opens, the target's first."""
+    of_target = [(spec,) for spec in target_specs(config).values() if spec not in ("", NO_IMAGES)]
+    return list(dict.fromkeys([*of_target, *([tuple(config.data.source)] if config.data.source else [])]))
+
+
+def _fingerprint(images: ImageSet) -> str:
+    """A digest of pictures and their order, whatever their labels: for those a worker is not asked."""
+    contents = images.contents
+    return fingerprint(images.ids, images.digests, [list(contents.value_range or ()), contents.aspect_ratio])

@@ -36,6 +36,7 @@ from sjft_tf.models import (
 )
 from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.pipeline.networks import adapted_stamp, starting_stamp
+from sjft_tf.pipeline.sharding.featuring import features_elsewhere, looking_for
 from sjft_tf.run_sets import Sets
 from sjft_tf.schema import Array, Schema
 from sjft_tf.training import ALONE, Cluster
@@ -144,8 +145,12 @@ def features_of(
     """
     rows = spread_rows(images.labels, MOST_IMAGES)
     chosen = images if len(rows) == len(images) else images.subset(rows)
-    batch = config.training.eval_batch_size
-    return trunk_features(trunk_of(model), [chosen], network_view(config), workdir.heads, batch), chosen.truth
+    trunk = trunk_of(model)
+    features = trunk_features(
+        *(trunk, [chosen], network_view(config), workdir.heads, config.training.eval_batch_size),
+        features_elsewhere(trunk, looking_for(config), workdir),
+    )
+    return features, chosen.truth
 
 
 def images_of(role: str, sets: Sets) -> ImageSet:

@@ -10,7 +10,8 @@ from sjft_tf.config import RunConfig
 from sjft_tf.images import ImageSet
 from sjft_tf.models import spread_rows, trunk_features
 from sjft_tf.pipeline.inputs import network_view
-from sjft_tf.pipeline.networks import starting_trunk
+from sjft_tf.pipeline.networks import in_float32, starting_trunk
+from sjft_tf.pipeline.sharding.featuring import features_elsewhere, looking_for
 from sjft_tf.workdir import Workdir
 
 MOST_IMAGES = 100_000
@@ -35,8 +36,9 @@ def starting_features_of(config: RunConfig, target: ImageSet, source: ImageSet, 
     """Features of all target images and of at most `MOST_IMAGES` source images, memory-mapped."""
     rows = spread_rows(source.labels, MOST_IMAGES)
     chosen = source if len(rows) == len(source) else source.subset(rows)
+    trunk = starting_trunk(config)
     features = trunk_features(
-        *(starting_trunk(config), [target, chosen], network_view(config), workdir.root),
-        config.training.eval_batch_size,
+        *(trunk, [target, chosen], network_view(config), workdir.root, config.training.eval_batch_size),
+        features_elsewhere(trunk, looking_for(in_float32(config)), workdir),
     )
     return StartingFeatures(features[: len(target)], features[len(target) :], rows)

@@ -7,15 +7,15 @@ import numpy as np
 from sjft_tf import artifacts, progress
 from sjft_tf.config import RunConfig
 from sjft_tf.images import ImageSet
-from sjft_tf.models import FeatureStream
-from sjft_tf.pipeline.networks import starting_features
+from sjft_tf.models import FeatureBlocks
+from sjft_tf.pipeline.sharding.featuring import starting_blocks
 from sjft_tf.pipeline.stages.weight_rules import ClassRule
 from sjft_tf.run_sets import Sets
 from sjft_tf.selection import ClassWeights, transport, transport_weights
 from sjft_tf.workdir import Workdir
 
 
-def _class_means(stream: FeatureStream, images: ImageSet, title: str) -> np.ndarray:
+def _class_means(stream: FeatureBlocks, images: ImageSet, title: str) -> np.ndarray:
     """float64 [C, F], in one pass over the images; 0 for classes without any."""
     sums = np.zeros((images.num_classes, stream.width))
     with progress.bar(len(images), title) as shown:
@@ -25,10 +25,11 @@ def _class_means(stream: FeatureStream, images: ImageSet, title: str) -> np.ndar
     return sums / np.maximum(images.class_counts, 1)[:, None]
 
 
-def _made(config: RunConfig, sets: Sets, _: Workdir) -> ClassWeights:
-    stream, source = starting_features(config), sets.source_images()
+def _made(config: RunConfig, sets: Sets, workdir: Workdir) -> ClassWeights:
+    stream, source = starting_blocks(config, workdir), sets.source_images()
     ours = _class_means(stream, sets.target, "Class means of the target")
     theirs = _class_means(stream, source, "Class means of the source")
+    stream.saved()
     return transport_weights(theirs, ours, source.labels, sets.target.labels)
 
 

@@ -22,6 +22,7 @@ from sjft_tf.influence import Examples, Scaling, SoftmaxObjective, choose_l2, fi
 from sjft_tf.models import balanced_weights, trunk_features
 from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.pipeline.networks import build_run_trunk
+from sjft_tf.pipeline.sharding.featuring import features_elsewhere, looking_for
 from sjft_tf.run_sets import Sets, open_sets
 from sjft_tf.workdir import Workdir
 
@@ -44,7 +45,10 @@ def evaluate_head(config: RunConfig, workdir: Workdir, folds: int = 0) -> None:
         keras.utils.set_random_seed(config.training.seed)
         trunk = build_run_trunk(config, config.model.weights)
         opened = [sets.target, *sets.scored().values()]
-        features = trunk_features(trunk, opened, network_view(config), workdir.root, config.training.eval_batch_size)
+        features = trunk_features(
+            *(trunk, opened, network_view(config), workdir.root, config.training.eval_batch_size),
+            features_elsewhere(trunk, looking_for(config), workdir),
+        )
     with workdir.timed("training and scoring"):
         _fit_and_score(config, sets, workdir, features, folds)
 

@@ -17,7 +17,7 @@ from sjft_tf.engine import divided
 from sjft_tf.errors import InputError
 from sjft_tf.pipeline.networks import build_run_trunk
 from sjft_tf.pipeline.sharding import searching
-from sjft_tf.pipeline.sharding.shared import SharedSource
+from sjft_tf.pipeline.sharding.shared import SharedImages
 from sjft_tf.pipeline.stages.neighbors import neighbor_table
 from sjft_tf.run_sets import Sets, open_sets
 from sjft_tf.workdir import Workdir
@@ -123,16 +123,16 @@ def test_a_part_of_the_source(settings, tmp_path, here):
 
 def test_a_worker_that_sees_other_images(settings, tmp_path):
     sets, workdir = open_sets(settings, Workdir(tmp_path), lambda line: None), Workdir(tmp_path)
-    shared = SharedSource.of(settings, sets.source, workdir, tmp_path)
+    shared = SharedImages.of(settings, sets.source, workdir, tmp_path)
     assert shared.open().fingerprint == sets.source.fingerprint
     with pytest.raises(InputError, match="differ from the launcher's: 24 images"):
         dataclasses.replace(shared, fingerprint="another").open()
     with pytest.raises(InputError, match="The folder /nowhere, in which the command was started, is not to be seen"):
         dataclasses.replace(shared, folder="/nowhere").open()
-    listed = SharedSource.of(settings, sets.source.subset([4, 2]), workdir, tmp_path)
+    listed = SharedImages.of(settings, sets.source.subset([4, 2]), workdir, tmp_path)
     assert listed.open().ids.tolist() == sets.source.ids[[4, 2]].tolist()
-    (tmp_path / "source.txt").write_text("class 0/99.png\n")
-    with pytest.raises(InputError, match=r"1 source images are not to be seen, such as class 0/99\.png"):
+    (tmp_path / "ids").write_text("class 0/99.png")
+    with pytest.raises(InputError, match=r"1 images are not to be seen, such as class 0/99\.png"):
         listed.open()
 
 
