@@ -12,6 +12,7 @@ from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
 from sjft_tf.images import (
     ImageSet,
+    Inspector,
     align_classes,
     check_disjoint,
     check_same_kind,
@@ -59,21 +60,26 @@ class Sets:
         return {name: images for name in ("validation", "test") if (images := getattr(self, name)) is not None}
 
 
-def open_sets(config: RunConfig, workdir: Workdir, tell: Callable[[str], object] = log.info) -> Sets:
+def open_sets(
+    config: RunConfig,
+    workdir: Workdir,
+    tell: Callable[[str], object] = log.info,
+    elsewhere: Inspector | None = None,
+) -> Sets:
     """Opens every image set of the run and checks that they fit together.
 
     A target without `#split` whose folder (or file) has splits gives training, validation and test images. `tell` takes
-    a line for each set that says what was understood of it.
+    a line for each set that says what was understood of it. `elsewhere` checks files in place of this process.
 
     Raises:
         InputError: sets without images, empty classes, classes only in a test set, shared images, bad files.
     """
-    target, scored, told = open_targets(config, workdir, tell)
+    target, scored, told = open_targets(config, workdir, tell, elsewhere)
     if told:
         log.warning("%s", told)
     source = None
     if config.uses_source:
-        source = open_sources(config, workdir, tell)
+        source = open_sources(config, workdir, tell, elsewhere)
         for images in (target, *scored.values()):
             check_disjoint(images, source)
     return Sets(target, source=source, **scored)
@@ -91,7 +97,7 @@ def target_specs(config: RunConfig) -> dict[str, str]:
 
 
 def open_targets(
-    config: RunConfig, workdir: Workdir, tell: Callable[[str], object]
+    config: RunConfig, workdir: Workdir, tell: Callable[[str], object], elsewhere: Inspector | None = None
 ) -> tuple[ImageSet, dict[str, ImageSet], str]:
     """What the run trains on, the sets by role that judge it, and a line about images in both; "" without any.
 
@@ -99,7 +105,7 @@ def open_targets(
         InputError: as `open_sets`.
     """
     data, specs = config.data, target_specs(config)
-    target = _open(specs.pop("target"), "target", config, workdir, tell)
+    target = _open(specs.pop("target"), "target", config, workdir, tell, elsewhere)
     if data.target_rows:
         target = target.subset(kept_rows(data.target_rows, target))
     target, divided = _divide(target, {role for role, spec in specs.items() if spec}, config)
@@ -109,7 +115,7 @@ def open_targets(
         if role in divided:
             scored[role] = divided[role]
         elif spec and spec != NO_IMAGES:
-            images = _open(spec, role, config, workdir, tell)
+            images = _open(spec, role, config, workdir, tell, elsewhere)
             check_disjoint(target, images)
             check_same_kind(target, images)
             scored[role] = align_classes(target.class_names, images)
@@ -117,7 +123,9 @@ def open_targets(
     return target, scored, told
 
 
-def open_sources(config: RunConfig, workdir: Workdir, tell: Callable[[str], object]) -> ImageSet:
+def open_sources(
+    config: RunConfig, workdir: Workdir, tell: Callable[[str], object], elsewhere: Inspector | None = None
+) -> ImageSet:
     """The images to borrow from, all sets in one, before leaks are looked for.
 
     Raises:
@@ -130,6 +138,7 @@ def open_sources(config: RunConfig, workdir: Workdir, tell: Callable[[str], obje
         cache=workdir.scans,
         report=workdir.bad_images("source"),
         tell=lambda line: tell(f"source: {line}"),
+        elsewhere=elsewhere,
     )
     refuse_several_labels([source])
     return source.subset(kept_rows(data.source_rows, source, "--source_rows")) if data.source_rows else source
@@ -172,11 +181,19 @@ def without_repeats(target: ImageSet, scored: Mapping[str, ImageSet], exclude: b
     return kept, f"REPEATED: {told}. They are left out of the training"
 
 
-def _open(spec: str, role: str, config: RunConfig, workdir: Workdir, tell: Callable[[str], object]) -> ImageSet:
+def _open(
+    spec: str,
+    role: str,
+    config: RunConfig,
+    workdir: Workdir,
+    tell: Callable[[str], object],
+    elsewhere: Inspector | None,
+) -> ImageSet:
     return open_image_set(
         spec,
         **config.data.reading(),
         cache=workdir.scans,
         report=workdir.bad_images(role),
         tell=lambda line: tell(f"{role}: {line}"),
+        elsewhere=elsewhere,
     )

@@ -50,6 +50,7 @@ listed_files     the image files (`ListedFile`s) of a folder, pattern, table or 
 decode_text      the text of a file that somebody else wrote, in whatever encoding
 read_bytes       a file on the disk or any file system TensorFlow knows (`is_remote`); `most_bytes` of one are read
 inspect_image    whether encoded bytes decode; `decode_image` decodes them, at most `MAX_PIXELS`
+inspect_files    the same of files, by an `Inspector`'s rule (`JUDGMENT`): a `ScanResult` each; `scan_arrays` to be kept
 decode_bytes     JPEG and PNG to the same pixels by TensorFlow's operations alone, for exported models
 ValueRange       which values of more than 8 bits are black and white
 squared          a wide or tall image cropped or padded to a square, by one of `ASPECT_RATIOS`
@@ -96,7 +97,8 @@ from sjft_tf.images.sets.few_shot import few_of_each
 from sjft_tf.images.sets.findings import told_passed_over
 from sjft_tf.images.sets.image_set import ImageSet, untuned
 from sjft_tf.images.sets.reduction import reduction_error
-from sjft_tf.images.sets.scan import inspect_image
+from sjft_tf.images.sets.scan import Inspector, inspect_files, inspect_image
+from sjft_tf.images.sets.scan_results import JUDGMENT, SCAN_ARRAYS, ScanResult, scan_arrays, scan_results
 from sjft_tf.images.sets.sixteen_views import SixteenViews
 from sjft_tf.images.sets.square import ASPECT_RATIOS, SQUASH, squared
 from sjft_tf.images.sets.views import EVAL_VIEWS, TenCrop, View, WholeImage, dense_sides, evaluation_views
@@ -109,8 +111,10 @@ __all__ = [
     "AUDIT_SETTINGS",
     "EVAL_VIEWS",
     "IMAGE_EXTENSIONS",
+    "JUDGMENT",
     "MAX_PIXELS",
     "MIN_AUDITED_SIDE",
+    "SCAN_ARRAYS",
     "SQUASH",
     "WHOLE_BATCH",
     "Audit",
@@ -123,6 +127,7 @@ __all__ = [
     "Cutout",
     "Exchange",
     "ImageSet",
+    "Inspector",
     "Leak",
     "LeakSearcher",
     "ListedFile",
@@ -133,6 +138,7 @@ __all__ = [
     "RandAugment",
     "RandomAffine",
     "Repeats",
+    "ScanResult",
     "SixteenViews",
     "SourceStream",
     "TenCrop",
@@ -165,6 +171,7 @@ __all__ = [
     "image_extensions",
     "image_files",
     "in_class_order",
+    "inspect_files",
     "inspect_image",
     "is_remote",
     "joint_dataset",
@@ -181,6 +188,8 @@ __all__ = [
     "reduction_error",
     "refuse_changed",
     "refuse_several_labels",
+    "scan_arrays",
+    "scan_results",
     "share_of_each",
     "squared",
     "told_passed_over",

@@ -17,7 +17,7 @@ from sjft_tf.images.sets.class_subset import of_classes, without_subset
 from sjft_tf.images.sets.combine import concatenate
 from sjft_tf.images.sets.findings import Findings, opening_line
 from sjft_tf.images.sets.image_set import ImageSet
-from sjft_tf.images.sets.scan import FileScan
+from sjft_tf.images.sets.scan import FileScan, Inspector
 from sjft_tf.images.sets.square import SQUASH
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ def open_image_set(
     tell: Callable[[str], object] = log.info,
     value_range: tuple[float, float] | None = None,
     aspect_ratio: str = SQUASH,
+    elsewhere: Inspector | None = None,
 ) -> ImageSet:
     """Opens `KIND:REST[#split][?key=value&...]`, e.g. "folder:/data/flowers#train" or "glyphs?n=8000".
 
@@ -86,6 +87,7 @@ def open_image_set(
             0 and 1 of floats.
         aspect_ratio: "crop" or "pad" brings wide and tall images to squares that show them undistorted, see
             `square.squared`; "squash" (default): views squash them.
+        elsewhere: who checks files that are not in the cache, in place of this process.
 
     Raises:
         InputError: with what came, what was expected and what to do.
@@ -99,6 +101,7 @@ def open_image_set(
         tell=tell,
         value_range=value_range,
         aspect_ratio=aspect_ratio,
+        elsewhere=elsewhere,
     )
 
 
@@ -112,11 +115,12 @@ def open_source(
     tell: Callable[[str], object] = log.info,
     value_range: tuple[float, float] | None = None,
     aspect_ratio: str = SQUASH,
+    elsewhere: Inspector | None = None,
 ) -> ImageSet:
     """Opens several specs as one set, label spaces kept apart (see `concatenate`). Args as for `open_image_set`."""
     parsed = [_parse(spec) for spec in specs]
     given = None if value_range is None else ValueRange(*value_range)
-    scan = FileScan(bad_images, Path(cache) if cache is not None else None, max_pixels, given)
+    scan = FileScan(bad_images, Path(cache) if cache is not None else None, max_pixels, given, elsewhere)
     opened = []
     for one in parsed:
         scan.found, before = Findings(), len(scan.bad)

@@ -13,7 +13,7 @@ from sjft_tf.descriptors import DescriptorStore
 from sjft_tf.evaluation import FinalFigures, RoundFigures, RunFigures, evaluate_probabilities
 from sjft_tf.export import DESCRIPTION_FILE, DIGESTS_FILE, FORMAT, check_exported, read_description
 from sjft_tf.images.kinds import shards
-from sjft_tf.images.sets import scan
+from sjft_tf.images.sets.scan_results import ScanResult, ScanStore
 from sjft_tf.influence import kept_rows, save_kept
 from sjft_tf.pipeline.stages.results import read_metrics
 from sjft_tf.pipeline.studying.runs import read_result
@@ -83,8 +83,8 @@ def _make_run(root: Path) -> None:
     figures = RunFigures("center", FinalFigures({"test": metrics}, 1), {"test": metrics}, rounds)
     artifacts.write_json(workdir.metrics, figures.to_json())
     save_kept(workdir.influence / "kept.json", Target(), np.array([True, False, True]), {"how": "by hand"})
-    found = [scan.ScanResult(plain, bytes(range(32)), error) for plain, error in ((True, ""), (False, "cut off"))]
-    scan._Store(workdir.scans / "target.npz", 100, None).write(["a.png", "ö\udcff.png"], [(3, 4), (5, 6)], found)
+    found = [ScanResult(plain, bytes(range(32)), error) for plain, error in ((True, ""), (False, "cut off"))]
+    ScanStore(workdir.scans / "target.npz", 100, None).write(["a.png", "ö\udcff.png"], [(3, 4), (5, 6)], found)
     index = shards.Index(
         *(np.array([16, 90]), np.array([60, 70], np.int32), np.ones(2, bool), np.zeros((2, 32), np.uint8)),
         *(np.array([0, 1], np.int32), [("cat", ""), ("dog", "1")], {1: "cut off"}, ["x", "y"]),
@@ -147,7 +147,7 @@ LOADERS = {
     "times.json": ("run", lambda root: Workdir(root).read_times(), {}),
     "metrics.json": ("run", lambda root: read_metrics(Workdir(root)).to_json()),
     "influence/kept.json": ("run", lambda root: kept_rows(root / "influence/kept.json", Target())),
-    "images/target.npz": ("run", lambda root: scan._Store(root / "images/target.npz", 100, None).read(), {}),
+    "images/target.npz": ("run", lambda root: ScanStore(root / "images/target.npz", 100, None).read(), {}),
     "images/shard.npz": (
         "run",
         lambda root: (one := shards._cached(root / "images/shard.npz", MADE_FROM).stored()) and vars(one),

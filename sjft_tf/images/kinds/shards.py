@@ -22,7 +22,8 @@ from sjft_tf.images.kinds.examples import Features, Labeled, parse_example, read
 from sjft_tf.images.kinds.record_lengths import AFTER, BEFORE, GZIP_ERRORS, ShardContent, opened, walk
 from sjft_tf.images.places.paths import read_range, reason
 from sjft_tf.images.places.spool import Spool
-from sjft_tf.images.sets.scan import JUDGMENT, ScanResult, inspect_image
+from sjft_tf.images.sets.scan import inspect_image
+from sjft_tf.images.sets.scan_results import JUDGMENT, ScanResult
 from sjft_tf.schema import Array, Schema
 
 _BLOCK = 64  # images handed to a thread at a time,

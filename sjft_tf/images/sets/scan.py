@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,30 +23,16 @@ from sjft_tf.images.places import watching
 from sjft_tf.images.places.paths import file_stats, read_bytes
 from sjft_tf.images.places.walking import visible_name
 from sjft_tf.images.sets.findings import Findings
+from sjft_tf.images.sets.scan_results import ScanResult, ScanStore
 from sjft_tf.progress import bar
-from sjft_tf.schema import Array, Schema
 
 _BLOCK = 64  # files handed to a thread at a time
-JUDGMENT = 4  # raise when `inspect_image` comes to judge files differently
 
+Inspector = Callable[[Sequence[str], Sequence[tuple[int, int]], int, ValueRange | None], Iterable[ScanResult] | None]
+"""Looks at files in place of this process: of paths, their stats, `max_pixels` and `given` the results in order.
 
-@dataclasses.dataclass(frozen=True)
-class ScanResult:
-    """What one look at a file tells.
-
-    Attributes:
-        plain: see `decode.is_plain`.
-        digest: SHA-256.
-        error: why it does not decode, "" where it does.
-        extent: the smallest and the largest value of an image of more than 8 bits; None for one of 8.
-        declared: what is black and white by the type of such values, None where it says nothing.
-    """
-
-    plain: bool
-    digest: bytes
-    error: str = ""
-    extent: ValueRange | None = None
-    declared: ValueRange | None = None
+None: it is better done here.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +60,7 @@ class FileScan:
         max_pixels: an image whose header claims more is bad, and its pixels are never decoded.
         cache: a folder for results, so that unchanged files (path, size, time) are not read again. Default: none.
         given: what is black and white among values of more than 8 bits. Default: what their type says.
+        elsewhere: who looks at files that are not in the cache. Default: threads of this process.
 
     Attributes:
         cache: as given.
@@ -90,6 +77,7 @@ class FileScan:
         cache: Path | None = None,
         max_pixels: int = MAX_PIXELS,
         given: ValueRange | None = None,
+        elsewhere: Inspector | None = None,
     ) -> None:
         if bad_images not in ("error", "skip"):
             raise InputError(f"`bad_images` must be 'error' or 'skip'. Received: {bad_images!r}")
@@ -97,6 +85,7 @@ class FileScan:
         self.cache = cache
         self.max_pixels = max_pixels
         self.given = given
+        self._elsewhere = elsewhere
         self.bad: list[tuple[str, str]] = []
         self.found = Findings()
 
@@ -158,17 +147,20 @@ class FileScan:
         self, paths: Sequence[str], stats: Sequence[tuple[int, int]], key: str, description: str
     ) -> list[ScanResult]:
         name = f"scan_{artifacts.fingerprint(key)}.npz"
-        store = _Store(self.cache / name, self.max_pixels, self.given) if self.cache else None
+        store = ScanStore(self.cache / name, self.max_pixels, self.given) if self.cache else None
         known = store.read() if store else {}
         results = [known.get((path, *stat)) for path, stat in zip(paths, stats, strict=True)]
         missing = [i for i, one in enumerate(results) if one is None]
-        blocks = [missing[i : i + _BLOCK] for i in range(0, len(missing), _BLOCK)]
-        with bar(len(missing), description) as shown, concurrent.futures.ThreadPoolExecutor() as pool:
-            done = pool.map(lambda block: [inspect_file(paths[i], self.max_pixels, self.given) for i in block], blocks)
-            for block, inspected in zip(blocks, done, strict=True):
-                for i, one in zip(block, inspected, strict=True):
-                    results[i] = one
-                shown.update(len(block))
+        unknown = [paths[i] for i in missing]
+        inspected = None
+        if self._elsewhere is not None:
+            inspected = self._elsewhere(unknown, [stats[i] for i in missing], self.max_pixels, self.given)
+        if inspected is None:
+            inspected = inspect_files(unknown, self.max_pixels, self.given)
+        with bar(len(missing), description) as shown:
+            for i, one in zip(missing, inspected, strict=True):
+                results[i] = one
+                shown.update(1)
         complete = [one for one in results if one is not None]
         if store and missing:
             store.write(paths, stats, complete)
@@ -177,6 +169,19 @@ class FileScan:
 
 def _declared(deep: Sequence[ScanResult]) -> ValueRange | None:
     return next((one.declared for one in deep if one.declared is not None), None)
+
+
+def inspect_files(
+    paths: Sequence[str], max_pixels: int = MAX_PIXELS, given: ValueRange | None = None
+) -> Iterator[ScanResult]:
+    """`inspect_file` of every file, in order, in threads."""
+
+    def inspected(block: Sequence[str]) -> list[ScanResult]:
+        return [inspect_file(path, max_pixels, given) for path in block]
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for done in pool.map(inspected, [paths[i : i + _BLOCK] for i in range(0, len(paths), _BLOCK)]):
+            yield from done
 
 
 def inspect_file(path: str, max_pixels: int = MAX_PIXELS, given: ValueRange | None = None) -> ScanResult:
@@ -224,82 +229,3 @@ def _tensorflow_decodes(encoded: bytes, png: bool) -> bool:
     except tf.errors.InvalidArgumentError:
         return False
     return True
-
-
-_NONE = (1.0, 0.0)  # in place of a range
-_TEXT, _PER_FILE = Array("uint8", ("bytes",)), ("files",)
-_SCHEMA = Schema(
-    {
-        "paths": _TEXT,
-        "errors": Array("uint8", ("bytes of errors",)),
-        "plain": Array("bool", _PER_FILE),
-        "sizes": Array("int64", _PER_FILE),
-        "times": Array("int64", _PER_FILE),
-        "digests": Array("uint8", ("bytes of digests",)),
-        "values": Array("float64", ("files", 4)),
-    },
-    {"made_by": [float]},
-)
-
-
-def _range(low: float, high: float) -> ValueRange | None:
-    return None if low > high else ValueRange(low, high)
-
-
-class _Store:
-    """Scan results of one list of files on disk."""
-
-    _MADE_BY = JUDGMENT
-
-    def __init__(self, path: Path, max_pixels: int, given: ValueRange | None) -> None:
-        self._path = path
-        self._made_by = [float(number) for number in (self._MADE_BY, max_pixels, *(given or ()))]
-
-    def read(self) -> dict[tuple[str, int, int], ScanResult]:
-        try:
-            arrays, meta = artifacts.load_npz(self._path, _SCHEMA)
-        except FileNotFoundError:
-            return {}
-        except InputError as error:
-            logging.warning("%s The files are scanned again.", error)
-            return {}
-        if meta["made_by"] != self._made_by:
-            return {}
-        paths, errors = (
-            arrays[name].tobytes().decode("utf-8", "surrogateescape").split("\0") for name in ("paths", "errors")
-        )
-        digests, files = arrays["digests"].tobytes(), len(arrays["sizes"])
-        if not (len(paths) == len(errors) == files and len(digests) == 32 * files):
-            logging.warning("%s is damaged: it is of other files. The files are scanned again.", self._path)
-            return {}
-        return {
-            (path, size, time): ScanResult(plain, digests[32 * i : 32 * i + 32], error, _range(*v[:2]), _range(*v[2:]))
-            for i, (path, size, time, plain, error, v) in enumerate(
-                zip(
-                    paths,
-                    arrays["sizes"].tolist(),
-                    arrays["times"].tolist(),
-                    arrays["plain"].tolist(),
-                    errors,
-                    arrays["values"].tolist(),
-                    strict=True,
-                )
-            )
-        }
-
-    def write(self, paths: Sequence[str], stats: Sequence[tuple[int, int]], results: Sequence[ScanResult]) -> None:
-        def text(values: Sequence[str]) -> np.ndarray:
-            return np.frombuffer("\0".join(values).encode("utf-8", "surrogateescape"), np.uint8)
-
-        arrays = {
-            "paths": text(paths),
-            "errors": text([one.error.replace("\0", "") for one in results]),
-            "sizes": np.array([size for size, _ in stats], np.int64),
-            "times": np.array([time for _, time in stats], np.int64),
-            "plain": np.array([one.plain for one in results], bool),
-            "digests": np.frombuffer(b"".join(one.digest for one in results), np.uint8),
-            "values": np.array(
-                [(*(one.extent or _NONE), *(one.declared or _NONE)) for one in results], np.float64
-            ).reshape(-1, 4),
-        }
-        artifacts.save_npz(self._path, arrays, {"made_by": self._made_by})

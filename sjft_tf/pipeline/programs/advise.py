@@ -22,9 +22,10 @@ from sjft_tf.advice import (
 from sjft_tf.advice import advise as advice_for
 from sjft_tf.config import RunConfig
 from sjft_tf.errors import InputError
+from sjft_tf.pipeline.sharding.scanning import open_sets
 from sjft_tf.pipeline.stages.deciding import distances_of
 from sjft_tf.pipeline.stages.sampling import Samples
-from sjft_tf.run_sets import NO_IMAGES, open_sets
+from sjft_tf.run_sets import NO_IMAGES
 from sjft_tf.workdir import Workdir
 
 

@@ -19,10 +19,10 @@ from sjft_tf.pipeline.probing.picture import write_points
 from sjft_tf.pipeline.probing.ranking import rank
 from sjft_tf.pipeline.probing.record import Setting, best_of, gains, settings_of, table
 from sjft_tf.pipeline.probing.subject import Subject, open_subject
+from sjft_tf.pipeline.sharding.scanning import open_sets
 from sjft_tf.pipeline.stages.sampling import Samples
 from sjft_tf.probing import probe_network
 from sjft_tf.report import write_features, write_report
-from sjft_tf.run_sets import open_sets
 from sjft_tf.workdir import ProbeFiles, Workdir
 
 log = logging.getLogger(__name__)

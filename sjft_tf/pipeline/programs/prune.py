@@ -16,7 +16,8 @@ from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.checking.several_labels import refusal
 from sjft_tf.pipeline.pruning.head import InfluenceProblem, InfluenceScores
 from sjft_tf.pipeline.pruning.target import judgement
-from sjft_tf.run_sets import Sets, open_sets
+from sjft_tf.pipeline.sharding.scanning import open_sets
+from sjft_tf.run_sets import Sets
 from sjft_tf.workdir import Workdir
 
 

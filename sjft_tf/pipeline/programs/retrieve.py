@@ -11,13 +11,13 @@ from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.checking.settings import check_bank, check_sets
 from sjft_tf.pipeline.inputs import filter_bank
 from sjft_tf.pipeline.inspection.request import InspectionRequest
+from sjft_tf.pipeline.sharding.scanning import open_sets
 from sjft_tf.pipeline.stages.audit import audited
 from sjft_tf.pipeline.stages.deciding import decision_of
 from sjft_tf.pipeline.stages.neighbors import neighbor_table
 from sjft_tf.pipeline.stages.results import show_neighbors, write_borrowed
 from sjft_tf.pipeline.stages.retrieving import check_borrowing
 from sjft_tf.pipeline.stages.weighting import weight_lines
-from sjft_tf.run_sets import open_sets
 from sjft_tf.selection import WEIGHT_SELECTORS, pool_size, smallest_k
 from sjft_tf.training import finished_rounds
 from sjft_tf.workdir import Workdir

@@ -23,6 +23,7 @@ from sjft_tf.pipeline.finished_run import Report, export_round, is_exported
 from sjft_tf.pipeline.inputs import views_stamp
 from sjft_tf.pipeline.networks import trunk_identity
 from sjft_tf.pipeline.pruning.target import pruned
+from sjft_tf.pipeline.sharding.scanning import open_sets
 from sjft_tf.pipeline.stages import learning
 from sjft_tf.pipeline.stages.audit import audited
 from sjft_tf.pipeline.stages.begun import as_begun
@@ -33,7 +34,7 @@ from sjft_tf.pipeline.stages.results import counting_round, read_metrics, summar
 from sjft_tf.pipeline.stages.retrieving import check_borrowing
 from sjft_tf.pipeline.stages.weighting import source_pool
 from sjft_tf.retrieval import NeighborTable
-from sjft_tf.run_sets import Sets, open_sets
+from sjft_tf.run_sets import Sets
 from sjft_tf.selection import TABLE_SELECTORS, WEIGHT_SELECTORS
 from sjft_tf.training import (
     ALONE,

@@ -25,7 +25,7 @@ from sjft_tf.workdir import Workdir
 
 log = logging.getLogger(__name__)
 
-_ALL_SEE = "The folder of images, the weight files and --workdir must lie on a file system that all workers see."
+ALL_SEE = "The folder of images, the weight files and --workdir must lie on a file system that all workers see."
 
 
 OTHER_ARITHMETIC = (
@@ -135,6 +135,12 @@ class ShardJob:
         return f"{self._images.name}: {first}" + (f" to {last}" if first != last else "")
 
 
+def share_gpus() -> None:
+    """To be called in a worker before TensorFlow does anything: the first one would take all of a GPU's memory."""
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+
+
 @contextlib.contextmanager
 def naming_images() -> Iterator[None]:
     """Tells of an image that is gone or cannot be read which one it is."""
@@ -196,17 +202,15 @@ class SharedImages:
         """
         if not Path(self.folder).is_dir():
             raise InputError(
-                f"The folder {self.folder}, in which the command was started, is not to be seen. {_ALL_SEE}"
+                f"The folder {self.folder}, in which the command was started, is not to be seen. {ALL_SEE}"
             )
         os.chdir(self.folder)
-        for gpu in tf.config.list_physical_devices("GPU"):
-            # Without this the first worker of a machine takes all of a GPU's memory.
-            tf.config.experimental.set_memory_growth(gpu, True)
+        share_gpus()
         images = self._opened()
         if (found := _fingerprint(images)) != self.fingerprint:
             raise InputError(
                 f"The images of {', '.join(self.specs)} differ from the launcher's: {len(images)} images, {found} "
-                f"here and {self.fingerprint} there. {_ALL_SEE}"
+                f"here and {self.fingerprint} there. {ALL_SEE}"
             )
         return images
 
@@ -222,7 +226,7 @@ class SharedImages:
         names = Path(self.ids).read_bytes().decode("utf-8", "surrogateescape").split("\0")
         if missing := [name for name in names if name not in row_of]:
             some = visible_name(missing[0])
-            raise InputError(f"{len(missing)} images are not to be seen, such as {some}. {_ALL_SEE}")
+            raise InputError(f"{len(missing)} images are not to be seen, such as {some}. {ALL_SEE}")
         return images.subset([row_of[name] for name in names])
 
 

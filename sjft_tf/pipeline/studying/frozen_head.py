@@ -23,7 +23,8 @@ from sjft_tf.models import balanced_weights, trunk_features
 from sjft_tf.pipeline.inputs import network_view
 from sjft_tf.pipeline.networks import build_run_trunk
 from sjft_tf.pipeline.sharding.featuring import features_elsewhere, looking_for
-from sjft_tf.run_sets import Sets, open_sets
+from sjft_tf.pipeline.sharding.scanning import open_sets
+from sjft_tf.run_sets import Sets
 from sjft_tf.workdir import Workdir
 
 

@@ -24,6 +24,7 @@ from sjft_tf.pipeline.checking.settings import check_sets, check_settings
 from sjft_tf.pipeline.checking.several_labels import refusal
 from sjft_tf.pipeline.networks import build_run_trunk
 from sjft_tf.pipeline.programs import train as training_program
+from sjft_tf.pipeline.sharding.scanning import open_sets
 from sjft_tf.pipeline.stages.audit import audit_of, warnings
 from sjft_tf.pipeline.stages.deciding import decision_of
 from sjft_tf.pipeline.stages.neighbors import neighbor_table
@@ -32,7 +33,7 @@ from sjft_tf.pipeline.stages.weighting import source_pool
 from sjft_tf.pipeline.studying.frozen_head import evaluate_head
 from sjft_tf.pipeline.studying.job_types import HeadJob, Job, LinearJob, LookJob, SurveyJob, TableJob, TrainJob
 from sjft_tf.pipeline.studying.linear_classifier import evaluate_svm
-from sjft_tf.run_sets import open_sets, without_repeats
+from sjft_tf.run_sets import without_repeats
 from sjft_tf.selection import WEIGHT_SELECTORS
 from sjft_tf.study import ResultFigures, RunResult, SetsSummary
 from sjft_tf.training import StopRequest, finished_rounds, kept_rounds, open_cluster

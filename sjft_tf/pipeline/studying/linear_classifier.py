@@ -9,8 +9,8 @@ from sjft_tf.config import ProbeConfig, RunConfig
 from sjft_tf.pipeline.probing.cells import fitted, probabilities, results
 from sjft_tf.pipeline.probing.record import best_of, settings_of
 from sjft_tf.pipeline.probing.subject import open_subject
+from sjft_tf.pipeline.sharding.scanning import open_sets
 from sjft_tf.pipeline.studying.frozen_head import write_figures
-from sjft_tf.run_sets import open_sets
 from sjft_tf.workdir import ProbeFiles, Workdir
 
 _TRIED = {

@@ -40,8 +40,9 @@ def prepared(spec: FactorSpec, root: Path) -> Prepared:
 def prepare(spec: FactorSpec, root: Path) -> None:
     """Measures the distances and draws the classes that are missing; raises what `prepared` raises."""
     from sjft_tf.images import few_classes, open_image_set
+    from sjft_tf.pipeline.sharding.scanning import open_sets
     from sjft_tf.pipeline.stages.sampling import Samples
-    from sjft_tf.run_sets import NO_IMAGES, open_sets
+    from sjft_tf.run_sets import NO_IMAGES
     from sjft_tf.workdir import Workdir
 
     shared = Workdir(root / StudyFiles.SHARED)

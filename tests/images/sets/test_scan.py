@@ -120,7 +120,7 @@ def test_damaged_cache_is_made_again(files, tmp_path, count_reads):
 
 def test_cache_of_an_older_judgment_is_not_used(files, tmp_path, count_reads, monkeypatch):
     FileScan(cache=tmp_path).files(files, "key", "d")
-    monkeypatch.setattr(scan_module._Store, "_MADE_BY", 99)
+    monkeypatch.setattr(scan_module.ScanStore, "_MADE_BY", 99)
     FileScan(cache=tmp_path).files(files, "key", "d")
     assert len(count_reads) == 6
 
