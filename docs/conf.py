@@ -27,8 +27,8 @@ html_theme = "furo"
 html_title = "sjft_tf"
 
 GUIDES = {
-    "Guides": "python image-sets retrieval training flags recipes devices probing patches comparing studies factors "
-    "reports serving influence",
+    "Guides": "python image-sets retrieval training flags recipes devices cluster probing patches comparing studies "
+    "factors reports serving influence",
     "Reference": "artifacts architecture method decisions",
     "Measured": "evidence benchmarks fuzzing",
 }

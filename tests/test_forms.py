@@ -13,6 +13,7 @@ WITHOUT = {
     ("retrieval/search_checkpoint.py", "load"): "another kind of file is told first",
     ("export/saved_model.py", "read_description"): "another format is told first",
     ("influence/kept.py", "kept_rows"): "another kind of file is told first; names are compared with the target's",
+    ("pipeline/sharding/featuring.py", "open"): "known by their digest; names and shapes are the trunk's",
     ("pipeline/studying/looks.py", "check_settings"): "compared as a whole with the settings asked for",
     ("summaries/projector.py", "projector_made_from"): "compared as a whole with what the points would be made from",
     ("training/checkpoints/model_files.py", "load_model"): "known by its digest; names and shapes are the model's",

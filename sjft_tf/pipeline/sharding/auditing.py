@@ -46,7 +46,15 @@ class AuditWork:
     def open(self) -> Callable[[np.ndarray, object], str]:
         """Takes rows int32 [n], gives the name of the file with what was found."""
         source = self.source.open()
-        arrays = load_npz(Path(self.folder) / _PROTECTED)[0]
+        wanted = {
+            name: form
+            for number in range(len(self.roles))
+            for name, form in (
+                (f"rows{number}", Array("int32", (f"images {number}",), low=0)),
+                (f"pictures{number}", Array("float32", (f"images {number}", "side", "side"))),
+            )
+        }
+        arrays = load_npz(Path(self.folder) / _PROTECTED, Schema(wanted, {"kind": str}))[0]
         protected = {
             role: Thumbnails(arrays[f"rows{number}"], arrays[f"pictures{number}"])
             for number, role in enumerate(self.roles)

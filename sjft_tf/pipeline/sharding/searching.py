@@ -42,6 +42,7 @@ _FOUND = Schema(
     },
     {"kind": str, "made_from": str},
 )
+_DESCRIBED = Schema({"target": Array("float32", ("targets", "numbers"))}, {"kind": str})
 _TARGET = "target.npz"
 
 
@@ -74,7 +75,7 @@ class SearchWork:
     def open(self) -> Callable[[np.ndarray, np.ndarray], str]:
         """Takes rows int32 [n] and limits int64 [N_t], gives the name of the file with what was found."""
         source = self.source.open()
-        target = load_npz(Path(self.folder) / _TARGET)[0]["target"]
+        target = load_npz(Path(self.folder) / _TARGET, _DESCRIBED)[0]["target"]
         if fingerprint(target) != self.target:
             raise InputError(f"{Path(self.folder) / _TARGET} is not the launcher's: --workdir is another folder here")
         blocks, distance, flush = self._described(source, target.shape[1])
