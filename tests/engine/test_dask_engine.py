@@ -89,11 +89,15 @@ def test_the_only_worker_is_killed(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_worker_that_hangs_is_started_again(tmp_path, caplog):
+def test_a_worker_that_hangs_is_started_again(tmp_path, monkeypatch):
+    restart, restarted = DaskEngine.restart, []
+    monkeypatch.setattr(
+        DaskEngine, "restart", lambda self, future: restarted.append(restart(self, future)) or restarted[-1]
+    )
     with DaskEngine(workers=1, patience=3) as engine:
         rows = divided(np.arange(6, dtype=np.int32), 3)
         assert [value for _, value in engine.each(Hanging(str(tmp_path / "once")), rows)] == [3, 3]
-    assert "is started again" in caplog.text
+    assert any(restarted)
 
 
 def test_the_page_needs_bokeh(monkeypatch):
