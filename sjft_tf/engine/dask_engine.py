@@ -146,7 +146,7 @@ class DaskEngine:
 
     def addresses(self) -> list[str]:
         """See `Workers`."""
-        return list(self._places())
+        return list(self._workers())
 
     def send(self, work: Work, rows: np.ndarray, hint: Any, to: Sequence[str]) -> Any:
         """See `Workers`."""
@@ -192,14 +192,23 @@ class DaskEngine:
                     return told.get(address, False)
         return False
 
+    def _workers(self) -> dict[str, dict[str, Any]]:
+        """What the scheduler knows of each worker, by its address."""
+        return self._client.scheduler_info(n_workers=-1)["workers"]
+
     def _places(self) -> dict[str, tuple[int, int]]:
-        """Of each worker, by its address, which of how many on its machine it is."""
-        info = self._client.scheduler_info(n_workers=-1)["workers"]
+        """Of each worker, by its name, which of how many on its machine it is.
+
+        One that is started again has another address and the same name: it keeps its place, on which a run's cores
+        and so its figures depend.
+        """
+        info = self._workers()
+        if not self._scheduler:
+            return {str(one["name"]): (int(one["name"]), self._count) for one in info.values()}
         hosts = Counter(one["host"] for one in info.values())
         seen: Counter[str] = Counter()
         places = {}
-        # Workers that are started again keep their name, and with it their place.
-        for address, one in sorted(info.items(), key=lambda item: str(item[1]["name"])):
-            places[address] = (seen[one["host"]], hosts[one["host"]])
+        for one in sorted(info.values(), key=lambda worker: str(worker["name"])):
+            places[str(one["name"])] = (seen[one["host"]], hosts[one["host"]])
             seen[one["host"]] += 1
         return places

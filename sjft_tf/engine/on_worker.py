@@ -64,14 +64,15 @@ def do(key: str, work: Work, rows: np.ndarray, hint: Any, places: Mapping[str, t
         work: what is to be done.
         rows: int32 [n], the shard.
         hint: handed to it.
-        places: of each worker by its address, which of how many on its machine it is.
+        places: of each worker by its name, which of how many on its machine it is.
     """
     from distributed import get_worker
 
-    address = get_worker().address
+    worker = get_worker()
+    address = worker.address
     who = f"{socket.gethostname()}, process {os.getpid()} ({address})"
     try:
-        _settle(*places.get(address, (0, 1)))
+        _settle(*places.get(str(worker.name), (0, 1)))
         if key not in _opened:
             _opened.clear()
             _opened[key] = work.open()

@@ -30,11 +30,11 @@ def until(found, process=None):
 
 
 def processes(folder):
-    """Of the runs in `folder`, by their logs: `{process: its parent}`."""
+    """Of the runs under `folder`, by their logs: `{process: its parent}`."""
     found = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            if str((path / "fd" / "1").readlink()).startswith(str(folder / "runs")):
+            if str((path / "fd" / "1").readlink()).startswith(f"{folder}/"):
                 found[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:  # not ours, or gone
             continue
@@ -42,7 +42,9 @@ def processes(folder):
 
 
 def begun(folder):
-    return list(folder.glob("runs/*/seed*/checkpoints/step-*")) and processes(folder)
+    """Likewise of a run that has a checkpoint."""
+    written = folder.glob("runs/*/seed*/checkpoints/step-*")
+    return next((found for path in written if (found := processes(path.parents[1]))), None)
 
 
 def figures(folder):
