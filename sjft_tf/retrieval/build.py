@@ -50,17 +50,17 @@ def build_neighbor_table(
         raise InputError(f"`k` must be between 1 and {size}, the number of source images. Received: k={k}")
     edges, histograms = _described_target(request, edges, batch_size)
     made_from = neighbors_made_from(request, edges)
-    layout = Layout(edges.layer_channels, edges.bins)
-    search = Search(histograms, k, layout, memory_mb)
-    target = histograms if elsewhere is not None else histograms[:0]
+    search = Search(histograms, k, Layout(edges.layer_channels, edges.bins), memory_mb)
+    target = None if elsewhere is None else histograms
     del histograms
     checkpoint = None
     if paths.checkpoint is not None:
         checkpoint = SearchCheckpoint(paths.checkpoint, made_from, k, checkpoint_images)
     # The setting is the whole process's: switched here once, and not by the threads against each other.
     with full_float32(), contextlib.closing(SourceDescriptors(request, edges, paths.store, batch_size)) as descriptors:
-        probe = "" if elsewhere is None else probed(search, descriptors.blocks(probed_rows(size)))
-        order = SearchOrder(target, layout, k, made_from, edges, probe, memory_mb)
+        order = None
+        if target is not None:
+            order = SearchOrder(target, k, made_from, probed(search, descriptors.blocks(probed_rows(size))))
         if checkpoint is not None and descriptors.can_resume:
             checkpoint.load(search)
         for taken in fill(search, size, descriptors.blocks, elsewhere, order):

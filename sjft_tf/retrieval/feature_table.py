@@ -66,12 +66,12 @@ def build_feature_table(
     """
     if not 1 <= k <= source.size:
         raise InputError(f"`k` must be between 1 and {source.size}, the number of source images. Received: k={k}")
-    distance = Cosine(target.shape[1])
-    search = Search(target, k, distance, memory_mb)
+    search = Search(target, k, Cosine(target.shape[1]), memory_mb)
     progress = None if checkpoint is None else SearchCheckpoint(checkpoint, made_from, k, checkpoint_images)
     with full_float32():
-        probe = "" if elsewhere is None else probed(search, source.blocks(probed_rows(source.size)))
-        order = SearchOrder(target, distance, k, made_from, None, probe, memory_mb)
+        order = None
+        if elsewhere is not None:
+            order = SearchOrder(target, k, made_from, probed(search, source.blocks(probed_rows(source.size))))
         if progress is not None:
             progress.load(search)
         for taken in fill(search, source.size, source.blocks, elsewhere, order):

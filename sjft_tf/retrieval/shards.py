@@ -10,9 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from sjft_tf.artifacts import Stamp, fingerprint
-from sjft_tf.descriptors import BinEdges
 from sjft_tf.parallel import ahead
-from sjft_tf.retrieval.divergence import Distance
 from sjft_tf.retrieval.search import Found, Search
 from sjft_tf.retrieval.topk import NO_PAIR
 
@@ -28,21 +26,15 @@ class SearchOrder:
 
     Attributes:
         target: float32 [N_t, D], the target's descriptors.
-        distance: how two descriptors are compared.
         k: neighbors of each target image.
         made_from: the stamp of the table to be.
-        edges: bin edges of the descriptors; None of features.
         probe: what `probed` gives here.
-        memory_mb: see `Search`.
     """
 
     target: np.ndarray
-    distance: Distance
     k: int
     made_from: Stamp
-    edges: BinEdges | None
     probe: str
-    memory_mb: float = 0
 
 
 class ShardSearcher(Protocol):

@@ -119,7 +119,7 @@ class DaskAuditor:
         if left.any():
             save_npz(job.folder / _PROTECTED, arrays, {"kind": "thumbnails of the target"})
             work = AuditWork(
-                SharedImages.of(self._config, self._source, self._workdir, job.folder),
+                SharedImages.of_source(self._config, self._source, self._workdir, job.folder),
                 str(job.folder.absolute()),
                 tuple(protected),
                 made_from,
@@ -132,7 +132,4 @@ class DaskAuditor:
 
 def _leaks(found: Mapping[str, np.ndarray], roles: tuple[str, ...]) -> list[Leak]:
     columns = (found[name].tolist() for name in _LEAKS)
-    return [
-        Leak(row, roles[role], target, "near", float(np.float32(score)))
-        for row, role, target, score in zip(*columns, strict=True)
-    ]
+    return [Leak(row, roles[role], target, "near", score) for row, role, target, score in zip(*columns, strict=True)]

@@ -138,10 +138,10 @@ class DaskSearcher:
         save_npz(job.folder / _TARGET, {"target": order.target}, {"kind": "descriptors of the target"})
         work = SearchWork(
             self._config,
-            SharedImages.of(self._config, self._source, self._workdir, job.folder),
+            SharedImages.of_source(self._config, self._source, self._workdir, job.folder),
             str(job.folder.absolute()),
             fingerprint(order.target),
-            str(self._workdir.edges.absolute()) if order.edges is not None else "",
+            str(self._workdir.edges.absolute()) if self._config.retrieval.bank != "features" else "",
             str(self._store.absolute()) if self._store is not None else "",
             order.k,
             made_from,

@@ -181,8 +181,19 @@ class SharedImages:
         Raises:
             InputError: the specs lead to other images by now.
         """
+        return cls._among(_specs(config), config, images, workdir, folder)
+
+    @classmethod
+    def of_source(cls, config: RunConfig, source: ImageSet, workdir: Workdir, folder: Path) -> SharedImages:
+        """Likewise of the source, without a look at the target's sets."""
+        return cls._among([tuple(config.data.source)], config, source, workdir, folder)
+
+    @classmethod
+    def _among(
+        cls, sets: list[tuple[str, ...]], config: RunConfig, images: ImageSet, workdir: Workdir, folder: Path
+    ) -> SharedImages:
         wanted, ids = _fingerprint(images), folder / "ids"
-        for specs in _specs(config):
+        for specs in sets:
             asked = cls(config, specs, str(Path.cwd()), str(workdir.scans.absolute()), "", wanted)
             whole = asked._whole()
             if _fingerprint(whole) == wanted:
