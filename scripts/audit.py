@@ -21,11 +21,12 @@ def define() -> None:
 def main(_: list[str]) -> None:
     config = program.config_from_flags()
     from sjft_tf.pipeline.programs.audit import audit
+    from sjft_tf.pipeline.sharding.workers import keeping_workers
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow()
     workdir = Workdir(program.FLAGS.workdir)
-    with workdir.locked():
+    with workdir.locked(), keeping_workers():
         program.say_lines(audit(config, workdir))
 
 

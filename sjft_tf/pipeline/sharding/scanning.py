@@ -24,7 +24,7 @@ from sjft_tf.images import (
     scan_results,
     visible_name,
 )
-from sjft_tf.pipeline.sharding import shared
+from sjft_tf.pipeline.sharding import shared, workers
 from sjft_tf.retrieval import probed_rows
 from sjft_tf.run_sets import Sets
 from sjft_tf.schema import Array, Schema
@@ -143,7 +143,7 @@ class DaskScanner:
             probe = _probed(list(inspect_files([paths[row] for row in probed_rows(len(paths))], max_pixels, given)))
             work = ScanWork(str(folder.absolute()), fingerprint(joined), max_pixels, given, made_from, probe)
             shards = divided(left, self._config.engine.shard_images)
-            with shared.dask_engine(self._config) as engine, progress.bar(len(left), "Checked by workers") as shown:
+            with workers.dask_engine(self._config) as engine, progress.bar(len(left), "Checked by workers") as shown:
                 for rows, name in engine.each(work, shards, lambda: None, lambda rows: _called(paths, rows)):
                     take(files.read(name), unread=True)
                     shown.update(len(rows))

@@ -16,9 +16,10 @@ import tensorflow as tf
 from sjft_tf import progress
 from sjft_tf.artifacts import Stamp, atomic_write, fingerprint, remove_directory
 from sjft_tf.config import RunConfig
-from sjft_tf.engine import DaskEngine, ShardFiles, Work, divided
+from sjft_tf.engine import ShardFiles, Work, divided
 from sjft_tf.errors import InputError
 from sjft_tf.images import ImageSet, changed_file, open_source, visible_name
+from sjft_tf.pipeline.sharding import workers
 from sjft_tf.run_sets import NO_IMAGES, target_specs
 from sjft_tf.schema import Schema
 from sjft_tf.workdir import Workdir
@@ -33,12 +34,6 @@ OTHER_ARITHMETIC = (
     "Processors with other instruction sets do; take machines of one kind, the launcher's too"
 )
 """Why a worker is left out whose probe is not the launcher's."""
-
-
-def dask_engine(config: RunConfig) -> DaskEngine:
-    """The workers that --engine=dask asks for; they are started when the first shard is sent."""
-    asked = config.engine
-    return DaskEngine(asked.workers, asked.scheduler, asked.shard_seconds, asked.dashboard)
 
 
 class ShardJob:
@@ -91,7 +86,7 @@ class ShardJob:
             moved += 0 if given is None else given.nbytes
             return given
 
-        with dask_engine(self._config) as engine:
+        with workers.dask_engine(self._config) as engine:
             for some, name in engine.each(work, shards, sent, self._called):
                 moved += self._files.size(name)
                 yield some, name

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sjft_tf.pipeline.sharding import shared
+from sjft_tf.pipeline.sharding import workers
 
 
 class Here:
@@ -33,7 +33,7 @@ def here(monkeypatch):
 
     def put(kind=None, **settings):
         engine = (kind or Here)(**settings)
-        monkeypatch.setattr(shared, "dask_engine", lambda config: engine)
+        monkeypatch.setattr(workers, "dask_engine", lambda config: engine)
         return engine
 
     put.base = Here
