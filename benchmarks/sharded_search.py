@@ -34,6 +34,7 @@ FOUND = Schema(
     {"kind": str, "made_from": str},
 )
 BLOCK = 64
+_PRIME = 2**31 - 1
 
 
 def resident_mb() -> float:
@@ -46,7 +47,7 @@ def resident_mb() -> float:
 class Generated:
     """Descriptors of any number of images, and their search, see `engine.Work`.
 
-    Each block of 64 has the numbers of the first one, in other filters and bins, and of other weight.
+    Each block of 64 has the numbers of the first one, in other filters and bins, and mixed otherwise.
     """
 
     targets: int
@@ -61,9 +62,10 @@ class Generated:
         first = (first / 2916).astype(np.float32)
         for number in np.unique(rows // BLOCK):
             there = rows[rows // BLOCK == number]
-            moved = np.roll(first, (number % self.channels, number // self.channels % self.bins), axis=(1, 2))
-            # Beyond one turn of filters and bins histograms are mixed with even ones: no two are the same.
-            share = np.float32(number / (number + 5000))
+            # In no order, as in a real source: if each part were nearer than those before, no limit would keep it away.
+            turn = int(number) * 1_103_515_245 % _PRIME
+            moved = np.roll(first, (turn % self.channels, turn // self.channels % self.bins), axis=(1, 2))
+            share = np.float32(0.8 * turn / _PRIME)  # of even histograms: so no two blocks are the same
             moved = (1 - share) * moved + share / np.float32(self.bins)
             yield there, moved.reshape(BLOCK, -1)[there % BLOCK]
 
