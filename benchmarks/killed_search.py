@@ -44,12 +44,16 @@ class Retrieval:
             sys.exit("the search failed; run scripts/retrieve.py with these flags to see why")
         return time.perf_counter() - begun
 
-    def kill(self, share: float, seconds: float) -> bool:
-        """Kills the search after this share of its `seconds`, counted from the moment bin edges are written."""
+    def _searching(self) -> tuple[subprocess.Popen, float]:
+        """A search that has come to its bin edges, and seconds until then."""
         process, begun = self.start(), time.perf_counter()
         while not (self.workdir / "edges.npz").exists() and process.poll() is None:
             time.sleep(0.01)
-        edges = time.perf_counter() - begun
+        return process, time.perf_counter() - begun
+
+    def kill(self, share: float, seconds: float) -> bool:
+        """Kills the search after this share of its `seconds`, counted from the moment bin edges are written."""
+        process, edges = self._searching()
         try:
             process.wait(timeout=share * max(seconds - edges, 0.1))
         except subprocess.TimeoutExpired:
@@ -58,11 +62,9 @@ class Retrieval:
 
     def kill_worker(self, share: float, seconds: float, draw: np.random.Generator) -> bool:
         """Kills one worker after this share of the search's `seconds`, counted likewise; waits for the search's end."""
-        process = self.start()
-        while not (self.workdir / "edges.npz").exists() and process.poll() is None:
-            time.sleep(0.01)
+        process, edges = self._searching()
         try:
-            process.wait(timeout=share * seconds)
+            process.wait(timeout=share * max(seconds - edges, 0.1))
         except subprocess.TimeoutExpired:
             if workers := _workers(process.pid):
                 os.kill(draw.choice(workers), signal.SIGKILL)

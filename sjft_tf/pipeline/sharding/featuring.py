@@ -170,7 +170,7 @@ class DaskFeatures:
             return
         weights = self._trunk.get_weights()
         made_from = self._made_from(images, weights)
-        folder = self._workdir.shards / "features" / images.fingerprint[:8]
+        folder = self._workdir.shards / f"features-{images.fingerprint[:8]}"
         job = ShardJob(self._looking.config, images, folder, {"features": made_from}, _FOUND)
         self._jobs[job] = False
         ready, left = job.waiting_for(wanted)

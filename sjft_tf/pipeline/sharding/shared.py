@@ -124,6 +124,8 @@ class ShardJob:
     def remove(self) -> None:
         """Nothing of this work is needed any more."""
         remove_directory(self.folder)
+        with contextlib.suppress(OSError):  # of other works something lies there
+            self.folder.parent.rmdir()
 
     def _called(self, rows: np.ndarray) -> str:
         first, last = self._images.ids[rows[0]], self._images.ids[rows[-1]]
