@@ -48,6 +48,8 @@ def given(images: Images, role: str, folder: Path) -> GivenImages:
     Args:
         images: a spec, the path of a folder, `(x, y)` with x [N, H, W], [N, H, W, 1] or [N, H, W, 3] (uint8, or floats
             in 0..1 or 0..255) and y [N] integers, or a `tf.data.Dataset` of `(image, label)`, single or in batches.
+            Labels may also be of zeros and ones, [N, C]: bool are several labels an image, and so are numbers, unless
+            each image has exactly one 1 (one-hot), which is its label then.
         role: what it is for, e.g. "target"; for messages and the file's name.
         folder: where files go.
 
@@ -64,7 +66,8 @@ def given(images: Images, role: str, folder: Path) -> GivenImages:
         x, y = np.asarray(images[0]), _labels(images[1], role)
         if x.ndim not in (3, 4) or len(x) != len(y):
             raise InputError(
-                f"The {role} images must be x [N, H, W] or [N, H, W, C] with y [N]. Received: x {x.shape}, y {y.shape}"
+                f"The {role} images must be x [N, H, W] or [N, H, W, C] with y [N] or [N, classes]. Received: x "
+                f"{x.shape}, y {y.shape}"
             )
         return _to_write(x, y, role, folder)
     raise InputError(f"The {role} images must be {FORMS}. Received: {type(images).__name__}")
@@ -96,9 +99,9 @@ def _labels(y: ArrayLike, role: str) -> np.ndarray:
     labels = np.asarray(y)
     if labels.ndim == 2 and labels.shape[1] == 1:  # as keras.datasets has them
         labels = labels[:, 0]
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+    if labels.ndim not in (1, 2) or labels.dtype.kind not in ("biuf" if labels.ndim == 2 else "iu"):
         raise InputError(
-            f"The {role} labels must be integers [N], one of each image (of one-hot labels, argmax). "
+            f"The {role} labels must be integers [N], one of each image, or zeros and ones [N, classes]. "
             f"Received: {labels.dtype} {labels.shape}"
         )
     return labels
@@ -114,6 +117,11 @@ def _to_write(images: Sequence[np.ndarray] | np.ndarray, labels: np.ndarray, rol
                     np.savez(stream, x=images, y=labels)
 
         return GivenImages(f"npz:{quoted(str(path))}", write, path)
+    if labels.ndim == 2:
+        raise InputError(
+            f"The {role} images have different sizes and must have one label each then, [N]. Received: {labels.shape}. "
+            "Give them one size, or a table of files (csv:)"
+        )
     # Images of different sizes have no array: files without loss.
     if kinds := {str(image.dtype) for image in images} - {"uint8"}:
         raise InputError(f"The {role} images have different sizes and must be uint8 then. Received: {', '.join(kinds)}")

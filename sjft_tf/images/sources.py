@@ -9,7 +9,7 @@ from pathlib import Path
 from sjft_tf.errors import InputError
 from sjft_tf.images.decoding.decode import MAX_PIXELS
 from sjft_tf.images.decoding.values import ValueRange
-from sjft_tf.images.kinds import digits, external, glyphs, labels_file, tables, tfrecord
+from sjft_tf.images.kinds import digits, external, glyphs, labels_file, npz, tables, tfrecord
 from sjft_tf.images.objects import box_table, coco, scenes, voc
 from sjft_tf.images.objects.object_set import classes_alone
 from sjft_tf.images.places.spec import Spec, by_role, parse, with_splits
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 OPENERS: dict[str, Callable[[Spec, FileScan], ImageSet]] = {
     "folder": labels_file.open_folder_of_any_kind,
     "csv": tables.open_csv,
-    "npz": tables.open_npz,
+    "npz": npz.open_npz,
     "tfrecord": tfrecord.open_tfrecord,
     "tfds": external.open_tfds,
     "keras": external.open_keras,
@@ -43,7 +43,7 @@ OPENERS: dict[str, Callable[[Spec, FileScan], ImageSet]] = {
 SPLITS: dict[str, Callable[[Spec], Iterable[str] | Mapping[str, str]]] = {
     "folder": labels_file.splits_of_any_kind,
     "csv": tables.csv_splits,
-    "npz": tables.npz_splits,
+    "npz": npz.npz_splits,
     "tfds": external.tfds_splits,
     "keras": lambda spec: external.KERAS_SPLITS,
     "digits": lambda spec: digits.SPLITS,

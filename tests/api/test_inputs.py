@@ -35,6 +35,17 @@ def test_the_same_images_come_back(form, arrays, tmp_path):
     np.testing.assert_array_equal(np.stack([images.load(i) for i in range(6)]), x)
 
 
+@pytest.mark.parametrize("form", ["arrays", "dataset", "batches"])
+def test_a_column_for_each_class(form, arrays, tmp_path):
+    x, matrix = arrays[0], np.arange(24).reshape(6, 4) % 3 == 0
+    for kind in (bool, np.int64, np.float32):
+        y = matrix.astype(kind)
+        images = opened({"arrays": (x, y), "dataset": dataset(x, y)}.get(form, dataset(x, y, 4)), tmp_path)
+        np.testing.assert_array_equal(images.label_matrix, matrix)
+    one_hot = np.eye(3, dtype=np.float32)[arrays[1]]
+    assert opened(dataset(x, one_hot), tmp_path).labels.tolist() == arrays[1].tolist()
+
+
 def test_the_same_again_is_not_written_again(arrays, tmp_path):
     first = given(arrays, "target", tmp_path)
     first.write()
@@ -54,6 +65,9 @@ def test_images_of_different_sizes_are_files(rng, tmp_path):
     images = opened(made, tmp_path)
     assert images.class_names == ("00000", "00001")
     assert sorted(np.asarray(images.load(i)).shape[0] for i in range(4)) == [5, 6, 7, 8]
+    several = made.map(lambda image, label: (image, tf.one_hot([label, label], 2)[0]))
+    with pytest.raises(InputError, match=r"must have one label each then, \[N\]. Received: \(4, 2\)"):
+        opened(several, tmp_path)
     with pytest.raises(InputError, match="different sizes are kept as files: name a `workdir`"):
         sjft_tf.open_images(made)
 
@@ -69,7 +83,7 @@ def test_specs_and_folders_are_taken_as_they_are(tmp_path):
     [
         (3, "must be a spec such as .* Received: int"),
         ((np.zeros((2, 4, 4, 3)), [0, 1, 1]), r"x \(2, 4, 4, 3\), y \(3,\)"),
-        ((np.zeros((2, 4, 4, 3)), [[0.0, 1.0], [1.0, 0.0]]), r"one-hot labels, argmax"),
+        ((np.zeros((2, 4, 4, 3)), [0.0, 1.0]), r"or zeros and ones \[N, classes\]. Received: float64 \(2,\)"),
         (tf.data.Dataset.from_tensors((np.zeros((4, 4, 3)), 0)).repeat(), "unknown or infinite number"),
         (tf.data.Dataset.range(3), r"must yield \(image, label\)"),
     ],
