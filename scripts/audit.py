@@ -21,12 +21,11 @@ def define() -> None:
 def main(_: list[str]) -> None:
     config = program.config_from_flags()
     from sjft_tf.pipeline.programs.audit import audit
-    from sjft_tf.pipeline.sharding.workers import keeping_workers
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow()
     workdir = Workdir(program.FLAGS.workdir)
-    with workdir.locked(), keeping_workers():
+    with workdir.locked():
         program.say_lines(audit(config, workdir))
 
 

@@ -40,12 +40,11 @@ def main(_: list[str]) -> None:
     if not probe.candidates():
         config.check_network()
     from sjft_tf.pipeline.programs.probe import probe as run_probe
-    from sjft_tf.pipeline.sharding.workers import keeping_workers
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow(config.training.seed)
     workdir = Workdir(given.workdir)
-    with workdir.locked(), keeping_workers():
+    with workdir.locked():
         program.say_lines(run_probe(config, probe, workdir, shlex.join(sys.argv)))
 
 

@@ -29,12 +29,11 @@ def main(_: list[str]) -> None:
     config = program.config_from_flags(selector="none")
     config.check_network()
     from sjft_tf.pipeline.programs.prune import prune
-    from sjft_tf.pipeline.sharding.workers import keeping_workers
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow(config.training.seed)
     workdir = Workdir(program.FLAGS.workdir)
-    with workdir.locked(), keeping_workers():
+    with workdir.locked():
         program.say_lines(prune(config, workdir, program.FLAGS.verify))
 
 

@@ -30,14 +30,13 @@ def main(_: list[str]) -> None:
     config = program.config_from_flags()
     config.check_bank()
     from sjft_tf.pipeline.programs.retrieve import InspectionRequest, retrieve
-    from sjft_tf.pipeline.sharding.workers import keeping_workers
     from sjft_tf.workdir import Workdir
 
     program.start_tensorflow()
     given = program.FLAGS
     inspection = InspectionRequest(given.explain, given.montage, given.montage_neighbors, given.montage_output)
     workdir = Workdir(given.workdir)
-    with workdir.locked(), keeping_workers():
+    with workdir.locked():
         program.say_lines(retrieve(config, workdir, inspection))
 
 

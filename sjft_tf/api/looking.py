@@ -18,7 +18,6 @@ from sjft_tf.images import MAX_PIXELS, SQUASH, ImageSet, open_source, quoted
 from sjft_tf.pipeline.programs.advise import measure
 from sjft_tf.pipeline.programs.prune import judged_images
 from sjft_tf.pipeline.programs.retrieve import retrieve
-from sjft_tf.pipeline.sharding.workers import keeping_workers
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.workdir import Workdir
 
@@ -30,7 +29,6 @@ def _opened(workdir: str | Path | None) -> Iterator[Workdir]:
         folder = workdir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sjft-"))) / "run"
         opened = Workdir(folder)
         stack.enter_context(opened.locked())
-        stack.enter_context(keeping_workers())
         yield opened
 
 

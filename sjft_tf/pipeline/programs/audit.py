@@ -7,11 +7,13 @@ from sjft_tf.images import Audit, Leak
 from sjft_tf.pipeline.checking.begun_run import refuse_other_target
 from sjft_tf.pipeline.checking.held_back import held_back
 from sjft_tf.pipeline.sharding.scanning import open_sets
+from sjft_tf.pipeline.sharding.workers import keeping_workers
 from sjft_tf.pipeline.stages.audit import audit_of, repeats_of, roles
 from sjft_tf.run_sets import Sets
 from sjft_tf.workdir import Workdir
 
 
+@keeping_workers()
 def audit(config: RunConfig, workdir: Workdir) -> list[str]:
     """Audits the sets and says what was found: source images in the target, training images among
     the held-out ones or in several classes.

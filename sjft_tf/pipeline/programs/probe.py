@@ -20,6 +20,7 @@ from sjft_tf.pipeline.probing.ranking import rank
 from sjft_tf.pipeline.probing.record import Setting, best_of, gains, settings_of, table
 from sjft_tf.pipeline.probing.subject import Subject, open_subject
 from sjft_tf.pipeline.sharding.scanning import open_sets
+from sjft_tf.pipeline.sharding.workers import keeping_workers
 from sjft_tf.pipeline.stages.sampling import Samples
 from sjft_tf.probing import probe_network
 from sjft_tf.report import write_features, write_report
@@ -43,6 +44,11 @@ def probe(config: RunConfig, settings: ProbeConfig, workdir: Workdir, command: s
     Raises:
         InputError: sets, layers or settings that do not fit; features of other images in the workdir.
     """
+    with keeping_workers():
+        yield from _probed(config, settings, workdir, command)
+
+
+def _probed(config: RunConfig, settings: ProbeConfig, workdir: Workdir, command: str) -> Iterator[str]:
     sets = open_sets(config.replace("data", per_class=0), workdir)
     if sets.target.label_matrix is not None:
         raise refusal("A probe", sets.target)

@@ -17,6 +17,7 @@ from sjft_tf.pipeline.checking.several_labels import refusal
 from sjft_tf.pipeline.pruning.head import InfluenceProblem, InfluenceScores
 from sjft_tf.pipeline.pruning.target import judgement
 from sjft_tf.pipeline.sharding.scanning import open_sets
+from sjft_tf.pipeline.sharding.workers import keeping_workers
 from sjft_tf.run_sets import Sets
 from sjft_tf.workdir import Workdir
 
@@ -60,6 +61,7 @@ def judged_images(config: RunConfig, workdir: Workdir) -> tuple[np.ndarray, np.n
     return scores, left_out
 
 
+@keeping_workers()
 def _judged_anew(config: RunConfig, workdir: Workdir) -> tuple[Sets, InfluenceScores, np.ndarray]:
     config.check_network()
     with held_back(workdir):

@@ -12,6 +12,7 @@ from sjft_tf.pipeline.checking.settings import check_bank, check_sets
 from sjft_tf.pipeline.inputs import filter_bank
 from sjft_tf.pipeline.inspection.request import InspectionRequest
 from sjft_tf.pipeline.sharding.scanning import open_sets
+from sjft_tf.pipeline.sharding.workers import keeping_workers
 from sjft_tf.pipeline.stages.audit import audited
 from sjft_tf.pipeline.stages.deciding import decision_of
 from sjft_tf.pipeline.stages.neighbors import neighbor_table
@@ -23,6 +24,7 @@ from sjft_tf.training import finished_rounds
 from sjft_tf.workdir import Workdir
 
 
+@keeping_workers()
 def retrieve(config: RunConfig, workdir: Workdir, inspection: InspectionRequest | None = None) -> list[str]:
     """Makes the neighbor table and shows what it would borrow at the start, and single target images on request.
 

@@ -14,13 +14,14 @@ _kept: ContextVar[tuple[contextlib.ExitStack, dict[EngineConfig, DaskEngine]] | 
 
 @contextlib.contextmanager
 def keeping_workers() -> Iterator[None]:
-    """Workers that are started inside serve all stages that follow, and end with the block.
+    """Workers that are started inside serve all stages that follow, and end with the block; a decorator too.
 
     To start they need as long as for some thousand small images: TensorFlow comes up in each.
 
     Example:
-        >>> with workdir.locked(), keeping_workers():
-        ...     retrieve(config, workdir)
+        >>> with keeping_workers():
+        ...     sets = open_sets(config, workdir)
+        ...     table = neighbor_table(config, sets, workdir)
     """
     with contextlib.ExitStack() as ending:
         token = _kept.set((ending, {}))
