@@ -13,6 +13,9 @@ rm -f "$file"
 # By scheduler, workers and launcher alike; 4 cores a worker are given by SLURM, and kept to.
 start() { srun --exact --ntasks="$1" --cpus-per-task=4 "${@:2}"; }
 
+# Else Dask has a worker's matrices multiplied by one thread.
+export DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON='{"OMP_NUM_THREADS": 4, "OPENBLAS_NUM_THREADS": 4}'
+
 start 1 python -m distributed.cli.dask_scheduler --scheduler-file "$file" --no-dashboard &
 until [ -s "$file" ]; do sleep 1; done
 start 31 python -m distributed.cli.dask_worker --scheduler-file "$file" --nthreads 1 --memory-limit 0 --no-dashboard &
