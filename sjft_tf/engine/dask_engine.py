@@ -137,7 +137,7 @@ class DaskEngine:
 
         logging.getLogger("distributed").propagate = False  # of its own workers' coming and going
         # By Dask's own settings matrices are multiplied by one thread, as many shards as threads being at work, and
-        # every larger piece of memory goes back to the system at once: here that costs half as much time again.
+        # every larger piece of memory goes back to the system at once: one worker of two cores took a seventh longer.
         share = str(max(1, cores() // self._count))
         threads = {f"{name}_NUM_THREADS": share for name in ("OMP", "OPENBLAS", "MKL")}
         with dask.config.set({"distributed.nanny.pre-spawn-environ": threads}):

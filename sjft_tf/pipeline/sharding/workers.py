@@ -34,16 +34,12 @@ def keeping_workers() -> Iterator[None]:
 @contextlib.contextmanager
 def dask_engine(config: RunConfig) -> Iterator[DaskEngine]:
     """The workers that --engine=dask asks for; they are started when the first shard is sent."""
-    asked, kept = config.engine, _kept.get()
-    if kept is None:
-        with _engine(asked) as engine:
+    if (kept := _kept.get()) is None:  # a stage alone
+        with keeping_workers(), dask_engine(config) as engine:
             yield engine
         return
-    ending, engines = kept
+    asked, (ending, engines) = config.engine, kept
     if asked not in engines:
-        engines[asked] = ending.enter_context(_engine(asked))
+        engine = DaskEngine(asked.workers, asked.scheduler, asked.shard_seconds, asked.dashboard)
+        engines[asked] = ending.enter_context(engine)
     yield engines[asked]
-
-
-def _engine(asked: EngineConfig) -> DaskEngine:
-    return DaskEngine(asked.workers, asked.scheduler, asked.shard_seconds, asked.dashboard)
