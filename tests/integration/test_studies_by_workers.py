@@ -114,7 +114,9 @@ def test_the_launcher_is_killed_and_started_again(own, flags, tmp_path, schedule
 
 def test_stopped_runs_write_a_checkpoint(flags, tmp_path):
     folder = tmp_path / "study"
-    command = [*STUDY, *flags, "--seeds=0", "--steps_per_round=3000", "--checkpoint_steps=9999", f"--workdir={folder}"]
+    # So many steps that no processor has done them before its bar is written for the first time, after 15 s.
+    steps = ["--steps_per_round=200000", "--checkpoint_steps=999999"]
+    command = [*STUDY, *flags, *steps, "--seeds=0", f"--workdir={folder}"]
     with subprocess.Popen([*command, "--engine=dask", "--workers=2"], start_new_session=True) as process:
         until(lambda: [path for path in folder.glob("runs/*/*/log.txt") if "Round 1/2:" in path.read_text()], process)
         os.killpg(process.pid, signal.SIGTERM)  # as batch systems do: the workers too
