@@ -11,9 +11,17 @@ use.
 """
 
 import importlib
+import os
+import platform
+import sys
 from typing import Any
 
 __version__ = "0.1.0"
+
+# TensorFlow leaves oneDNN off on x86-64 processors without AVX-512, where it trains 1.7 times as fast with it. It reads
+# this at its import; where it has been imported already, subprocesses must not round otherwise than this process does.
+if platform.machine() in ("x86_64", "AMD64") and "tensorflow" not in sys.modules:
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 _HOME = {
     **dict.fromkeys(("fine_tune", "load_run", "Run"), "sjft_tf.api"),

@@ -10,12 +10,12 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("MPLBACKEND", "Agg")
-# Where the CPU has AVX2 only, TensorFlow leaves oneDNN off and trains several times slower.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Before TensorFlow, for which it sets oneDNN.
+import sjft_tf  # noqa: F401
 
 # What is started in the background ignores Ctrl-C; some tests, and the programs they start, are about it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
