@@ -2,6 +2,9 @@
 
 import signal
 
+SIGNALS = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "Ctrl-C"}
+"""Which signals ask a run to end, in words."""
+
 
 class InputError(ValueError):
     """Something the user gave cannot be used.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -154,13 +154,13 @@ def described(config: RunConfig, workdir: Workdir, number: int, figures: Mapping
 def export_round(
     config: RunConfig,
     class_names: tuple[str, ...],
-    model: keras.Model,
+    model: Callable[[], keras.Model],
     workdir: Workdir,
     number: int,
     path: Path,
     figures: Mapping[str, SetFigures],
 ) -> None:
-    """Writes the SavedModel of round `number` to `path`, unless the one there is the same."""
+    """Writes the SavedModel of round `number`, which `model` gives, to `path`, unless the one there is the same."""
     description = described(config, workdir, number, figures)
     if path.exists():
         try:
@@ -170,4 +170,4 @@ def export_round(
         except InputError as error:
             log.warning("%s The model is exported again.", error)
     data = config.data
-    export_saved_model(model, class_names, network_view(config), path, description, data.values(), data.aspect_ratio)
+    export_saved_model(model(), class_names, network_view(config), path, description, data.values(), data.aspect_ratio)

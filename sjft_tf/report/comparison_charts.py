@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from sjft_tf.report.bounds import plottable
 from sjft_tf.report.svg import BASELINE, INK, LOG_ENDS, PALETTE, WIDE, Chart
-from sjft_tf.summaries import one_line
+from sjft_tf.words import one_line
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import tensorflow as tf
-
 from sjft_tf.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -31,7 +29,6 @@ DAMAGE = (
     csv.Error,
     zipfile.BadZipFile,
     zlib.error,
-    tf.errors.OpError,
 )
 """What reading a file raises, and making something of it, whose bytes or values are not those that were written."""
 

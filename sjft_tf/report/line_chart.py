@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from sjft_tf.report.bounds import plottable
 from sjft_tf.report.svg import LOG_ENDS, PALETTE, WIDE, Chart, shortened
-from sjft_tf.summaries import one_line
+from sjft_tf.words import one_line
 
 _STYLES = ("-", "--", ":", "-.")  # after the last color they begin again, in the next style
 _APART = 0.06  # of the distance of two names: series of which one would hide the other

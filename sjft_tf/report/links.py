@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sjft_tf.report.reading import is_run
+from sjft_tf.workdir import Workdir
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run lies in this folder."""
+    return folder.is_dir() and Workdir(folder).config.is_file() and Workdir(folder).rounds.is_dir()
 
 
 def run_folder(root: Path, run: str) -> Path | None:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from sjft_tf import artifacts
 from sjft_tf.report.page import template_environment
-from sjft_tf.summaries import showable
+from sjft_tf.words import showable
 
 _LIGHT, _DARK = "#24292f", "#d0d7de"
 """Ink on light and on dark pages: an SVG file shown as a picture does not inherit the text's color."""

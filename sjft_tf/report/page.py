@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 
 from sjft_tf.report.bounds import MOST
-from sjft_tf.summaries import showable
+from sjft_tf.words import showable
 
 MISSING = "\N{EN DASH}"
 

@@ -7,6 +7,7 @@ import dataclasses
 import io
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 
 from sjft_tf import artifacts
@@ -20,6 +21,7 @@ from sjft_tf.run_sets import NO_IMAGES, open_sources, open_targets
 from sjft_tf.schema import Array, Schema
 
 SIDE = 72
+_UNREADABLE = (*DAMAGE, tf.errors.OpError)
 _LEAKS = Schema({"source_row": Array("int32", ("leaks",), low=0)}, others=True)  # what is needed of them
 _EXACT = 32  # pixels; smaller images are kept to the pixel, and enlarged by the browser
 
@@ -61,7 +63,7 @@ def thumbnail(images: ImageSet | None, row: int) -> str | None:
         return None
     try:
         image = Image.fromarray(np.asarray(images.load(row)))
-    except DAMAGE:
+    except _UNREADABLE:
         return None
     stream = io.BytesIO()
     if max(image.size) <= _EXACT:
@@ -88,13 +90,13 @@ def open_pictures(run: RecordedRun, target: str = "", source: list[str] | None =
         data = config.data
         config = config.replace("data", target=target or data.target, source=source or data.source)
         training = _target(run, config)
-    except DAMAGE as error:
+    except _UNREADABLE as error:
         return Pictures(problem=f"The target images could not be opened: {error}")
     if not run.borrows:
         return Pictures(training)
     try:
         return Pictures(training, _source(run, config))
-    except DAMAGE as error:
+    except _UNREADABLE as error:
         return Pictures(training, problem=f"The source images could not be opened: {error}")
 
 

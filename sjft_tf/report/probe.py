@@ -14,7 +14,7 @@ from sjft_tf.report.damage import core
 from sjft_tf.report.markdown import standalone
 from sjft_tf.report.svg import BASELINE, INK, PALETTE, Chart
 from sjft_tf.schema import Array, Form, Schema
-from sjft_tf.summaries import one_line
+from sjft_tf.words import one_line
 from sjft_tf.workdir import ProbeFiles
 
 _NUMBER: dict[str, Form] = {"difference": float, "pairs": int, "seeds": int}

@@ -16,6 +16,7 @@ from sjft_tf.report import schema
 from sjft_tf.report.bounds import MOST
 from sjft_tf.report.curves import Curve, training_curves
 from sjft_tf.report.damage import Damages, core
+from sjft_tf.report.links import is_run
 from sjft_tf.retrieval import NeighborTable
 from sjft_tf.training import (
     RoundState,
@@ -121,11 +122,6 @@ class RecordedRun:
         """Images in the source, where the neighbor table says so."""
         size = self.neighbors.made_from.get("source_size") if self.neighbors is not None else None
         return None if size is None else int(size)
-
-
-def is_run(folder: Path) -> bool:
-    """Whether a run lies in this folder."""
-    return folder.is_dir() and Workdir(folder).config.is_file() and Workdir(folder).rounds.is_dir()
 
 
 def read_run(folder: Path) -> RecordedRun:

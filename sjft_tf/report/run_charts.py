@@ -10,7 +10,7 @@ from markupsafe import Markup
 from sjft_tf.report.bounds import lengths, opacity, plottable, reach
 from sjft_tf.report.curves import Curve
 from sjft_tf.report.svg import BASELINE, INK, PALETTE, SOURCE, TARGET, WRONG, Chart
-from sjft_tf.summaries import one_line
+from sjft_tf.words import one_line
 
 _LEVELS = 8  # shades that the eye tells apart in a bar
 

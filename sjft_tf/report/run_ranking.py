@@ -13,8 +13,8 @@ from sjft_tf.evaluation import PROBABILITIES, Ranking, rankings
 from sjft_tf.report.reading import RecordedRun
 from sjft_tf.report.schema import need
 from sjft_tf.report.svg import BASELINE, PALETTE, Chart
-from sjft_tf.summaries import one_line
 from sjft_tf.training import round_folder
+from sjft_tf.words import one_line
 from sjft_tf.workdir import RoundFiles
 
 MOST = 10

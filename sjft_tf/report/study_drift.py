@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup
 
 from sjft_tf import artifacts
-from sjft_tf.drift import DRIFT_FORM, StageDrift
 from sjft_tf.errors import InputError
 from sjft_tf.report.bounds import MOST
 from sjft_tf.report.line_chart import Point, line_chart
 from sjft_tf.study import StudyRecord, t_interval
 from sjft_tf.workdir import Workdir
+
+if TYPE_CHECKING:
+    from sjft_tf.drift import StageDrift
 
 _MOST = 16  # lines that can be told apart
 
@@ -33,12 +36,8 @@ def drift_charts(record: StudyRecord, root: Path) -> DriftCharts | None:
         record: the study.
         root: its workdir.
     """
-    by_cell: dict[str, list[list[StageDrift]]] = {}
-    for cell in record.cells:
-        for run in cell.runs:
-            with contextlib.suppress(InputError, OSError):
-                found = artifacts.read_json(Workdir(root / run.workdir).drift, DRIFT_FORM)
-                by_cell.setdefault(cell.title, []).append([StageDrift.from_json(one) for one in found["stages"]])
+    files = [(cell.title, Workdir(root / run.workdir).drift) for cell in record.cells for run in cell.runs]
+    by_cell = _read([(title, path) for title, path in files if os.path.lexists(path)])
     if not by_cell:
         return None
     shown = dict(list(by_cell.items())[:_MOST])
@@ -46,6 +45,20 @@ def drift_charts(record: StudyRecord, root: Path) -> DriftCharts | None:
         _chart("drift-weights", shown, "weight_distance", "relative distance of the weights", MOST),
         _chart("drift-features", shown, "feature_cka", "linear CKA of the features", 1.0),
     )
+
+
+def _read(files: list[tuple[str, Path]]) -> dict[str, list[list[StageDrift]]]:
+    by_cell: dict[str, list[list[StageDrift]]] = {}
+    if not files:
+        return by_cell
+    # Late: with it comes TensorFlow, which most studies have no use for here.
+    from sjft_tf.drift import DRIFT_FORM, StageDrift
+
+    for title, path in files:
+        with contextlib.suppress(InputError, OSError):
+            found = artifacts.read_json(path, DRIFT_FORM)
+            by_cell.setdefault(title, []).append([StageDrift.from_json(one) for one in found["stages"]])
+    return by_cell
 
 
 def _chart(name: str, by_cell: dict[str, list[list[StageDrift]]], figure: str, y: str, most: float) -> Markup:

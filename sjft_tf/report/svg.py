@@ -13,7 +13,7 @@ import numpy as np
 from markupsafe import Markup
 
 from sjft_tf.report.bounds import plottable
-from sjft_tf.summaries import one_line, showable
+from sjft_tf.words import one_line, showable
 
 # Drawn in this color, shown in the text's own: light on dark pages, dark on light ones.
 INK = "#010203"

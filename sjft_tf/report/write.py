@@ -9,15 +9,11 @@ from typing import Any
 
 from sjft_tf import artifacts
 from sjft_tf.errors import InputError
-from sjft_tf.report.comparison import RecordedComparison, read_comparison
-from sjft_tf.report.comparison_sections import comparison_context
+from sjft_tf.report.links import is_run
 from sjft_tf.report.markdown import charts_folder, write_markdown
 from sjft_tf.report.page import render
 from sjft_tf.report.patches import is_patches, patches_context
-from sjft_tf.report.pictures import Pictures, open_pictures
 from sjft_tf.report.probe import probe_context, read_probe
-from sjft_tf.report.reading import is_run, read_run
-from sjft_tf.report.run_sections import run_context
 from sjft_tf.report.study import read_study, study_context
 from sjft_tf.workdir import ComparisonFiles, ProbeFiles, StudyFiles, Workdir
 
@@ -51,7 +47,7 @@ def write_report(
     if (reason := _unfit(path, workdir, markdown)) is not None:
         raise InputError(f"The report cannot be written to {path}: {reason}. Choose another --output.")
     if (workdir / ComparisonFiles.RECORD).is_file():
-        kind, values = "comparison", _comparison(read_comparison(workdir), path, not markdown, target, source)
+        kind, values = "comparison", _comparison(workdir, path, not markdown, target, source)
     elif (workdir / ProbeFiles.RECORD).is_file():
         title = f"Probe {workdir.resolve().name}"
         kind, values = "probe", {"title": title, "probe": probe_context(workdir, read_probe(workdir))}
@@ -90,14 +86,21 @@ def _unfit(path: Path, workdir: Path, markdown: bool) -> str | None:
 
 
 def _run(folder: Path, photographs: bool, target: str, source: Sequence[str]) -> dict[str, Any]:
+    # Late: with the pictures comes TensorFlow, which takes longer to import than the page of a study takes to write.
+    from sjft_tf.report.pictures import Pictures, open_pictures
+    from sjft_tf.report.reading import read_run
+    from sjft_tf.report.run_sections import run_context
+
     run = read_run(folder)
     pictures = open_pictures(run, target, list(source)) if photographs else Pictures()
     return run_context(run, pictures)
 
 
-def _comparison(
-    comparison: RecordedComparison, path: Path, photographs: bool, target: str, source: Sequence[str]
-) -> dict[str, Any]:
+def _comparison(root: Path, path: Path, photographs: bool, target: str, source: Sequence[str]) -> dict[str, Any]:
+    from sjft_tf.report.comparison import read_comparison
+    from sjft_tf.report.comparison_sections import comparison_context
+
+    comparison = read_comparison(root)
     run, chosen = None, None
     if (shown := comparison.representative()) is not None:
         arm, entry, folder = shown

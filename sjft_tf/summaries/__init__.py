@@ -9,7 +9,6 @@
 - `write_projector` and its like: the points, metadata and thumbnails of the projector tab.
 - `explanation_picture`: PNG of one distance, filter by filter, of three `ExplainedImage`.
 - `neighbor_montage`: PNG of target images beside their nearest borrowed images.
-- `one_line`, `showable`: names as pictures and pages show them.
 - `overlay`: an image under the colors of a heat map.
 - `pair_montage`: PNG of pairs of images that should not both be there.
 - `influence_summary`: histogram and pictures of the target images' influence.
@@ -29,7 +28,6 @@ from sjft_tf.summaries.profiling import StepProfiler
 from sjft_tf.summaries.projector import projector_made_from, remove_projector, thumbnail_side, write_projector
 from sjft_tf.summaries.training import TrainingSummaries
 from sjft_tf.summaries.weights import weight_norms
-from sjft_tf.summaries.words import one_line, showable
 
 __all__ = [
     "ExplainedImage",
@@ -46,12 +44,10 @@ __all__ = [
     "image_set_card",
     "influence_summary",
     "neighbor_montage",
-    "one_line",
     "overlay",
     "pair_montage",
     "projector_made_from",
     "remove_projector",
-    "showable",
     "thumbnail_side",
     "weight_norms",
     "write_projector",

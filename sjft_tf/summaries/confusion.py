@@ -9,7 +9,7 @@ import numpy as np
 
 from sjft_tf.errors import InputError
 from sjft_tf.summaries.drawing import INK, PALE, pixels_of
-from sjft_tf.summaries.words import shortened
+from sjft_tf.words import shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

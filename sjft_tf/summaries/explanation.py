@@ -14,7 +14,7 @@ import numpy as np
 from sjft_tf.artifacts import atomic_write
 from sjft_tf.errors import InputError
 from sjft_tf.summaries.drawing import HAIR, INK, PALE, any_script, show_image
-from sjft_tf.summaries.words import one_line, shortened
+from sjft_tf.words import one_line, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ import numpy as np
 
 from sjft_tf.errors import InputError
 from sjft_tf.summaries.drawing import HAIR, INK, PALE, RIGHT, WRONG, LabeledImages, label_of, pixels_of, show_image
-from sjft_tf.summaries.words import shortened
+from sjft_tf.words import shortened
 
 _DPI = 100
 _CELL = 1.28  # inches an image

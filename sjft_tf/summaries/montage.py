@@ -11,7 +11,7 @@ import numpy as np
 from sjft_tf.artifacts import atomic_write
 from sjft_tf.errors import InputError
 from sjft_tf.summaries.drawing import HAIR, INK, PALE, WRONG, LabeledImages, any_script, label_of, show_image
-from sjft_tf.summaries.words import shortened
+from sjft_tf.words import shortened
 
 _DPI = 100
 _CELL = 1.28  # inches a cell; whole multiples of 32 and 64 pixels stay sharp in 128

@@ -12,7 +12,7 @@ import numpy as np
 from sjft_tf.artifacts import atomic_write
 from sjft_tf.errors import InputError
 from sjft_tf.summaries.drawing import HAIR, INK, PALE, any_script, show_image
-from sjft_tf.summaries.words import one_line
+from sjft_tf.words import one_line
 
 _DPI = 100
 _SIDE = 1.28  # inches a picture; whole multiples of 32 and 64 pixels stay sharp in 128

@@ -17,6 +17,7 @@ from sjft_tf.training.checkpoints.rounds import (
     RoundState,
     check_round,
     finished_rounds,
+    is_intact,
     kept_rounds,
     load_round_weights,
     prune_rounds,
@@ -37,11 +38,10 @@ from sjft_tf.training.rounds import RoundHooks, train_rounds
 from sjft_tf.training.scoring import TargetScores, score_target
 from sjft_tf.training.seeding import set_seeds
 from sjft_tf.training.settings import RoundSettings
-from sjft_tf.training.stopping import SIGNALS, StopRequest
+from sjft_tf.training.stopping import StopRequest
 
 __all__ = [
     "ALONE",
-    "SIGNALS",
     "CheckpointPolicy",
     "Checkpoints",
     "Cluster",
@@ -62,6 +62,7 @@ __all__ = [
     "compile_joint",
     "finished_rounds",
     "first_counts",
+    "is_intact",
     "kept_rounds",
     "load_round_weights",
     "make_selector",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TypeAlias
 
-SIGNALS = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "Ctrl-C"}
+from sjft_tf.errors import SIGNALS
 
 Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 """What Python calls, or does, when a signal comes."""

@@ -50,7 +50,7 @@ def ending(workdir):
 def test_the_best_round_counts_and_an_interrupted_run_ends_alike(early, tmp_path, monkeypatch):
     workdir, exported = Workdir(tmp_path / "run"), []
     # The SavedModel itself takes seconds, and is like that of any round.
-    monkeypatch.setattr(program, "export_round", lambda *arguments: exported.append((arguments[2], arguments[4])))
+    monkeypatch.setattr(program, "export_round", lambda *arguments: exported.append((arguments[2](), arguments[4])))
     report = train(early, workdir)
     # Round 2 is the best, and the two after it are no better: round 5 and its 0.9 are never trained.
     assert finished_rounds(workdir.rounds) == [0, 1, 2, 3]

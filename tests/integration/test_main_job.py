@@ -15,6 +15,7 @@ from sjft_tf.errors import InputError
 from sjft_tf.export import load_predictor
 from sjft_tf.images import open_image_set
 from sjft_tf.pipeline.answering.formats import AnswerFormat
+from sjft_tf.pipeline.checking import settings
 from sjft_tf.pipeline.checking.begun_run import refuse_other_run
 from sjft_tf.pipeline.finished_run import restore
 from sjft_tf.pipeline.programs.evaluate import EvaluationRequest, evaluate
@@ -95,7 +96,10 @@ def test_started_again_nothing_is_done_twice(config, trained, monkeypatch):
     weights, before_figures = weights_of(workdir), read_round_figures(workdir)
     monkeypatch.setattr("sjft_tf.pipeline.stages.neighbors.build_neighbor_table", None)
     monkeypatch.setattr("keras.Model.fit", None)
-    train(config, workdir)
+    with pytest.MonkeyPatch.context() as patch:  # nothing is even built
+        patch.setattr(learning, "build_model", None)
+        patch.setattr(settings, "build_run_trunk", None)
+        train(config, workdir)
     assert {p: p.stat().st_mtime_ns for p in before} == before
     assert_same_weights(weights, weights_of(workdir))
     # What is damaged or missing is made again, and alone: the rounds stay as they are.

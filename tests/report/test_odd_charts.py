@@ -20,9 +20,8 @@ from sjft_tf.summaries import (
     confusion_picture,
     explanation_picture,
     hardest_picture,
-    one_line,
-    showable,
 )
+from sjft_tf.words import one_line, showable
 
 FEW = settings(max_examples=8)
 ENDS = (0.0, 1.0, 1e-30, 1e30, 1e-320, 1.7e308, -1.0, float("inf"), float("-inf"), float("nan"))

@@ -1,5 +1,8 @@
 """The page of a study: its curves, its table by axes, its runs; from study.json alone."""
 
+import subprocess
+import sys
+
 import pytest
 
 from sjft_tf import artifacts
@@ -84,3 +87,16 @@ def test_records_that_cannot_be_are_refused(tmp_path):
         write(tmp_path, **changes)
         with pytest.raises(InputError, match=message):
             write_report(tmp_path)
+
+
+def test_neither_the_page_nor_what_leads_a_study_takes_tensorflow(tmp_path):
+    write(tmp_path)
+    code = (
+        "import sys\n"
+        "sys.modules |= dict.fromkeys(('tensorflow', 'keras'))\n"
+        "from sjft_tf.pipeline.programs import compare, factors, transferability\n"
+        "from sjft_tf.pipeline.programs.report import report\n"
+        f"print(*report({str(tmp_path)!r}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("report: "), done.stderr

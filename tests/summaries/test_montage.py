@@ -8,7 +8,7 @@ from PIL import Image
 
 from sjft_tf.errors import InputError
 from sjft_tf.summaries import neighbor_montage
-from sjft_tf.summaries.words import shortened
+from sjft_tf.words import shortened
 
 
 class Colors:

@@ -26,17 +26,23 @@ from sjft_tf.pipeline.networks import build_run_trunk, network_origin
 from sjft_tf.pipeline.stages.neighbors import list_length
 from sjft_tf.run_sets import Sets
 from sjft_tf.selection import TABLE_SELECTORS
-from sjft_tf.training import augmentation
+from sjft_tf.training import augmentation, finished_rounds
+from sjft_tf.workdir import Workdir
 
 Result = TypeVar("Result")
 
 
-def check_settings(config: RunConfig) -> None:
+def check_settings(config: RunConfig, workdir: Workdir | None = None) -> None:
     """Checks of a training what can be judged without images; weight files are read.
+
+    Not where a round has been trained in `workdir` with these settings: they were looked at before it. Other weights
+    are refused there by what the round was made from.
 
     Raises:
         InputError: a setting that training, or the retrieval before it, would refuse.
     """
+    if workdir is not None and _trained_with(config, workdir):
+        return
     make_optimizer(config.training.optimizer, config.training.learning_rate)
     rates = parse_rates(config.training.layer_rate)
     augmentation(config.view, config.augmentation)
@@ -55,6 +61,15 @@ def check_settings(config: RunConfig) -> None:
         if sight is not None:
             _seen.add(sight)
     check_bank(config)
+
+
+def _trained_with(config: RunConfig, workdir: Workdir) -> bool:
+    if not finished_rounds(workdir.rounds):
+        return False
+    try:
+        return workdir.read_config() == config
+    except InputError:  # damaged: it is written anew
+        return False
 
 
 _seen: set[str] = set()

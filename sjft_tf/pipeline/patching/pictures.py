@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw
 from sjft_tf import artifacts
 from sjft_tf.images import ObjectSet
 from sjft_tf.patches import PatchModel, peaks
-from sjft_tf.summaries import one_line, overlay
+from sjft_tf.summaries import overlay
+from sjft_tf.words import one_line
 
 _SHORTER = 224  # pixels that a smaller image is enlarged to
 _LONGEST = 640

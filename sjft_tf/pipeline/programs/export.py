@@ -89,7 +89,7 @@ def export(workdir: Workdir, request: ExportRequest) -> Iterator[str]:
     with workdir.locked():
         if "saved_model" in places:
             path = places.pop("saved_model")
-            export_round(run.config, tuple(run.class_names), run.model, workdir, run.number, path, figures)
+            export_round(run.config, tuple(run.class_names), lambda: run.model, workdir, run.number, path, figures)
             yield f"round {run.number} exported: {path}"
         if not places:
             return

@@ -63,7 +63,7 @@ def train(
 
     Of several processes it is the chief's. `stop` ends it at the next step; TensorBoard shows `command`.
     """
-    check_settings(given)
+    check_settings(given, workdir)
     config, sets = _checked_sets(given, workdir, cluster)
 
     def record() -> dict[str, np.ndarray]:
@@ -74,7 +74,7 @@ def train(
         return {}
 
     cluster.once(record)
-    model = learning.train(config, sets, workdir, stop, cluster, command)
+    trained = learning.train(config, sets, workdir, stop, cluster, command)
 
     def finish() -> dict[str, np.ndarray]:
         refuse_changed(*sets.scored().values())
@@ -87,7 +87,7 @@ def train(
         _write_last_borrowing(as_begun(config, workdir), sets, workdir)
         if not saved_model:
             if trunk and not outputs.intact(workdir.trunk):
-                save_trunk(model, workdir.trunk)
+                save_trunk(trained(), workdir.trunk)
                 outputs.record(workdir.trunk)
             return {}
         with workdir.timed("export"):
@@ -95,11 +95,11 @@ def train(
             names, path = sets.target.class_names, workdir.saved_model
             # Finished rounds do not change, but another may count now. Before the export, by which that is known.
             if not outputs.intact(workdir.trunk) or not is_exported(workdir, told.round):
-                save_trunk(model, workdir.trunk)
+                save_trunk(trained(), workdir.trunk)
                 outputs.record(workdir.trunk)
-            export_round(given, names, model, workdir, told.round, path, told.sets)
+            export_round(given, names, trained, workdir, told.round, path, told.sets)
         with workdir.timed("projector"):
-            write_projection(config, sets, model, workdir)
+            write_projection(config, sets, trained, workdir)
         return {}
 
     cluster.once(finish)  # the others stay until it is done: TensorFlow takes one that goes for lost and ends the rest

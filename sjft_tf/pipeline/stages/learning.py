@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
 
 from sjft_tf import artifacts
+from sjft_tf.catalog import is_saved
 from sjft_tf.config import RunConfig, TrainingConfig
 from sjft_tf.images import ImageSet, check_max_per_class
 from sjft_tf.models import (
@@ -46,6 +49,7 @@ from sjft_tf.training import (
     TrainingSets,
     augmentation,
     finished_rounds,
+    is_intact,
     load_round_weights,
     prune_rounds,
     runs_out,
@@ -82,8 +86,10 @@ def train(
     stop: StopRequest | None = None,
     cluster: Cluster = ALONE,
     command: str | None = None,
-) -> keras.Model:
+) -> Callable[[], keras.Model]:
     """Retrieves (unless there is a table), trains the missing rounds and evaluates each.
+
+    Where everything is there nothing is built: a network alone takes seconds.
 
     Of several processes only the chief retrieves, scores, evaluates and uses `workdir`; all return the same model.
 
@@ -96,7 +102,7 @@ def train(
         command: the command line, to be shown on TensorBoard.
 
     Returns:
-        The joint model with the weights of the last round, with --early_stopping of the best.
+        Gives the joint model with the weights of the last round, with --early_stopping of the best.
     """
     # Said before hours of describing.
     check_max_per_class(sets.target.labels, config.training.batch_size, config.training.max_per_class)
@@ -104,6 +110,37 @@ def train(
     if cluster.is_chief:
         tell_uneven(sets.target, config.training)
     training_sets = retrieved(config, sets, workdir, cluster)
+    if cluster.replicas == 1 and _is_finished(config, sets, training_sets, workdir):
+        log.info("all rounds are there")
+        return functools.cache(lambda: _trained(config, sets, training_sets, workdir, stop, cluster, command))
+    model = _trained(config, sets, training_sets, workdir, stop, cluster, command)
+    return lambda: model
+
+
+def _is_finished(config: RunConfig, sets: Sets, training_sets: TrainingSets, workdir: Workdir) -> bool:
+    """Whether all rounds are there, whole and judged, and nothing is to be said or written of the start again."""
+    done, patience, views = finished_rounds(workdir.rounds), config.training.early_stopping, views_stamp(config)
+    if not done or is_saved(config.model.trunk) or config.model.partial_weights:
+        return False
+    if not is_intact(workdir.rounds, done[-1], training_made_from(config, training_sets)):
+        return False
+    if not all(evaluated(sets, workdir, index, views) for index in done):
+        return False
+    if len(done) < config.training.rounds and not (patience and runs_out(validation_scores(workdir), patience)):
+        return False
+    prune_rounds(workdir.rounds, config.checkpoints.keep_rounds, lambda index: validation_score(workdir, index))
+    return True
+
+
+def _trained(
+    config: RunConfig,
+    sets: Sets,
+    training_sets: TrainingSets,
+    workdir: Workdir,
+    stop: StopRequest | None,
+    cluster: Cluster,
+    command: str | None,
+) -> keras.Model:
     source_classes = sets.source_images().num_classes if config.learns_source else None
     several = sets.target.label_matrix is not None
     model = build_model(config, sets.target.num_classes, source_classes, cluster, several)

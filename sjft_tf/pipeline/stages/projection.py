@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -39,13 +40,13 @@ def spread_rows(labels: np.ndarray, count: int) -> np.ndarray:
     return np.sort(by_class[np.arange(count) * len(labels) // max(1, count)])
 
 
-def write_projection(config: RunConfig, sets: Sets, model: keras.Model, workdir: Workdir) -> None:
+def write_projection(config: RunConfig, sets: Sets, model: Callable[[], keras.Model], workdir: Workdir) -> None:
     """Writes the projector's files for the model of the round that counts, unless those there are the same.
 
     Args:
         config: `monitor.projector_images` says how many; with 0, points of an earlier start are removed.
         sets: target, validation and test images, each with a value of its own in the column `set`.
-        model: the joint model with that round's weights.
+        model: gives the joint model with that round's weights, when points are to be made.
         workdir: the files go to its `logs`.
     """
     most = config.monitor.projector_images
@@ -62,7 +63,7 @@ def write_projection(config: RunConfig, sets: Sets, model: keras.Model, workdir:
         return
     counts = chosen_rows([len(images) for images in shown.values()], most)
     side = thumbnail_side(sum(counts))
-    network = _Network(model, network_view(config), config.training.eval_batch_size)
+    network = _Network(model(), network_view(config), config.training.eval_batch_size)
     columns: dict[str, list[Any]] = {
         name: [] for name in ("id", "class", "class number", "predicted", "right", "entropy", "set")
     }

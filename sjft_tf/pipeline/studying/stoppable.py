@@ -7,8 +7,7 @@ import signal
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
-from sjft_tf.errors import Stopped
-from sjft_tf.training import SIGNALS
+from sjft_tf.errors import SIGNALS, Stopped
 
 STOPPED = "Ended by {}. The same command goes on."
 

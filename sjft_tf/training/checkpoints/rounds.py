@@ -157,6 +157,18 @@ def load_round(folder: Path, index: int, model: keras.Model, made_from: artifact
     return _state(arrays, meta)
 
 
+def is_intact(folder: Path, index: int, made_from: artifacts.Stamp) -> bool:
+    """Whether `load_round` would find round `index` trained from this, and the files that were written."""
+    path = round_folder(folder, index)
+    try:
+        _, meta = _read(folder, index)
+        artifacts.check_made_from(path, as_long_as(meta["made_from"], made_from), made_from)
+        model_files.check_files(path, meta)
+    except InputError:
+        return False
+    return True
+
+
 def weights_digest(folder: Path, index: int) -> str:
     """Digest of the weight file of round `index`, to stamp with it what is made from the round."""
     return _read(folder, index)[1]["weights"]
