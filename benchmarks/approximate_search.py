@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from timing import keep, parse
 
 from sjft_tf.descriptors import DescriptorStore
 from sjft_tf.retrieval import ApproximateSettings, Layout, nearest, nearest_approximate
@@ -70,7 +71,11 @@ def compare(store: DescriptorStore, targets: np.ndarray, arguments: argparse.Nam
     print(f"exact search: median {np.median(exact):.2f} s ({min(exact):.2f} to {max(exact):.2f})")
     print("dimensions candidates index         recall@K  k-th excess   time/exact, with measuring   parts, s")
     for (dimensions, candidates), runs in found.items():
-        ratios = [np.median([run[n] / base for run, base in zip(runs, exact, strict=True)]) for n in (0, 1)]
+        each = [[run[n] / base for run, base in zip(runs, exact, strict=True)] for n in (0, 1)]
+        ratios = np.median(each, axis=1)
+        setting = f"{dimensions} dimensions, {candidates:g} K candidates"
+        keep(f"approximate / exact, {setting}", each[0])
+        keep(f"recall, {setting}", runs[0][2])
         report = runs[0][3]
         parts = ", ".join(f"{n} {np.median([r[3].seconds[n] for r in runs]):.2f}" for n in report.seconds)
         print(
@@ -98,7 +103,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--index", default="auto", choices=("auto", "flat", "ivf"))
     parser.add_argument("--probes", type=int, default=0)
     parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args(argv)
+    arguments = parse(parser, argv)
     if bool(arguments.store) != bool(arguments.target_histograms):
         parser.error("--store and --target_histograms belong together")
     if arguments.store:

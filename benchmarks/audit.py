@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from PIL import Image
+from timing import keep, parse
 
 from sjft_tf.images import ImageSet, default_splits, find_leaks, open_image_set, open_source
 
@@ -123,7 +124,7 @@ def main() -> None:
     parser.add_argument("--harder", action="store_true", help="kinds beyond the five as well")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args()
+    arguments = parse(parser)
     kinds = KINDS | HARDER if arguments.harder else KINDS
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
@@ -155,6 +156,7 @@ def compare_times(source: ImageSet, targets: dict[str, ImageSet], repeats: int) 
     for column, name in enumerate(("ratio", "ratio of CPU seconds")):
         ratios = times["audit"][:, column] / times["decoding"][:, column]
         print(f"{name:>26}: median {np.median(ratios):.2f} ({ratios.min():.2f} to {ratios.max():.2f})")
+    keep("audit / decoding", *(times["audit"] / times["decoding"]).T)
     speed, count = len(source) / np.median(times["audit"][:, 0]), sum(map(len, targets.values()))
     print(f"{'speed':>26}: {speed:.0f} source images/s against {count} target images")
 
@@ -166,15 +168,19 @@ def report(source: ImageSet, targets: dict[str, ImageSet], planted: dict, leaks:
     by_row: dict[int, list] = {}
     for leak in leaks:
         by_row.setdefault(leak.source_row, []).append(leak)
+    right_ones = 0
     for kind in kinds:
         asked = [(rows[name], (role, row)) for name, (k, role, row) in planted.items() if k == kind]
         found = [by_row[row] for row, _ in asked if row in by_row]
         right = sum(truth in [(leak.role, leak.target_row) for leak in by_row.get(row, [])] for row, truth in asked)
+        right_ones += right
         lowest = min((max(leak.score for leak in those) for those in found), default=float("nan"))
         print(f"{kind:>26}: {len(found)} of {len(asked)} found, {right} as the right image, lowest score {lowest:.3f}")
     alarms = [leak for leak in leaks if leak.source_row not in names]
     total = len(source) - len(names)
     print(f"{'false alarms':>26}: {len({leak.source_row for leak in alarms})} of {total} source images")
+    keep("copies found / planted", right_ones / len(planted))
+    keep("false alarms / source images", len({leak.source_row for leak in alarms}) / total)
     for leak in alarms:
         print(f"  {source.ids[leak.source_row]} {leak.role} {targets[leak.role].ids[leak.target_row]} {leak.score:.3f}")
 

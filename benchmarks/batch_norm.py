@@ -14,6 +14,7 @@ import time
 import keras
 import numpy as np
 import tensorflow as tf
+from timing import keep, parse
 
 from sjft_tf.models import build_joint_model, build_trunk, mix_start_statistics
 from sjft_tf.models import trunks as trunk_module
@@ -55,7 +56,7 @@ def main() -> None:
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--repeats", type=int, default=7)
-    arguments = parser.parse_args()
+    arguments = parse(parser)
     rng = np.random.default_rng(0)
     shape = (arguments.batch_size, arguments.image_size, arguments.image_size, 3)
     batch = (rng.uniform(0, 255, shape).astype(np.float32), {"target": rng.integers(0, 100, arguments.batch_size)})
@@ -71,6 +72,7 @@ def main() -> None:
         print(f"{name:>6}: median {np.median(values):7.0f} images/s ({min(values):.0f} to {max(values):.0f})")
     for above, below in (("ours", "stock"), ("mixed", "ours")):
         ratios = np.array(found[above]) / np.array(found[below])
+        keep(f"{above} / {below}", ratios)
         print(f"{above} / {below}: median {np.median(ratios):.2f} ({ratios.min():.2f} to {ratios.max():.2f})")
 
 

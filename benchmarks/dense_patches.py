@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--weights", default="none")
     parser.add_argument("--image_size", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=3)
-    given = parser.parse_args(argv)
+    given = timing.parse(parser, argv)
     trunk = build_trunk(
         given.trunk,
         given.image_size,
@@ -61,6 +61,7 @@ def main(argv: list[str] | None = None) -> None:
     ratios = seconds["separate"][:, 1] / seconds["dense"][:, 1]
     each = {name: np.median(value[:, 1]) / len(pictures) for name, value in seconds.items()}
     print(f"processor time an image: dense {each['dense']:.3f} s, separate {each['separate']:.3f} s")
+    timing.keep("separate / dense", ratios)
     print(f"separate / dense: {np.median(ratios):.1f} ({ratios.min():.1f} to {ratios.max():.1f})")
 
 

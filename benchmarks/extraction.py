@@ -21,7 +21,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from PIL import Image
-from timing import in_turn, ratio, seconds
+from timing import in_turn, parse, ratio, seconds
 
 from sjft_tf.descriptors import (
     ConvNetBank,
@@ -130,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--number", type=int, default=256, help="how many of the images")
     parser.add_argument("--side", type=int, default=500, help="of the JPEG files made without --images")
     parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args(argv)
+    arguments = parse(parser, argv)
     keras.utils.set_random_seed(0)
     with tempfile.TemporaryDirectory() as made:
         spec = arguments.images or write_images(Path(made), arguments.number, arguments.side)

@@ -1,7 +1,7 @@
 """Predicted against true change of validation loss when single images are left out; conjugate gradients against direct.
 
   python benchmarks/influence_leave_one_out.py --retrainings=200 \
-      --flowers=DATA/flowers102 --weights=DATA/mobilenet_v2_0.35_224_notop.weights.h5
+      --flowers=DATA/flowers102 --weights=DATA/weights/mobilenet_v2_0.35_224_notop.weights.h5
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from influence_data import Data, add_flags, digits, flowers
+from timing import keep, parse
 
 from sjft_tf.influence import HeadSolver, SoftmaxObjective, choose_l2, fit_head, influence, least_l2, leave_one_out
 
@@ -34,6 +35,8 @@ def compare(name: str, data: Data, retrainings: int, l2: float) -> None:
         f"{name}: l2 {l2:g}, {len(train)} images, {head.weights.size} weights, {found.solution}; "
         f"trained in {fitted - begun:.2f} s, scoring took {(scored - fitted) / (fitted - begun):.2f} times as long"
     )
+    keep(f"scoring / training, {name}, l2 {l2:g}", (scored - fitted) / (fitted - begun))
+    keep(f"Pearson, {name}, l2 {l2:g}", loo.pearson)
     slope = float(loo.predicted @ loo.measured / (loo.predicted @ loo.predicted))
     print(f"    {len(drawn)} retrainings: Pearson {loo.pearson:.4f}, Spearman {loo.spearman:.4f}, slope {slope:.2f}")
 
@@ -54,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--retrainings", type=int, default=200)
     parser.add_argument("--per_class", type=int, nargs="*", default=[20, 50])
     parser.add_argument("--l2", type=float, nargs="+", default=[0.0, 0.001, 0.01, 0.1, 0.3], help="0: as the program")
-    arguments = parser.parse_args(argv)
+    arguments = parse(parser, argv)
     for per_class in arguments.per_class:
         for l2 in arguments.l2:
             compare(f"digits, {per_class} a class", digits(per_class, 0), arguments.retrainings, l2)

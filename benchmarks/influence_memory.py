@@ -11,6 +11,7 @@ import tracemalloc
 from collections.abc import Sequence
 
 import numpy as np
+from timing import keep, parse
 
 from sjft_tf.influence import Examples, HeadSolver, Scaling, SoftmaxObjective, fit_head, influence
 
@@ -41,11 +42,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--images", type=int, nargs="*", default=[4000, 16000, 64000])
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--classes", type=int, default=10)
-    arguments = parser.parse_args(argv)
+    arguments = parse(parser, argv)
+    peaks = []
     for images in arguments.images:
         features = images * arguments.width * 4 / 2**20
         found = peak(images, arguments.width, arguments.classes)
+        peaks.append(found)
         print(f"{images:>8} images ({features:6.1f} MiB of features on disk): at most {found:5.1f} MiB")
+    keep("memory, most / fewest images", peaks[-1] / peaks[0])
 
 
 if __name__ == "__main__":

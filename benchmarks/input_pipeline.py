@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from PIL import Image
-from timing import in_turn, ratio, seconds
+from timing import in_turn, parse, ratio, seconds
 
 from sjft_tf.config import RunConfig
 from sjft_tf.images import Augmentation, BatchPlan, ImageSet, Pools, SourceStream, joint_dataset, open_image_set
@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--files", action="store_true", help="JPEG files instead of arrays in memory")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=7)
-    arguments = parser.parse_args(argv)
+    arguments = parse(parser, argv)
 
     trunk = build_trunk(arguments.trunk, arguments.image_size, alpha=arguments.alpha or None)
     model = build_joint_model(trunk, CLASSES, CLASSES)

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from timing import keep, parse
 
 from sjft_tf.artifacts import load_npz
 
@@ -101,7 +102,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--who", choices=("launcher", "worker"), default="launcher", help="what is killed")
     parser.add_argument("flags", nargs="+", help="flags of scripts/retrieve.py, after --")
-    arguments = parser.parse_args(argv)
+    arguments = parse(parser, argv)
     draw = np.random.default_rng(arguments.seed)
     moments = draw.uniform(0, 1, arguments.times)
     with tempfile.TemporaryDirectory() as folder:
@@ -127,6 +128,7 @@ def main(argv: list[str] | None = None) -> None:
             print(f"{number + 1:3}: {end} at {share:.0%}, {known} images in the checkpoint, ", end="")
             print(f"again {again:.1f} s, table {result}", flush=True)
     print(f"{killed} of {arguments.times} killed, {same} of {arguments.times} tables identical")
+    keep("identical tables / searches", same / arguments.times)
     if same != arguments.times:
         sys.exit(1)
 

@@ -1,10 +1,10 @@
 """`kill -9` at random moments of a training, then the same command again: are the weights always the same, bit for bit?
 
   python benchmarks/killed_training.py --times=20 -- --target=folder:MY_IMAGES --source=folder:LARGE_SET --rounds=3 \
-      --steps_per_round=40 --checkpoint_steps=5 --trunk=preact_resnet --weights=none
+      --steps_per_round=40 --checkpoint_steps=5 --trunk=preact_resnet --weights=none --selector=nearest
 
 What follows `--` are flags of scripts/train.py (all but --workdir and --deterministic, which is added); they must
-include --rounds, --steps_per_round and --checkpoint_steps. The neighbor table is made once and copied. The moments are
+include --rounds, --steps_per_round, --checkpoint_steps and a selector with a table. The neighbor table is made once and copied. The moments are
 uniform over the steps of the run and not over its time: a state is awaited on disk, and then a random part of the
 time that the last one took. Everything is written to a temporary folder.
 """
@@ -22,6 +22,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from timing import keep, parse
 
 from sjft_tf.artifacts import load_npz
 from sjft_tf.training import Checkpoints, finished_rounds, round_folder
@@ -90,7 +91,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("flags", nargs="+", help="flags of scripts/train.py, after --")
-    arguments = parser.parse_args(argv)
+    arguments = parse(parser, argv)
     given = dict(flag.lstrip("-").split("=", 1) for flag in arguments.flags if "=" in flag)
     rounds, steps, every = (int(given[name]) for name in ("rounds", "steps_per_round", "checkpoint_steps"))
     moments = np.random.default_rng(arguments.seed).uniform(0, rounds * steps, arguments.times)
@@ -119,6 +120,7 @@ def main(argv: list[str] | None = None) -> None:
     print(
         f"{killed} of {arguments.times} killed, {inside} went on within a round, {equal} ended with identical weights"
     )
+    keep("identical weights / trainings", equal / arguments.times)
     if equal != arguments.times:
         sys.exit(1)
 

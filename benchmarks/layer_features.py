@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from timing import in_turn, ratio, seconds
+from timing import in_turn, parse, ratio, seconds
 
 from sjft_tf.features import LayerFeatures, Place, keep_features, stages
 from sjft_tf.images import ImageSet, View, open_image_set
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--pooling", default="average", help="average, max or grid:G")
     parser.add_argument("--batch_size", type=int, default=128)
     parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args(argv)
+    arguments = parse(parser, argv)
     print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {cores()} cores, {arguments.repeats} repeats")
     side, count = arguments.image_size, arguments.images
     if arguments.target:

@@ -12,6 +12,7 @@ import argparse
 from collections.abc import Iterator
 
 import numpy as np
+from timing import keep, parse
 
 from sjft_tf.descriptors import (
     BinEdges,
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--bins", type=int, default=100)
     parser.add_argument("--k", type=int, default=1000)
     parser.add_argument("--targets", type=int, action="append", required=True)
-    arguments = parser.parse_args(argv)
+    arguments = parse(parser, argv)
     target, source = open_image_set(arguments.target), open_image_set(arguments.source)
     bank, view = GaborBank(), View(arguments.crop, arguments.crop)
     edges, histograms = target_descriptors(target, bank, view, arguments.bins)
@@ -58,6 +59,7 @@ def main(argv: list[str] | None = None) -> None:
     moved = int((described[0][1][described[1][0]] != described[1][1]).sum())
     size = chunk_size(bank, (None, arguments.crop, arguments.crop, 3))
     print(f"crop {arguments.crop}, {len(source)} images, filters see {size} at once: {moved} counts differ", flush=True)
+    equal = []
     for number in arguments.targets:
         tables = []
         for rows, counts in described:
@@ -66,7 +68,9 @@ def main(argv: list[str] | None = None) -> None:
                 search.add(*block)
             tables.append(search.result())
         same = all(np.array_equal(one.view(np.int32), other.view(np.int32)) for one, other in zip(*tables, strict=True))
+        equal.append(same)
         print(f"{number} targets, {arguments.k} neighbors: {'the same bits' if same else 'DIFFERENT'}", flush=True)
+    keep("tables of the same bits / tables", np.mean(equal))
 
 
 if __name__ == "__main__":

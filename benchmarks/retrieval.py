@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 
 import tensorflow as tf
-from timing import in_turn, ratio, seconds
+from timing import in_turn, parse, ratio, seconds
 
 from sjft_tf.descriptors import chunk_size, image_batches, open_bank
 from sjft_tf.images import View, open_image_set
@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--bins", type=int, default=100)
     parser.add_argument("--k", type=int, default=2000)
     parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args(argv)
+    arguments = parse(parser, argv)
     target, source = open_image_set(arguments.target), open_image_set(arguments.source)
     bank, view = open_bank(arguments.bank, weights=arguments.bank_weights), View(arguments.resize, arguments.crop)
     size = chunk_size(bank, (None, view.crop, view.crop, 3))

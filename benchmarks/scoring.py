@@ -15,7 +15,7 @@ import argparse
 import keras
 import numpy as np
 import tensorflow as tf
-from timing import in_turn, ratio, seconds
+from timing import in_turn, keep, parse, ratio, seconds
 
 from sjft_tf.images import ImageSet, View, open_image_set
 from sjft_tf.models import Scorer, build_joint_model, build_trunk
@@ -85,6 +85,7 @@ def expansion(arguments: argparse.Namespace) -> None:
     times = in_turn({"expansion": expand}, arguments.repeats)
     print(f"{targets} target images, lists of {k} among {sources} source images, K0 = {k0}")
     print(seconds("expansion", times["expansion"]))
+    keep("expansion", *times["expansion"].T, unit="s")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -101,7 +102,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--k0", type=int, default=0, help="0: an eighth of the lists")
     parser.add_argument("--sources", type=int, default=200_000)
     parser.add_argument("--repeats", type=int, default=9)
-    arguments = parser.parse_args(argv)
+    arguments = parse(parser, argv)
     print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {cores()} cores, {arguments.repeats} repeats")
     scoring(arguments)
     expansion(arguments)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
-from timing import in_turn, ratio, seconds
+from timing import in_turn, parse, ratio, seconds
 
 from sjft_tf.parallel import cores
 from sjft_tf.retrieval import Layout, nearest
@@ -85,7 +85,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--k", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--checked", type=int, default=20, help="targets whose neighbors are compared with float64")
-    arguments = parser.parse_args(argv)
+    arguments = parse(parser, argv)
     rng, layout = np.random.default_rng(0), Layout((arguments.channels,), arguments.bins)
     target, source = (generated(rng, images, layout) for images in (arguments.targets, arguments.sources))
     rows = np.arange(len(source), dtype=np.int32)

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from timing import keep, parse
 
 
 def blocks(images: int, channels: int, bins: int, rows: int = 64) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -61,7 +62,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--k", type=int, default=1000)
     parser.add_argument("--memory_mb", type=float, default=256)
     parser.add_argument("--once", type=int, default=0, help=argparse.SUPPRESS)
-    arguments = parser.parse_args(argv)
+    arguments = parse(parser, argv)
     if arguments.once:
         search_once(arguments, arguments.once)
         return
@@ -79,6 +80,8 @@ def main(argv: list[str] | None = None) -> None:
             flush=True,
         )
     above = [figures["peak"] - figures["before"] for figures in found]
+    keep("last / first, peak", found[-1]["peak"] / found[0]["peak"])
+    keep("last / first, above start", above[-1] / above[0])
     print(f"last / first: peak {found[-1]['peak'] / found[0]['peak']:.3f}, above start {above[-1] / above[0]:.3f}")
 
 

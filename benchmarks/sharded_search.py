@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from timing import keep, parse
 
 from sjft_tf.engine import DaskEngine, ShardFiles, divided
 from sjft_tf.retrieval import Found, Layout, Search, search_shard
@@ -130,7 +131,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--shard_images", type=int, default=20_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--once", choices=("alone", "workers"), default="", help=argparse.SUPPRESS)
-    given = parser.parse_args(argv)
+    given = parse(parser, argv)
     if given.once:
         with tempfile.TemporaryDirectory() as folder:
             work = Generated(given.targets, given.k, given.channels, given.bins, folder)
@@ -156,6 +157,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     limits, neighbors = many["down"] / 1e6, many["up"] / 1e6
     print(f"moved: {limits:.1f} MB of limits, {neighbors:.1f} MB of neighbors (the table has {pairs / 1e6:.1f})")
+    keep("workers / one process", many["seconds"] / one["seconds"])
     equal = "equal" if one["table"] == many["table"] else "DIFFER"
     print(f"workers / one process: {many['seconds'] / one['seconds']:.2f}; tables {equal}")
     if one["table"] != many["table"]:

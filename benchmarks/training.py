@@ -17,7 +17,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import tensorflow as tf
-from timing import in_turn, ratio, seconds
+from timing import in_turn, parse, ratio, seconds
 
 from sjft_tf.config import RunConfig
 from sjft_tf.images import BatchPlan, ImageSet, SourceStream, joint_dataset, untuned
@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--jit", action="store_true", help="ours compiled by XLA")
-    arguments = parser.parse_args()
+    arguments = parse(parser)
     times = in_turn({"stock": stock(arguments), "ours": ours(arguments)}, arguments.repeats)
     images = 2 * arguments.batch_size * arguments.steps
     print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {arguments.trunk} at {arguments.image_size} px")
