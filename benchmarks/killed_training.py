@@ -4,9 +4,9 @@
       --steps_per_round=40 --checkpoint_steps=5 --trunk=preact_resnet --weights=none --selector=nearest
 
 What follows `--` are flags of scripts/train.py (all but --workdir and --deterministic, which is added); they must
-include --rounds, --steps_per_round, --checkpoint_steps and a selector with a table. The neighbor table is made once and copied. The moments are
-uniform over the steps of the run and not over its time: a state is awaited on disk, and then a random part of the
-time that the last one took. Everything is written to a temporary folder.
+include --rounds, --steps_per_round, --checkpoint_steps and a selector with a neighbor table, which is made once and
+copied. The moments are uniform over the steps of the run and not over its time: a state is awaited on disk, and then a
+random part of the time that the last one took. Everything is written to a temporary folder.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import numpy as np
 from timing import keep, parse
 
 from sjft_tf.artifacts import load_npz
+from sjft_tf.owned_folder import MARKER
 from sjft_tf.training import Checkpoints, finished_rounds, round_folder
 from sjft_tf.workdir import RoundFiles
 
@@ -103,6 +104,7 @@ def main(argv: list[str] | None = None) -> None:
         for number, moment in enumerate(moments):
             run = Training(arguments.flags, Path(folder) / str(number), steps)
             run.workdir.mkdir()
+            (run.workdir / MARKER).touch()
             for name in ("edges.npz", "neighbors.npz"):
                 shutil.copy(calm.workdir / name, run.workdir)
             at = int(moment // every * every)
