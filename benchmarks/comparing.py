@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -32,7 +33,11 @@ class Goal(NamedTuple):
         asked = self.least if self.most is None else self.most
         if stack == "addons" and self.older is not None:
             asked = self.older
-        return "" if asked is None else f"at {'least' if self.most is None else 'most'} {asked:g}"
+        return "" if asked in (0, math.inf) else f"at {'least' if self.most is None else 'most'} {asked:g}"
+
+
+LOWER, HIGHER = Goal(most=math.inf), Goal(least=0)
+"""Nothing is asked, but one way is the better one."""
 
 
 def verdict(before: Figure, now: Figure, goal: Goal | None) -> str:

@@ -121,7 +121,7 @@ def before(path: Path | None) -> tuple[str, dict[str, dict]]:
 
 def differences(one: Mapping[str, dict], other: Mapping[str, dict]) -> list[str]:
     """What of machine, versions and arguments differs between two measurements of the same benchmarks."""
-    found = {}
+    found = set()
     for name in one.keys() & other.keys():
         sides = [
             {**entry["machine"], **entry["machine"]["settings"], **entry["machine"]["versions"]}
@@ -129,9 +129,9 @@ def differences(one: Mapping[str, dict], other: Mapping[str, dict]) -> list[str]
         ]
         for key in sides[0].keys() - {"settings", "versions"}:
             if sides[0][key] != sides[1].get(key):
-                found[f"{key}: {sides[0][key]}, now {sides[1].get(key)}"] = None
+                found.add(f"{key}: {sides[0][key]}, now {sides[1].get(key)}")
         if one[name]["command"] != other[name]["command"]:
-            found[f"{name}: {one[name]['command']}, now {other[name]['command']}"] = None
+            found.add(f"{name}: {one[name]['command']}, now {other[name]['command']}")
     return sorted(found)
 
 

@@ -29,11 +29,18 @@ MOST, LEAST = Goal(most=1.2), Goal(least=1.5)
         ((2.0, 1.9, 2.1), (1.5, 1.4, 2.0), None, ""),
         ((1.001,) * 3, (1.002,) * 3, MOST, ""),  # single numbers are no intervals
         ((1.0,) * 3, (1.2,) * 3, MOST, "worse"),
+        ((1.0,) * 3, (1.2,) * 3, comparing.LOWER, "worse"),
+        ((1.0,) * 3, (0.8,) * 3, comparing.HIGHER, "worse"),
         ((0.0,) * 3, (0.1,) * 3, MOST, "worse"),  # false alarms, say
     ],
 )
 def test_verdict(before, now, goal, moved):
     assert comparing.verdict(Figure("x", *before), Figure("x", *now), goal) == moved
+
+
+def test_what_is_asked_is_shown():
+    asked = (MOST, LEAST, Goal(least=1.5, older=0.95), comparing.LOWER, comparing.HIGHER)
+    assert [goal.shown("addons") for goal in asked] == ["at most 1.2", "at least 1.5", "at least 0.95", "", ""]
 
 
 def test_seconds_are_not_judged():
