@@ -1,4 +1,4 @@
-"""The inner loop of counting on a CPU, compiled by numba when it is first used."""
+"""The inner loop of counting on a CPU."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sjft_tf.native import compile_native
+
 
 @functools.cache
-def count_kernel() -> Callable[..., np.int32]:
-    """The compiled `count`; see there. numba is imported and the code compiled at the first call, not before.
-
-    The compiled code stays in memory: numba's cache on disk is made of pickles.
-    """
-    import numba
-
-    return numba.njit(nogil=True, error_model="numpy")(count)
+def count_kernel(table: np.dtype) -> Callable[..., int]:
+    """The compiled `count` for tables of that type, uint16 or uint32."""
+    arrays = "float32[:, ::1], int32[:, ::1], float32[:, ::1], uint32[:, ::1], uint32[::1]"
+    more = f"{table.name}[::1], float32[::1], uint32[::1], int64, uint16[::1], uint32[::1]"
+    return compile_native(count, f"int32({arrays}, {more})")
 
 
-def count(values, bits, scaling, starts, steps, table, edges, slots, width, row):
+def count(values, bits, scaling, starts, steps, table, edges, slots, width, row, cells):
     """Adds the counts of one line of values to `row`.
 
     Nothing is written between values and counts but the cells of one position: the first inner loop is vectorized
@@ -37,6 +36,7 @@ def count(values, bits, scaling, starts, steps, table, edges, slots, width, row)
         slots: uint32 [C * bins], never less than its index: where a count belongs if edges repeat; else empty.
         width: channels handled together, so that their counts and tables stay in the nearest cache.
         row: uint16 [C * bins], zeros on entry; so P is at most 65,535.
+        cells: uint32 [width], overwritten.
 
     Returns:
         The largest bits & 0x7FFFFFFF: 0x7F800000 or more if a value is NaN or infinite.
@@ -44,12 +44,13 @@ def count(values, bits, scaling, starts, steps, table, edges, slots, width, row)
     positions, channels = values.shape
     bins = len(row) // channels
     largest = np.int32(0)
-    cells = np.empty(width, np.uint32)
     for begin in range(0, channels, width):
         end = min(begin + width, channels)
         origin, scale, limit = scaling[0, begin:end], scaling[1, begin:end], scaling[2, begin:end]
         tables, firsts = starts[0, begin:end], starts[1, begin:end]
-        crowded = np.max(steps[begin:end]) > 1
+        crowded = False
+        for channel in range(begin, end):
+            crowded = crowded or steps[channel] > 1
         for position in range(positions):
             line, line_bits = values[position, begin:end], bits[position, begin:end]
             for channel in range(end - begin):

@@ -46,6 +46,7 @@ class CpuBinCounter:
             steps[channel] = 1 << (int(inside.max()).bit_length() - 1)
             padded[channel, : once.sum()] = edges[channel, once]
             slots[channel, 1 : once.sum() + 1] = np.append(np.flatnonzero(once)[1:], self.bins - 1)
+        self._table_type = table.dtype
         origins = [cells_of_size[size].origin[channel] for channel, size in enumerate(sizes)]
         scales = [cells_of_size[size].scale[channel] for channel, size in enumerate(sizes)]
         firsts = np.arange(channels) * self.bins
@@ -69,15 +70,13 @@ class CpuBinCounter:
         Returns:
             Whether all values are finite; if not, the counts mean nothing.
         """
-        # The compiler makes one kernel for arrays that may be written to and another one for those that may not.
-        fixed = line.view()
-        fixed.flags.writeable = False
         if row.dtype == np.uint16:
-            return bool(count_kernel()(fixed, fixed.view(np.int32), *self._tables, row) < _INFINITY_BITS)
+            kernel, cells = count_kernel(self._table_type), np.empty(self._tables[-1], np.uint32)
+            return bool(kernel(line, line.view(np.int32), *self._tables, row, cells) < _INFINITY_BITS)
         finite = True
         for first in range(0, len(line), _FITS_16_BITS):
             part = np.zeros(len(row), np.uint16)
-            finite &= self.count_line(fixed[first : first + _FITS_16_BITS], part)
+            finite &= self.count_line(line[first : first + _FITS_16_BITS], part)
             row += part
         return finite
 

@@ -55,7 +55,7 @@ class Cosine:
         Raises:
             InputError: a feature is NaN or infinite.
         """
-        wide = features.astype(np.float64)
+        wide = features.astype(np.float64, order="C")
         length = np.empty(len(wide))
         search_kernels.lengths(wide, length)  # NumPy's sums may round by where a row lies in memory
         if not np.isfinite(length).all():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 
-import numba
 import numpy as np
 
 from sjft_tf.descriptors import DescriptorStore
+from sjft_tf.native import native
 from sjft_tf.parallel import over_ranges
 from sjft_tf.retrieval.divergence import Layout, relative_logs
 
@@ -41,12 +41,12 @@ def pair_distances(
     position[rows] = np.arange(len(rows))
     chunks, weights = _chunks(layout)
     logs = relative_logs(target_histograms, layout)
-    begun = np.zeros(len(logs), np.int64)
+    begun, ends = np.zeros(len(logs), np.int64), np.empty(len(logs), np.int64)
     for start in range(0, len(rows), _BLOCK_ROWS):
         chosen = rows[start : start + _BLOCK_ROWS]
         block = store.histograms(chosen)
         block_logs = relative_logs(block, layout)
-        arrays = (target_histograms, logs, block, block_logs, candidates, distances, begun, position)
+        arrays = (target_histograms, logs, block, block_logs, candidates, distances, begun, ends, position)
         add = functools.partial(_add_block, *arrays, start, chosen[-1], chunks, weights)
         over_ranges(add, len(logs))
     return distances
@@ -64,7 +64,12 @@ def _chunks(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     return np.array(ends, np.int64), np.array(weights, np.float32)
 
 
-@numba.njit(nogil=True, fastmath={"reassoc", "contract", "nsz"})
+@native(
+    "void(float32[:, ::1], float32[:, ::1], float32[:, ::1], float32[:, ::1], int32[:, ::1], float32[:, ::1],"
+    "int64[::1], int64[::1], int32[::1], int64, int64, int64[:, ::1], float32[::1], int64, int64)",
+    fastmath={"reassoc", "contract", "nsz"},
+    error_model="python",
+)
 def _add_block(
     target,
     target_logs,
@@ -73,6 +78,7 @@ def _add_block(
     candidates,
     distances,
     begun,
+    ends,
     position,
     start,
     last_row,
@@ -86,21 +92,21 @@ def _add_block(
     Stretches of columns come outermost, so that those of the whole block stay in the processor's cache while the
     targets pass by.
     """
-    ends = np.empty(stop - first, np.int64)
     for i in range(first, stop):
         end = begun[i]
         while end < candidates.shape[1] and candidates[i, end] <= last_row:
             end += 1
-        ends[i - first] = end
+        ends[i] = end
     for n in range(len(chunks)):
         low, high = chunks[n, 0], chunks[n, 1]
         for i in range(first, stop):
             t, lt = target[i, low:high], target_logs[i, low:high]
-            for p in range(begun[i], ends[i - first]):
+            for p in range(begun[i], ends[i]):
                 j = position[candidates[i, p]] - start
                 s, ls = source[j, low:high], source_logs[j, low:high]
                 total = np.float32(0)
                 for c in range(high - low):
                     total += (t[c] - s[c]) * (lt[c] - ls[c])
                 distances[i, p] += weights[n] * total
-    begun[first:stop] = ends
+    for i in range(first, stop):
+        begun[i] = ends[i]

@@ -5,14 +5,16 @@ They release the interpreter's lock, so that several threads can work on parts o
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from sjft_tf.native import native
 
 # Reassociation lets sums run in vector lanes: always the same ones for the same length, so results repeat bit by bit.
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
+_AT_ONCE = 8  # rows that share one reading of the right matrix
 
 
-@numba.njit(nogil=True, fastmath=_FAST, error_model="numpy")
+@native("void(float32[:, ::1], float32, float32, float32[::1], boolean, float32[:, ::1], float32[::1])", fastmath=_FAST)
 def augment(histograms, bins, epsilon, weights, logs_first, augmented, own):  # type: ignore[no-untyped-def]
     """Histograms and their logarithms L = log(bins * (histograms + epsilon)), side by side.
 
@@ -55,7 +57,7 @@ def augment(histograms, bins, epsilon, weights, logs_first, augmented, own):  # 
         own[row] = total
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@native("void(float64[:, ::1], float64[::1])")
 def lengths(vectors, norms):  # type: ignore[no-untyped-def]
     """Writes the Euclidean length of each row of float64 [n, F] into float64 [n], added up from left to right."""
     for row in range(len(vectors)):
@@ -65,8 +67,7 @@ def lengths(vectors, norms):  # type: ignore[no-untyped-def]
         norms[row] = np.sqrt(total)
 
 
-@numba.njit(nogil=True, error_model="numpy")
-def multiply_in_order(left, right, products, begin, end):  # type: ignore[no-untyped-def]
+def multiply_in_order(left: np.ndarray, right: np.ndarray, products: np.ndarray, begin: int, end: int) -> None:
     """The rows begin..end of a matrix product, each number a sum from left to right in float64.
 
     Nothing is reassociated or contracted, so every product has the same bits wherever it stands, on any processor.
@@ -76,12 +77,18 @@ def multiply_in_order(left, right, products, begin, end):  # type: ignore[no-unt
         right: float32 [W, m].
         products: float32 [n, m], written.
     """
-    at_once = 8  # rows that share one reading of `right`
-    columns = right.shape[1]
-    sums = np.empty((at_once, columns), np.float64)
+    sums = np.empty((_AT_ONCE, right.shape[1]), np.float64)
+    _multiply_in_order(left, right, products, begin, end, sums)
+
+
+@native("void(float32[:, ::1], float32[:, ::1], float32[:, ::1], int64, int64, float64[:, ::1])")
+def _multiply_in_order(left, right, products, begin, end, sums):  # type: ignore[no-untyped-def]
+    at_once, columns = sums.shape
     for first in range(begin, end, at_once):
         count = min(at_once, end - first)
-        sums[:] = 0.0
+        for row in range(count):
+            for column in range(columns):
+                sums[row, column] = 0.0
         for inner in range(right.shape[0]):
             line = right[inner]
             for row in range(count):
@@ -93,8 +100,18 @@ def multiply_in_order(left, right, products, begin, end):  # type: ignore[no-unt
                 products[first + row, column] = sums[row, column]
 
 
-@numba.njit(nogil=True)
-def offer(products, own_source, own_target, rows, keys, filled, worst, begin, end, first):  # type: ignore[no-untyped-def]
+def offer(
+    products: np.ndarray,
+    own_source: np.ndarray,
+    own_target: np.ndarray,
+    rows: np.ndarray,
+    keys: np.ndarray,
+    filled: np.ndarray,
+    worst: np.ndarray,
+    begin: int,
+    end: int,
+    first: int,
+) -> int:
     """Puts the pairs that may be among the nearest into the lists of the targets begin..end, until one is full.
 
     Args:
@@ -110,16 +127,42 @@ def offer(products, own_source, own_target, rows, keys, filled, worst, begin, en
     Returns:
         The source image to go on with once full lines have been cut back; n when all are done.
     """
+    count = end - begin
+    distances, limits = np.empty(count, np.float32), np.empty(count, np.int32)
+    near = np.zeros((count + 7) // 8 * 8, np.uint8)
+    arrays = (products, own_source, own_target, rows, keys, filled, worst, begin, end, first)
+    return int(_offer(*arrays, distances, distances.view(np.int32), limits, near, near.view(np.uint64)))
+
+
+@native(
+    "int64(float32[:, ::1], float32[::1], float32[::1], int32[::1], int64[:, ::1], int64[::1], int64[::1], int64,"
+    "int64, int64, float32[::1], int32[::1], int32[::1], uint8[::1], uint64[::1])",
+    error_model="python",
+)
+def _offer(  # type: ignore[no-untyped-def]
+    products,
+    own_source,
+    own_target,
+    rows,
+    keys,
+    filled,
+    worst,
+    begin,
+    end,
+    first,
+    distances,
+    bits,
+    limits,
+    near,
+    groups,
+):
     # Slices, and loops without branches: these the compiler turns into vector code. Eight answers are then looked at
     # together, since most pairs are too far apart.
     count = end - begin
     own, lists, used, last = own_target[begin:end], keys[begin:end], filled[begin:end], worst[begin:end]
-    distances = np.empty(count, np.float32)
-    bits = distances.view(np.int32)
-    limits = (last >> 32).astype(np.int32)
+    for target in range(count):
+        limits[target] = np.int32(last[target] >> 32)
     half, zero = np.float32(0.5), np.float32(0)
-    near = np.zeros((count + 7) // 8 * 8, np.uint8)
-    groups = near.view(np.uint64)
     full = False
     for source in range(first, len(rows)):
         line, constant = products[source, begin:end], own_source[source]

@@ -5,16 +5,16 @@ They release the interpreter's lock, so that several threads can work on parts o
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from sjft_tf.native import native
 from sjft_tf.parallel import over_ranges
 
 # Lines a thread works on at least: below this, starting it takes longer than it saves.
 _LEAST = 256
 
 
-@numba.njit(nogil=True)
+@native("void(int32[:, ::1], int64[::1], boolean[::1], int64, int64)")
 def _mark(neighbors, counts, marks, begin, end):  # type: ignore[no-untyped-def]
     # Threads may write to the same place; all of them write True.
     for line in range(begin, end):
@@ -22,7 +22,7 @@ def _mark(neighbors, counts, marks, begin, end):  # type: ignore[no-untyped-def]
             marks[row] = True
 
 
-@numba.njit(nogil=True)
+@native("void(int32[:, ::1], int64[::1], boolean[::1], int64[::1], int64, int64)")
 def _count(neighbors, counts, usable, lengths, begin, end):  # type: ignore[no-untyped-def]
     for line in range(begin, end):
         usable_rows = 0
@@ -31,12 +31,13 @@ def _count(neighbors, counts, usable, lengths, begin, end):  # type: ignore[no-u
         lengths[line] = usable_rows if usable_rows else counts[line]
 
 
-@numba.njit(nogil=True)
+@native("void(int32[:, ::1], int64[::1], boolean[::1], int64[::1], int64[::1], int32[::1], int64, int64)")
 def _fill(neighbors, counts, usable, starts, lengths, rows, begin, end):  # type: ignore[no-untyped-def]
     for line in range(begin, end):
         position, count = starts[line], counts[line]
         if lengths[line] == count:
-            rows[position : position + count] = neighbors[line, :count]
+            for place in range(count):
+                rows[position + place] = neighbors[line, place]
             continue
         for row in neighbors[line, :count]:
             if usable[row]:
@@ -44,8 +45,13 @@ def _fill(neighbors, counts, usable, starts, lengths, rows, begin, end):  # type
                 position += 1
 
 
+def _arrays(neighbors: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.ascontiguousarray(neighbors, np.int32), np.ascontiguousarray(counts, np.int64)
+
+
 def union_mask(neighbors: np.ndarray, counts: np.ndarray, num_source: int) -> np.ndarray:
     """`expansion.union_mask` on arrays: bool [num_source]."""
+    neighbors, counts = _arrays(neighbors, counts)
     marks = np.zeros(num_source, bool)
     over_ranges(lambda begin, end: _mark(neighbors, counts, marks, begin, end), len(counts), _LEAST)
     return marks
@@ -55,6 +61,7 @@ def own_pools(
     neighbors: np.ndarray, counts: np.ndarray, usable: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`expansion.own_pools` on arrays: rows int32 [M], starts int64 [N_t], lengths int64 [N_t]."""
+    neighbors, counts = _arrays(neighbors, counts)
     lengths = np.empty(len(counts), np.int64)
     over_ranges(lambda begin, end: _count(neighbors, counts, usable, lengths, begin, end), len(counts), _LEAST)
     starts = np.cumsum(lengths) - lengths
