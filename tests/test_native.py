@@ -68,6 +68,14 @@ def test_loaded_from_disk_without_compiling(folder, no_compiler):
         scaled(4.0)(values)
 
 
+def test_where_object_code_is_of_another_kind_each_process_compiles(folder, monkeypatch):
+    monkeypatch.setattr(building, "IS_ELF", False)
+    values = np.arange(5.0)
+    scaled(3.0)(values)
+    np.testing.assert_array_equal(values, np.arange(5) * 3)
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize(
     "damage", [lambda b: b[:-9], lambda b: b"", lambda b: b[:500] + b"x" + b[501:], lambda b: b"?" + b]
 )

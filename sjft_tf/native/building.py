@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import struct
+import sys
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,41 @@ if TYPE_CHECKING:
 ENTRY = "kernel"
 
 
+# Whether this machine's object code is of the one kind that `needed` can read.
+IS_ELF = sys.platform == "linux" and sys.maxsize > 2**32 and sys.byteorder == "little"
+
+
+def compiled_here(kernel: Kernel) -> tuple[int, Any]:
+    """The address of a kernel compiled for this process alone, and what must be kept while it is called.
+
+    Raises:
+        RuntimeError: as `build`.
+    """
+    adapter = _compile(kernel)
+    return adapter._library.get_pointer_to_function(_name(adapter)), adapter
+
+
+def _compile(kernel: Kernel) -> Any:
+    numba: Any = importlib.import_module("numba")  # its types do not tell all of its options
+    options = {"error_model": kernel.error_model, "fastmath": set(kernel.fastmath) or False}
+    # Without the runtime whatever allocates is an error here already.
+    compiled = _compiled(kernel.function, numba.njit(_nrt=False, forceinline=True, **options), {})
+    namespace: dict[str, Any] = {"carray": numba.carray, "kernel": compiled}
+    exec(_adapter(kernel), namespace)
+    result, _, _ = kernel.signature.strip().partition("(")
+    try:
+        return numba.cfunc(getattr(numba.types, result)(*_types(kernel)), **options)(namespace["adapter"])
+    except numba.core.errors.NumbaError as error:
+        raise RuntimeError(
+            f"{kernel.__name__} cannot be a kernel; it must be in numba's Python and not allocate. {error}"
+        ) from error
+
+
+def _name(adapter: Any) -> str:
+    # The function that the C function wraps: it tells an exception, which the wrapper would print and forget.
+    return str(adapter.native_name.removeprefix("cfunc."))
+
+
 def build(kernel: Kernel) -> bytes:
     """The object code: one function `kernel(result, exception, ...)`, arrays as a pointer and their extents.
 
@@ -25,27 +61,17 @@ def build(kernel: Kernel) -> bytes:
     import llvmlite.binding as llvm
     from numba.core.registry import cpu_target
 
-    numba: Any = importlib.import_module("numba")  # its types do not tell all of its options
-    options = {"error_model": kernel.error_model, "fastmath": set(kernel.fastmath) or False}
-    # Without the runtime whatever allocates is an error here already.
-    compiled = _compiled(kernel.function, numba.njit(_nrt=False, forceinline=True, **options), {})
-    namespace: dict[str, Any] = {"carray": numba.carray, "kernel": compiled}
-    exec(_adapter(kernel), namespace)
-    result, _, _ = kernel.signature.strip().partition("(")
-    try:
-        adapter = numba.cfunc(getattr(numba.types, result)(*_types(kernel)), **options)(namespace["adapter"])
-    except numba.core.errors.NumbaError as error:
-        raise RuntimeError(
-            f"{kernel.__name__} cannot be a kernel; it must be in numba's Python and not allocate. {error}"
-        ) from error
+    config: Any = importlib.import_module("numba").config
+
+    adapter = _compile(kernel)
     module = llvm.parse_assembly(adapter.inspect_llvm())
-    module.get_function(adapter.native_name.removeprefix("cfunc.")).name = ENTRY
+    module.get_function(_name(adapter)).name = ENTRY
     for item in (*module.functions, *module.global_variables):
         if not item.is_declaration and item.name != ENTRY:
             item.linkage = "internal"
     triple, cpu, features = cpu_target.target_context.codegen().magic_tuple()
     machine = llvm.Target.from_triple(triple).create_target_machine(
-        cpu=cpu, features=features, opt=int(numba.config.OPT), reloc="static", codemodel="jitdefault", jit=True
+        cpu=cpu, features=features, opt=int(config.OPT), reloc="static", codemodel="jitdefault", jit=True
     )
     passes = llvm.create_new_module_pass_manager()
     passes.add_global_dead_code_eliminate_pass()

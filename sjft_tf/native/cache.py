@@ -25,6 +25,8 @@ _HEAD = f"sjft_tf kernel {FORMAT}\n".encode()
 
 def find_or_compile(kernel: Kernel) -> tuple[int, Any]:
     """The address of the kernel's function, and what must be kept while it is called."""
+    if not building.IS_ELF:
+        return building.compiled_here(kernel)
     key, place = kernel_key(kernel), folder()
     path = place / f"{kernel.__name__}-{key[:32]}.kernel" if place else None
     code = _read(path, key) if path else None
