@@ -68,6 +68,17 @@ def test_loaded_from_disk_without_compiling(folder, no_compiler):
         scaled(4.0)(values)
 
 
+def test_arrays_that_numba_would_only_point_to_are_refused(folder):
+    column = np.arange(6.0).reshape(3, 2)[:, 0]
+
+    def first(values):
+        values[0] = column[1]
+
+    with pytest.raises(RuntimeError, match="not contiguous"):
+        compile_native(first, "void(float64[::1])")(np.zeros(1))
+    assert not folder.exists() or not list(folder.iterdir())
+
+
 def test_where_object_code_is_of_another_kind_each_process_compiles(folder, monkeypatch):
     monkeypatch.setattr(building, "IS_ELF", False)
     values = np.arange(5.0)

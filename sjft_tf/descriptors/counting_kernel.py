@@ -62,15 +62,8 @@ def count(values, bits, scaling, starts, steps, table, edges, slots, width, row,
                 largest = max(largest, line_bits[channel] & np.int32(0x7FFFFFFF))
             if crowded:
                 for channel in range(end - begin):
-                    bin_index = np.int64(firsts[channel]) + np.int64(table[cells[channel]])
-                    last = np.int64(firsts[channel]) + bins - 1
-                    step = np.int64(steps[begin + channel])
-                    while step > 0:
-                        # Edges beyond the value's own cell are larger than it: stepping past them counts none.
-                        if line[channel] >= edges[min(bin_index + step - 1, last)]:
-                            bin_index += step
-                        step >>= 1
-                    row[bin_index] += 1
+                    first, below = firsts[channel], table[cells[channel]]
+                    row[crowded_bin(line[channel], below, first, bins, steps[begin + channel], edges)] += 1
             else:
                 for channel in range(end - begin):
                     here = np.uint64(channel)
@@ -81,3 +74,23 @@ def count(values, bits, scaling, starts, steps, table, edges, slots, width, row,
             row[slots[slot]] = row[slot]
             row[slot] = 0
     return largest
+
+
+def crowded_bin(value, edges_below, first, bins, step, edges):  # type: ignore[no-untyped-def]
+    """The bin of a value in whose cell several edges may lie, by bisection.
+
+    Args:
+        value: float32.
+        edges_below: how many edges lie in earlier cells.
+        first: where the channel's part of `edges` and of the bins begins.
+        bins: of the channel.
+        step: the first one, a power of two.
+        edges: float32 [C * bins], see `count`.
+    """
+    bin_index, last, step = np.int64(first) + np.int64(edges_below), np.int64(first) + bins - 1, np.int64(step)
+    while step > 0:
+        # Edges beyond the value's own cell are larger than it: stepping past them counts none.
+        if value >= edges[min(bin_index + step - 1, last)]:
+            bin_index += step
+        step >>= 1
+    return bin_index

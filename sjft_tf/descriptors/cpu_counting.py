@@ -24,6 +24,11 @@ class CpuBinCounter:
 
     Args:
         edges: float32 [C, bins - 1], finite, not decreasing along a row.
+
+    Attributes:
+        bins: of each channel.
+        channels: C.
+        tables: scaling, starts, steps, table and edges, as the kernels take them; see `counting_kernel.count`.
     """
 
     def __init__(self, edges: np.ndarray):
@@ -46,19 +51,18 @@ class CpuBinCounter:
             steps[channel] = 1 << (int(inside.max()).bit_length() - 1)
             padded[channel, : once.sum()] = edges[channel, once]
             slots[channel, 1 : once.sum() + 1] = np.append(np.flatnonzero(once)[1:], self.bins - 1)
-        self._table_type = table.dtype
         origins = [cells_of_size[size].origin[channel] for channel, size in enumerate(sizes)]
         scales = [cells_of_size[size].scale[channel] for channel, size in enumerate(sizes)]
         firsts = np.arange(channels) * self.bins
-        self._tables = (
+        self.tables = (
             np.array([origins, scales, sizes - 1], np.float32),
             np.array([starts, firsts], np.uint32),
             steps,
             table,
             padded.ravel(),
-            (slots + firsts[:, None]).ravel().astype(np.uint32)[: 0 if distinct.all() else None],
-            channels if channels <= _TOGETHER else _BLOCK,
         )
+        self._slots = (slots + firsts[:, None]).ravel().astype(np.uint32)[: 0 if distinct.all() else None]
+        self._width = channels if channels <= _TOGETHER else _BLOCK
 
     def count_line(self, line: np.ndarray, row: np.ndarray) -> bool:
         """Counts one line of values, without holding Python's lock.
@@ -71,14 +75,24 @@ class CpuBinCounter:
             Whether all values are finite; if not, the counts mean nothing.
         """
         if row.dtype == np.uint16:
-            kernel, cells = count_kernel(self._table_type), np.empty(self._tables[-1], np.uint32)
-            return bool(kernel(line, line.view(np.int32), *self._tables, row, cells) < _INFINITY_BITS)
+            kernel, cells = count_kernel(self.tables[3].dtype), np.empty(self._width, np.uint32)
+            arrays = (line, line.view(np.int32), *self.tables, self._slots, self._width, row, cells)
+            return bool(kernel(*arrays) < _INFINITY_BITS)
         finite = True
         for first in range(0, len(line), _FITS_16_BITS):
             part = np.zeros(len(row), np.uint16)
             finite &= self.count_line(line[first : first + _FITS_16_BITS], part)
             row += part
         return finite
+
+    def between_all_edges(self, counts: np.ndarray) -> np.ndarray:
+        """Counts between distinct edges, [N, C * bins], where they belong if edges repeat."""
+        if not len(self._slots):
+            return counts
+        moved = np.zeros_like(counts)
+        used = counts.any(axis=0)  # no two of them move to one place
+        moved[:, self._slots[used]] = counts[:, used]
+        return moved
 
     def __call__(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """float32 [N, P, C] -> counts [N, C, bins] of each line's P values, and bool [N], whether they are finite."""

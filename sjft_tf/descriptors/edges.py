@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from sjft_tf.artifacts import Stamp, fingerprint, load_npz, save_npz
 from sjft_tf.descriptors.bank import FilterBank
-from sjft_tf.descriptors.bank_counting import BankCounter
-from sjft_tf.descriptors.chunks import answers
+from sjft_tf.descriptors.image_counting import image_counter, response_bounds
 from sjft_tf.errors import InputError
 from sjft_tf.schema import Array, Schema
 
@@ -128,15 +127,17 @@ def fit_bin_edges(
 
     low: list[np.ndarray] = []
     high: list[np.ndarray] = []
-    for responses, count in answers(bank, batches):
-        lowest, highest, finite = _bounds([layer[:count] for layer in responses])
+    shape: Sequence[int | None] = ()
+    for images in batches:
+        shape = images.shape
+        lowest, highest, finite = response_bounds(bank, images)
         if not finite:
             raise InputError(
                 f"Bank {bank.name} answered the target images with NaN or infinite values: "
                 "its weights are damaged, or its input is outside what it was trained on."
             )
-        low = [np.minimum(old, new.numpy()) for old, new in zip(low or lowest, lowest, strict=True)]
-        high = [np.maximum(old, new.numpy()) for old, new in zip(high or highest, highest, strict=True)]
+        low = [np.minimum(*pair) for pair in zip(low or lowest, lowest, strict=True)]
+        high = [np.maximum(*pair) for pair in zip(high or highest, highest, strict=True)]
     if not low:
         raise InputError("Bin edges cannot be fitted to an empty image set.")
     totals = [np.zeros((len(one), cells), np.int64) for one in low]
@@ -145,24 +146,19 @@ def fit_bin_edges(
         for total, layer in zip(totals, counts, strict=True):
             total += layer
 
-    with BankCounter([fine_edges(one, other, cells) for one, other in zip(low, high, strict=True)]) as counter:
+    fine = [fine_edges(one, other, cells) for one, other in zip(low, high, strict=True)]
+    with image_counter(bank, fine, shape) as counter:
         counting = None
-        for responses, count in answers(bank, batches):
+        for images in batches:
+            started = counter.start_totals(images)
             if counting:
                 add(counting())
-            # Counted while the next images are decoded and filtered.
-            counting = counter.start_totals([layer[:count] for layer in responses])
+            # Counted while the next images are decoded.
+            counting = started
         if counting:
             add(counting())
     edges = tuple(equal_mass_edges(*layer, bins) for layer in zip(totals, low, high, strict=True))
     return BinEdges(edges, tuple(low), tuple(high), dict(made_from or {}))
-
-
-def _bounds(layers: list[tf.Tensor]) -> tuple[list[tf.Tensor], list[tf.Tensor], bool]:
-    """Smallest and largest response of each filter, and whether all are finite."""
-    finite = all(bool(tf.reduce_all(tf.math.is_finite(layer))) for layer in layers)
-    lowest, highest = ([reduce(layer, [0, 1, 2]) for layer in layers] for reduce in (tf.reduce_min, tf.reduce_max))
-    return lowest, highest, finite
 
 
 def fine_edges(low: np.ndarray, high: np.ndarray, cells: int) -> np.ndarray:

@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from sjft_tf import progress
 from sjft_tf.descriptors.bank import FilterBank
-from sjft_tf.descriptors.bank_counting import BankCounter
-from sjft_tf.descriptors.chunks import answers, chunk_size, compiled
+from sjft_tf.descriptors.chunks import compiled
 from sjft_tf.descriptors.edges import BinEdges
 from sjft_tf.descriptors.histogram import histograms_of
+from sjft_tf.descriptors.image_counting import image_counter, images_a_chunk
 from sjft_tf.descriptors.viewing import DescribedImages, DescriptorView, image_batches
 from sjft_tf.errors import InputError
 
@@ -21,7 +21,7 @@ Block = tuple[np.ndarray, np.ndarray]
 """`(rows int32 [n], histograms float32 [n, D] or counts [n, D])`."""
 
 Counting = Callable[[], tuple[np.ndarray, np.ndarray]]
-"""What `BankCounter.start` gives: waits for the counts of a chunk, and whether its responses are finite."""
+"""What `ImageCounter.start` gives: waits for the counts of a chunk, and whether its responses are finite."""
 
 # Chunks that wait for their counts while the filters go on with the next one.
 _WAITING = 2
@@ -72,10 +72,10 @@ def extract_counts(
     are the histograms, and `rint(histograms * positions)` are the counts again.
 
     Three things go on at once: tf.data decodes ahead, the filters answer one chunk of images, and threads count the
-    responses of the chunks before it. Chunks have one size for all sets seen through the same view, one at which the
-    filters were seen to round alike at every position (`chunk_size`), and the last one is filled up to it: so the
-    descriptor of an image depends neither on the images beside it nor on `batch_size`. In memory are the block, and
-    the responses of three chunks.
+    responses of the chunks before it; Gabor filters on a CPU answer and are counted image by image, in threads. Chunks
+    have one size for all sets seen through the same view, one at which the filters were seen to round alike at every
+    position (`chunk_size`), and the last one is filled up to it: so the descriptor of an image depends neither on the
+    images beside it nor on `batch_size`. In memory are the block, and the images or responses of three chunks.
 
     Args: see `extract`.
 
@@ -135,18 +135,11 @@ def _counted_chunks(
     image_set: DescribedImages, bank: FilterBank, edges: BinEdges, view: DescriptorView, rows: np.ndarray | None
 ) -> Generator[Block, None, None]:
     """Rows and counts of one chunk of images after the other."""
-    size = chunk_size(bank, image_batches(image_set, view, rows, 1).element_spec[1].shape)
-    batches, seen = image_batches(image_set, view, rows, size), deque[np.ndarray]()
-
-    def images() -> Iterator[tf.Tensor]:
-        for chunk_rows, chunk in batches:
-            seen.append(chunk_rows.numpy().astype(np.int32))
-            yield chunk
-
+    shape = image_batches(image_set, view, rows, 1).element_spec[1].shape
     waiting: deque[tuple[np.ndarray, Counting]] = deque()
-    with BankCounter(edges.edges) as counter:
-        for responses, count in answers(bank, images()):
-            waiting.append((seen.popleft(), counter.start(responses, count)))
+    with image_counter(bank, edges.edges, shape) as counter:
+        for chunk_rows, images in image_batches(image_set, view, rows, images_a_chunk(bank, shape)):
+            waiting.append((chunk_rows.numpy().astype(np.int32), counter.start(images)))
             if len(waiting) > _WAITING:
                 yield _finished(*waiting.popleft(), bank, image_set)
         while waiting:

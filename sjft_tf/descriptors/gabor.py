@@ -16,8 +16,11 @@ LOWEST, HIGHEST = 0.05, 0.4
 # Transfer-function values below this share of the peak are left out: far below float32's own rounding of a response.
 _NEGLIGIBLE = 1e-7
 
-# Rec. 601 luminance of RGB in 0..255, scaled to 0..1.
-_LUMINANCE = (np.array([0.299, 0.587, 0.114]) / 255).astype(np.float32)
+# Standard deviations from a filter's peak beyond which float64 sums of its copies do not change.
+_FARTHEST = 12
+
+LUMINANCE = (np.array([0.299, 0.587, 0.114]) / 255).astype(np.float32)
+"""Rec. 601 luminance of RGB in 0..255, scaled to 0..1."""
 
 
 class GaborBank:
@@ -67,7 +70,7 @@ class GaborBank:
             )
         self.scales, self.orientations = int(scales), int(orientations)
         self.name = "gabor" if (scales, orientations) == (4, 6) else f"gabor{scales}x{orientations}"
-        self.fingerprint = fingerprint("gabor", 1, self.scales, self.orientations, LOWEST, HIGHEST)
+        self.fingerprint = fingerprint("gabor", 2, self.scales, self.orientations, LOWEST, HIGHEST)
         self.layer_channels = (2 * self.scales * self.orientations,)
         self._plans: dict[tuple[int, int], list[_ScalePlan]] = {}
 
@@ -84,7 +87,7 @@ class GaborBank:
             raise InputError(f"The Gabor bank needs images of a fixed size. Received: shape={tuple(images.shape)}")
         if (height, width) not in self._plans:
             self._plans[height, width] = [self._plan(m, height, width) for m in range(self.scales)]
-        luminance = tf.tensordot(tf.cast(images, tf.float32), _LUMINANCE, 1)
+        luminance = tf.tensordot(tf.cast(images, tf.float32), LUMINANCE, 1)
         spectrum = tf.einsum("kr,nrc,lc->lnk", _forward(height), luminance, _forward(width))
         products = tf.concat([plan.apply(spectrum) for plan in self._plans[height, width]], axis=0)
         # Sums and differences of products, and the channels moved to the last axis, in one pass over memory.
@@ -118,14 +121,45 @@ def transfer_function(m: int, n: int, scales: int, orientations: int, height: in
     rows = (sign[:, None] * np.arange(height) / (2 * height))[:, None, :, None]
     columns = (sign[:, None] * np.arange(width) / (2 * width))[None, :, None, :]
     total = np.zeros((2, 2, height, width))
+    center = HIGHEST / a**m * np.array([math.sin(angle), math.cos(angle)])
     for row_copy in range(-4, 5):
         for column_copy in range(-4, 5):
+            away = np.maximum(np.abs(center - (row_copy, column_copy)) - 0.5, 0)
+            if a**m * math.hypot(*away) > _FARTHEST * max(su, sv):
+                continue
             u, v = columns + column_copy, rows + row_copy
             along = a**m * (u * math.cos(angle) + v * math.sin(angle))
             across = a**m * (v * math.cos(angle) - u * math.sin(angle))
             total += a**m * np.exp(-(((along - HIGHEST) / su) ** 2 + (across / sv) ** 2) / 2)
     total[:, :, 0, 0] = 0.0
     return total
+
+
+def part_gains(transfers: np.ndarray) -> np.ndarray:
+    """What the four parts of a response multiply cosine coefficients with, float64 [n, 4, height, width].
+
+    With c = cos, s = sin of a frequency's phase along rows (k) or columns (l), and G the transfer function,
+    averaging exp(i(+-k +-l)) G(+-k, +-l) over the four signs splits into four real products, parts 0 to 3:
+        real part:       ck cl mean(G) + sk sl mean(-st G)
+        imaginary part:  sk cl mean(s G) + ck sl mean(t G)
+
+    Args:
+        transfers: float [n, 2, 2, height, width], see `transfer_function`.
+    """
+    signs = np.array([1.0, -1.0])
+    s, t = signs[:, None, None, None], signs[None, :, None, None]
+    return np.stack([np.mean(transfers * weights, axis=(1, 2)) for weights in (1, -s * t, s, t)], axis=1)
+
+
+def passed_box(transfers: np.ndarray) -> tuple[int, int, int, int]:
+    """First and last + 1 row, first and last + 1 column of the frequencies that any of these filters passes.
+
+    Args:
+        transfers: float [n, 2, 2, height, width].
+    """
+    size = np.abs(transfers).max(axis=(0, 1, 2))
+    rows, columns = np.nonzero(size > _NEGLIGIBLE * size.max())
+    return int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1
 
 
 def _forward(size: int) -> np.ndarray:
@@ -158,12 +192,8 @@ def _mixing(orientations: int) -> np.ndarray:
 
 
 class _ScalePlan:
-    """One scale at one image size: from the cosine spectrum to the products its responses are summed from.
+    """One scale at one image size: from the cosine spectrum to what its responses are summed from, `part_gains`.
 
-    With c = cos, s = sin of a frequency's phase along rows (k) or columns (l), and G the transfer function,
-    averaging exp(i(+-k +-l)) G(+-k, +-l) over the four signs splits into four real products, parts 0 to 3:
-        real part:       ck cl mean(G) + sk sl mean(-st G)
-        imaginary part:  sk cl mean(s G) + ck sl mean(t G)
     A coarse filter passes few frequencies: only the box of rows k and columns l it passes is computed with.
     The axes are ordered so that the images of a batch share each matrix product.
 
@@ -174,16 +204,11 @@ class _ScalePlan:
 
     def __init__(self, transfer: np.ndarray, products: list[tuple[int, int]]):
         height, width = transfer.shape[3:]
-        signs = np.array([1.0, -1.0])
-        s, t = signs[:, None, None, None], signs[None, :, None, None]
-        weights = (np.ones_like(s * t), -s * t, s + 0 * t, t + 0 * s)
         passed = np.abs(transfer).max(axis=(1, 2)) > _NEGLIGIBLE * np.abs(transfer).max()
         rows, columns = _boxes(passed.any(axis=2)), _boxes(passed.any(axis=1))
         self._boxes = [(slice(*columns[n]), slice(None), slice(*rows[n])) for n, _ in products]
-        gains = [
-            np.mean(transfer[n] * weights[part], axis=(0, 1))[slice(*rows[n]), slice(*columns[n])].T
-            for n, part in products
-        ]
+        parts = part_gains(transfer)
+        gains = [parts[n, part, slice(*rows[n]), slice(*columns[n])].T for n, part in products]
         self._gains = np.stack(gains)[:, :, None].astype(np.float32)  # [product, l, 1, k]
         self._row_waves = np.stack([_waves(height, *rows[n])[part in (1, 2)] for n, part in products])
         self._column_waves = np.stack([_waves(width, *columns[n])[part in (1, 3)] for n, part in products])

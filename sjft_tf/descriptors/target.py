@@ -12,9 +12,9 @@ from tqdm import tqdm
 from sjft_tf import progress
 from sjft_tf.artifacts import Stamp
 from sjft_tf.descriptors.bank import FilterBank
-from sjft_tf.descriptors.chunks import chunk_size
 from sjft_tf.descriptors.edges import FINE_CELLS, BinEdges, fit_bin_edges
 from sjft_tf.descriptors.extract import extract
+from sjft_tf.descriptors.image_counting import images_a_chunk
 from sjft_tf.descriptors.viewing import DescribedImages, DescriptorView, image_batches, view_stamp
 
 
@@ -68,7 +68,7 @@ def fit_target_edges(
 ) -> BinEdges:
     """Bin edges of the target images alone, stamped with `edges_made_from`; arguments as for `target_descriptors`."""
     made_from = edges_made_from(image_set, bank, view, bins, cells)
-    size = chunk_size(bank, image_batches(image_set, view).element_spec[1].shape)
+    size = images_a_chunk(bank, image_batches(image_set, view).element_spec[1].shape)
     batches = image_batches(image_set, view, batch_size=size).map(lambda _, images: images)
     with progress.bar(2 * len(image_set), f"Fitting bin edges to {image_set.name}") as shown:
         return fit_bin_edges(bank, _Progressing(batches, shown), bins, cells, made_from)

@@ -65,6 +65,11 @@ def build(kernel: Kernel) -> bytes:
 
     adapter = _compile(kernel)
     module = llvm.parse_assembly(adapter.inspect_llvm())
+    if any(item.name.startswith("numba.dynamic.globals") for item in module.global_variables):
+        raise RuntimeError(
+            f"{kernel.__name__} cannot be a kernel: it uses an array that is not contiguous, or of more than 1 MB, which "
+            "numba would refer to by its place in this process's memory"
+        )
     module.get_function(_name(adapter)).name = ENTRY
     for item in (*module.functions, *module.global_variables):
         if not item.is_declaration and item.name != ENTRY:

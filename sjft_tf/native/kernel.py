@@ -95,8 +95,8 @@ def compile_native(
 ) -> Kernel:
     """The kernel of a function, such as one that a factory made, whose closure holds constants.
 
-    What the function uses of its closure and its module becomes part of the code: numbers, tuples, small arrays, and
-    plain Python functions, which are compiled with it. The code must not allocate (no new arrays, no assignment of
+    What the function uses of its closure and its module becomes part of the code: numbers, tuples, small contiguous
+    arrays, and plain Python functions, which are compiled with it. The code must not allocate (no new arrays, no assignment of
     one slice to another) and must not raise. Nothing is compiled or loaded before the first call.
 
     Args:
