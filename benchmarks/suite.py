@@ -99,7 +99,13 @@ SUITE = (
         "extraction_gabor",
         "extraction.py --bank=gabor --resize=64 --crop=64 --images=folder:DATA/tiny_imagenet --number=4000",
         "--number=256 --repeats=3",
-        {"whole / (decoding + filters)": Goal(most=1.5)},
+        {"whole / (decoding + filters)": Goal(most=1.3)},
+    ),
+    Benchmark(
+        "extraction_gabor_224",
+        "extraction.py --bank=gabor --number=120 --repeats=7",
+        "--number=16 --repeats=3",
+        {"whole / (decoding + filters)": Goal(most=1.3)},
     ),
     Benchmark(
         "retrieval",

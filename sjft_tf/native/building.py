@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sjft_tf.native.digest import constants, plain
 
 if TYPE_CHECKING:
-    from sjft_tf.native.kernel import Kernel
+    from sjft_tf.native.source import KernelSource
 
 ENTRY = "kernel"
 
@@ -21,7 +21,7 @@ ENTRY = "kernel"
 IS_ELF = sys.platform == "linux" and sys.maxsize > 2**32 and sys.byteorder == "little"
 
 
-def compiled_here(kernel: Kernel) -> tuple[int, Any]:
+def compiled_here(kernel: KernelSource) -> tuple[int, Any]:
     """The address of a kernel compiled for this process alone, and what must be kept while it is called.
 
     Raises:
@@ -31,7 +31,7 @@ def compiled_here(kernel: Kernel) -> tuple[int, Any]:
     return adapter._library.get_pointer_to_function(_name(adapter)), adapter
 
 
-def _compile(kernel: Kernel) -> Any:
+def _compile(kernel: KernelSource) -> Any:
     numba: Any = importlib.import_module("numba")  # its types do not tell all of its options
     options = {"error_model": kernel.error_model, "fastmath": set(kernel.fastmath) or False}
     # Without the runtime whatever allocates is an error here already.
@@ -52,7 +52,7 @@ def _name(adapter: Any) -> str:
     return str(adapter.native_name.removeprefix("cfunc."))
 
 
-def build(kernel: Kernel) -> bytes:
+def build(kernel: KernelSource) -> bytes:
     """The object code: one function `kernel(result, exception, ...)`, arrays as a pointer and their extents.
 
     Raises:
@@ -67,8 +67,8 @@ def build(kernel: Kernel) -> bytes:
     module = llvm.parse_assembly(adapter.inspect_llvm())
     if any(item.name.startswith("numba.dynamic.globals") for item in module.global_variables):
         raise RuntimeError(
-            f"{kernel.__name__} cannot be a kernel: it uses an array that is not contiguous, or of more than 1 MB, which "
-            "numba would refer to by its place in this process's memory"
+            f"{kernel.__name__} cannot be a kernel: it uses an array that is not contiguous, or of more than 1 MB, "
+            "which numba would refer to by its place in this process's memory"
         )
     module.get_function(_name(adapter)).name = ENTRY
     for item in (*module.functions, *module.global_variables):
@@ -107,7 +107,7 @@ def _compiled(function: Any, jit: Any, done: dict[Any, Any]) -> Any:
     return done[own]
 
 
-def _types(kernel: Kernel) -> list[Any]:
+def _types(kernel: KernelSource) -> list[Any]:
     import numba
 
     found: list[Any] = []
@@ -118,7 +118,7 @@ def _types(kernel: Kernel) -> list[Any]:
     return found
 
 
-def _adapter(kernel: Kernel) -> str:
+def _adapter(kernel: KernelSource) -> str:
     names, values = [], []
     for number, parameter in enumerate(kernel.parameters):
         extents = [f"n{number}_{axis}" for axis in range(parameter.dimensions)]

@@ -15,7 +15,7 @@ from sjft_tf.native import building
 from sjft_tf.native.digest import FORMAT, kernel_key
 
 if TYPE_CHECKING:
-    from sjft_tf.native.kernel import Kernel
+    from sjft_tf.native.source import KernelSource
 
 VARIABLE = "SJFT_TF_CACHE"
 _DAY = 24 * 3600.0
@@ -23,7 +23,7 @@ _KEPT = 90 * _DAY
 _HEAD = f"sjft_tf kernel {FORMAT}\n".encode()
 
 
-def find_or_compile(kernel: Kernel) -> tuple[int, Any]:
+def find_or_compile(kernel: KernelSource) -> tuple[int, Any]:
     """The address of the kernel's function, and what must be kept while it is called."""
     if not building.IS_ELF:
         return building.compiled_here(kernel)

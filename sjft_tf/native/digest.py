@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from sjft_tf.native.kernel import Kernel
+    from sjft_tf.native.source import KernelSource
 
 FORMAT = 1
 _SETTINGS = (
@@ -25,7 +25,7 @@ _SETTINGS = (
 _LIBRARIES = ("numpy", "math", "builtins")
 
 
-def kernel_key(kernel: Kernel) -> str:
+def kernel_key(kernel: KernelSource) -> str:
     """64 hexadecimal digits.
 
     Raises:

@@ -11,27 +11,20 @@ from typing import Any
 import numpy as np
 
 from sjft_tf.native import cache
-from sjft_tf.native.signature import Parameter, parse
+from sjft_tf.native.signature import Parameter
+from sjft_tf.native.source import KernelSource
 
 _LOCK = threading.RLock()
 
 
-class Kernel:
+class Kernel(KernelSource):
     """A compiled function; made by `native` and `compile_native`.
 
     Calls release the interpreter's lock and may come from many threads at once.
-
-    Attributes:
-        function: the plain Python function, which does the same slowly.
     """
 
     def __init__(self, function: Callable[..., Any], signature: str, fastmath: Collection[str], error_model: str):
-        self.function = function
-        self.signature = signature
-        self.fastmath = tuple(sorted(fastmath))
-        self.error_model = error_model
-        self.__name__, self.__doc__ = function.__name__, function.__doc__
-        self.parameters, self.result = parse(signature)
+        super().__init__(function, signature, fastmath, error_model)
         self._call: Callable[..., int] | None = None
         self._engine: object = None
 
@@ -96,8 +89,8 @@ def compile_native(
     """The kernel of a function, such as one that a factory made, whose closure holds constants.
 
     What the function uses of its closure and its module becomes part of the code: numbers, tuples, small contiguous
-    arrays, and plain Python functions, which are compiled with it. The code must not allocate (no new arrays, no assignment of
-    one slice to another) and must not raise. Nothing is compiled or loaded before the first call.
+    arrays, and plain Python functions, which are compiled with it. The code must not allocate (no new arrays, no
+    assignment of one slice to another) and must not raise. Nothing is compiled or loaded before the first call.
 
     Args:
         function: in the Python that numba takes.

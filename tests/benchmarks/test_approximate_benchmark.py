@@ -14,7 +14,9 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "approximate_search.py"
 def benchmark():
     spec = importlib.util.spec_from_file_location("approximate_search_benchmark", SCRIPT)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(SCRIPT.parent))  # for what the programs share
+        spec.loader.exec_module(module)
     return module
 
 
