@@ -111,7 +111,7 @@ SUITE = (
         "retrieval",
         f"retrieval.py {_FLOWERS_X_TINY} --resize=64 --crop=64 --k=2000",
         "--repeats=1",
-        {"whole / (decoding + filters)": Goal(most=1.5)},
+        {"whole / (decoding + filters)": Goal(most=1.3)},
     ),
     Benchmark(
         "killed_search",
