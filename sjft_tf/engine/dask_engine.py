@@ -188,9 +188,10 @@ class DaskEngine:
         """See `Workers`."""
         for address, keys in self._client.processing().items():
             if future.key in keys:
-                # By Dask's own restart a process whose thread hangs would be waited for.
-                self._client.run(end_worker, workers=[address], nanny=True, on_error="ignore")
-                return address
+                with contextlib.suppress(KeyError):  # it left since: the shard waits for another one
+                    # By Dask's own restart a process whose thread hangs would be waited for.
+                    self._client.run(end_worker, workers=[address], nanny=True, on_error="ignore")
+                    return address
         return ""
 
     def tell(self, future: Any, function: Callable[..., bool], *arguments: object) -> bool:

@@ -5,6 +5,7 @@ import signal
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -98,6 +99,19 @@ def test_a_worker_that_hangs_is_started_again(tmp_path, monkeypatch):
         rows = divided(np.arange(6, dtype=np.int32), 3)
         assert [value for _, value in engine.each(Hanging(str(tmp_path / "once")), rows)] == [3, 3]
     assert any(restarted)
+
+
+def test_a_worker_that_left_meanwhile_is_not_started_again():
+    class Client:
+        def processing(self):
+            return {"tcp://elsewhere": [], "tcp://left": ["shard"]}
+
+        def run(self, function, workers, **how):
+            raise KeyError(workers[0])
+
+    engine = DaskEngine.__new__(DaskEngine)
+    engine._client = Client()
+    assert engine.restart(SimpleNamespace(key="shard")) == ""
 
 
 def test_the_page_needs_bokeh(monkeypatch):
