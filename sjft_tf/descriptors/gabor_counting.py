@@ -138,11 +138,8 @@ class GaborCounter:
     """
 
     def __init__(self, bank: GaborBank, edges: Sequence[np.ndarray], size: int):
-        self._plan, self._size, (self._channels,) = (
-            _plan(bank.scales, bank.orientations, size),
-            size,
-            bank.layer_channels,
-        )
+        self._size, (self._channels,) = size, bank.layer_channels
+        self._plan = _plan(bank.scales, bank.orientations, size)
         self._counter = CpuBinCounter(edges[0]) if edges else None
         self._workers = cores()
         self._threads = ThreadPoolExecutor(self._workers, "sjft-gabor")

@@ -154,12 +154,16 @@ def _fold(size: int) -> Loop:
     return fold
 
 
+def _signs(size: int) -> np.ndarray:
+    """float32 [size]: sums of sines are those of cosines of the reversed coefficients, every other one negated."""
+    return np.where(output_order(size) < size // 2, 1, -1).astype(np.float32)
+
+
 def _columns(size: int) -> Loop:
     """Transforms the columns of both transforms of a plan's line: `work` then holds them, row block by row block."""
     im, whole = size * LANES, size * size
     fold, fourier = _fold(size), transform(size)
-    # Sums of sines are those of cosines of the reversed coefficients, every other one negated.
-    signs = np.stack([np.ones(size), np.where(output_order(size) < size // 2, 1, -1)]).astype(np.float32)
+    signs = np.stack([np.ones(size, np.float32), _signs(size)])
     of_sines = np.ascontiguousarray(np.array(KINDS)[:, :, 0])
 
     def columns(spectrum, gains, line, work):  # type: ignore[no-untyped-def]
@@ -222,7 +226,7 @@ def _rows(size: int) -> Loop:
 def _combine(size: int) -> Loop:
     """Sixteen responses of each of the four channels of a plan's line at one position, at the end of `work`."""
     im, to = size * LANES, _responses_at(size)
-    sign = np.where(output_order(size) < size // 2, 1, -1).astype(np.float32)
+    sign = _signs(size)
 
     def combine(kind, position, work):  # type: ignore[no-untyped-def]
         s = sign[position]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +13,8 @@ from sjft_tf.descriptors.bank import FilterBank
 from sjft_tf.descriptors.bank_counting import BankCounter
 from sjft_tf.descriptors.chunks import answers, chunk_size
 from sjft_tf.descriptors.gabor_counting import GaborCounter, countable, images_at_once
+
+Counted = TypeVar("Counted")
 
 Bounds = tuple[list[np.ndarray], list[np.ndarray], bool]
 """Smallest and largest response of each filter, one array [C_l] a layer, and whether all are finite."""
@@ -88,17 +90,27 @@ class _AnswersCounter:
         self._counter.__exit__(*error)
 
     def start(self, images: tf.Tensor) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
-        begun = [self._counter.start(responses, count) for responses, count in answers(self._bank, [images])]
+        finish = self._each_chunk(images, self._counter.start)
 
-        def finish() -> tuple[np.ndarray, np.ndarray]:
-            counts, finite = zip(*(one() for one in begun), strict=True)
+        def finished() -> tuple[np.ndarray, np.ndarray]:
+            counts, finite = zip(*finish(), strict=True)
             return np.concatenate(counts), np.concatenate(finite)
 
-        return finish
+        return finished
 
     def start_totals(self, images: tf.Tensor) -> Callable[[], list[np.ndarray]]:
-        begun = [
-            self._counter.start_totals([layer[:count] for layer in responses])
-            for responses, count in answers(self._bank, [images])
-        ]
-        return lambda: [sum(layers[1:], layers[0]) for layers in zip(*(one() for one in begun), strict=True)]
+        finish = self._each_chunk(
+            images, lambda responses, count: self._counter.start_totals([layer[:count] for layer in responses])
+        )
+        return lambda: [sum(layers[1:], layers[0]) for layers in zip(*finish(), strict=True)]
+
+    def _each_chunk(
+        self, images: tf.Tensor, start: Callable[[list[tf.Tensor], int], Callable[[], Counted]]
+    ) -> Callable[[], list[Counted]]:
+        """Counts all chunks but the last, which what is returned waits for: the answers to two are held, not to all."""
+        done: list[Counted] = []
+        counting: list[Callable[[], Counted]] = []
+        for responses, count in answers(self._bank, [images]):
+            done += [finish() for finish in counting]
+            counting = [start(responses, count)]
+        return lambda: [*done, *(finish() for finish in counting)]
